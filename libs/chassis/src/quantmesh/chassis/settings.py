@@ -1,0 +1,38 @@
+"""Settings that every service has; only a service's `__main__.py` reads the environment, through `load`."""
+
+import re
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_TARGET = re.compile(r"^QUANTMESH_([A-Z0-9_]+)_TARGET$")
+
+
+class ServiceSettings(BaseSettings):
+    """Read from `QUANTMESH_<FIELD>`. An address left empty means: this service has no such server."""
+
+    model_config = SettingsConfigDict(env_prefix="QUANTMESH_", frozen=True, extra="ignore")
+
+    environment: str = "local"
+    database_url: SecretStr | None = None
+    migration_url: SecretStr | None = None
+    database_pool_size: int = Field(default=8, ge=1, le=200)
+    nats_url: str = ""
+    redis_url: str = ""
+    evm_url: str = ""
+    grpc_bind: str = ""
+    ops_bind: str = ""
+    service_secret: SecretStr = SecretStr("")
+    otlp_endpoint: str = ""
+    trace_sample_ratio: float = Field(default=1.0, ge=0.0, le=1.0)
+    log_level: str = "INFO"
+    shutdown_seconds: float = Field(default=10.0, gt=0.0)
+    targets: dict[str, str] = Field(default_factory=dict)
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str]) -> Self:
+        """From the environment, with every `QUANTMESH_<PEER>_TARGET` gathered into `targets`."""
+        targets = {match[1].lower(): value for name, value in environ.items() if (match := _TARGET.match(name))}
+        return cls(targets=targets)
