@@ -89,7 +89,7 @@ class KeySource(Protocol):
 
 
 class TokenVerifier:
-    """Verifies access tokens, and remembers a verified one for at most five seconds (decisions: verifying costs 0.1 ms)."""
+    """Verifies access tokens, and remembers a verified one five seconds at most: verifying costs 0.1 ms."""
 
     def __init__(self, keys: KeySource, *, cache_seconds: float = 5.0, cache_size: int = 10_000) -> None:
         self._keys = keys
