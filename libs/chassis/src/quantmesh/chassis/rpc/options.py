@@ -1,0 +1,61 @@
+"""Channel and server options, in one place: pings below the other end's floor would kill every connection."""
+
+import json
+
+MESSAGE_LIMIT_BYTES = 4 * 1024 * 1024
+_KEEPALIVE_MS = 20_000
+
+_BOTH: list[tuple[str, int]] = [
+    ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
+    ("grpc.max_send_message_length", MESSAGE_LIMIT_BYTES),
+]
+
+SERVER_OPTIONS: list[tuple[str, int]] = [
+    *_BOTH,
+    ("grpc.http2.min_ping_interval_without_data_ms", _KEEPALIVE_MS // 2),
+    # A second process on a taken port would silently take half of the calls.
+    ("grpc.so_reuseport", 0),
+    # Bounded age lets round-robin clients find new replicas.
+    ("grpc.max_connection_age_ms", 300_000),
+    ("grpc.max_connection_age_grace_ms", 30_000),
+]
+
+
+def channel_options(retryable: list[tuple[str, str]]) -> list[tuple[str, int | str]]:
+    """Options of a channel on which the (service, method) pairs of `retryable` may be sent again.
+
+    Two more attempts with back-off on UNAVAILABLE alone, within a budget of a tenth of the traffic, so that
+    retries never become the load.
+    """
+    method_config: list[dict[str, object]] = []
+    if retryable:
+        method_config.append(
+            {
+                "name": [{"service": service, "method": method} for service, method in retryable],
+                "retryPolicy": {
+                    "maxAttempts": 3,
+                    "initialBackoff": "0.05s",
+                    "maxBackoff": "0.4s",
+                    "backoffMultiplier": 2,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        )
+    config = {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "methodConfig": method_config,
+        "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
+    }
+    return [
+        *_BOTH,
+        ("grpc.service_config", json.dumps(config)),
+        ("grpc.enable_retries", 1),
+        # A restarted peer is found again within a second, well under the promised five.
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 1_000),
+    ]

@@ -1,0 +1,215 @@
+"""Calls to another service: identity, deadline, retry, breaker and bulkhead on each of them."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterable, AsyncIterator
+from typing import Protocol, TypeVar
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from prometheus_client import Histogram
+
+from quantmesh.chassis.context import CallContext, current_call
+from quantmesh.chassis.errors import QuantmeshError, Unavailable
+from quantmesh.chassis.rpc.breaker import Breaker
+from quantmesh.chassis.rpc.options import channel_options
+from quantmesh.chassis.rpc.status import from_rpc_error
+from quantmesh.chassis.telemetry import tracing
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+Metadata = list[tuple[str, str]]
+
+_SECONDS = Histogram(
+    "quantmesh_peer_seconds",
+    "Time a call to a peer took",
+    ["peer", "method", "code"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
+)
+_READS = ("Get", "List", "Verify")
+
+
+class TokenSource(Protocol):
+    """Where a service gets the token it acts with when no user's token is at hand."""
+
+    async def token(self) -> str: ...
+
+
+class UnaryCall(Protocol[Request, Response]):
+    """One method of a generated asyncio stub."""
+
+    def __call__(
+        self, request: Request, *, timeout: float | None = None, metadata: Metadata | None = None
+    ) -> grpc.aio.UnaryUnaryCall[Request, Response]: ...
+
+
+class StreamCall(Protocol[Request, Response]):
+    """One bidirectional method of a generated asyncio stub."""
+
+    def __call__(
+        self,
+        request_iterator: AsyncIterable[Request],
+        *,
+        timeout: float | None = None,
+        metadata: Metadata | None = None,
+    ) -> grpc.aio.StreamStreamCall[Request, Response]: ...
+
+
+def open_channel(target: str, services: list[ServiceDescriptor]) -> grpc.aio.Channel:
+    """A channel to `target`; the reads among the services' methods (Get, List, Verify) are retried."""
+    retryable = [
+        (service.full_name, method.name)
+        for service in services
+        for method in service.methods
+        if method.name.startswith(_READS) and not method.client_streaming
+    ]
+    return grpc.aio.insecure_channel(target, options=channel_options(retryable))
+
+
+class Peer:
+    """One other service. Every failure is a QuantmeshError; a call never outlives its caller's deadline."""
+
+    def __init__(
+        self,
+        name: str,
+        channel: grpc.aio.Channel,
+        *,
+        tokens: TokenSource | None = None,
+        timeout_seconds: float = 2.0,
+        max_in_flight: int = 256,
+        breaker: Breaker | None = None,
+    ) -> None:
+        self.name = name
+        self.channel = channel
+        self._tokens = tokens
+        self._timeout_seconds = timeout_seconds
+        self._max_in_flight = max_in_flight
+        self._in_flight = 0
+        self._breaker = breaker or Breaker(name)
+        self._methods: dict[str, str] = {}
+
+    async def call(
+        self, method: UnaryCall[Request, Response], request: Request, *, timeout_seconds: float | None = None
+    ) -> Response:
+        """The answer, or the peer's error."""
+        response, _ = await self._unary(method, request, timeout_seconds, want_metadata=False)
+        return response
+
+    async def call_replayable(
+        self, method: UnaryCall[Request, Response], request: Request, *, timeout_seconds: float | None = None
+    ) -> tuple[Response, bool]:
+        """The answer, and whether it is an earlier one under the same idempotency key."""
+        return await self._unary(method, request, timeout_seconds, want_metadata=True)
+
+    async def _unary(
+        self,
+        method: UnaryCall[Request, Response],
+        request: Request,
+        timeout_seconds: float | None,
+        *,
+        want_metadata: bool,
+    ) -> tuple[Response, bool]:
+        context = current_call()
+        timeout = self._timeout(context, timeout_seconds)
+        self._enter()
+        name = self._name(method)
+        started = time.perf_counter()
+        code = "OK"
+        try:
+            with tracing.client_span(name) as traceparent:
+                call = method(request, timeout=timeout, metadata=await self._metadata(context, traceparent))
+                replayed = want_metadata and dict(await call.initial_metadata()).get("idempotent-replayed") == "true"
+                response = await call
+            self._breaker.succeeded()
+        except grpc.aio.AioRpcError as error:
+            code = error.code().name
+            raise self._failure(error) from error
+        else:
+            return response, replayed
+        finally:
+            self._in_flight -= 1
+            _SECONDS.labels(self.name, name, code).observe(time.perf_counter() - started)
+
+    async def stream(
+        self,
+        method: StreamCall[Request, Response],
+        requests: AsyncIterable[Request],
+        *,
+        timeout_seconds: float | None = None,
+    ) -> AsyncIterator[Response]:
+        """The answers of a bidirectional call, while `requests` are being sent."""
+        context = current_call()
+        timeout = self._timeout(context, timeout_seconds)
+        self._enter()
+        name = self._name(method)
+        started = time.perf_counter()
+        code = "OK"
+        call = None
+        try:
+            with tracing.client_span(name) as traceparent:
+                call = method(requests, timeout=timeout, metadata=await self._metadata(context, traceparent))
+                async for response in call:
+                    yield response
+            self._breaker.succeeded()
+        except grpc.aio.AioRpcError as error:
+            code = error.code().name
+            raise self._failure(error) from error
+        finally:
+            if call is not None and not call.done():
+                call.cancel()
+            self._in_flight -= 1
+            _SECONDS.labels(self.name, name, code).observe(time.perf_counter() - started)
+
+    async def close(self) -> None:
+        await self.channel.close()
+
+    def _enter(self) -> None:
+        self._breaker.admit()
+        if self._in_flight >= self._max_in_flight:
+            msg = f"{self._max_in_flight} calls to {self.name} are in flight already."
+            raise Unavailable(msg, retry_after_seconds=1.0, metadata={"peer": self.name})
+        self._in_flight += 1
+
+    def _timeout(self, context: CallContext, timeout_seconds: float | None) -> float:
+        timeout = self._timeout_seconds if timeout_seconds is None else timeout_seconds
+        remaining = context.remaining_seconds()
+        if remaining is not None:
+            timeout = min(timeout, remaining)
+        if timeout <= 0:
+            msg = f"No time was left to ask {self.name}."
+            raise Unavailable(msg, retry_after_seconds=1.0, metadata={"peer": self.name})
+        return timeout
+
+    async def _metadata(self, context: CallContext, traceparent: str) -> Metadata:
+        metadata: Metadata = [("x-request-id", context.request_id)] if context.request_id else []
+        if traceparent or context.traceparent:
+            metadata.append(("traceparent", traceparent or context.traceparent))
+        if context.idempotency_key:
+            metadata.append(("idempotency-key", context.idempotency_key))
+        caller = context.caller
+        token = caller.token if caller is not None else ""
+        if not token and self._tokens is not None:
+            token = await self._tokens.token()
+            if caller is not None and caller.owner_id is not None:
+                metadata.append(("x-owner-id", str(caller.owner_id)))
+        if token:
+            metadata.append(("authorization", f"Bearer {token}"))
+        return metadata
+
+    def _failure(self, error: grpc.aio.AioRpcError) -> QuantmeshError:
+        translated = from_rpc_error(error, self.name)
+        # An answer, even a refusal, shows a peer that lives; a domain's own "unavailable" names no peer.
+        if isinstance(translated, Unavailable) and translated.metadata.get("peer") == self.name:
+            self._breaker.failed()
+        else:
+            self._breaker.succeeded()
+        return translated
+
+    def _name(self, method: object) -> str:
+        raw = getattr(method, "_method", b"")
+        key = raw.decode() if isinstance(raw, bytes) else str(raw)
+        return self._methods.setdefault(key, key.rsplit("/", 1)[-1] or "unknown")
+
+
+async def close_all(peers: list[Peer]) -> None:
+    await asyncio.gather(*(peer.close() for peer in peers))

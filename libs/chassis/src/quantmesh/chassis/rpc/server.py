@@ -1,0 +1,211 @@
+"""gRPC in: identity, access, deadline, errors, logs, metrics and traces around every method."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, cast
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from grpc_status import rpc_status
+from prometheus_client import Histogram
+
+from quantmesh.chassis.context import CallContext, Caller, set_call
+from quantmesh.chassis.errors import QuantmeshError, Unauthenticated
+from quantmesh.chassis.identity import Access, TokenVerifier, access_of
+from quantmesh.chassis.rpc.options import SERVER_OPTIONS
+from quantmesh.chassis.rpc.status import code_of, to_status
+from quantmesh.chassis.telemetry import tracing
+from quantmesh.chassis.telemetry.logs import get_logger
+
+log = get_logger(__name__)
+
+_SECONDS = Histogram(
+    "quantmesh_rpc_seconds",
+    "Time a call was served in",
+    ["service", "method", "code"],
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
+)
+_REQUEST_ID_LIMIT = 128
+
+AddToServer = Callable[[Any, Any], None]
+ServicerContext = grpc.aio.ServicerContext[Any, Any]
+
+
+class UndeclaredAccessError(TypeError):
+    """A method says neither @requires, @public nor @service_only; the server does not start with it."""
+
+
+class _Recording:
+    """Stands in for a server while generated code registers, so that its handlers can be wrapped."""
+
+    def __init__(self) -> None:
+        self.service = ""
+        self.handlers: dict[str, Any] = {}
+
+    def add_generic_rpc_handlers(self, _: object) -> None:
+        """Generated code registers each method twice; the named form below is the one that is kept."""
+
+    def add_registered_method_handlers(self, service: str, handlers: dict[str, Any]) -> None:
+        self.service = service
+        self.handlers = handlers
+
+
+class RpcServer:
+    """One port with the service's servicers, health and reflection."""
+
+    def __init__(self, bind: str, verifier: TokenVerifier) -> None:
+        self._verifier = verifier
+        self._server = grpc.aio.server(options=SERVER_OPTIONS)
+        self._services = [health.SERVICE_NAME, reflection.SERVICE_NAME]
+        self._health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self.port = self._server.add_insecure_port(bind)
+
+    def add_servicer(self, add_to_server: AddToServer, servicer: object) -> None:
+        """Register a servicer with the generated `add_..._to_server`; every method must declare its access."""
+        recording = _Recording()
+        add_to_server(servicer, recording)
+        wrapped = {}
+        for name, handler in recording.handlers.items():
+            access = access_of(getattr(type(servicer), name, None))
+            if access is None:
+                msg = f"{recording.service}/{name} declares no access; mark it @requires, @public or @service_only."
+                raise UndeclaredAccessError(msg)
+            wrapped[name] = _Guard(recording.service, name, access, self._verifier).wrap(handler)
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(recording.service, wrapped),))
+        self._services.append(recording.service)
+
+    async def start(self) -> None:
+        reflection.enable_server_reflection(self._services, self._server)
+        await self._server.start()
+
+    async def set_serving(self, serving: bool) -> None:
+        status = health_pb2.HealthCheckResponse
+        for service in ("", *self._services[2:]):
+            await self._health.set(service, status.SERVING if serving else status.NOT_SERVING)
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Refuse new calls, let those in flight end within `grace_seconds`."""
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(grace_seconds)
+
+
+class _Guard:
+    """What happens around one method."""
+
+    def __init__(self, service: str, method: str, access: Access, verifier: TokenVerifier) -> None:
+        self._service = service
+        self._method = method
+        self._full_name = f"{service}/{method}"
+        self._access = access
+        self._verifier = verifier
+
+    def wrap(self, handler: grpc.RpcMethodHandler[Any, Any]) -> grpc.RpcMethodHandler[Any, Any]:
+        options = {
+            "request_deserializer": handler.request_deserializer,
+            "response_serializer": handler.response_serializer,
+        }
+        if handler.response_streaming:
+            streaming = cast(
+                "Callable[[Any, ServicerContext], AsyncIterator[Any]]", handler.stream_stream or handler.unary_stream
+            )
+            make = (
+                grpc.stream_stream_rpc_method_handler
+                if handler.request_streaming
+                else grpc.unary_stream_rpc_method_handler
+            )
+            return make(self._streaming(streaming), **options)
+        unary = cast("Callable[[Any, ServicerContext], Awaitable[Any]]", handler.stream_unary or handler.unary_unary)
+        make_unary = (
+            grpc.stream_unary_rpc_method_handler if handler.request_streaming else grpc.unary_unary_rpc_method_handler
+        )
+        return make_unary(self._unary(unary), **options)
+
+    def _unary(
+        self, behaviour: Callable[[Any, ServicerContext], Awaitable[Any]]
+    ) -> Callable[[Any, ServicerContext], Awaitable[Any]]:
+        async def serve(request: Any, context: ServicerContext) -> Any:
+            started = time.perf_counter()
+            code = "OK"
+            try:
+                metadata = _metadata(context)
+                with tracing.server_span(self._full_name, metadata.get("traceparent", "")) as traceparent:
+                    await self._admit(context, metadata, traceparent)
+                    return await behaviour(request, context)
+            except BaseException as error:
+                code = _code_name(error)
+                await self._refuse(error, context)
+                raise
+            finally:
+                _SECONDS.labels(self._service, self._method, code).observe(time.perf_counter() - started)
+
+        return serve
+
+    def _streaming(
+        self, behaviour: Callable[[Any, ServicerContext], AsyncIterator[Any]]
+    ) -> Callable[[Any, ServicerContext], AsyncIterator[Any]]:
+        async def serve(request: Any, context: ServicerContext) -> AsyncIterator[Any]:
+            started = time.perf_counter()
+            code = "OK"
+            try:
+                metadata = _metadata(context)
+                with tracing.server_span(self._full_name, metadata.get("traceparent", "")) as traceparent:
+                    await self._admit(context, metadata, traceparent)
+                    async for response in behaviour(request, context):
+                        yield response
+            except BaseException as error:
+                code = _code_name(error)
+                await self._refuse(error, context)
+                raise
+            finally:
+                _SECONDS.labels(self._service, self._method, code).observe(time.perf_counter() - started)
+
+        return serve
+
+    async def _admit(self, context: ServicerContext, metadata: dict[str, str], traceparent: str) -> None:
+        caller: Caller | None = None
+        authorization = metadata.get("authorization", "")
+        if authorization and not self._access.public:
+            scheme, _, token = authorization.partition(" ")
+            if scheme.lower() != "bearer":
+                msg = "The authorization metadata must be a bearer token."
+                raise Unauthenticated(msg)
+            caller = await self._verifier.verify(token, owner_id=metadata.get("x-owner-id", ""))
+        remaining = context.time_remaining()
+        set_call(
+            CallContext(
+                request_id=metadata.get("x-request-id", "")[:_REQUEST_ID_LIMIT] or str(uuid.uuid4()),
+                caller=caller,
+                deadline=None if remaining is None else time.monotonic() + remaining,
+                idempotency_key=metadata.get("idempotency-key", ""),
+                traceparent=traceparent,
+            )
+        )
+        if self._access.public:
+            return
+        if caller is None:
+            msg = "This call carries no identity; send a bearer token."
+            raise Unauthenticated(msg)
+        self._access.check(caller)
+
+    async def _refuse(self, error: BaseException, context: ServicerContext) -> None:
+        """Answer with the error's status. Raises, as `abort` does, unless the call is over already."""
+        if isinstance(error, asyncio.CancelledError | GeneratorExit | grpc.aio.AbortError):
+            return
+        if not isinstance(error, QuantmeshError) or code_of(error) is grpc.StatusCode.INTERNAL:
+            log.error("call failed", method=self._full_name, exc_info=error)
+            error = QuantmeshError("Something went wrong on our side; the request id finds it in the logs.")
+        await context.abort_with_status(rpc_status.to_status(to_status(error)))
+
+
+def _code_name(error: BaseException) -> str:
+    if isinstance(error, QuantmeshError):
+        return code_of(error).name
+    return "CANCELLED" if isinstance(error, asyncio.CancelledError | GeneratorExit) else "INTERNAL"
+
+
+def _metadata(context: ServicerContext) -> dict[str, str]:
+    return {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}

@@ -1,0 +1,59 @@
+"""The operators' port of a service: /healthz, /readyz and /metrics, on a thread of its own.
+
+Liveness touches no dependency, so that a database that is down does not get every service restarted.
+"""
+
+from collections.abc import Callable, Iterable
+from threading import Thread
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import make_wsgi_app
+
+# What is not ready, by name; empty when all is well.
+Readiness = Callable[[], list[str]]
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Probes every second are no news."""
+
+
+class OpsServer:
+    """Serves until stopped. Raises OSError where the address is taken."""
+
+    def __init__(self, bind: str, readiness: Readiness) -> None:
+        host, _, port = bind.rpartition(":")
+        metrics: Callable[[dict[str, Any], Any], Iterable[bytes]] = make_wsgi_app()
+
+        def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+            path = environ.get("PATH_INFO", "")
+            if path == "/metrics":
+                return metrics(environ, start_response)
+            if path == "/healthz":
+                return _answer(start_response, "200 OK", "alive\n")
+            if path == "/readyz":
+                waiting = readiness()
+                if waiting:
+                    return _answer(start_response, "503 Service Unavailable", f"waiting for {', '.join(waiting)}\n")
+                return _answer(start_response, "200 OK", "ready\n")
+            return _answer(start_response, "404 Not Found", "/healthz, /readyz, /metrics\n")
+
+        self._server: WSGIServer = make_server(host or "127.0.0.1", int(port), app, handler_class=_Quiet)
+        self._thread = Thread(target=self._server.serve_forever, name="ops", daemon=True)
+
+    @property
+    def port(self) -> int:
+        return self._server.server_port
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def _answer(start_response: Any, status: str, body: str) -> list[bytes]:
+    start_response(status, [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")])
+    return [body.encode()]
