@@ -1,0 +1,69 @@
+"""An EVM node, anvil, from npm's `@foundry-rs/anvil`."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from quantmesh.local.child import ChildProcess
+from quantmesh.local.errors import ToolMissing
+from quantmesh.local.network import LOOPBACK
+
+
+@dataclass(frozen=True)
+class EvmNode:
+    """A block a second, its state on disk after each; the last one may be lost with the process."""
+
+    folder: Path
+    port: int
+    workspace: Path
+    block_seconds: int = 1
+    name: str = "evm"
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}"
+
+    def prepare(self) -> None:
+        """Keep a copy of the state that is known to be whole: anvil writes in place, a kill can leave half a file."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        state, whole = self._state, self.folder / "state.whole.json"
+        if _is_json(state):
+            shutil.copyfile(state, whole)
+        elif _is_json(whole):
+            shutil.copyfile(whole, state)
+        else:
+            state.unlink(missing_ok=True)
+
+    def child(self, log: Path) -> ChildProcess:
+        programs = sorted((self.workspace / "node_modules" / "@foundry-rs").glob("anvil-*/bin/anvil"))
+        if not programs:
+            raise ToolMissing("anvil", "run `make setup` to install the packages of package-lock.json")
+        command = [
+            str(programs[0]),
+            *("--host", LOOPBACK, "--port", str(self.port), "--quiet"),
+            *("--block-time", str(self.block_seconds)),
+            *("--state", str(self._state), "--state-interval", "1", "--max-persisted-states", "0"),
+        ]
+        return ChildProcess(self.name, command, log)
+
+    def is_ready(self) -> bool:
+        request = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
+        try:
+            return httpx.post(self.url, json=request, timeout=0.5).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    @property
+    def _state(self) -> Path:
+        return self.folder / "state.json"
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return False
+    return True

@@ -1,0 +1,5 @@
+"""Real servers for tests; the fixtures are in `plugin`, which the workspace's conftest.py loads."""
+
+from quantmesh.local.testing.running import RunningServer
+
+__all__ = ["RunningServer"]

@@ -1,0 +1,109 @@
+"""Fixtures over real servers.
+
+Postgres is started once for the whole run, by the process that controls pytest-xdist's workers, and each test has a
+database of its own in it. The other servers start within 0.2 s, so each test that asks for one has its own.
+"""
+
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from quantmesh.local.network import free_port
+from quantmesh.local.servers import EvmNode, NatsServer, PostgresServer, RedisServer
+from quantmesh.local.testing.running import RunningServer, running
+
+_shared_postgres = pytest.StashKey[PostgresServer]()
+_cleanup = pytest.StashKey[ExitStack]()
+
+
+class WorkerNode(Protocol):
+    """What is used of xdist's untyped WorkerController."""
+
+    config: pytest.Config
+    workerinput: dict[str, object]
+
+
+class XdistHooks:
+    """Registered only where pytest-xdist runs, which is who calls them."""
+
+    @pytest.hookimpl
+    def pytest_configure_node(self, node: WorkerNode) -> None:
+        server = shared_postgres(node.config)
+        node.workerinput["quantmesh_postgres"] = {
+            "folder": str(server.folder),
+            "port": server.port,
+            "password": server.password,
+        }
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.pluginmanager.hasplugin("dsession"):
+        config.pluginmanager.register(XdistHooks())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _cleanup in config.stash:
+        config.stash[_cleanup].close()
+
+
+def shared_postgres(config: pytest.Config) -> PostgresServer:
+    """The run's one server: given by the controlling process, or started here by the first to ask."""
+    if _shared_postgres in config.stash:
+        return config.stash[_shared_postgres]
+    given = getattr(config, "workerinput", {}).get("quantmesh_postgres")
+    if given:
+        server = PostgresServer(Path(given["folder"]), given["port"], given["password"], durable=False)
+    else:
+        cleanup = config.stash[_cleanup] = ExitStack()
+        folder = Path(tempfile.mkdtemp(prefix="quantmesh-"))
+        folder.chmod(0o711)  # Postgres runs as another user when this is root
+        cleanup.callback(shutil.rmtree, folder)
+        server = PostgresServer(folder / "postgres", free_port(), secrets.token_hex(16), durable=False)
+        cleanup.enter_context(running(server, folder / "postgres.log"))
+    config.stash[_shared_postgres] = server
+    return server
+
+
+@pytest.fixture(scope="session")
+def workspace(pytestconfig: pytest.Config) -> Path:
+    """The root of the checkout."""
+    return pytestconfig.rootpath
+
+
+@pytest.fixture(scope="session")
+def postgres_server(pytestconfig: pytest.Config) -> PostgresServer:
+    """The run's shared server; `url` is the superuser's."""
+    return shared_postgres(pytestconfig)
+
+
+@pytest.fixture
+def own_postgres(tmp_path: Path) -> Iterator[RunningServer]:
+    """A server that this test alone uses, and may kill; it survives that as in production."""
+    server = PostgresServer(tmp_path / "postgres", free_port(), secrets.token_hex(16))
+    with running(server, tmp_path / "postgres.log") as started:
+        yield started
+
+
+@pytest.fixture
+def nats_server(tmp_path: Path) -> Iterator[RunningServer]:
+    with running(NatsServer(tmp_path / "nats", free_port()), tmp_path / "nats.log") as started:
+        yield started
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RunningServer]:
+    with running(RedisServer(tmp_path / "redis", free_port()), tmp_path / "redis.log") as started:
+        yield started
+
+
+@pytest.fixture
+def evm_node(tmp_path: Path, workspace: Path) -> Iterator[RunningServer]:
+    """A chain with no blocks yet, which makes one each second."""
+    with running(EvmNode(tmp_path / "evm", free_port(), workspace), tmp_path / "evm.log") as started:
+        yield started
