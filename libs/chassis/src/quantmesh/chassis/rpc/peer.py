@@ -1,9 +1,11 @@
 """Calls to another service: identity, deadline, retry, breaker and bulkhead on each of them."""
 
+from __future__ import annotations  # grpc.aio is generic in its stubs alone
+
 import asyncio
 import time
 from collections.abc import AsyncIterable, AsyncIterator
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
@@ -35,24 +37,10 @@ class TokenSource(Protocol):
     async def token(self) -> str: ...
 
 
-class UnaryCall(Protocol[Request, Response]):
-    """One method of a generated asyncio stub."""
-
-    def __call__(
-        self, request: Request, *, timeout: float | None = None, metadata: Metadata | None = None
-    ) -> grpc.aio.UnaryUnaryCall[Request, Response]: ...
-
-
-class StreamCall(Protocol[Request, Response]):
-    """One bidirectional method of a generated asyncio stub."""
-
-    def __call__(
-        self,
-        request_iterator: AsyncIterable[Request],
-        *,
-        timeout: float | None = None,
-        metadata: Metadata | None = None,
-    ) -> grpc.aio.StreamStreamCall[Request, Response]: ...
+if TYPE_CHECKING:
+    # A generated stub over an asyncio channel is typed as either, by how it was annotated.
+    Unary = grpc.UnaryUnaryMultiCallable[Request, Response] | grpc.aio.UnaryUnaryMultiCallable[Request, Response]
+    Stream = grpc.StreamStreamMultiCallable[Request, Response] | grpc.aio.StreamStreamMultiCallable[Request, Response]
 
 
 def open_channel(target: str, services: list[ServiceDescriptor]) -> grpc.aio.Channel:
@@ -89,21 +77,21 @@ class Peer:
         self._methods: dict[str, str] = {}
 
     async def call(
-        self, method: UnaryCall[Request, Response], request: Request, *, timeout_seconds: float | None = None
+        self, method: Unary[Request, Response], request: Request, *, timeout_seconds: float | None = None
     ) -> Response:
         """The answer, or the peer's error."""
         response, _ = await self._unary(method, request, timeout_seconds, want_metadata=False)
         return response
 
     async def call_replayable(
-        self, method: UnaryCall[Request, Response], request: Request, *, timeout_seconds: float | None = None
+        self, method: Unary[Request, Response], request: Request, *, timeout_seconds: float | None = None
     ) -> tuple[Response, bool]:
         """The answer, and whether it is an earlier one under the same idempotency key."""
         return await self._unary(method, request, timeout_seconds, want_metadata=True)
 
     async def _unary(
         self,
-        method: UnaryCall[Request, Response],
+        method: Unary[Request, Response],
         request: Request,
         timeout_seconds: float | None,
         *,
@@ -117,7 +105,9 @@ class Peer:
         code = "OK"
         try:
             with tracing.client_span(name) as traceparent:
-                call = method(request, timeout=timeout, metadata=await self._metadata(context, traceparent))
+                call = cast("Any", method)(
+                    request, timeout=timeout, metadata=await self._metadata(context, traceparent)
+                )
                 replayed = want_metadata and dict(await call.initial_metadata()).get("idempotent-replayed") == "true"
                 response = await call
             self._breaker.succeeded()
@@ -132,7 +122,7 @@ class Peer:
 
     async def stream(
         self,
-        method: StreamCall[Request, Response],
+        method: Stream[Request, Response],
         requests: AsyncIterable[Request],
         *,
         timeout_seconds: float | None = None,
@@ -147,7 +137,9 @@ class Peer:
         call = None
         try:
             with tracing.client_span(name) as traceparent:
-                call = method(requests, timeout=timeout, metadata=await self._metadata(context, traceparent))
+                call = cast("Any", method)(
+                    requests, timeout=timeout, metadata=await self._metadata(context, traceparent)
+                )
                 async for response in call:
                     yield response
             self._breaker.succeeded()

@@ -1,10 +1,12 @@
 """gRPC in: identity, access, deadline, errors, logs, metrics and traces around every method."""
 
+from __future__ import annotations  # grpc.aio is generic in its stubs alone
+
 import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -12,7 +14,7 @@ from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 from prometheus_client import Histogram
 
-from quantmesh.chassis.context import CallContext, Caller, set_call
+from quantmesh.chassis.context import CallContext, Caller, set_call, was_replayed
 from quantmesh.chassis.errors import QuantmeshError, Unauthenticated
 from quantmesh.chassis.identity import Access, TokenVerifier, access_of
 from quantmesh.chassis.rpc.options import SERVER_OPTIONS
@@ -31,7 +33,8 @@ _SECONDS = Histogram(
 _REQUEST_ID_LIMIT = 128
 
 AddToServer = Callable[[Any, Any], None]
-ServicerContext = grpc.aio.ServicerContext[Any, Any]
+if TYPE_CHECKING:
+    ServicerContext = grpc.aio.ServicerContext[Any, Any]
 
 
 class UndeclaredAccessError(TypeError):
@@ -134,7 +137,10 @@ class _Guard:
                 metadata = _metadata(context)
                 with tracing.server_span(self._full_name, metadata.get("traceparent", "")) as traceparent:
                     await self._admit(context, metadata, traceparent)
-                    return await behaviour(request, context)
+                    response = await behaviour(request, context)
+                if was_replayed():
+                    await context.send_initial_metadata((("idempotent-replayed", "true"),))
+                return response
             except BaseException as error:
                 code = _code_name(error)
                 await self._refuse(error, context)

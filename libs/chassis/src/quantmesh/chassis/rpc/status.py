@@ -86,7 +86,7 @@ def to_status(error: QuantmeshError) -> status_pb2.Status:
 
 def from_rpc_error(error: grpc.aio.AioRpcError, peer: str) -> QuantmeshError:
     """The error that the peer raised, or what the transport's failure means to the caller."""
-    status = rpc_status.from_call(error)
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]  # has the same methods as a Call
     if status is not None:
         remote = _from_details(status)
         if remote is not None:
