@@ -16,10 +16,15 @@ import pytest
 
 from quantmesh.local.network import free_port
 from quantmesh.local.servers import EvmNode, NatsServer, PostgresServer, RedisServer
+from quantmesh.local.testing.databases import ServiceDatabase, cloned_database
 from quantmesh.local.testing.running import RunningServer, running
 
 _shared_postgres = pytest.StashKey[PostgresServer]()
 _cleanup = pytest.StashKey[ExitStack]()
+
+
+class NewDatabase(Protocol):
+    def __call__(self, service: str, migrations: Path | None = None) -> ServiceDatabase: ...
 
 
 class WorkerNode(Protocol):
@@ -80,6 +85,17 @@ def workspace(pytestconfig: pytest.Config) -> Path:
 def postgres_server(pytestconfig: pytest.Config) -> PostgresServer:
     """The run's shared server; `url` is the superuser's."""
     return shared_postgres(pytestconfig)
+
+
+@pytest.fixture
+def service_database(postgres_server: PostgresServer) -> Iterator[NewDatabase]:
+    """`service_database("portfolio")` gives a migrated database, to this test alone."""
+    with ExitStack() as stack:
+
+        def new_database(service: str, migrations: Path | None = None) -> ServiceDatabase:
+            return stack.enter_context(cloned_database(postgres_server, service, migrations))
+
+        yield new_database
 
 
 @pytest.fixture
