@@ -73,6 +73,18 @@ _EMPTY = CallContext()
 _current: ContextVar[CallContext] = ContextVar("quantmesh_call", default=_EMPTY)
 
 
+_replayed: ContextVar[bool] = ContextVar("quantmesh_replayed", default=False)
+
+
+def mark_replayed() -> None:
+    """The answer of this call is that of an earlier one with the same idempotency key; the server tells the client."""
+    _replayed.set(True)
+
+
+def was_replayed() -> bool:
+    return _replayed.get()
+
+
 def current_call() -> CallContext:
     return _current.get()
 

@@ -1,0 +1,78 @@
+"""Redis as a cache: what it does not answer within 50 ms is a miss, and a cache that is down is one too."""
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from quantmesh.chassis.telemetry.logs import get_logger
+
+log = get_logger(__name__)
+
+CacheFault = (RedisError, OSError, TimeoutError)
+
+
+def open_redis(url: str, *, timeout_seconds: float = 0.25) -> Redis:
+    """A client for the hot path: short timeouts and no repetition, since waiting helps nobody there.
+
+    Connects on first use, and again by itself after a fault.
+    """
+    return Redis.from_url(
+        url,
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=timeout_seconds,
+        retry=Retry(NoBackoff(), 0),
+        protocol=3,
+    )
+
+
+class Cache:
+    """Bytes under `<prefix>:<key>`, each with a time to live. No fault of Redis is raised; an outage is logged once."""
+
+    def __init__(self, url: str, prefix: str, *, timeout_seconds: float = 0.05) -> None:
+        self._redis = open_redis(url, timeout_seconds=timeout_seconds)
+        self._prefix = prefix
+        self._down = False
+
+    async def get(self, key: str) -> bytes | None:
+        try:
+            value = await self._redis.get(self._name(key))
+        except CacheFault as error:
+            self._fault(error)
+            return None
+        self._answered()
+        return value.encode() if isinstance(value, str) else value
+
+    async def set(self, key: str, value: bytes, ttl_seconds: float) -> None:
+        try:
+            await self._redis.set(self._name(key), value, px=max(1, int(ttl_seconds * 1000)))
+        except CacheFault as error:
+            self._fault(error)
+        else:
+            self._answered()
+
+    async def delete(self, *keys: str) -> bool:
+        """False where Redis did not confirm; what must not outlive the deletion then has to be checked elsewhere."""
+        try:
+            await self._redis.delete(*(self._name(key) for key in keys))
+        except CacheFault as error:
+            self._fault(error)
+            return False
+        self._answered()
+        return True
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    def _name(self, key: str) -> str:
+        return f"{self._prefix}:{key}"
+
+    def _fault(self, error: Exception) -> None:
+        if not self._down:
+            self._down = True
+            log.warning("cache is down, reads miss", prefix=self._prefix, error=str(error))
+
+    def _answered(self) -> None:
+        if self._down:
+            self._down = False
+            log.info("cache is back", prefix=self._prefix)

@@ -1,0 +1,101 @@
+"""One key, one effect: the owning service keeps the answer in the transaction of the effect (decisions.md 10)."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+from uuid import UUID
+
+from google.protobuf.message import Message
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from quantmesh.chassis.context import current_call, mark_replayed
+from quantmesh.chassis.database import Database
+from quantmesh.chassis.errors import Conflict, InvalidInput, Violation
+
+KEPT_DAYS = 7
+MAXIMUM_KEY_LENGTH = 255
+
+Answer = TypeVar("Answer", bound=Message)
+
+# Held to the end of the transaction, by whatever way it ends: a crash leaves no key in limbo.
+_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
+_FIND = text(
+    "SELECT request_hash, answer FROM idempotency WHERE owner_id = :owner_id AND scope = :scope AND key = :key"
+)
+_KEEP = text(
+    "INSERT INTO idempotency (owner_id, scope, key, request_hash, answer)"
+    " VALUES (:owner_id, :scope, :key, :request_hash, :answer)"
+)
+_SWEEP = text("DELETE FROM idempotency WHERE created_at < now() - make_interval(days => :days)")
+
+
+class KeyMissing(InvalidInput):
+    problem = "idempotency-key-required"
+
+
+class KeyInvalid(InvalidInput):
+    problem = "idempotency-key-invalid"
+
+
+class KeyReused(InvalidInput):
+    problem = "idempotency-key-reused"
+
+
+class TwinRunning(Conflict):
+    problem = "idempotency-twin-running"
+
+
+async def once(
+    session: AsyncSession,
+    owner_id: UUID,
+    *,
+    scope: str,
+    request: Message,
+    answer: type[Answer],
+    run: Callable[[], Awaitable[Answer]],
+    required: bool = False,
+) -> Answer:
+    """Run the effect in this transaction, or answer what the first call with the same key answered.
+
+    The key comes from the call's metadata; without one the effect simply runs, unless it is `required`.
+    Raises KeyReused where another request came with the key, TwinRunning while the first is not finished.
+    """
+    key = current_call().idempotency_key
+    if not key:
+        if required:
+            raise KeyMissing(
+                "Send an Idempotency-Key with this request, so that a repetition does nothing twice.",
+                violations=[Violation("idempotency-key", "missing")],
+            )
+        return await run()
+    _check_key(key)
+    locked = await session.scalar(_LOCK, {"name": f"{scope} {owner_id} {key}"})
+    if not locked:
+        msg = f"The first request with the idempotency key {key!r} is still being worked on."
+        raise TwinRunning(msg, retry_after_seconds=0.2)
+    request_hash = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
+    place = {"owner_id": owner_id, "scope": scope, "key": key}
+    found = (await session.execute(_FIND, place)).one_or_none()
+    if found is None:
+        response = await run()
+        kept = response.SerializeToString(deterministic=True)
+        await session.execute(_KEEP, {**place, "request_hash": request_hash, "answer": kept})
+        return response
+    if bytes(found.request_hash) != request_hash:
+        msg = f"The idempotency key {key!r} was used before, with another request; take a new key."
+        raise KeyReused(msg, violations=[Violation("idempotency-key", "already used with another request")])
+    mark_replayed()
+    return answer.FromString(bytes(found.answer))
+
+
+async def sweep(database: Database) -> None:
+    """Forget the keys of more than seven days ago."""
+    async with database.system_transaction() as session:
+        await session.execute(_SWEEP, {"days": KEPT_DAYS})
+
+
+def _check_key(key: str) -> None:
+    if len(key) > MAXIMUM_KEY_LENGTH or not key.isascii() or not key.isprintable():
+        msg = f"The idempotency key must be 1 to {MAXIMUM_KEY_LENGTH} printable ASCII characters, such as a UUID."
+        raise KeyInvalid(msg, violations=[Violation("idempotency-key", "too long, or not printable ASCII")])
