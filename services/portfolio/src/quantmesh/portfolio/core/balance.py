@@ -1,0 +1,64 @@
+"""The balance of one commodity over time, and what may still be taken from it at a past instant."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from quantmesh.portfolio.core.numbers import ZERO, exact
+
+
+@dataclass(frozen=True, slots=True)
+class Headroom:
+    """The lowest balance from an instant on; `at` is when, `later` whether that is after the instant asked for."""
+
+    amount: Decimal
+    at: datetime
+    later: bool
+
+
+class BalanceHistory:
+    """Today's balance and the amounts dated after some instant, to which more are added in order of time.
+
+    `later` holds every known (executed_at, amount) dated after the earliest instant that will be asked for, in order.
+    What is added at T raises every balance from T on by the same amount, so one number carries all additions.
+    """
+
+    @exact()
+    def __init__(self, balance: Decimal = ZERO, later: Sequence[tuple[datetime, Decimal]] = ()) -> None:
+        self._times = [time for time, _ in later]
+        running = balance - sum((amount for _, amount in later), ZERO)
+        self._balances = [running]
+        for _, amount in later:
+            running += amount
+            self._balances.append(running)
+        # lowest[i]: where the smallest of balances[i:] is, the first of them on a tie.
+        self._lowest = list(range(len(self._balances)))
+        for index in range(len(self._balances) - 2, -1, -1):
+            following = self._lowest[index + 1]
+            if self._balances[following] < self._balances[index]:
+                self._lowest[index] = following
+        self._added = ZERO
+        self._last_added_at: datetime | None = None
+
+    @exact()
+    def at(self, instant: datetime) -> Decimal:
+        return self._balances[bisect_right(self._times, instant)] + self._added
+
+    @exact()
+    def headroom(self, instant: datetime) -> Headroom:
+        """The lowest balance at `instant` and at every later one."""
+        now = bisect_right(self._times, instant)
+        lowest = self._lowest[now]
+        later = lowest > now
+        return Headroom(self._balances[lowest] + self._added, self._times[lowest - 1] if later else instant, later)
+
+    @exact()
+    def add(self, instant: datetime, amount: Decimal) -> None:
+        """Raises ValueError where `instant` is before that of an earlier addition."""
+        if self._last_added_at is not None and instant < self._last_added_at:
+            msg = f"additions come in order of time; {instant} is before {self._last_added_at}"
+            raise ValueError(msg)
+        self._last_added_at = instant
+        self._added += amount

@@ -1,0 +1,232 @@
+"""What this service refuses, and why.
+
+QuantmeshError
+├── InvalidInput
+│   ├── InvalidTransaction     fields missing, out of range, or not taken by the type
+│   ├── InvalidPortfolio       a name or currency that cannot be
+│   ├── InvalidOrder           quantity, side, type, time in force
+│   ├── InvalidRequest         a page, a cursor or a range of dates
+│   ├── UnknownSymbol          the market has no such instrument
+│   └── UnreadableImport       a CSV file as a whole
+├── RuleBroken
+│   ├── InsufficientCash       says by how much, and at which instant
+│   ├── InsufficientHolding    the same for an instrument
+│   ├── AlreadyAdjusted        a split or dividend on a series that holds it already
+│   ├── BeforeSplit            a trade dated before a split that was recorded earlier
+│   ├── InTheFuture            executed after the market's now
+│   ├── NotTradable            an instrument without a live feed
+│   ├── IllegalTransition      an order cannot go from its state to that one
+│   └── RateMissing            a value in several currencies that nobody can translate
+├── NotFound
+│   ├── PortfolioNotFound, TransactionNotFound, OrderNotFound
+│   └── ProofErased            the salt was destroyed with its owner's data
+├── AlreadyExists
+│   └── OrderIdTaken           client_order_id is unique for ever in a portfolio
+├── PreconditionFailed
+│   └── VersionMismatch        the portfolio changed since the caller saw it
+└── Unavailable
+    └── MarketUnavailable      nobody can say what time it is or what an instrument is
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from quantmesh.chassis.errors import (
+    AlreadyExists,
+    InvalidInput,
+    NotFound,
+    PreconditionFailed,
+    RuleBroken,
+    Unavailable,
+    Violation,
+)
+from quantmesh.portfolio.core.numbers import plain
+from quantmesh.portfolio.core.times import rfc3339
+
+
+def _listed(violations: Sequence[Violation]) -> str:
+    return "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
+
+
+class InvalidTransaction(InvalidInput):
+    problem = "invalid-transaction"
+
+    def __init__(self, violations: Sequence[Violation]) -> None:
+        super().__init__(f"The transaction cannot be recorded: {_listed(violations)}.", violations=violations)
+
+
+class InvalidPortfolio(InvalidInput):
+    problem = "invalid-portfolio"
+
+    def __init__(self, field: str, description: str) -> None:
+        super().__init__(f"{field}: {description}.", violations=[Violation(field, description)])
+
+
+class InvalidOrder(InvalidInput):
+    problem = "invalid-order"
+
+    def __init__(self, violations: Sequence[Violation]) -> None:
+        super().__init__(f"The order cannot be taken: {_listed(violations)}.", violations=violations)
+
+
+class InvalidRequest(InvalidInput):
+    problem = "invalid-request"
+
+    def __init__(self, field: str, description: str) -> None:
+        super().__init__(f"{field}: {description}.", violations=[Violation(field, description)])
+
+
+class UnknownSymbol(InvalidInput):
+    problem = "unknown-symbol"
+
+    def __init__(self, symbol: str, field: str) -> None:
+        description = f"{symbol} is not in the asset catalogue; see GET /assets"
+        super().__init__(f"{description}.", violations=[Violation(field, description)])
+
+
+class UnreadableImport(InvalidInput):
+    problem = "unreadable-import"
+
+    def __init__(self, description: str) -> None:
+        super().__init__(f"The file cannot be read: {description}.", violations=[Violation("csv", description)])
+
+
+class _Insufficient(RuleBroken):
+    """A balance that would fall below zero, at the transaction or later."""
+
+    def __init__(
+        self, commodity: str, *, needed: Decimal, available: Decimal, at: datetime, later: bool, field: str
+    ) -> None:
+        self.shortfall = needed - available
+        when = f"{rfc3339(at)}, when later entries have used the rest" if later else rfc3339(at)
+        description = (
+            f"needs {plain(needed)} {commodity}, but only {plain(available)} is there on {when}: "
+            f"{plain(self.shortfall)} {commodity} too much"
+        )
+        super().__init__(
+            f"This {description}.",
+            violations=[Violation(field, description)],
+            metadata={
+                "commodity": commodity,
+                "needed": plain(needed),
+                "available": plain(available),
+                "shortfall": plain(self.shortfall),
+                "at": rfc3339(at),
+            },
+        )
+
+
+class InsufficientCash(_Insufficient):
+    problem = "insufficient-cash"
+
+
+class InsufficientHolding(_Insufficient):
+    problem = "insufficient-holding"
+
+
+class AlreadyAdjusted(RuleBroken):
+    problem = "already-adjusted"
+
+    def __init__(self, kind: str, symbol: str, adjustment: str) -> None:
+        included = "splits and dividends" if adjustment == "total_return" else "splits"
+        description = (
+            f"the {symbol} series is adjusted ({adjustment}): its prices and units already hold {included}, "
+            f"so a {kind} posted by hand would count it twice"
+        )
+        super().__init__(f"{description}.", violations=[Violation("transaction.type", description)])
+
+
+class BeforeSplit(RuleBroken):
+    problem = "before-split"
+
+    def __init__(self, symbol: str, split_at: datetime) -> None:
+        description = (
+            f"{symbol} has a split recorded on {rfc3339(split_at)}, counted on what was held then; "
+            f"trades up to that instant have to be recorded before the split"
+        )
+        super().__init__(f"{description}.", violations=[Violation("transaction.executed_at", description)])
+
+
+class InTheFuture(RuleBroken):
+    problem = "in-the-future"
+
+    def __init__(self, executed_at: datetime, market_now: datetime) -> None:
+        description = f"{rfc3339(executed_at)} has not happened yet: the market's time is {rfc3339(market_now)}"
+        super().__init__(f"{description}.", violations=[Violation("transaction.executed_at", description)])
+
+
+class NotTradable(RuleBroken):
+    problem = "not-tradable"
+
+    def __init__(self, symbol: str) -> None:
+        description = f"{symbol} is not quoted on the live feed, so an order on it cannot fill"
+        super().__init__(f"{description}.", violations=[Violation("symbol", description)])
+
+
+class IllegalTransition(RuleBroken):
+    problem = "illegal-order-transition"
+
+    def __init__(self, current: str, wanted: str) -> None:
+        super().__init__(f"An order that is {current} cannot become {wanted}.")
+
+
+class RateMissing(RuleBroken):
+    problem = "exchange-rate-missing"
+
+    def __init__(self, currencies: Sequence[str], base_currency: str) -> None:
+        super().__init__(
+            f"The portfolio holds {', '.join(currencies)}, and there is no exchange rate into {base_currency}; "
+            f"its performance cannot be told in one currency."
+        )
+
+
+class PortfolioNotFound(NotFound):
+    problem = "portfolio-not-found"
+
+    def __init__(self, portfolio_id: UUID | str) -> None:
+        super().__init__(f"There is no portfolio {portfolio_id}.")
+
+
+class TransactionNotFound(NotFound):
+    problem = "transaction-not-found"
+
+    def __init__(self, transaction_id: UUID | str) -> None:
+        super().__init__(f"There is no transaction {transaction_id}.")
+
+
+class OrderNotFound(NotFound):
+    problem = "order-not-found"
+
+    def __init__(self, order_id: UUID | str) -> None:
+        super().__init__(f"There is no order {order_id}.")
+
+
+class ProofErased(NotFound):
+    problem = "proof-erased"
+
+    def __init__(self, transaction_id: UUID) -> None:
+        super().__init__(f"The salt of transaction {transaction_id} was erased; its payload cannot be rebuilt.")
+
+
+class OrderIdTaken(AlreadyExists):
+    problem = "client-order-id-taken"
+
+    def __init__(self, client_order_id: str) -> None:
+        description = f"{client_order_id!r} names another order of this portfolio"
+        super().__init__(f"{description}.", violations=[Violation("client_order_id", description)])
+
+
+class VersionMismatch(PreconditionFailed):
+    problem = "version-mismatch"
+
+    def __init__(self, expected: int, actual: int) -> None:
+        super().__init__(f"The portfolio is at version {actual}, not {expected}; read it again.")
+
+
+class MarketUnavailable(Unavailable):
+    problem = "market-unavailable"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, retry_after_seconds=1.0)

@@ -1,0 +1,87 @@
+"""Which fields each type of transaction takes, and what each may hold."""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+
+from quantmesh.chassis.errors import Violation
+from quantmesh.portfolio.core.currency import DECIMAL_PLACES
+from quantmesh.portfolio.core.numbers import LIMIT, plain
+
+NAME_LIMIT = 100
+NOTE_LIMIT = 500
+_STORED_PLACES = 18
+SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9-]{0,31}", re.ASCII)
+
+Value = Decimal | str | None
+
+_CASH = frozenset({"amount", "currency"})
+_TRADE = frozenset({"symbol", "quantity", "price", "currency"})
+REQUIRED: Mapping[str, frozenset[str]] = {
+    "deposit": _CASH,
+    "withdrawal": _CASH,
+    "buy": _TRADE,
+    "sell": _TRADE,
+    "dividend": _CASH | {"symbol"},
+    "interest": _CASH,
+    "fee": _CASH,
+    "split": frozenset({"symbol", "split_ratio"}),
+}
+_OPTIONAL: Mapping[str, frozenset[str]] = {
+    "buy": frozenset({"fee", "note"}),
+    "sell": frozenset({"fee", "note"}),
+    "split": frozenset({"currency", "note"}),
+}
+_NOTE_ALONE = frozenset({"note"})
+_MAY_BE_ZERO = frozenset({"fee"})
+
+
+def violations_of(kind: str, values: Mapping[str, Value]) -> list[Violation]:
+    """One per field that is missing, not taken by `kind`, or out of range."""
+    required = REQUIRED[kind]
+    optional = _OPTIONAL.get(kind, _NOTE_ALONE)
+    found = []
+    for field, value in values.items():
+        if value is None:
+            problem = f"is required for a {kind}" if field in required else None
+        elif field not in required and field not in optional:
+            problem = f"is not taken by a {kind}"
+        else:
+            problem = _problem(field, value)
+        if problem is not None:
+            found.append(Violation(f"transaction.{field}", problem))
+    return found
+
+
+def printable(text: str) -> bool:
+    """Without control characters, and writable as UTF-8 (a lone surrogate is not)."""
+    return all(character >= " " and not "\x7f" <= character <= "\x9f" for character in text) and not any(
+        "\ud800" <= character <= "\udfff" for character in text
+    )
+
+
+def _problem(field: str, value: Decimal | str) -> str | None:
+    if isinstance(value, Decimal):
+        return _number_problem(field, value)
+    match field:
+        case "symbol":
+            matches = SYMBOL.fullmatch(value) is not None
+            return None if matches else f"{value[:40]!r} is not a symbol such as AAPL, BRK-B or BTC-USD"
+        case "currency":
+            return None if value in DECIMAL_PLACES else f"{value[:8]!r} is not an ISO 4217 code such as USD"
+        case _:
+            allowed = len(value) <= NOTE_LIMIT and printable(value)
+            return None if allowed else f"must be at most {NOTE_LIMIT} printable characters"
+
+
+def _number_problem(field: str, value: Decimal) -> str | None:
+    exponent = value.as_tuple().exponent
+    if not isinstance(exponent, int):
+        return "must be a finite number"
+    if value < 0 or (value == 0 and field not in _MAY_BE_ZERO):
+        return f"{plain(value)} must {'not be negative' if field in _MAY_BE_ZERO else 'be more than zero'}"
+    if value >= LIMIT:
+        return f"{plain(value)} must be less than {plain(LIMIT)}"
+    if exponent < -_STORED_PLACES:
+        return f"{value} has more than {_STORED_PLACES} decimal places"
+    return "1 would change nothing" if field == "split_ratio" and value == 1 else None

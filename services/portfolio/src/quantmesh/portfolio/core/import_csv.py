@@ -1,0 +1,145 @@
+"""A CSV file of transactions: every row becomes an input, or a reason why not."""
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from quantmesh.chassis.errors import QuantmeshError
+from quantmesh.portfolio.core.errors import InvalidTransaction, UnreadableImport
+from quantmesh.portfolio.core.model import TransactionInput, TransactionType
+from quantmesh.portfolio.core.numbers import parse
+from quantmesh.portfolio.core.times import parse_rfc3339
+
+REQUIRED_COLUMNS = ("type", "executed_at")
+COLUMNS = (
+    "type", "symbol", "quantity", "price", "amount", "fee", "currency", "executed_at", "note", "split_ratio",
+)  # fmt: skip
+ROW_LIMIT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`line` is where the row begins in the file, the header being on line 1."""
+
+    line: int
+    input: TransactionInput
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    line: int
+    field: str
+    reason: str
+
+
+def read_rows(content: bytes) -> tuple[list[Row], list[RejectedRow]]:
+    """The rows that can be read and what is wrong with the others, both in the order of the file.
+
+    Columns come in any order, a byte order mark and either line end are fine, blank lines are skipped.
+    Raises UnreadableImport where the text, the header or the size is wrong, since then no row can be trusted.
+    """
+    lines = _lines(content)
+    try:
+        header = next(lines, None)
+        if header is None:
+            raise UnreadableImport("it is empty")
+        columns = _columns(header[1])
+        accepted: list[Row] = []
+        rejected: list[RejectedRow] = []
+        for count, (line, cells) in enumerate(lines, start=1):
+            if count > ROW_LIMIT:
+                raise UnreadableImport(f"it has more than {ROW_LIMIT} rows; split it")
+            _read_row(line, columns, cells, accepted, rejected)
+    except csv.Error as error:
+        raise UnreadableImport(f"it is not CSV: {error}") from error
+    return accepted, rejected
+
+
+def _lines(content: bytes) -> "_NumberedRows":
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnreadableImport(f"byte {error.start} is not UTF-8") from error
+    return _NumberedRows(text)
+
+
+class _NumberedRows:
+    """Each row with the line it begins on; a quoted note may span several."""
+
+    def __init__(self, text: str) -> None:
+        self._reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+
+    def __iter__(self) -> "_NumberedRows":
+        return self
+
+    def __next__(self) -> tuple[int, list[str]]:
+        while True:
+            line = self._reader.line_num + 1
+            cells = next(self._reader)
+            if any(cell.strip() for cell in cells):
+                return line, cells
+
+
+def _columns(cells: Sequence[str]) -> list[str]:
+    columns = [cell.strip().lower() for cell in cells]
+    unknown = [name for name in columns if name not in COLUMNS]
+    if unknown:
+        raise UnreadableImport(f"unknown column {unknown[0][:40]!r}; the columns are {', '.join(COLUMNS)}")
+    if len(set(columns)) < len(columns):
+        raise UnreadableImport("a column is there twice")
+    missing = [name for name in REQUIRED_COLUMNS if name not in columns]
+    if missing:
+        raise UnreadableImport(f"the column {missing[0]!r} is missing")
+    return columns
+
+
+def _read_row(
+    line: int, columns: Sequence[str], cells: Sequence[str], accepted: list[Row], rejected: list[RejectedRow]
+) -> None:
+    if len(cells) != len(columns):
+        rejected.append(RejectedRow(line, "", f"has {len(cells)} cells where the header has {len(columns)}"))
+        return
+    values = {name: cell.strip() for name, cell in zip(columns, cells, strict=True)}
+    parsed: dict[str, Any] = {}
+    failures: list[RejectedRow] = []
+    for name, parser in _PARSERS.items():
+        text = values.get(name, "")
+        if not text and name not in REQUIRED_COLUMNS:
+            continue
+        try:
+            parsed[name] = parser(text)
+        except ValueError as error:
+            failures.append(RejectedRow(line, name, f"{text[:40]!r} is {error}" if text else "is missing"))
+    parsed |= {name: values.get(name, "") for name in ("symbol", "currency", "note")}
+    if failures:
+        rejected.extend(failures)
+        return
+    try:
+        accepted.append(Row(line, TransactionInput(**parsed)))
+    except InvalidTransaction as error:
+        rejected.extend(refused(line, error))
+
+
+def refused(line: int, error: QuantmeshError) -> list[RejectedRow]:
+    """One rejection per violation, the field named as the column is."""
+    return [
+        RejectedRow(line, violation.field.removeprefix("transaction."), violation.description)
+        for violation in error.violations
+    ]
+
+
+def _transaction_type(text: str) -> TransactionType:
+    try:
+        return TransactionType(text.lower())
+    except ValueError as error:
+        msg = f"none of {', '.join(TransactionType)}"
+        raise ValueError(msg) from error
+
+
+_PARSERS: Mapping[str, Callable[[str], Any]] = {
+    "type": _transaction_type,
+    "executed_at": parse_rfc3339,
+    **dict.fromkeys(("quantity", "price", "amount", "fee", "split_ratio"), parse),
+}

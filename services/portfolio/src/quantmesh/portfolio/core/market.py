@@ -1,0 +1,48 @@
+"""What the market tells this service: instruments, quotes, closes, and its time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Adjustment(StrEnum):
+    """What a price series already contains, so that it is not posted a second time."""
+
+    RAW = "raw"
+    SPLIT = "split"
+    TOTAL_RETURN = "total_return"
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    symbol: str
+    currency: str
+    adjustment: Adjustment
+    tick_size: Decimal
+    lot_size: Decimal
+    tradable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MarketClock:
+    time: datetime
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """`bid` and `ask` are None where the source has a last price alone."""
+
+    symbol: str
+    price: Decimal
+    bid: Decimal | None
+    ask: Decimal | None
+    time: datetime
+    stale: bool
+    currency: str
+
+
+# Closes by date, in order of date; one series per symbol.
+Closes = Mapping[date, Decimal]

@@ -1,0 +1,130 @@
+"""Time-weighted return and drawdown of a portfolio from its daily values and external cash flows.
+
+A day's return is `(V_t + W_t) / (V_{t-1} + D_t) - 1`: deposits D count from the start of the day, withdrawals W until
+its end, so that both a first deposit and a last withdrawal have a return. Days are linked geometrically, as the GIPS
+standards (2020, provision 2.A.21 ff.) and Bacon, "Practical Portfolio Performance Measurement and Attribution"
+(2nd ed., chapter 2) define a time-weighted return with daily valuation. Fees and income stay inside the value.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantmesh.portfolio.core.numbers import ZERO, exact
+
+_SESSIONS_PER_YEAR = 252
+_DAYS_PER_YEAR = 365.0
+
+
+@dataclass(frozen=True, slots=True)
+class Valuation:
+    """The portfolio's value at the end of a day, and what came in and went out on it; all in one currency."""
+
+    day: date
+    value: Decimal
+    deposits: Decimal = ZERO
+    withdrawals: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class PerformancePoint:
+    """`time_weighted_return` is cumulative since the start; `drawdown` is at most zero."""
+
+    day: date
+    value: Decimal
+    net_flow: Decimal
+    time_weighted_return: float
+    drawdown: float
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """Returns as fractions. `annualized_return` is the plain one for under a year, which GIPS forbids to annualise.
+
+    `volatility` is the sample deviation of daily returns times sqrt(252); zero for fewer than two of them.
+    `maximum_drawdown` is at most zero, from the peak's day to the trough's; None where there was none.
+    """
+
+    series: tuple[PerformancePoint, ...]
+    time_weighted_return: float
+    annualized_return: float
+    volatility: float
+    maximum_drawdown: float
+    maximum_drawdown_start: date | None
+    maximum_drawdown_end: date | None
+
+
+@exact()
+def measure(valuations: Sequence[Valuation], opening_value: Decimal = ZERO) -> Performance:
+    """From the values of successive days; `opening_value` is the value before the first of them."""
+    returns = []
+    previous = opening_value
+    for valuation in valuations:
+        invested = previous + valuation.deposits
+        # Nothing was invested: nothing was earned.
+        returns.append(float((valuation.value + valuation.withdrawals) / invested - 1) if invested > ZERO else 0.0)
+        previous = valuation.value
+    wealth = np.cumprod(1.0 + np.asarray(returns, dtype=np.float64))
+    # The peak may be the start itself.
+    peaks = np.maximum(np.maximum.accumulate(wealth), 1.0)
+    drawdowns = wealth / peaks - 1.0
+    series = tuple(
+        PerformancePoint(
+            day=valuation.day,
+            value=valuation.value,
+            net_flow=valuation.deposits - valuation.withdrawals,
+            time_weighted_return=float(wealth[index] - 1.0),
+            drawdown=float(drawdowns[index]),
+        )
+        for index, valuation in enumerate(valuations)
+    )
+    total = series[-1].time_weighted_return if series else 0.0
+    start, end, deepest = _deepest(series, wealth)
+    return Performance(
+        series=series,
+        time_weighted_return=total,
+        annualized_return=_annualized(total, series),
+        volatility=float(np.std(returns, ddof=1) * math.sqrt(_SESSIONS_PER_YEAR)) if len(returns) > 1 else 0.0,
+        maximum_drawdown=deepest,
+        maximum_drawdown_start=start,
+        maximum_drawdown_end=end,
+    )
+
+
+def _deepest(series: Sequence[PerformancePoint], wealth: NDArray[Any]) -> tuple[date | None, date | None, float]:
+    if not series:
+        return None, None, 0.0
+    trough = min(range(len(series)), key=lambda index: series[index].drawdown)
+    if series[trough].drawdown >= 0.0:
+        return None, None, 0.0
+    peak = int(np.argmax(wealth[: trough + 1]))
+    return series[peak].day, series[trough].day, series[trough].drawdown
+
+
+def _annualized(total: float, series: Sequence[PerformancePoint]) -> float:
+    if not series:
+        return 0.0
+    days = (series[-1].day - series[0].day).days
+    if days < _DAYS_PER_YEAR or total <= -1.0:
+        return total
+    return math.pow(1.0 + total, _DAYS_PER_YEAR / days) - 1.0
+
+
+def last_known(closes: Mapping[date, Decimal], days: Sequence[date]) -> list[Decimal | None]:
+    """For each of the ascending `days` the close of that day or the last one before it."""
+    known = sorted(closes)
+    marks: list[Decimal | None] = []
+    position = 0
+    mark: Decimal | None = None
+    for day in days:
+        while position < len(known) and known[position] <= day:
+            mark = closes[known[position]]
+            position += 1
+        marks.append(mark)
+    return marks

@@ -1,0 +1,54 @@
+"""The canonical content of a transaction and its Merkle leaf; docs/decisions/0010-proof-payload.md defines both."""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+
+from quantmesh.portfolio.core.model import Transaction
+from quantmesh.portfolio.core.numbers import plain
+from quantmesh.portfolio.core.times import to_microseconds
+
+SCHEMA = "quantmesh.portfolio.transaction.v1"
+SALT_BYTES = 32
+
+Keccak256 = Callable[[bytes], bytes]
+
+
+def payload_of(transaction: Transaction, salt: bytes) -> bytes:
+    """RFC 8785 JSON. With strings for all values and ASCII names it is what the standard library writes when sorted."""
+    asked = transaction.input
+    members: dict[str, object] = {
+        "schema": SCHEMA,
+        "transaction_id": str(transaction.id),
+        "portfolio_id": str(transaction.portfolio_id),
+        "type": asked.type.value,
+        "symbol": asked.symbol or None,
+        "quantity": _plain(asked.quantity),
+        "price": _plain(asked.price),
+        "amount": _plain(asked.amount),
+        "fee": _plain(asked.fee),
+        "split_ratio": _plain(asked.split_ratio),
+        "currency": transaction.currency,
+        "note": asked.note or None,
+        "cash_effect": plain(transaction.cash_effect),
+        "executed_at": to_microseconds(asked.executed_at),
+        "recorded_at": to_microseconds(transaction.recorded_at),
+        "order_id": None if transaction.order_id is None else str(transaction.order_id),
+        "import_id": None if transaction.import_id is None else str(transaction.import_id),
+        "postings": [
+            {"account": posting.account, "amount": plain(posting.amount), "commodity": posting.commodity}
+            for posting in transaction.postings
+        ],
+        "salt": f"0x{salt.hex()}",
+    }
+    present = {name: value for name, value in members.items() if value is not None}
+    return json.dumps(present, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+
+
+def leaf_of(payload: bytes, keccak256: Keccak256) -> bytes:
+    """OpenZeppelin's standard-v1 leaf over `["bytes32"]`, whose ABI encoding is those 32 bytes."""
+    return keccak256(keccak256(keccak256(payload)))
+
+
+def _plain(value: Decimal | None) -> str | None:
+    return None if value is None else plain(value)

@@ -1,0 +1,28 @@
+"""Instants as text."""
+
+import re
+from datetime import UTC, datetime
+
+_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+
+
+def rfc3339(moment: datetime) -> str:
+    """In UTC, without an empty fraction: 2020-01-02T15:00:00Z."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def to_microseconds(moment: datetime) -> str:
+    """In UTC with always six digits, the one spelling that is hashed."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def parse_rfc3339(text: str) -> datetime:
+    """ValueError where a part or the zone is missing."""
+    if not _RFC3339.fullmatch(text):
+        msg = "not an instant such as 2020-01-02T15:00:00Z, with its zone and at most microseconds"
+        raise ValueError(msg)
+    try:
+        return datetime.fromisoformat(text.upper().replace(" ", "T")).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        msg = "not a date and time of the calendar"
+        raise ValueError(msg) from error
