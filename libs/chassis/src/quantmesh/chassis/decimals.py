@@ -9,7 +9,7 @@ from quantmesh.chassis.errors import InvalidInput, Violation
 INTEGER_DIGITS = 20
 FRACTION_DIGITS = 18
 _PLAIN = re.compile(rf"-?[0-9]{{1,{INTEGER_DIGITS}}}(\.[0-9]{{1,{FRACTION_DIGITS}}})?", re.ASCII)
-_WANTED = f"a plain decimal such as 129.41, of {INTEGER_DIGITS} digits before and {FRACTION_DIGITS} after the point at most"
+_WANTED = (
     f"a plain decimal such as 129.41, with at most {INTEGER_DIGITS} digits before and {FRACTION_DIGITS} after the point"
 )
 
