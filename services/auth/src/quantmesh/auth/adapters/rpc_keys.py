@@ -1,0 +1,124 @@
+"""API keys, service tokens and the public key set over gRPC."""
+
+import hmac
+from typing import Any
+from uuid import UUID
+
+from quantmesh.api.auth.v1 import auth_pb2 as pb
+from quantmesh.api.auth.v1.events_pb2 import CredentialRevoked
+from quantmesh.api.common.v1.common_pb2 import PageInfo
+from quantmesh.auth.adapters.parts import AuthParts
+from quantmesh.auth.adapters.store import Store
+from quantmesh.auth.core import api_keys
+from quantmesh.auth.core.errors import ApiKeyNotFound, UnknownService
+from quantmesh.auth.core.model import ApiKey, service_grant
+from quantmesh.auth.core.secrets import hash_of, new_api_key
+from quantmesh.chassis import outbox
+from quantmesh.chassis.errors import InvalidInput, Violation
+from quantmesh.chassis.identity import current_caller, public, requires, service_only
+from quantmesh.chassis.ids import uuid7
+from quantmesh.chassis.times import from_timestamp, to_timestamp
+
+_PAGE_LIMIT = 200
+
+
+class KeyRpc:
+    """The part of AuthService that programs log in with."""
+
+    def __init__(self, parts: AuthParts) -> None:
+        self._parts = parts
+
+    @requires("account:manage")
+    async def CreateApiKey(self, request: pb.CreateApiKeyRequest, context: Any) -> pb.CreateApiKeyResponse:
+        caller = current_caller()
+        secret, prefix = new_api_key()
+        expires_at = from_timestamp(request.expires_at) if request.HasField("expires_at") else None
+        key = api_keys.new_key(
+            uuid7(),
+            caller.user_id,
+            request.name,
+            prefix,
+            list(request.scopes),
+            caller.scopes,
+            expires_at,
+            self._parts.clock.now(),
+        )
+        async with self._parts.database.transaction(caller.user_id) as transaction:
+            await Store(transaction).add_api_key(key, hash_of(secret))
+        return pb.CreateApiKeyResponse(api_key=_api_key(key), secret=secret)
+
+    @requires("account:manage")
+    async def ListApiKeys(self, request: pb.ListApiKeysRequest, context: Any) -> pb.ListApiKeysResponse:
+        limit = min(request.page.limit or 50, _PAGE_LIMIT)
+        after = _cursor(request.page.cursor)
+        async with self._parts.database.transaction(current_caller().user_id) as transaction:
+            found = await Store(transaction).list_api_keys(after, limit + 1)
+        page = found[:limit]
+        following = str(page[-1].id) if len(found) > limit else ""
+        return pb.ListApiKeysResponse(api_keys=[_api_key(key) for key in page], page=PageInfo(next_cursor=following))
+
+    @requires("account:manage")
+    async def RevokeApiKey(self, request: pb.RevokeApiKeyRequest, context: Any) -> pb.RevokeApiKeyResponse:
+        owner_id = current_caller().user_id
+        try:
+            key_id = UUID(request.id)
+        except ValueError as error:
+            raise ApiKeyNotFound(request.id) from error
+        now = self._parts.clock.now()
+        async with self._parts.database.transaction(owner_id) as transaction:
+            if not await Store(transaction).revoke_api_key(key_id, now):
+                raise ApiKeyNotFound(request.id)
+            await outbox.append(
+                transaction,
+                "auth.credential.revoked",
+                CredentialRevoked(user_id=str(owner_id), api_key_id=str(key_id)),
+                aggregate_id=owner_id,
+                owner_id=owner_id,
+                occurred_at=now,
+            )
+        return pb.RevokeApiKeyResponse()
+
+    @service_only
+    async def ExchangeApiKey(self, request: pb.ExchangeApiKeyRequest, context: Any) -> pb.ExchangeApiKeyResponse:
+        now = self._parts.clock.now()
+        async with self._parts.database.system_transaction() as transaction:
+            store = Store(transaction)
+            key, grant = await api_keys.exchange(store, store, request.secret, now)
+        token, lifetime = self._parts.keys.sign(grant, now)
+        return pb.ExchangeApiKeyResponse(token=token, expires_in=lifetime, api_key_id=str(key.id))
+
+    @public
+    async def IssueServiceToken(
+        self, request: pb.IssueServiceTokenRequest, context: Any
+    ) -> pb.IssueServiceTokenResponse:
+        expected = self._parts.service_secrets.get(request.service, "")
+        if not expected or not hmac.compare_digest(expected.encode(), request.secret.encode(errors="surrogatepass")):
+            raise UnknownService(request.service[:64])
+        token, lifetime = self._parts.keys.sign(service_grant(request.service), self._parts.clock.now())
+        return pb.IssueServiceTokenResponse(token=token, expires_in=lifetime)
+
+    @public
+    async def GetJwks(self, request: pb.GetJwksRequest, context: Any) -> pb.GetJwksResponse:
+        return pb.GetJwksResponse(jwks=self._parts.keys.jwks())
+
+
+def _cursor(text: str) -> UUID | None:
+    if not text:
+        return None
+    try:
+        return UUID(text)
+    except ValueError as error:
+        msg = "The cursor is none that an earlier page gave."
+        raise InvalidInput(msg, violations=[Violation("page.cursor", "take it from the page before")]) from error
+
+
+def _api_key(key: ApiKey) -> pb.ApiKey:
+    return pb.ApiKey(
+        id=str(key.id),
+        name=key.name,
+        prefix=key.prefix,
+        scopes=sorted(key.scopes),
+        created_at=to_timestamp(key.created_at),
+        last_used_at=None if key.last_used_at is None else to_timestamp(key.last_used_at),
+        expires_at=None if key.expires_at is None else to_timestamp(key.expires_at),
+    )

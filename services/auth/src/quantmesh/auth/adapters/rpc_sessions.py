@@ -1,0 +1,155 @@
+"""Registration, login, refresh, logout and sessions over gRPC."""
+
+from typing import Any
+from uuid import UUID
+
+from quantmesh.api.auth.v1 import auth_pb2 as pb
+from quantmesh.api.auth.v1.events_pb2 import CredentialRevoked
+from quantmesh.auth.adapters.parts import AuthParts
+from quantmesh.auth.adapters.store import Store
+from quantmesh.auth.core import login, refresh, register
+from quantmesh.auth.core.errors import RefreshTokenReused, SessionNotFound, UserNotFound
+from quantmesh.auth.core.model import Session, User, user_grant
+from quantmesh.auth.core.secrets import hash_of, new_refresh_token
+from quantmesh.chassis import outbox
+from quantmesh.chassis.identity import current_caller, public, requires
+from quantmesh.chassis.ids import uuid7
+from quantmesh.chassis.times import to_timestamp
+
+
+class SessionRpc:
+    """The part of AuthService that people log in with."""
+
+    def __init__(self, parts: AuthParts) -> None:
+        self._parts = parts
+
+    @public
+    async def Register(self, request: pb.RegisterRequest, context: Any) -> pb.RegisterResponse:
+        user = register.new_user(uuid7(), request.email, request.password, request.full_name, self._parts.clock.now())
+        password_hash = await self._parts.hasher.hash(request.password)
+        async with self._parts.database.system_transaction() as session:
+            await register.register(Store(session), user, password_hash)
+        return pb.RegisterResponse(user=user_to_proto(user))
+
+    @public
+    async def Login(self, request: pb.LoginRequest, context: Any) -> pb.LoginResponse:
+        email = login.login_name(request.email)
+        await self._parts.throttle.admit(email, request.ip_address)
+        async with self._parts.database.system_transaction() as transaction:
+            found = await Store(transaction).find_credentials(email)
+        user = await login.check_credentials(found, request.password, self._parts.hasher, self._parts.decoy_hash)
+        await self._parts.throttle.forgive(email, request.ip_address)
+        upgraded = None
+        if found is not None and self._parts.hasher.is_outdated(found.password_hash):
+            upgraded = await self._parts.hasher.hash(request.password)
+        now = self._parts.clock.now()
+        session = login.new_session(uuid7(), user, request.user_agent, request.ip_address, now)
+        refresh_token = new_refresh_token()
+        async with self._parts.database.system_transaction() as transaction:
+            store = Store(transaction)
+            if upgraded is not None:
+                await store.set_password_hash(user.id, upgraded)
+            await store.add_session(session, hash_of(refresh_token))
+        return pb.LoginResponse(tokens=await self._tokens(session, user, refresh_token))
+
+    @public
+    async def Refresh(self, request: pb.RefreshRequest, context: Any) -> pb.RefreshResponse:
+        now = self._parts.clock.now()
+        async with self._parts.database.system_transaction() as transaction:
+            store = Store(transaction)
+            outcome = await refresh.refresh(store, request.refresh_token, self._parts.keys.refresh_key, now)
+            if outcome is None:
+                reused = await store.lock_refresh_token(hash_of(request.refresh_token))
+                if reused is not None:
+                    await self._announce(transaction, reused.session.owner_id, reused.session.id)
+                user = None
+            else:
+                user = await store.find_user(outcome[0].owner_id)
+        if outcome is None:
+            if reused is not None:
+                await self._parts.cache.ended(reused.session.id)
+            raise RefreshTokenReused
+        if user is None:
+            raise UserNotFound
+        return pb.RefreshResponse(tokens=await self._tokens(outcome[0], user, outcome[1]))
+
+    @requires("")
+    async def Logout(self, request: pb.LogoutRequest, context: Any) -> pb.LogoutResponse:
+        caller = current_caller()
+        # A token made from an API key has no session of its own to end.
+        if caller.session_id and not caller.session_id.startswith("key:"):
+            await self._revoke(caller.user_id, UUID(caller.session_id))
+        return pb.LogoutResponse()
+
+    @requires("")
+    async def GetMe(self, request: pb.GetMeRequest, context: Any) -> pb.GetMeResponse:
+        caller = current_caller()
+        async with self._parts.database.transaction(caller.user_id) as transaction:
+            user = await Store(transaction).find_user(caller.user_id)
+        if user is None:
+            raise UserNotFound
+        return pb.GetMeResponse(user=user_to_proto(user))
+
+    @requires("account:manage")
+    async def ListSessions(self, request: pb.ListSessionsRequest, context: Any) -> pb.ListSessionsResponse:
+        caller = current_caller()
+        async with self._parts.database.transaction(caller.user_id) as transaction:
+            sessions = await Store(transaction).list_sessions(self._parts.clock.now())
+        return pb.ListSessionsResponse(sessions=[_session(session, caller.session_id) for session in sessions])
+
+    @requires("account:manage")
+    async def RevokeSession(self, request: pb.RevokeSessionRequest, context: Any) -> pb.RevokeSessionResponse:
+        try:
+            session_id = UUID(request.id)
+        except ValueError as error:
+            raise SessionNotFound(request.id) from error
+        if not await self._revoke(current_caller().user_id, session_id):
+            raise SessionNotFound(request.id)
+        return pb.RevokeSessionResponse()
+
+    async def _revoke(self, owner_id: UUID, session_id: UUID) -> bool:
+        async with self._parts.database.transaction(owner_id) as transaction:
+            revoked = await Store(transaction).revoke_session(session_id, self._parts.clock.now())
+            if revoked:
+                await self._announce(transaction, owner_id, session_id)
+        if revoked:
+            await self._parts.cache.ended(session_id)
+        return revoked
+
+    async def _announce(self, transaction: Any, owner_id: UUID, session_id: UUID) -> None:
+        await outbox.append(
+            transaction,
+            "auth.credential.revoked",
+            CredentialRevoked(user_id=str(owner_id), session_id=str(session_id)),
+            aggregate_id=owner_id,
+            owner_id=owner_id,
+            occurred_at=self._parts.clock.now(),
+        )
+
+    async def _tokens(self, session: Session, user: User, refresh_token: str) -> pb.TokenPair:
+        access_token, lifetime = self._parts.keys.sign(user_grant(user, session.id), self._parts.clock.now())
+        await self._parts.cache.opened(session, user)
+        return pb.TokenPair(access_token=access_token, refresh_token=refresh_token, expires_in=lifetime)
+
+
+def user_to_proto(user: User) -> pb.User:
+    return pb.User(
+        id=str(user.id),
+        email=user.email,
+        full_name=user.full_name,
+        roles=sorted(user.roles),
+        tier=user.tier,
+        created_at=to_timestamp(user.created_at),
+    )
+
+
+def _session(session: Session, current_id: str) -> pb.Session:
+    return pb.Session(
+        id=str(session.id),
+        user_agent=session.user_agent,
+        ip_address=session.ip_address,
+        created_at=to_timestamp(session.created_at),
+        last_used_at=to_timestamp(session.last_used_at),
+        expires_at=to_timestamp(session.expires_at),
+        current=str(session.id) == current_id,
+    )

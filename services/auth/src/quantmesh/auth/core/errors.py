@@ -1,0 +1,144 @@
+"""What auth refuses.
+
+QuantmeshError
+├── InvalidInput
+│   ├── InvalidEmail, InvalidName, InvalidScope, InvalidExpiry
+│   └── WeakPassword            says why, and what would pass
+├── Unauthenticated
+│   ├── WrongCredentials        the same for an unknown e-mail and a wrong password
+│   ├── InvalidRefreshToken     unknown, expired, or of an ended session
+│   ├── RefreshTokenReused      the session has been ended for it
+│   ├── InvalidApiKey
+│   └── UnknownService
+├── AlreadyExists
+│   └── EmailTaken
+├── NotFound
+│   ├── SessionNotFound, ApiKeyNotFound, UserNotFound
+└── TooManyRequests
+    └── TooManyLogins
+"""
+
+from quantmesh.chassis.errors import (
+    AlreadyExists,
+    InvalidInput,
+    NotFound,
+    TooManyRequests,
+    Unauthenticated,
+    Violation,
+)
+
+
+class InvalidEmail(InvalidInput):
+    problem = "invalid-email"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The e-mail address is not valid: {reason}", violations=[Violation("email", reason)])
+
+
+class InvalidName(InvalidInput):
+    problem = "invalid-name"
+
+    def __init__(self, field: str, length: int, limit: int) -> None:
+        detail = f"must be 1 to {limit} printable characters; it has {length}"
+        super().__init__(f"The {field.replace('_', ' ')} {detail}.", violations=[Violation(field, detail)])
+
+
+class InvalidScope(InvalidInput):
+    problem = "invalid-scope"
+
+    def __init__(self, scope: str, allowed: frozenset[str]) -> None:
+        detail = f"{scope!r} is not among your own scopes: {', '.join(sorted(allowed))}"
+        super().__init__(
+            f"An API key cannot have a scope that you lack: {detail}.", violations=[Violation("scopes", detail)]
+        )
+
+
+class InvalidExpiry(InvalidInput):
+    problem = "invalid-expiry"
+
+    def __init__(self) -> None:
+        super().__init__("The key would expire in the past.", violations=[Violation("expires_at", "must lie ahead")])
+
+
+class WeakPassword(InvalidInput):
+    problem = "weak-password"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The password is refused: {reason}", violations=[Violation("password", reason)])
+
+
+class WrongCredentials(Unauthenticated):
+    problem = "wrong-credentials"
+
+    def __init__(self) -> None:
+        super().__init__("The e-mail address or the password is wrong.")
+
+
+class InvalidRefreshToken(Unauthenticated):
+    problem = "invalid-refresh-token"
+
+    def __init__(self) -> None:
+        super().__init__("The refresh token is not valid any more; log in again.")
+
+
+class RefreshTokenReused(Unauthenticated):
+    problem = "refresh-token-reused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This refresh token was used before. Its session is ended, in case it was stolen; log in again."
+        )
+
+
+class InvalidApiKey(Unauthenticated):
+    problem = "invalid-api-key"
+
+    def __init__(self) -> None:
+        super().__init__("The API key is unknown, expired or revoked.")
+
+
+class UnknownService(Unauthenticated):
+    problem = "unknown-service"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"No service {name!r} is known by that secret.")
+
+
+class EmailTaken(AlreadyExists):
+    problem = "email-taken"
+
+    def __init__(self, email: str) -> None:
+        super().__init__(
+            f"An account with {email} exists already; log in instead.", violations=[Violation("email", "taken")]
+        )
+
+
+class SessionNotFound(NotFound):
+    problem = "session-not-found"
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(f"You have no session {session_id}.")
+
+
+class ApiKeyNotFound(NotFound):
+    problem = "api-key-not-found"
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"You have no API key {key_id}.")
+
+
+class UserNotFound(NotFound):
+    problem = "user-not-found"
+
+    def __init__(self) -> None:
+        super().__init__("The account of this token does not exist any more.")
+
+
+class TooManyLogins(TooManyRequests):
+    problem = "too-many-logins"
+
+    def __init__(self, retry_after_seconds: float) -> None:
+        super().__init__(
+            f"Too many attempts failed; try again in {retry_after_seconds:.0f} s.",
+            retry_after_seconds=retry_after_seconds,
+        )

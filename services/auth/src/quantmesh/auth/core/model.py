@@ -1,0 +1,108 @@
+"""Users, sessions and keys as values, and what each role may do (AUTH-5)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+ACCESS_TOKEN_LIFETIME = timedelta(minutes=5)
+API_KEY_TOKEN_LIFETIME = timedelta(seconds=60)
+SERVICE_TOKEN_LIFETIME = timedelta(minutes=5)
+SESSION_LIFETIME = timedelta(days=30)
+# Two tabs that refresh at once both go on; later than this the older token can only be a stolen one.
+REUSE_GRACE = timedelta(seconds=10)
+DEFAULT_ROLE = "investor"
+DEFAULT_TIER = "free"
+
+_READS = frozenset({"market:read", "portfolio:read", "predictions:read", "blockchain:read"})
+_INVESTOR = _READS | {"account:manage", "portfolio:write", "orders:write", "pricing:use", "risk:use"}
+
+SCOPES_BY_ROLE: dict[str, frozenset[str]] = {
+    "investor": _INVESTOR,
+    "trader": _INVESTOR,
+    "analyst": _INVESTOR | {"predictions:train"},
+    "compliance": _READS | {"account:manage"},
+    "operator": _INVESTOR | {"predictions:train", "market:write"},
+}
+
+
+def scopes_of(roles: frozenset[str]) -> frozenset[str]:
+    """The union of what the roles allow; a role nobody knows allows nothing."""
+    return frozenset().union(*(SCOPES_BY_ROLE.get(role, frozenset()) for role in roles))
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    id: UUID
+    email: str
+    full_name: str
+    roles: frozenset[str]
+    tier: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A user with the hash that the password is checked against: Argon2id, or bcrypt from an earlier system."""
+
+    user: User
+    password_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    id: UUID
+    owner_id: UUID
+    user_agent: str
+    ip_address: str
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """One link of a session's chain; `used_at` is set once its successor was given out."""
+
+    session: Session
+    session_revoked: bool
+    used_at: datetime | None
+    successor_used: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    id: UUID
+    owner_id: UUID
+    name: str
+    prefix: str
+    scopes: frozenset[str]
+    created_at: datetime
+    last_used_at: datetime | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a token says of its bearer."""
+
+    subject: str
+    scopes: frozenset[str]
+    roles: frozenset[str]
+    tier: str
+    session_id: str
+    lifetime: timedelta
+
+
+def user_grant(user: User, session_id: UUID) -> Grant:
+    return Grant(str(user.id), scopes_of(user.roles), user.roles, user.tier, str(session_id), ACCESS_TOKEN_LIFETIME)
+
+
+def api_key_grant(key: ApiKey, user: User) -> Grant:
+    """A key never allows more than its owner may now, whatever it was made with."""
+    return Grant(
+        str(user.id), key.scopes & scopes_of(user.roles), user.roles, user.tier, f"key:{key.id}", API_KEY_TOKEN_LIFETIME
+    )
+
+
+def service_grant(name: str) -> Grant:
+    return Grant(f"svc:{name}", frozenset(), frozenset(), "", "", SERVICE_TOKEN_LIFETIME)
