@@ -1,5 +1,6 @@
 """A child process in a process group of its own, which the kernel ends with its parent."""
 
+import asyncio
 import contextlib
 import os
 import pwd
@@ -89,6 +90,20 @@ class ChildProcess:
                 cwd=self._folder,
                 process_group=0,
             )
+
+    async def ended(self) -> None:
+        """Returns once it is no longer running."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        event = asyncio.Event()
+        descriptor = os.pidfd_open(self._process.pid)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(descriptor, event.set)
+        try:
+            await event.wait()
+        finally:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
 
     def ask_to_stop(self) -> None:
         if self._process is not None and self._process.poll() is None:

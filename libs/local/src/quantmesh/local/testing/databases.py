@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,8 +71,10 @@ def _ensure_template(admin: psycopg.Connection, server: PostgresServer, service:
         if admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template]).fetchone() is None:
             unfinished = ServiceDatabase(server, service, f"{template}_unfinished_{secrets.token_hex(4)}")
             passwords = {service: service, "migrator": "migrator"}
-            with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-                runner.run(provision(server.url, (service,), passwords, database=unfinished.name))
+            # In a thread: an asynchronous test that asks for a database has a running loop of its own.
+            with ThreadPoolExecutor(1) as thread:
+                work = provision(server.url, (service,), passwords, database=unfinished.name)
+                thread.submit(asyncio.run, work).result()
             run_migrations(service, unfinished.migration_url, migrations)
             admin.execute(
                 sql.SQL("ALTER DATABASE {} RENAME TO {}").format(

@@ -1,0 +1,97 @@
+"""The environment that each part of the mesh starts with: the addresses and secrets it needs, and no other's."""
+
+import json
+import re
+from collections.abc import Mapping
+
+from psycopg.conninfo import conninfo_to_dict
+
+from quantmesh.chassis.provision import DATABASE, MIGRATOR
+from quantmesh.local import operator
+from quantmesh.local.errors import LocalError
+from quantmesh.local.network import LOOPBACK
+from quantmesh.local.secrets import Secrets
+from quantmesh.local.settings import LocalSettings
+from quantmesh.local.workspace import ServiceDeclaration
+
+_PLACEHOLDER = re.compile(r"\$\{([a-z_]+)(?::([a-z0-9_-]+))?\}")
+
+
+class Environment:
+    """`servers` holds the address of each server; that of Postgres is an administrator's."""
+
+    def __init__(self, settings: LocalSettings, secrets: Secrets, servers: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._secrets = secrets
+        self._servers = servers
+
+    def of_service(self, service: ServiceDeclaration) -> dict[str, str]:
+        """What `python -m quantmesh.<service>` reads."""
+        variables = self._inherited() | {
+            "QUANTMESH_ENVIRONMENT": "local",
+            "QUANTMESH_SERVICE_SECRET": self._service_secret(service.name),
+            "MALLOC_ARENA_MAX": "2",  # glibc's arena per thread doubles the memory of idle services
+        }
+        for kind in service.ports:
+            port = self._settings.service_port(service, kind).port
+            variables[f"QUANTMESH_{kind.upper()}_BIND"] = f"{LOOPBACK}:{port}"
+        for server in service.servers:
+            if server == "postgres":
+                variables["QUANTMESH_DATABASE_URL"] = self._database_url(f"quantmesh_{service.name}", service.name)
+            else:
+                variables[f"QUANTMESH_{server.upper()}_URL"] = self._servers[server]
+        for peer in self._settings.workspace.services:
+            if peer.name != service.name and (peer.name in service.peers or peer.name == "auth"):
+                target = f"{LOOPBACK}:{self._settings.service_port(peer, 'grpc').port}"
+                variables[f"QUANTMESH_{peer.name.upper()}_TARGET"] = target
+        for name, template in service.environment.items():
+            # A value that the user has set wins over the declared one.
+            variables.setdefault(name, _PLACEHOLDER.sub(lambda match: self._expand(service, match), template))
+        return variables
+
+    def of_database_setup(self) -> dict[str, str]:
+        """What `quantmesh.local.database` reads: administrator rights, and every role's password."""
+        services = [service.name for service in self._settings.workspace.services if "postgres" in service.servers]
+        variables = self._inherited() | {
+            "QUANTMESH_ADMIN_URL": self._servers["postgres"],
+            "QUANTMESH_MIGRATION_URL": self._database_url(MIGRATOR, "migrator"),
+            "QUANTMESH_SERVICES": ",".join(services),
+        }
+        for name in (*services, "migrator"):
+            variables[f"QUANTMESH_{name.upper()}_DATABASE_PASSWORD"] = self._database_password(name)
+        return variables
+
+    def _inherited(self) -> dict[str, str]:
+        """The caller's, without the addresses that are given to each part on purpose."""
+        given = {"QUANTMESH_POSTGRES_ADMIN_URL", "QUANTMESH_NATS_URL", "QUANTMESH_REDIS_URL", "QUANTMESH_EVM_URL"}
+        return {name: value for name, value in self._settings.environ.items() if name not in given}
+
+    def _database_url(self, role: str, owner: str) -> str:
+        at = conninfo_to_dict(self._servers["postgres"])
+        address = f"{at.get('host', LOOPBACK)}:{at.get('port', 5432)}"
+        return f"postgresql://{role}:{self._database_password(owner)}@{address}/{DATABASE}"
+
+    def _database_password(self, owner: str) -> str:
+        return self._secrets.get(f"database_{owner}")
+
+    def _service_secret(self, service: str) -> str:
+        return self._secrets.get(f"service_{service}")
+
+    def _expand(self, service: ServiceDeclaration, match: re.Match[str]) -> str:
+        """`${data}` its own folder, `${workspace}`, `${secret:name}`, `${operator_email}`, and `${service_secrets}`,
+        the secret of every service as JSON."""
+        match match.groups():
+            case ("data", None):
+                folder = self._settings.data(service.name)
+                folder.mkdir(parents=True, exist_ok=True)
+                return str(folder)
+            case ("workspace", None):
+                return str(self._settings.workspace.root)
+            case ("secret", str(name)):
+                return self._secrets.get(name)
+            case ("operator_email", None):
+                return operator.EMAIL
+            case ("service_secrets", None):
+                names = [peer.name for peer in self._settings.workspace.services]
+                return json.dumps({name: self._service_secret(name) for name in names})
+        raise LocalError(f"services/{service.name}/pyproject.toml: {match.group()} is not a known placeholder.")
