@@ -60,20 +60,24 @@ class Database:
         self.system_role = f"quantmesh_{service}_system"
         self.url = url
         self._statement_timeout_seconds = statement_timeout_seconds
+        self._idle_timeout_milliseconds = int(idle_transaction_timeout_seconds * 1000)
         self._engine: AsyncEngine = create_async_engine(
             make_url(url).set(drivername="postgresql+psycopg"),
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=pool_timeout_seconds,
             pool_recycle=1800,
-            connect_args={
-                **_LIBPQ,
-                "application_name": f"quantmesh-{service}",
-                "options": f"-c search_path={service}"
-                f" -c idle_in_transaction_session_timeout={int(idle_transaction_timeout_seconds * 1000)}"
-                f" -c timezone=UTC",
-            },
+            connect_args=self.connection_options("requests"),
         )
+
+    def connection_options(self, purpose: str) -> dict[str, str]:
+        """libpq's keywords, also for a connection beside the pool (one that holds a lock or listens)."""
+        return {
+            **_LIBPQ,
+            "application_name": f"quantmesh-{self.service}-{purpose}",
+            "options": f"-c search_path={self.service} -c timezone=UTC"
+            f" -c idle_in_transaction_session_timeout={self._idle_timeout_milliseconds}",
+        }
 
     @asynccontextmanager
     async def transaction(self, owner_id: UUID) -> AsyncIterator[AsyncSession]:

@@ -1,0 +1,79 @@
+"""Events for an edge: every replica gets each of them, in order, from now on."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from google.protobuf.message import DecodeError
+from nats.aio.msg import Msg
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+
+from quantmesh.api.common.v1.common_pb2 import EventEnvelope
+from quantmesh.chassis.events.bus import EventBus
+from quantmesh.chassis.events.consumer import BROKER_FAULTS
+from quantmesh.chassis.events.pull import ConsumerLostError, PullSubscription
+from quantmesh.chassis.events.streams import ensure_stream, publisher_of, stream_name
+from quantmesh.chassis.telemetry.logs import get_logger
+
+log = get_logger(__name__)
+
+_INACTIVE_SECONDS = 30.0
+EnvelopeHandle = Callable[[EventEnvelope], Awaitable[None]]
+
+
+class Broadcast:
+    """An ephemeral subscription without acknowledgement to `subject` (wildcards allowed), without its partition.
+
+    After a fault it goes on behind the last event it gave; an edge that was away for longer reads the owner's log.
+    `handle` must not raise: it fans out to clients, and one event cannot be tried again here.
+    """
+
+    def __init__(self, *, subject: str, handle: EnvelopeHandle) -> None:
+        self.subject = subject
+        self._publisher = publisher_of(subject)
+        self._handle = handle
+        self._last_sequence = 0
+
+    async def run(self, bus: EventBus) -> None:
+        while True:
+            try:
+                await self._follow(bus)
+            except ConsumerLostError:
+                log.info("broadcast is created again", subject=self.subject)
+            except BROKER_FAULTS as fault:
+                log.warning("broadcast waits for the broker", subject=self.subject, error=str(fault))
+                await asyncio.sleep(0.2)
+                await bus.wait_connected(5.0)
+
+    async def _follow(self, bus: EventBus) -> None:
+        info = await ensure_stream(bus.jetstream, self._publisher)
+        # A broker restored to an older state counts from there again.
+        start = min(self._last_sequence, info.state.last_seq) if self._last_sequence else info.state.last_seq
+        self._last_sequence = start
+        created = await bus.jetstream.add_consumer(
+            stream_name(self._publisher),
+            ConsumerConfig(
+                filter_subject=self.subject if self.subject.endswith(">") else f"{self.subject}.*",
+                deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+                opt_start_seq=start + 1,
+                ack_policy=AckPolicy.NONE,
+                inactive_threshold=_INACTIVE_SECONDS,
+                mem_storage=True,
+            ),
+        )
+        pulled = PullSubscription(bus, stream_name(self._publisher), created.name)
+        await pulled.open()
+        try:
+            while True:
+                for message in await pulled.batch(256):
+                    await self._give(message)
+        finally:
+            await asyncio.shield(pulled.close())
+
+    async def _give(self, message: Msg) -> None:
+        self._last_sequence = message.metadata.sequence.stream
+        try:
+            envelope = EventEnvelope.FromString(message.data)
+        except DecodeError:
+            log.error("a message is no envelope", subject=message.subject, sequence=self._last_sequence)
+            return
+        await self._handle(envelope)

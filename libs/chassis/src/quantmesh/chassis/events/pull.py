@@ -1,0 +1,88 @@
+"""Messages of one JetStream consumer, pulled in batches.
+
+The client library's own `fetch(n)` waits for n messages or its timeout; here a batch is what has arrived by now.
+"""
+
+import asyncio
+import json
+from collections import deque
+
+from nats.aio.msg import Msg
+
+from quantmesh.chassis.events.bus import EventBus, Subscription
+
+_EXPIRES_SECONDS = 10.0
+_HEARTBEAT_SECONDS = 1.0
+# Two heartbeats missed: the broker restarted, or our request got lost with a connection.
+_SILENCE_SECONDS = 2.5
+_STATUS = "Status"
+_HEARTBEAT = "100"
+
+
+class ConsumerLostError(Exception):
+    """The broker no longer has this consumer; create it again."""
+
+
+class PullSubscription:
+    def __init__(self, bus: EventBus, stream: str, consumer: str) -> None:
+        self._bus = bus
+        self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+        self._inbox = bus.client.new_inbox()
+        self._subscription: Subscription | None = None
+        self._arrived: deque[Msg] = deque()
+        self._something = asyncio.Event()
+        self._requested = 0
+        self._epoch = bus.epoch
+        self._lost = ""
+
+    async def open(self) -> None:
+        self._subscription = await self._bus.subscribe_raw(self._inbox, self._receive)
+
+    async def close(self) -> None:
+        if self._subscription is not None:
+            await self._subscription.close()
+
+    def waiting(self) -> list[Msg]:
+        """Arrived, and not yet handed out."""
+        return list(self._arrived)
+
+    async def batch(self, size: int) -> list[Msg]:
+        """At least one message and at most `size`; waits for as long as there is none.
+
+        Raises ConsumerLostError, and Unavailable where the broker went silent.
+        """
+        while not self._arrived:
+            if self._lost:
+                raise ConsumerLostError(self._lost)
+            if self._requested <= 0 or self._epoch != self._bus.epoch:
+                await self._request(size)
+            self._something.clear()
+            try:
+                await asyncio.wait_for(self._something.wait(), _SILENCE_SECONDS)
+            except TimeoutError:
+                await self._bus.ping()
+                self._requested = 0
+        return [self._arrived.popleft() for _ in range(min(size, len(self._arrived)))]
+
+    async def _request(self, size: int) -> None:
+        request = {
+            "batch": size,
+            "expires": int(_EXPIRES_SECONDS * 1e9),
+            "idle_heartbeat": int(_HEARTBEAT_SECONDS * 1e9),
+        }
+        self._epoch = self._bus.epoch
+        self._requested = size
+        await self._bus.client.publish(self._next, json.dumps(request).encode(), reply=self._inbox)
+
+    async def _receive(self, message: Msg) -> None:
+        status = (message.headers or {}).get(_STATUS, "") if not message.data else ""
+        if not status:
+            self._requested -= 1
+            self._arrived.append(message)
+        elif status != _HEARTBEAT:
+            # 408 expired and 404 empty end a request; 409 and 503 also where the consumer is gone.
+            self._requested = 0
+            description = (message.headers or {}).get("Description", "")
+            if status == "503" or "Deleted" in description:
+                self._lost = f"{status} {description}".strip()
+        self._something.set()
