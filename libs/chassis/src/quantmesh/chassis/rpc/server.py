@@ -14,7 +14,7 @@ from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 from prometheus_client import Histogram
 
-from quantmesh.chassis.context import CallContext, Caller, set_call, was_replayed, was_replayed
+from quantmesh.chassis.context import CallContext, Caller, set_call, was_replayed
 from quantmesh.chassis.errors import QuantmeshError, Unauthenticated
 from quantmesh.chassis.identity import Access, TokenVerifier, access_of
 from quantmesh.chassis.rpc.options import SERVER_OPTIONS

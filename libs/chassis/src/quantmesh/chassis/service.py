@@ -1,0 +1,277 @@
+"""The life of a service: settings, parts, readiness, work, and an orderly end."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import uvloop
+from google.protobuf.descriptor import ServiceDescriptor
+from pydantic import ValidationError
+
+from quantmesh.chassis.clock import SystemClock
+from quantmesh.chassis.database import Database
+from quantmesh.chassis.events import Consumer, EventBus
+from quantmesh.chassis.identity import TokenVerifier
+from quantmesh.chassis.migration import run_migrations
+from quantmesh.chassis.relay import Relay
+from quantmesh.chassis.rpc.keys import AuthKeys, ServiceTokens
+from quantmesh.chassis.rpc.peer import Peer, close_all, open_channel
+from quantmesh.chassis.rpc.server import AddToServer, RpcServer
+from quantmesh.chassis.settings import ServiceSettings
+from quantmesh.chassis.telemetry.logs import configure_logs, get_logger
+from quantmesh.chassis.telemetry.ops import OpsServer
+from quantmesh.chassis.telemetry.tracing import configure_tracing, shutdown_tracing
+
+log = get_logger(__name__)
+
+SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
+Step = Callable[[], Awaitable[None]]
+_READINESS_SECONDS = 1.0
+
+
+class MissingSettingError(Exception):
+    """A part was asked for whose address is not in the environment."""
+
+
+@dataclass
+class _Parts:
+    """What `wire` has handed over."""
+
+    servicers: list[tuple[AddToServer, object]] = field(default_factory=list)
+    tasks: list[tuple[str, Step]] = field(default_factory=list)
+    checks: dict[str, Step] = field(default_factory=dict)
+    stops: list[Step] = field(default_factory=list)
+    peers: dict[str, Peer] = field(default_factory=dict)
+
+
+class Service(Generic[SettingsT]):
+    """One process of the mesh. `wire` builds its parts on this; `run` starts, watches and ends them."""
+
+    def __init__(self, name: str, settings: SettingsT) -> None:
+        self.name = name
+        self.settings = settings
+        self.clock = SystemClock()
+        self._parts = _Parts()
+        self._verifier: TokenVerifier | None = None
+        self._database: Database | None = None
+        self._bus: EventBus | None = None
+        self._tokens: ServiceTokens | None = None
+        self._auth: Peer | None = None
+        self._stopping = asyncio.Event()
+        self._failed = False
+        self._waiting_for = ["start"]
+
+    @property
+    def database(self) -> Database:
+        """The pool; from its first use on the service is ready only while Postgres answers."""
+        if self._database is None:
+            if self.settings.database_url is None:
+                raise MissingSettingError(_missing(self.name, "QUANTMESH_DATABASE_URL"))
+            self._database = Database(
+                self.settings.database_url.get_secret_value(), self.name, pool_size=self.settings.database_pool_size
+            )
+            self._parts.checks["postgres"] = self._database.ping
+        return self._database
+
+    @property
+    def bus(self) -> EventBus:
+        if self._bus is None:
+            if not self.settings.nats_url:
+                raise MissingSettingError(_missing(self.name, "QUANTMESH_NATS_URL"))
+            self._bus = EventBus(self.settings.nats_url, self.name)
+            self._parts.checks["nats"] = self._bus.ping
+        return self._bus
+
+    def publish_events(self) -> None:
+        """Let the relay bring what this service writes to its outbox onto JetStream."""
+        self.add_task("relay", Relay(self.database, self.bus).run)
+
+    @property
+    def verifier(self) -> TokenVerifier:
+        if self._verifier is None:
+            self._verifier = TokenVerifier(AuthKeys(self._auth_peer()))
+        return self._verifier
+
+    def use_verifier(self, verifier: TokenVerifier) -> None:
+        """For auth, which knows its keys without asking."""
+        self._verifier = verifier
+
+    def peer(
+        self, name: str, *services: ServiceDescriptor, timeout_seconds: float = 2.0, max_in_flight: int = 256
+    ) -> Peer:
+        """The peer called `name`, opened once; `services` tells which of its methods are reads, and so retried."""
+        if name not in self._parts.peers:
+            channel = open_channel(self._target(name), list(services))
+            self._parts.peers[name] = Peer(
+                name,
+                channel,
+                tokens=self._service_tokens(),
+                timeout_seconds=timeout_seconds,
+                max_in_flight=max_in_flight,
+            )
+        return self._parts.peers[name]
+
+    def add_servicer(self, add_to_server: AddToServer, servicer: object) -> None:
+        self._parts.servicers.append((add_to_server, servicer))
+
+    def add_task(self, name: str, run: Step) -> None:
+        """`run` goes on until it is cancelled at the end; should it fail, the process ends and is started anew."""
+        self._parts.tasks.append((name, run))
+
+    def add_consumer(self, consumer: Consumer[Any]) -> None:
+        database, bus = self.database, self.bus
+        self.add_task(f"consumer {consumer.name}", lambda: consumer.run(database, bus))
+
+    def add_check(self, name: str, check: Step) -> None:
+        """Ready only while `check` does not raise."""
+        self._parts.checks[name] = check
+
+    def on_stop(self, step: Step) -> None:
+        """Called after the last request and task, latest added first: flush, then close."""
+        self._parts.stops.append(step)
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    async def run(self) -> bool:
+        """Serve until stopped; true where nothing failed."""
+        server: RpcServer | None = None
+        ops = OpsServer(self.settings.ops_bind, lambda: self._waiting_for) if self.settings.ops_bind else None
+        if ops is not None:
+            ops.start()
+        if self._bus is not None:
+            await self._bus.connect()
+        if self._parts.servicers:
+            server = RpcServer(self.settings.grpc_bind, self.verifier)
+            for add_to_server, servicer in self._parts.servicers:
+                server.add_servicer(add_to_server, servicer)
+            await server.start()
+        tasks = [asyncio.create_task(self._guarded(name, run), name=name) for name, run in self._parts.tasks]
+        readiness = asyncio.create_task(self._watch_readiness(server))
+        await self._stopping.wait()
+        log.info("stopping")
+        readiness.cancel()
+        self._waiting_for = ["shutdown"]
+        if server is not None:
+            await server.stop(self.settings.shutdown_seconds)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(readiness, *tasks, return_exceptions=True)
+        await self._close()
+        if ops is not None:
+            await asyncio.to_thread(ops.stop)
+        return not self._failed
+
+    async def _guarded(self, name: str, run: Step) -> None:
+        try:
+            await run()
+        except asyncio.CancelledError:
+            raise
+        except BaseException:
+            log.exception("task failed", task=name)
+            self._failed = True
+            self._stopping.set()
+            raise
+
+    async def _watch_readiness(self, server: RpcServer | None) -> None:
+        serving: bool | None = None
+        while True:
+            self._waiting_for = [name for name, check in self._parts.checks.items() if not await _passes(name, check)]
+            if serving != (not self._waiting_for):
+                serving = not self._waiting_for
+                log.info("ready" if serving else "not ready", waiting_for=self._waiting_for)
+                if server is not None:
+                    await server.set_serving(serving)
+            await asyncio.sleep(_READINESS_SECONDS)
+
+    async def _close(self) -> None:
+        for step in reversed(self._parts.stops):
+            await step()
+        await close_all([*self._parts.peers.values(), *([self._auth] if self._auth else [])])
+        if self._bus is not None:
+            await self._bus.close()
+        if self._database is not None:
+            await self._database.close()
+        shutdown_tracing()
+
+    def _target(self, peer: str) -> str:
+        target = self.settings.targets.get(peer)
+        if target is None:
+            raise MissingSettingError(_missing(self.name, f"QUANTMESH_{peer.upper()}_TARGET"))
+        return target
+
+    def _auth_peer(self) -> Peer:
+        """Auth without a service token: the way to the keys and to the token itself."""
+        if self._auth is None:
+            self._auth = Peer("auth", open_channel(self._target("auth"), []))
+        return self._auth
+
+    def _service_tokens(self) -> ServiceTokens:
+        if self._tokens is None:
+            self._tokens = ServiceTokens(self._auth_peer(), self.name, self.settings.service_secret.get_secret_value())
+        return self._tokens
+
+
+Wire = Callable[[Service[SettingsT]], Awaitable[None]]
+
+
+def serve(
+    name: str,
+    settings_type: type[SettingsT],
+    wire: Wire[SettingsT],
+    *,
+    wire_worker: Wire[SettingsT] | None = None,
+) -> None:
+    """The entry point of `python -m quantmesh.<name> [migrate | worker]`; ends the process."""
+    try:
+        settings = settings_type.load(os.environ)
+    except ValidationError as error:
+        for problem in error.errors():
+            variable = "QUANTMESH_" + "_".join(str(part) for part in problem["loc"]).upper()
+            sys.stderr.write(f"{name}: {variable}: {problem['msg']} (it is {problem['input']!r})\n")
+        sys.exit(2)
+    command = sys.argv[1] if len(sys.argv) > 1 else "serve"
+    configure_logs(name if command == "serve" else f"{name}-{command}", settings.log_level)
+    if command == "migrate":
+        if settings.migration_url is None:
+            sys.exit(_missing(name, "QUANTMESH_MIGRATION_URL"))
+        run_migrations(name, settings.migration_url.get_secret_value())
+        return
+    chosen = {"serve": wire, "worker": wire_worker}.get(command)
+    if chosen is None:
+        sys.exit(
+            f"{name}: unknown command {command!r}; it is one of serve, migrate{', worker' if wire_worker else ''}."
+        )
+    configure_tracing(
+        f"quantmesh-{name}",
+        endpoint=settings.otlp_endpoint,
+        environment=settings.environment,
+        sample_ratio=settings.trace_sample_ratio,
+    )
+    sys.exit(0 if uvloop.run(_run(name, settings, chosen)) else 1)
+
+
+async def _run(name: str, settings: SettingsT, wire: Wire[SettingsT]) -> bool:
+    service = Service(name, settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, service.stop)
+    await wire(service)
+    return await service.run()
+
+
+async def _passes(name: str, check: Step) -> bool:
+    try:
+        await asyncio.wait_for(check(), timeout=2.0)
+    except Exception as error:  # noqa: BLE001  whatever it is, the part is not ready
+        log.debug("check failed", check=name, error=str(error))
+        return False
+    return True
+
+
+def _missing(name: str, variable: str) -> str:
+    return f"{name} needs {variable}, which is not set."
