@@ -1,0 +1,31 @@
+"""Recorded transactions in: each brings the leaf that is to be anchored."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from quantmesh.api.common.v1.common_pb2 import EventEnvelope
+from quantmesh.api.portfolio.v1.events_pb2 import TransactionRecorded
+from quantmesh.blockchain.adapters.store import add_leaf
+from quantmesh.blockchain.core.model import Leaf
+from quantmesh.chassis.clock import Clock
+from quantmesh.chassis.events import Consumer
+
+
+def transaction_consumer(clock: Clock) -> Consumer[TransactionRecorded]:
+    async def keep_leaf(session: AsyncSession, envelope: EventEnvelope, message: TransactionRecorded) -> None:
+        """What is no leaf of an owner's transaction raises ValueError, and ends as a dead letter."""
+        leaf = Leaf(
+            transaction_id=UUID(message.transaction.id),
+            owner_id=UUID(envelope.owner_id),
+            hash=message.leaf,
+            received_at=clock.now(),
+        )
+        await add_leaf(session, leaf)
+
+    return Consumer(
+        "anchor-transactions",
+        subject="qm.portfolio.transaction.recorded",
+        message=TransactionRecorded,
+        handle=keep_leaf,
+    )

@@ -1,0 +1,93 @@
+"""A proof as a client holds it, read from JSON without believing any of it."""
+
+import json
+from typing import NoReturn
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from quantmesh.blockchain.core.errors import InvalidProof
+from quantmesh.blockchain.core.verify_proof import AnchorClaim, Proof
+from quantmesh.chassis.errors import Violation
+
+MAXIMUM_BYTES = 256 * 1024
+MAXIMUM_PATH = 64
+
+
+class _Strict(BaseModel):
+    """A member that nobody checks would be believed: unknown ones are refused."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class _Anchor(_Strict):
+    network: str
+    chain_id: int
+    contract: str
+    transaction_hash: str
+    block_number: int
+    # Told for the client's own verifier. Never called: an address from outside would let the sender choose our node.
+    rpc_url: str | None = None
+
+
+class _Document(_Strict):
+    leaf: str
+    payload: dict[str, JsonValue]
+    path: list[str] = Field(max_length=MAXIMUM_PATH)
+    root: str
+    anchor: _Anchor
+
+
+def read_proof(text: str) -> Proof:
+    """Raises InvalidProof with each member that is missing, unknown or of a wrong type."""
+    try:
+        document = _Document.model_validate(_loads(text))
+    except ValidationError as error:
+        raise InvalidProof(
+            [
+                Violation(".".join(["proof", *map(str, problem["loc"])]), problem["msg"])
+                for problem in error.errors(include_url=False, include_input=False)
+            ]
+        ) from error
+    anchor = document.anchor
+    return Proof(
+        leaf=document.leaf,
+        payload=document.payload,
+        path=tuple(document.path),
+        root=document.root,
+        anchor=AnchorClaim(
+            network=anchor.network,
+            chain_id=anchor.chain_id,
+            contract=anchor.contract,
+            transaction_hash=anchor.transaction_hash,
+            block_number=anchor.block_number,
+        ),
+    )
+
+
+def _loads(text: str) -> object:
+    if len(text) > MAXIMUM_BYTES:
+        _refuse(f"is {len(text)} characters long; at most {MAXIMUM_BYTES} are read")
+    try:
+        return json.loads(text, object_pairs_hook=_unique_members, parse_constant=_no_constant)
+    except RecursionError:
+        _refuse("is nested too deeply")
+    except ValueError as error:
+        _refuse(f"is not JSON: {error}")
+
+
+def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Two readers that pick different twins would see different payloads behind one hash."""
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        msg = "an object has a member twice"
+        raise ValueError(msg)
+    return members
+
+
+def _no_constant(name: str) -> NoReturn:
+    msg = f"{name} is no JSON number"
+    raise ValueError(msg)
+
+
+def _refuse(description: str) -> NoReturn:
+    raise InvalidProof([Violation("proof", description)])

@@ -1,0 +1,82 @@
+"""What requests read and events add: leaves, and the way to their anchors. A turn's own SQL is in `turn_store`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from quantmesh.blockchain.adapters.turn_store import TurnStore, anchor_from
+from quantmesh.blockchain.core.errors import LeafChanged
+from quantmesh.blockchain.core.model import HASH_BYTES, Inclusion, Leaf, Network
+from quantmesh.chassis.database import Database
+
+_INCLUSION = text(
+    """
+    SELECT leaf.hash, leaf.path, anchor.id, anchor.root, anchor.status, anchor.contract, anchor.transaction_hash,
+           anchor.block_number, anchor.block_hash
+    FROM leaf LEFT JOIN anchor ON anchor.id = leaf.anchor_id AND anchor.chain_id = :chain_id
+    WHERE leaf.transaction_id = :transaction_id
+    """
+)
+_ADD_LEAF = text(
+    """
+    INSERT INTO leaf (transaction_id, owner_id, hash, received_at)
+    VALUES (:transaction_id, :owner_id, :hash, :received_at)
+    ON CONFLICT (transaction_id) DO NOTHING
+    RETURNING transaction_id
+    """
+)
+_HASH_OF = text("SELECT hash FROM leaf WHERE transaction_id = :transaction_id")
+_TAKE_TURN = text("SELECT pg_try_advisory_xact_lock(hashtextextended('quantmesh anchoring on ' || :chain_id, 0))")
+
+
+class Store:
+    """The tables of one network's anchoring."""
+
+    def __init__(self, database: Database, network: Network, sender: str) -> None:
+        self._database = database
+        self._network = network
+        self._sender = sender
+
+    async def inclusion_of(self, owner_id: UUID, transaction_id: UUID) -> Inclusion | None:
+        """Of the owner's own transactions alone: row-level security hides the others."""
+        async with self._database.transaction(owner_id) as session:
+            row = (
+                await session.execute(
+                    _INCLUSION, {"transaction_id": transaction_id, "chain_id": self._network.chain_id}
+                )
+            ).one_or_none()
+        if row is None:
+            return None
+        path = row.path or b""
+        return Inclusion(
+            leaf=row.hash,
+            path=tuple(path[start : start + HASH_BYTES] for start in range(0, len(path), HASH_BYTES)),
+            anchor=None if row.id is None else anchor_from(row),
+        )
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[TurnStore | None]:
+        """The lock is the transaction's: whoever dies in a turn has done nothing in it, and holds nobody up."""
+        async with self._database.system_transaction() as session:
+            mine = await session.scalar(_TAKE_TURN, {"chain_id": str(self._network.chain_id)})
+            yield TurnStore(session, self._network, self._sender) if mine else None
+
+
+async def add_leaf(session: AsyncSession, leaf: Leaf) -> None:
+    """Once per transaction. Raises LeafChanged where another leaf came for it before."""
+    added = await session.scalar(
+        _ADD_LEAF,
+        {
+            "transaction_id": leaf.transaction_id,
+            "owner_id": leaf.owner_id,
+            "hash": leaf.hash,
+            "received_at": leaf.received_at,
+        },
+    )
+    if added is None:
+        known = await session.scalar(_HASH_OF, {"transaction_id": leaf.transaction_id})
+        if known != leaf.hash:
+            raise LeafChanged(leaf.transaction_id, known or b"", leaf.hash)
