@@ -31,6 +31,8 @@ log = get_logger(__name__)
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 Step = Callable[[], Awaitable[None]]
 _READINESS_SECONDS = 1.0
+# While something is missing it is looked for more often, so that a start or a recovery is seen at once.
+_RECOVERY_SECONDS = 0.2
 
 
 class MissingSettingError(Exception):
@@ -186,7 +188,7 @@ class Service(Generic[SettingsT]):
                 log.info("ready" if serving else "not ready", waiting_for=self._waiting_for)
                 if server is not None:
                     await server.set_serving(serving)
-            await asyncio.sleep(_READINESS_SECONDS)
+            await asyncio.sleep(_RECOVERY_SECONDS if self._waiting_for else _READINESS_SECONDS)
 
     async def _close(self) -> None:
         for step in reversed(self._parts.stops):
