@@ -16,7 +16,6 @@ from quantmesh.chassis.clock import SystemClock
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.events import Consumer, EventBus
 from quantmesh.chassis.identity import TokenVerifier
-from quantmesh.chassis.migration import run_migrations
 from quantmesh.chassis.relay import Relay
 from quantmesh.chassis.rpc.keys import AuthKeys, ServiceTokens
 from quantmesh.chassis.rpc.peer import Peer, close_all, open_channel
@@ -241,6 +240,8 @@ def serve(
     if command == "migrate":
         if settings.migration_url is None:
             sys.exit(_missing(name, "QUANTMESH_MIGRATION_URL"))
+        from quantmesh.chassis.migration import run_migrations
+
         run_migrations(name, settings.migration_url.get_secret_value())
         return
     chosen = {"serve": wire, "worker": wire_worker}.get(command)
