@@ -1,7 +1,98 @@
+# One page of what can be done here. Each goal first brings the setup up to date, which takes a moment when it is.
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The stamps live in what they speak of: removing .venv or node_modules undoes them.
+PACKAGES := $(VENV)/.packages
+STUBS := $(VENV)/.stubs
+NODE := node_modules/.package-lock.json
+PROJECTS := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
+PROTOS := $(shell find protos -name '*.proto')
+SOURCES := libs services scripts tests benchmarks conftest.py
+s ?=
 
-protos: ## generate the stubs of quantmesh.api
+.PHONY: help setup demo up down status logs clean test check format bench protos contracts lock
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: setup ## start the mesh and run the main job on real prices
+	@$(BIN)/python -m quantmesh.local up
+	@$(BIN)/quantmesh demo
+
+up: setup ## start the mesh in the background; returns when all is ready
+	@$(BIN)/python -m quantmesh.local up
+
+down: setup ## stop the mesh; its data stays
+	@$(BIN)/python -m quantmesh.local down
+
+status: setup ## each part: state, address, memory, restarts
+	@$(BIN)/python -m quantmesh.local status
+
+logs: setup ## the end of each log, or one of them: make logs s=pricing
+	@$(BIN)/python -m quantmesh.local logs $(s) $(if $(MAKE_TERMOUT),$(if $(s),--follow))
+
+clean: ## stop the mesh and remove its data and everything that was installed or generated
+	@if [ -x $(BIN)/python ] && [ -d .quantmesh ]; then $(BIN)/python -m quantmesh.local clean; fi
+	rm -rf .quantmesh $(VENV) node_modules contracts/out contracts/cache libs/api/src/quantmesh/api/*/
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find libs services scripts tests -name __pycache__ -prune -exec rm -rf {} +
+
+test: setup ## every test, on real servers of its own
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+check: setup ## formatting, lint, types, import rules, protos
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy $(wildcard $(SOURCES))
+	PYTHONPATH=scripts $(BIN)/lint-imports
+	$(BIN)/python scripts/check_dependencies.py
+	$(BIN)/buf lint protos
+	$(BIN)/buf breaking protos --against protos/image.binpb
+	npm run --silent contracts:check
+
+format: setup ## rewrite the sources as `make check` wants them
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## every figure of the README, as ratios to a peer measured in the same run
+	$(BIN)/python benchmarks/run.py
+
+protos: $(PACKAGES) ## generate the stubs of quantmesh.api
 	$(BIN)/python scripts/generate_stubs.py
+	@touch $(STUBS)
+
+contracts: setup ## compile the contracts and run their tests
+	npm run --silent contracts
+	npm run --silent contracts:test
+
+lock: $(PACKAGES) ## pin every dependency of every distribution anew
+	$(BIN)/python scripts/compile_lock.py
+
+setup: $(STUBS) $(NODE)
+
+$(BIN)/uv:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11 or later (apt-get install python3 python3-venv)." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11: name a later one with make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv is missing: install it (apt-get install python3-venv)." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements.lock)"
+
+$(PACKAGES): $(BIN)/uv requirements.lock $(PROJECTS)
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(foreach project,$(PROJECTS),--editable $(dir $(project)))
+	@touch $@
+
+$(STUBS): $(PACKAGES) $(PROTOS) scripts/generate_stubs.py
+	$(BIN)/python scripts/generate_stubs.py
+	@touch $@
+
+$(NODE): package-lock.json package.json
+	@command -v npm >/dev/null || { echo "npm is missing: install Node 20 or later with npm (apt-get install nodejs npm)." >&2; exit 1; }
+	@node -e 'process.exit(process.versions.node.split(".")[0] < 20)' || { echo "Node is older than 20: install Node 20 or later." >&2; exit 1; }
+	npm ci --silent --ignore-scripts
+	@touch $@

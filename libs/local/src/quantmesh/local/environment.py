@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from psycopg.conninfo import conninfo_to_dict
 
@@ -78,20 +78,26 @@ class Environment:
         return self._secrets.get(f"service_{service}")
 
     def _expand(self, service: ServiceDeclaration, match: re.Match[str]) -> str:
-        """`${data}` its own folder, `${workspace}`, `${secret:name}`, `${operator_email}`, and `${service_secrets}`,
-        the secret of every service as JSON."""
-        match match.groups():
-            case ("data", None):
-                folder = self._settings.data(service.name)
-                folder.mkdir(parents=True, exist_ok=True)
-                return str(folder)
-            case ("workspace", None):
-                return str(self._settings.workspace.root)
-            case ("secret", str(name)):
-                return self._secrets.get(name)
-            case ("operator_email", None):
-                return operator.EMAIL
-            case ("service_secrets", None):
-                names = [peer.name for peer in self._settings.workspace.services]
-                return json.dumps({name: self._service_secret(name) for name in names})
-        raise LocalError(f"services/{service.name}/pyproject.toml: {match.group()} is not a known placeholder.")
+        """The placeholders that libs/local/README.md lists."""
+        kind, name = match.groups()
+        values: dict[str, Callable[[], str]] = {
+            "data": lambda: self._data_folder(service),
+            "workspace": lambda: str(self._settings.workspace.root),
+            "operator_email": lambda: operator.EMAIL,
+            "operator_password": lambda: operator.password_of(self._secrets),
+            "service_secrets": self._service_secrets,
+            "secret": lambda: self._secrets.get(name),
+            "key": lambda: self._secrets.key(name),
+        }
+        if kind not in values or (kind in {"secret", "key"}) != (name is not None):
+            raise LocalError(f"services/{service.name}/pyproject.toml: {match.group()} is not a known placeholder.")
+        return values[kind]()
+
+    def _service_secrets(self) -> str:
+        names = [service.name for service in self._settings.workspace.services]
+        return json.dumps({name: self._service_secret(name) for name in names})
+
+    def _data_folder(self, service: ServiceDeclaration) -> str:
+        folder = self._settings.data(service.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        return str(folder)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class Secrets:
-    """By name; a name asked for the first time gets a fresh 256-bit value in URL-safe base64."""
+    """By name; a name asked for the first time gets 256 fresh random bits, in hexadecimal."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -15,9 +15,13 @@ class Secrets:
 
     def get(self, name: str) -> str:
         if name not in self._values:
-            self._values[name] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+            self._values[name] = secrets.token_hex(32)
             self._save()
         return self._values[name]
+
+    def key(self, name: str) -> str:
+        """The same bits in base64, as settings for encryption keys want them."""
+        return base64.b64encode(bytes.fromhex(self.get(name))).decode()
 
     def _save(self) -> None:
         unfinished = self._path.with_suffix(".unfinished")
