@@ -9,6 +9,7 @@ from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTOS = ROOT / "protos"
+PLUGINS = ("protoc-gen-mypy", "protoc-gen-mypy_grpc")
 TARGET = ROOT / "libs" / "api" / "src"
 
 
@@ -22,6 +23,7 @@ def main() -> int:
         protoc.main(
             [
                 "protoc",
+                *(f"--plugin={name}={Path(sys.executable).parent / name}" for name in PLUGINS),
                 f"--proto_path={PROTOS}",
                 f"--proto_path={files('grpc_tools') / '_proto'}",
                 f"--python_out={TARGET}",
