@@ -93,6 +93,6 @@ $(STUBS): $(PACKAGES) $(PROTOS) scripts/generate_stubs.py
 
 $(NODE): package-lock.json package.json
 	@command -v npm >/dev/null || { echo "npm is missing: install Node 20 or later with npm (apt-get install nodejs npm)." >&2; exit 1; }
-	@node -e 'process.exit(process.versions.node.split(".")[0] < 20)' || { echo "Node is older than 20: install Node 20 or later." >&2; exit 1; }
+	@node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' || { echo "Node is older than 20: install Node 20 or later." >&2; exit 1; }
 	npm ci --silent --ignore-scripts
 	@touch $@
