@@ -1,70 +1,30 @@
-"""An imagined service "ledger" whose schema holds every table the chassis brings; a database of its own per test."""
+"""An imagined service "ledger" whose schema holds every table the chassis brings."""
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
-import psycopg
 import pytest
-from psycopg import sql
-from sqlalchemy.engine import make_url
 
 from quantmesh.chassis.database import Database
-from quantmesh.chassis.migration import run_migrations
-from quantmesh.chassis.provision import provision
-from quantmesh.local.servers import PostgresServer
+from quantmesh.local.testing import NewDatabase, ServiceDatabase
 
-SERVICES = ("ledger", "journal")
-PASSWORDS = dict.fromkeys((*SERVICES, "migrator"), "of-tests-alone")
 MIGRATIONS = Path(__file__).parent / "ledger"
 
 
-def url_as(server_url: str, user: str, database: str) -> str:
-    url = make_url(server_url).set(username=user, password="of-tests-alone", database=database)
-    return url.render_as_string(hide_password=False)
-
-
-def prepare(server_url: str, database: str) -> None:
-    asyncio.run(provision(server_url, SERVICES, PASSWORDS, database=database))
-    run_migrations("ledger", url_as(server_url, "quantmesh_migrator", database), MIGRATIONS)
-
-
-@dataclass(frozen=True)
-class LedgerDatabase:
-    """One test's database on the shared server."""
-
-    server_url: str
-    name: str
-
-    def url(self, user: str = "quantmesh_ledger") -> str:
-        return url_as(self.server_url, user, self.name)
-
-
-@pytest.fixture(scope="session")
-def ledger_template(postgres_server: PostgresServer) -> str:
-    name = f"ledger_template_{secrets.token_hex(4)}"
-    prepare(postgres_server.url, name)
-    return name
-
-
 @pytest.fixture
-def ledger(postgres_server: PostgresServer, ledger_template: str) -> LedgerDatabase:
-    name = f"ledger_{secrets.token_hex(6)}"
-    with psycopg.connect(postgres_server.url, autocommit=True) as admin:
-        admin.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(ledger_template))
-        )
-    return LedgerDatabase(postgres_server.url, name)
+def ledger(service_database: NewDatabase) -> ServiceDatabase:
+    return service_database("ledger", MIGRATIONS)
 
 
 @pytest.fixture
 async def open_database() -> AsyncIterator[Callable[..., Database]]:
+    """Opens what the test then need not close."""
     opened: list[Database] = []
 
-    def open_one(url: str, **options: float) -> Database:
-        opened.append(Database(url, "ledger", **options))  # type: ignore[arg-type]  # the options of Database
+    def open_one(url: str, **options: Any) -> Database:
+        opened.append(Database(url, "ledger", **options))
         return opened[-1]
 
     yield open_one
@@ -73,5 +33,20 @@ async def open_database() -> AsyncIterator[Callable[..., Database]]:
 
 
 @pytest.fixture
-def database(ledger: LedgerDatabase, open_database: Callable[..., Database]) -> Database:
-    return open_database(ledger.url())
+def database(ledger: ServiceDatabase, open_database: Callable[..., Database]) -> Database:
+    return open_database(ledger.url)
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]]:
+    """Starts what runs beside the test, and cancels it at its end."""
+    tasks: list[asyncio.Task[None]] = []
+
+    def start_one(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        tasks.append(asyncio.create_task(work))
+        return tasks[-1]
+
+    yield start_one
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -109,6 +109,22 @@ KINDS: tuple[type[QuantmeshError], ...] = (
 )
 
 
+HTTP_STATUS: dict[type[QuantmeshError], int] = {
+    InvalidInput: 422,
+    RuleBroken: 422,
+    Unauthenticated: 401,
+    PermissionDenied: 403,
+    NotFound: 404,
+    Conflict: 409,
+    AlreadyExists: 409,
+    PreconditionFailed: 412,
+    TooEarly: 425,
+    TooManyRequests: 429,
+    Unavailable: 503,
+    QuantmeshError: 500,
+}
+
+
 def kind_of(error: QuantmeshError) -> type[QuantmeshError]:
     """The kind that a service's own error extends; QuantmeshError itself where it extends none."""
     return next((kind for kind in KINDS if isinstance(error, kind)), QuantmeshError)

@@ -1,0 +1,163 @@
+"""What the database's faults become, and how soon the pool is well again."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from uuid import uuid4
+
+import psycopg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from quantmesh.chassis.context import CallContext, set_call
+from quantmesh.chassis.database import Database
+from quantmesh.chassis.database_errors import ConcurrentUpdate
+from quantmesh.chassis.errors import Unavailable
+from quantmesh.chassis.migration import run_migrations
+from quantmesh.chassis.provision import provision
+from quantmesh.local.testing import RunningServer, ServiceDatabase
+
+from .conftest import MIGRATIONS
+
+OWNER = uuid4()
+Open = Callable[..., Database]
+
+
+async def test_the_pool_is_well_within_five_seconds_of_a_killed_servers_return(
+    own_postgres: RunningServer, open_database: Open
+) -> None:
+    await provision(own_postgres.url, ["ledger"], {"ledger": "ledger", "migrator": "migrator"})
+    at = f"127.0.0.1:{own_postgres.port}/quantmesh"
+    await asyncio.to_thread(run_migrations, "ledger", f"postgresql://quantmesh_migrator:migrator@{at}", MIGRATIONS)
+    database = open_database(f"postgresql://quantmesh_ledger:ledger@{at}", pool_size=4)
+
+    async def work() -> None:
+        async with database.transaction(OWNER) as session:
+            await session.execute(
+                text("INSERT INTO account (owner_id, name, balance) VALUES (:owner, 'a', 1)"), {"owner": OWNER}
+            )
+
+    await asyncio.gather(*(work() for _ in range(4)))
+    own_postgres.kill()
+    begun = time.monotonic()
+    for _ in range(6):
+        with pytest.raises(Unavailable):
+            await work()
+    assert time.monotonic() - begun < 5
+    own_postgres.start_again()
+    begun = time.monotonic()
+    await asyncio.gather(*(work() for _ in range(4)))
+    assert time.monotonic() - begun < 5
+    async with database.transaction(OWNER) as session:
+        assert await session.scalar(text("SELECT count(*) FROM account")) == 8
+
+
+async def test_a_connection_that_died_in_the_pool_costs_the_next_request_nothing(
+    ledger: ServiceDatabase, database: Database
+) -> None:
+    async with database.transaction(OWNER) as session:
+        backend = await session.scalar(text("SELECT pg_backend_pid()"))
+    async with await psycopg.AsyncConnection.connect(ledger.admin_url) as admin:
+        await admin.execute("SELECT pg_terminate_backend(%s)", [backend])
+    async with database.transaction(OWNER) as session:
+        assert await session.scalar(text("SELECT pg_backend_pid()")) != backend
+
+
+async def test_the_calls_deadline_cancels_a_slow_statement(database: Database) -> None:
+    set_call(CallContext(deadline=time.monotonic() + 0.3))
+    begun = time.monotonic()
+    with pytest.raises(Unavailable, match="deadline"):
+        async with database.transaction(OWNER) as session:
+            await session.execute(text("SELECT pg_sleep(30)"))
+    assert time.monotonic() - begun < 2
+
+
+async def test_a_deadline_that_has_passed_begins_no_work(database: Database) -> None:
+    set_call(CallContext(deadline=time.monotonic() - 1))
+    with pytest.raises(Unavailable, match="deadline"):
+        async with database.transaction(OWNER):
+            pytest.fail("the transaction was opened")
+
+
+async def test_a_full_pool_is_unavailable_and_not_a_hang(ledger: ServiceDatabase, open_database: Open) -> None:
+    database = open_database(ledger.url, pool_size=1, pool_timeout_seconds=0.2)
+    async with database.transaction(OWNER):
+        with pytest.raises(Unavailable, match="connections are in use"):
+            async with database.transaction(OWNER):
+                pytest.fail("a pool of one gave two connections")
+
+
+async def test_a_cancelled_request_leaves_no_lock_and_no_idle_transaction(
+    ledger: ServiceDatabase, open_database: Open
+) -> None:
+    database = open_database(ledger.url, pool_size=2)
+    async with database.transaction(OWNER) as session:
+        await session.execute(
+            text("INSERT INTO account (owner_id, name, balance) VALUES (:owner, 'a', 1)"), {"owner": OWNER}
+        )
+    entered = asyncio.Event()
+
+    async def hold() -> None:
+        async with database.transaction(OWNER) as session:
+            await session.execute(text("UPDATE account SET balance = 3"))
+            entered.set()
+            await session.execute(text("SELECT pg_sleep(30)"))
+
+    task = asyncio.create_task(hold())
+    await entered.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    async with database.transaction(OWNER) as session:
+        await session.execute(text("UPDATE account SET balance = 2"))
+        assert await session.scalar(text("SELECT balance FROM account")) == 2
+        idle = await session.scalar(
+            text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'")
+        )
+    assert idle == 0
+
+
+async def test_a_deadlock_is_a_conflict_for_one_of_the_two(database: Database) -> None:
+    async with database.transaction(OWNER) as session:
+        await session.execute(
+            text("INSERT INTO account (owner_id, name, balance) VALUES (:owner, 'a', 1), (:owner, 'b', 1)"),
+            {"owner": OWNER},
+        )
+    both = asyncio.Barrier(2)
+    update = text("UPDATE account SET balance = balance + 1 WHERE name = :name")
+
+    async def take(first: str, second: str) -> None:
+        async with database.transaction(OWNER) as session:
+            await session.execute(update, {"name": first})
+            await both.wait()
+            await session.execute(update, {"name": second})
+
+    outcomes = await asyncio.gather(take("a", "b"), take("b", "a"), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes if outcome] == [ConcurrentUpdate]
+
+
+async def test_a_broken_constraint_stays_what_it_is(database: Database) -> None:
+    with pytest.raises(IntegrityError):
+        async with database.transaction(OWNER) as session:
+            await session.execute(
+                text("INSERT INTO account (owner_id, name, balance) VALUES (:owner, NULL, 1)"), {"owner": OWNER}
+            )
+
+
+async def test_a_read_only_server_is_unavailable(database: Database) -> None:
+    async def write() -> None:
+        async with database.transaction(OWNER) as session:
+            await session.execute(text("SET LOCAL transaction_read_only = on"))
+            await session.execute(
+                text("INSERT INTO account (owner_id, name, balance) VALUES (:owner, 'a', 1)"), {"owner": OWNER}
+            )
+
+    with pytest.raises(Unavailable):
+        await write()
+
+
+async def test_provisioning_and_migrating_again_changes_nothing(ledger: ServiceDatabase, database: Database) -> None:
+    passwords = {"ledger": "ledger", "migrator": "migrator"}
+    await provision(ledger.server.url, ["ledger"], passwords, database=ledger.name)
+    await asyncio.to_thread(run_migrations, "ledger", ledger.migration_url, MIGRATIONS)
+    await database.ping()
