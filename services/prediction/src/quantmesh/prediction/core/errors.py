@@ -1,0 +1,110 @@
+"""What a forecast or a training can be refused for.
+
+QuantmeshError
+├── InvalidInput
+│   ├── TimeframeUnknown         no such timeframe
+│   └── SymbolsNotTrainable      asked to train on what is not an adjusted stock
+├── RuleBroken
+│   ├── HistoryTooShort          fewer closes than the features look back
+│   ├── SeriesUnadjusted         splits would read as crashes
+│   ├── BudgetTooSmall           the time was spent before the first fit had learnt anything
+│   └── FitDiverged              the loss left the finite numbers
+├── NotFound
+│   ├── SymbolUnknown            no such symbol, or not of the class asked for
+│   └── ForecastUnknown          no forecast has this id
+└── Unavailable
+    ├── ModelMissing             active, but not in the registry, or not as it was registered
+    ├── ModelNotFinite           the model answered NaN or an infinity
+    └── ExportDiffers            the exported graph does not compute what TensorFlow does
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from quantmesh.chassis.errors import InvalidInput, NotFound, RuleBroken, Unavailable, Violation
+
+
+class TimeframeUnknown(InvalidInput):
+    problem: ClassVar[str] = "timeframe-unknown"
+
+    def __init__(self, given: str) -> None:
+        super().__init__(
+            f"timeframe {given!r} is none of 1d, 1w, 1m, 3m",
+            violations=[Violation("timeframe", "must be one of 1d, 1w, 1m, 3m")],
+        )
+
+
+class HistoryTooShort(RuleBroken):
+    problem: ClassVar[str] = "history-too-short"
+
+    def __init__(self, symbol: str, closes: int, needed: int) -> None:
+        super().__init__(f"{symbol} has {closes} known closes, a forecast needs {needed}")
+
+
+class SeriesUnadjusted(RuleBroken):
+    problem: ClassVar[str] = "series-unadjusted"
+
+    def __init__(self, symbol: str) -> None:
+        super().__init__(
+            f"{symbol} has raw closes, in which a split reads as a crash;"
+            " forecasts need a split-adjusted or total-return series"
+        )
+
+
+class SymbolsNotTrainable(InvalidInput):
+    problem: ClassVar[str] = "symbols-not-trainable"
+
+    def __init__(self, reasons: Sequence[tuple[str, str]]) -> None:
+        super().__init__(
+            "not trainable: " + "; ".join(f"{symbol} {reason}" for symbol, reason in reasons),
+            violations=[Violation("symbols", f"{symbol} {reason}") for symbol, reason in reasons],
+        )
+
+
+class BudgetTooSmall(RuleBroken):
+    problem: ClassVar[str] = "training-budget-too-small"
+
+    def __init__(self, steps: int) -> None:
+        super().__init__(f"the time ran out after {steps} steps of the first fit; ask again with more max_seconds")
+
+
+class FitDiverged(RuleBroken):
+    problem: ClassVar[str] = "training-diverged"
+
+    def __init__(self, steps: int) -> None:
+        super().__init__(f"the loss was no longer a finite number after {steps} steps of a fit")
+
+
+class SymbolUnknown(NotFound):
+    problem: ClassVar[str] = "symbol-unknown"
+
+    def __init__(self, symbol: str, asset_class: str) -> None:
+        super().__init__(f"no {asset_class or 'asset'} has the symbol {symbol!r}")
+
+
+class ForecastUnknown(NotFound):
+    problem: ClassVar[str] = "forecast-unknown"
+
+    def __init__(self, forecast_id: str) -> None:
+        super().__init__(f"no forecast has the id {forecast_id!r}")
+
+
+class ModelMissing(Unavailable):
+    problem: ClassVar[str] = "model-missing"
+
+    def __init__(self, version: str, reason: str) -> None:
+        super().__init__(f"the active model {version} cannot be used: {reason}")
+
+
+class ModelNotFinite(Unavailable):
+    problem: ClassVar[str] = "model-not-finite"
+
+    def __init__(self, version: str, symbol: str) -> None:
+        super().__init__(f"the model {version} gave no finite number for {symbol}")
+
+
+class ExportDiffers(Unavailable):
+    problem: ClassVar[str] = "model-export-differs"
+
+    def __init__(self, difference: float, allowed: float) -> None:
+        super().__init__(f"the exported model differs from TensorFlow's by {difference:.3g}, more than {allowed:g}")
