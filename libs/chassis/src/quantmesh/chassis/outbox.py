@@ -1,7 +1,12 @@
 """Events as rows, written in the transaction that made them true (architecture.md, rules that keep data safe, 2)."""
 
+import json
 import zlib
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from uuid import UUID
 
 from google.protobuf.message import Message
@@ -35,6 +40,38 @@ _APPEND = text(
     SELECT version FROM head
     """
 )
+
+# The same for many events of one aggregate on one subject, in one statement; each names the one before it.
+_APPEND_SERIES = text(
+    """
+    WITH event AS (
+        SELECT * FROM json_to_recordset(CAST(:events AS json))
+            AS e (id uuid, version bigint, occurred_at timestamptz, payload text)
+    ), head AS (
+        INSERT INTO outbox_version AS v (subject, aggregate_id, version)
+        SELECT :subject, :aggregate_id, max(version) FROM event
+        ON CONFLICT (subject, aggregate_id) DO UPDATE SET version = excluded.version
+        WHERE (SELECT min(version) FROM event) > v.version
+        RETURNING coalesce(old.version, 0) AS previous
+    ), written AS (
+    INSERT INTO outbox (id, subject, partition, aggregate_id, aggregate_version, previous_version, owner_id,
+                        occurred_at, schema_version, type, payload, traceparent)
+    SELECT id, :subject, :partition, :aggregate_id, version,
+           coalesce(lag(version) OVER (ORDER BY version), previous), CAST(:owner_id AS uuid),
+           occurred_at, :schema_version, :type, decode(payload, 'base64'), :traceparent
+    FROM event, head
+    ORDER BY version
+    )
+    SELECT previous FROM head
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesEvent:
+    message: Message
+    version: int
+    occurred_at: datetime
 
 
 def partition_of(aggregate_id: str) -> int:
@@ -79,3 +116,47 @@ async def append(
         msg = f"{subject} of {aggregate_id}: version {aggregate_version} is not newer than what was written before"
         raise ValueError(msg)
     return event_id
+
+
+async def append_series(
+    session: AsyncSession,
+    subject: str,
+    events: Sequence[SeriesEvent],
+    *,
+    aggregate_id: str | UUID,
+    owner_id: UUID | None = None,
+    schema_version: int = 1,
+) -> None:
+    """Write many events of one aggregate in one round trip, all of one type, their versions growing.
+
+    Raises ValueError where the versions do not grow, or not past what was written before.
+    """
+    versions = [event.version for event in events]
+    if not versions or any(later <= earlier for earlier, later in pairwise(versions)):
+        msg = f"{subject} of {aggregate_id}: a series has events, and their versions grow"
+        raise ValueError(msg)
+    rows = [
+        {
+            "id": str(uuid7()),
+            "version": event.version,
+            "occurred_at": event.occurred_at.isoformat(),
+            "payload": b64encode(event.message.SerializeToString(deterministic=True)).decode(),
+        }
+        for event in events
+    ]
+    previous: int | None = await session.scalar(
+        _APPEND_SERIES,
+        {
+            "events": json.dumps(rows),
+            "subject": subject,
+            "partition": partition_of(str(aggregate_id)),
+            "aggregate_id": str(aggregate_id),
+            "owner_id": None if owner_id is None else str(owner_id),
+            "schema_version": schema_version,
+            "type": events[0].message.DESCRIPTOR.full_name,
+            "traceparent": current_call().traceparent,
+        },
+    )
+    if previous is None:
+        msg = f"{subject} of {aggregate_id}: version {versions[0]} is not newer than what was written before"
+        raise ValueError(msg)

@@ -17,9 +17,9 @@ from quantmesh.portfolio.core.errors import (
     UnknownSymbol,
 )
 from quantmesh.portfolio.core.market import Adjustment, Asset
-from quantmesh.portfolio.core.model import Posting, TransactionInput, TransactionType
+from quantmesh.portfolio.core.model import Entry, Posting, TransactionInput, TransactionType
 from quantmesh.portfolio.core.numbers import ZERO, exact
-from quantmesh.portfolio.core.posting_rules import CASH, SECURITIES, Entry, entry_of
+from quantmesh.portfolio.core.posting_rules import CASH, SECURITIES, entry_of
 
 # An account and what is counted in it: (assets:cash, USD), (assets:securities, AAPL).
 Holding = tuple[str, str]
@@ -41,9 +41,8 @@ class Books:
 
 
 def touched(asked: TransactionInput, currency: str) -> set[Holding]:
-    """What a transaction moves, and so what Books must know before it is admitted."""
-    cash = set() if asked.type is TransactionType.SPLIT else {(CASH, currency)}
-    return cash | ({(SECURITIES, asked.symbol)} if asked.symbol else set())
+    """What Books must know before a transaction is admitted."""
+    return {(CASH, currency), (SECURITIES, asked.symbol)} if asked.symbol else {(CASH, currency)}
 
 
 def currency_of(asked: TransactionInput, assets: Mapping[str, Asset], market_now: datetime) -> str:
@@ -57,10 +56,10 @@ def currency_of(asked: TransactionInput, assets: Mapping[str, Asset], market_now
         return asked.currency
     asset = assets.get(asked.symbol)
     if asset is None:
-        raise UnknownSymbol(asked.symbol, "transaction.symbol")
+        raise UnknownSymbol(asked.symbol, "symbol")
     if asked.type is not TransactionType.DIVIDEND and asked.currency not in {"", asset.currency}:
         description = f"{asked.symbol} trades in {asset.currency}, not in {asked.currency}"
-        raise InvalidTransaction([Violation("transaction.currency", description)])
+        raise InvalidTransaction([Violation("currency", description)])
     counted_twice = (asked.type is TransactionType.DIVIDEND and asset.adjustment is Adjustment.TOTAL_RETURN) or (
         asked.type is TransactionType.SPLIT and asset.adjustment is not Adjustment.RAW
     )
@@ -83,7 +82,7 @@ def admit(asked: TransactionInput, currency: str, books: Books) -> Entry:
         held = books.balance((SECURITIES, asked.symbol)).at(asked.executed_at)
         if held <= ZERO:
             raise InsufficientHolding(
-                asked.symbol, needed=_ANY, available=held, at=asked.executed_at, later=False, field="transaction.symbol"
+                asked.symbol, needed=_ANY, available=held, at=asked.executed_at, later=False, field="symbol"
             )
     entry = entry_of(asked, currency, held)
     effects = [posting for posting in entry.postings if posting.account in {CASH, SECURITIES}]
@@ -109,5 +108,5 @@ def _require(asked: TransactionInput, balance: BalanceHistory, posting: Posting)
         available=headroom.amount,
         at=headroom.at,
         later=headroom.later,
-        field="transaction.amount" if asked.quantity is None else "transaction.quantity",
+        field="amount" if asked.quantity is None else "quantity",
     )

@@ -47,6 +47,10 @@ class BalanceHistory:
         return self._balances[bisect_right(self._times, instant)] + self._added
 
     @exact()
+    def latest(self) -> Decimal:
+        return self._balances[-1] + self._added
+
+    @exact()
     def headroom(self, instant: datetime) -> Headroom:
         """The lowest balance at `instant` and at every later one."""
         now = bisect_right(self._times, instant)

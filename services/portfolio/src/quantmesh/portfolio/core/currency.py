@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from quantmesh.portfolio.core.numbers import exact
+from quantmesh.portfolio.core.numbers import EXACT, exact
 
 _TWO_PLACES = """
 AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW
@@ -24,3 +24,9 @@ DECIMAL_PLACES: dict[str, int] = {code: places for places, codes in _CODES_BY_PL
 def round_cash(amount: Decimal, currency: str) -> Decimal:
     """Half to even, to the smallest unit in which `currency` is paid."""
     return amount.quantize(Decimal(1).scaleb(-DECIMAL_PLACES[currency]))
+
+
+def display_cash(amount: Decimal, currency: str) -> Decimal:
+    """With the places of `currency`, so that cents stay cents; with more where the amount has more."""
+    rounded = round_cash(amount, currency)
+    return rounded if rounded == amount else amount.normalize(EXACT)

@@ -135,7 +135,7 @@ class AlreadyAdjusted(RuleBroken):
             f"the {symbol} series is adjusted ({adjustment}): its prices and units already hold {included}, "
             f"so a {kind} posted by hand would count it twice"
         )
-        super().__init__(f"{description}.", violations=[Violation("transaction.type", description)])
+        super().__init__(f"{description}.", violations=[Violation("type", description)])
 
 
 class BeforeSplit(RuleBroken):
@@ -146,7 +146,7 @@ class BeforeSplit(RuleBroken):
             f"{symbol} has a split recorded on {rfc3339(split_at)}, counted on what was held then; "
             f"trades up to that instant have to be recorded before the split"
         )
-        super().__init__(f"{description}.", violations=[Violation("transaction.executed_at", description)])
+        super().__init__(f"{description}.", violations=[Violation("executed_at", description)])
 
 
 class InTheFuture(RuleBroken):
@@ -154,7 +154,7 @@ class InTheFuture(RuleBroken):
 
     def __init__(self, executed_at: datetime, market_now: datetime) -> None:
         description = f"{rfc3339(executed_at)} has not happened yet: the market's time is {rfc3339(market_now)}"
-        super().__init__(f"{description}.", violations=[Violation("transaction.executed_at", description)])
+        super().__init__(f"{description}.", violations=[Violation("executed_at", description)])
 
 
 class NotTradable(RuleBroken):

@@ -49,7 +49,7 @@ def violations_of(kind: str, values: Mapping[str, Value]) -> list[Violation]:
         else:
             problem = _problem(field, value)
         if problem is not None:
-            found.append(Violation(f"transaction.{field}", problem))
+            found.append(Violation(field, problem))
     return found
 
 

@@ -117,17 +117,14 @@ def _read_row(
         rejected.extend(failures)
         return
     try:
-        accepted.append(Row(line, TransactionInput(**parsed)))
+        accepted.append(Row(line, TransactionInput(**parsed).checked()))
     except InvalidTransaction as error:
         rejected.extend(refused(line, error))
 
 
 def refused(line: int, error: QuantmeshError) -> list[RejectedRow]:
     """One rejection per violation, the field named as the column is."""
-    return [
-        RejectedRow(line, violation.field.removeprefix("transaction."), violation.description)
-        for violation in error.violations
-    ]
+    return [RejectedRow(line, violation.field, violation.description) for violation in error.violations]
 
 
 def _transaction_type(text: str) -> TransactionType:

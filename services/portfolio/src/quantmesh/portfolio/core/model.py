@@ -1,9 +1,10 @@
-"""Values of the ledger: portfolios, transactions, postings. Frozen, and validated when made."""
+"""Values of the ledger: portfolios, transactions, postings. Frozen."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Self
 from uuid import UUID
 
 from quantmesh.portfolio.core.currency import DECIMAL_PLACES
@@ -42,9 +43,10 @@ class Portfolio:
 
 @dataclass(frozen=True, slots=True)
 class TransactionInput:
-    """What is asked to be recorded. Raises InvalidTransaction with a violation per wrong field.
+    """What is asked to be recorded. `currency` may be empty for a split, which moves no cash.
 
-    `currency` may be empty for a split, which moves no cash; `executed_at` is market time.
+    Not validated when made but by `checked`, because a row of the ledger is read as it stands: what somebody altered
+    behind our back must come out altered, so that its proof fails.
     """
 
     type: TransactionType
@@ -58,7 +60,8 @@ class TransactionInput:
     split_ratio: Decimal | None = None
     note: str = ""
 
-    def __post_init__(self) -> None:
+    def checked(self) -> Self:
+        """Itself; InvalidTransaction with a violation per wrong field."""
         violations = violations_of(
             self.type.value,
             {
@@ -74,6 +77,7 @@ class TransactionInput:
         )
         if violations:
             raise InvalidTransaction(violations)
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +90,23 @@ class Posting:
 
 
 @dataclass(frozen=True, slots=True)
-class Transaction:
-    """A business event as recorded, with its balanced entry.
+class Entry:
+    """What a transaction does to the books: its balanced postings. `cash_effect` is signed, fee included."""
 
-    `seq` is its number in the account's log, hence the order of recording; `cash_effect` is signed, fee included.
-    """
-
-    id: UUID
-    portfolio_id: UUID
-    seq: int
     input: TransactionInput
     currency: str
     cash_effect: Decimal
     postings: tuple[Posting, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A business event as recorded. `seq` is its number in the account's log, hence the order of recording."""
+
+    id: UUID
+    portfolio_id: UUID
+    seq: int
+    entry: Entry
     recorded_at: datetime
     order_id: UUID | None = None
     import_id: UUID | None = None

@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOp
 
 ZERO = Decimal(0)
 # Products of two NUMERIC(38,18) have 76 digits; the default context would silently keep 28 of them.
-_EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero])
+EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero])
 _STORED = Decimal("1e-18")
 # Any quantity, price or amount is below this, so that a portfolio's sums fit NUMERIC(38,18) with room to spare.
 LIMIT = Decimal(10) ** 15
@@ -17,7 +17,7 @@ _PLAIN = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,18})?", re.ASCII)
 @contextmanager
 def exact() -> Iterator[None]:
     """A block, or by decoration a function, whose decimal arithmetic keeps 100 digits."""
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         yield
 
 

@@ -5,13 +5,12 @@ Signs: an asset's amount is positive when there is more of it. A trade exchanges
 A trade's fee is an expense of its own; it is in neither the cost of a lot nor its realised gain.
 """
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 from quantmesh.chassis.errors import Violation
 from quantmesh.portfolio.core.currency import DECIMAL_PLACES, round_cash
 from quantmesh.portfolio.core.errors import InvalidTransaction
-from quantmesh.portfolio.core.model import Posting, TransactionInput, TransactionType
+from quantmesh.portfolio.core.model import Entry, Posting, TransactionInput, TransactionType
 from quantmesh.portfolio.core.numbers import LIMIT, ZERO, exact, plain, to_stored
 
 CASH = "assets:cash"
@@ -34,16 +33,6 @@ _CASH_RULES = {
     TransactionType.INTEREST: (INTEREST, 1),
     TransactionType.FEE: (FEES, -1),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What a transaction does to the books, before it has an id. `cash_effect` is signed, fee included."""
-
-    input: TransactionInput
-    currency: str
-    cash_effect: Decimal
-    postings: tuple[Posting, ...]
 
 
 @exact()
@@ -91,7 +80,7 @@ def _trade(asked: TransactionInput, currency: str, sign: int) -> Entry:
 def _split(asked: TransactionInput, currency: str, held: Decimal) -> Entry:
     gained = to_stored(held * (asked.split_ratio or ZERO)) - held
     if held + gained >= LIMIT:
-        raise InvalidTransaction([Violation("transaction.split_ratio", f"would make {plain(held + gained)} of it")])
+        raise InvalidTransaction([Violation("split_ratio", f"would make {plain(held + gained)} of it")])
     postings = (Posting(SECURITIES, asked.symbol, gained), Posting(trading(asked.symbol), asked.symbol, -gained))
     return Entry(asked, currency, round_cash(ZERO, currency), postings)
 
@@ -101,18 +90,10 @@ def _payable(field: str, amount: Decimal, currency: str) -> Decimal:
     if rounded == 0:
         smallest = plain(Decimal(1).scaleb(-DECIMAL_PLACES[currency]))
         raise InvalidTransaction(
-            [
-                Violation(
-                    f"transaction.{field}", f"comes to {plain(amount)} {currency}, which rounds to less than {smallest}"
-                )
-            ]
+            [Violation(field, f"comes to {plain(amount)} {currency}, which rounds to less than {smallest}")]
         )
     if rounded >= LIMIT:
         raise InvalidTransaction(
-            [
-                Violation(
-                    f"transaction.{field}", f"comes to {plain(rounded)} {currency}; it must be less than {plain(LIMIT)}"
-                )
-            ]
+            [Violation(field, f"comes to {plain(rounded)} {currency}; it must be less than {plain(LIMIT)}")]
         )
     return rounded

@@ -16,7 +16,8 @@ Keccak256 = Callable[[bytes], bytes]
 
 def payload_of(transaction: Transaction, salt: bytes) -> bytes:
     """RFC 8785 JSON. With strings for all values and ASCII names it is what the standard library writes when sorted."""
-    asked = transaction.input
+    entry = transaction.entry
+    asked = entry.input
     members: dict[str, object] = {
         "schema": SCHEMA,
         "transaction_id": str(transaction.id),
@@ -28,16 +29,16 @@ def payload_of(transaction: Transaction, salt: bytes) -> bytes:
         "amount": _plain(asked.amount),
         "fee": _plain(asked.fee),
         "split_ratio": _plain(asked.split_ratio),
-        "currency": transaction.currency,
+        "currency": entry.currency,
         "note": asked.note or None,
-        "cash_effect": plain(transaction.cash_effect),
+        "cash_effect": plain(entry.cash_effect),
         "executed_at": to_microseconds(asked.executed_at),
         "recorded_at": to_microseconds(transaction.recorded_at),
         "order_id": None if transaction.order_id is None else str(transaction.order_id),
         "import_id": None if transaction.import_id is None else str(transaction.import_id),
         "postings": [
             {"account": posting.account, "amount": plain(posting.amount), "commodity": posting.commodity}
-            for posting in transaction.postings
+            for posting in entry.postings
         ],
         "salt": f"0x{salt.hex()}",
     }

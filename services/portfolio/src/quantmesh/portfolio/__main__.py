@@ -1,0 +1,38 @@
+"""Serve portfolio: settings and wiring."""
+
+from decimal import Decimal
+
+from pydantic import Field
+
+from quantmesh.api.market.v1 import market_pb2
+from quantmesh.api.portfolio.v1.portfolio_pb2_grpc import add_PortfolioServiceServicer_to_server
+from quantmesh.chassis.service import Service, serve
+from quantmesh.chassis.settings import ServiceSettings
+from quantmesh.portfolio.adapters.peers import MarketPeer
+from quantmesh.portfolio.adapters.rpc import PortfolioRpc
+from quantmesh.portfolio.core.orders import ExecutionCosts
+
+
+class PortfolioSettings(ServiceSettings):
+    """The costs of the paper venue; the least fee is in the instrument's currency."""
+
+    portfolio_fee_basis_points: Decimal = Field(default=Decimal(1), ge=0, le=1000)
+    portfolio_minimum_fee: Decimal = Field(default=Decimal(0), ge=0, le=1000)
+    portfolio_slippage_basis_points: Decimal = Field(default=Decimal(1), ge=0, le=1000)
+
+
+async def wire(service: Service[PortfolioSettings]) -> None:
+    settings = service.settings
+    market = MarketPeer(service.peer("market", market_pb2.DESCRIPTOR.services_by_name["MarketService"]))
+    costs = ExecutionCosts(
+        fee_basis_points=settings.portfolio_fee_basis_points,
+        minimum_fee=settings.portfolio_minimum_fee,
+        slippage_basis_points=settings.portfolio_slippage_basis_points,
+    )
+    # The bus is used by the outbox's relay.
+    database, _ = service.database, service.bus
+    service.add_servicer(add_PortfolioServiceServicer_to_server, PortfolioRpc(database, market, service.clock, costs))
+
+
+if __name__ == "__main__":
+    serve("portfolio", PortfolioSettings, wire)

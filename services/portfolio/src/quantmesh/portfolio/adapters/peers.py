@@ -1,0 +1,130 @@
+"""Market, asked over gRPC."""
+
+import asyncio
+import time
+from collections.abc import Collection, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+
+from quantmesh.api.market.v1 import market_pb2 as pb
+from quantmesh.api.market.v1.market_pb2_grpc import MarketServiceStub
+from quantmesh.chassis.decimals import from_proto
+from quantmesh.chassis.errors import NotFound, RuleBroken
+from quantmesh.chassis.rpc import Peer
+from quantmesh.chassis.times import from_timestamp, to_timestamp
+from quantmesh.portfolio.core.market import Adjustment, Asset, Closes, MarketClock, Quote
+
+_ASSET_SECONDS = 60.0
+_CALLS_AT_ONCE = 16
+_QUOTES_AT_ONCE = 100
+_ADJUSTMENTS = {
+    pb.ADJUSTMENT_RAW: Adjustment.RAW,
+    pb.ADJUSTMENT_SPLIT: Adjustment.SPLIT,
+    pb.ADJUSTMENT_TOTAL_RETURN: Adjustment.TOTAL_RETURN,
+}
+
+
+class MarketPeer:
+    """Remembers instruments for a minute and the last time it was told, so that recording rarely has to ask."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+        self._stub = MarketServiceStub(peer.channel)
+        self._assets: dict[str, tuple[float, Asset]] = {}
+        self._seen_time: datetime | None = None
+        self._limit = asyncio.Semaphore(_CALLS_AT_ONCE)
+
+    async def clock(self) -> MarketClock:
+        answer = await self._peer.call(self._stub.GetClock, pb.GetClockRequest())
+        clock = MarketClock(from_timestamp(answer.market_time, "market_time"), answer.open)
+        self._seen_time = clock.time
+        return clock
+
+    async def now(self, at_least: datetime) -> datetime:
+        if self._seen_time is not None and self._seen_time >= at_least:
+            return self._seen_time
+        return (await self.clock()).time
+
+    async def assets(self, symbols: Collection[str]) -> Mapping[str, Asset]:
+        wanted = list(symbols)
+        found = await asyncio.gather(*(self._asset(symbol) for symbol in wanted))
+        return {symbol: asset for symbol, asset in zip(wanted, found, strict=True) if asset is not None}
+
+    async def quotes(self, symbols: Collection[str], as_of: datetime | None = None) -> Mapping[str, Quote]:
+        wanted = list(symbols)
+        stamp = None if as_of is None else to_timestamp(as_of)
+        answers = await asyncio.gather(
+            *(
+                self._peer.call(
+                    self._stub.GetQuotes,
+                    pb.GetQuotesRequest(symbols=wanted[start : start + _QUOTES_AT_ONCE], as_of=stamp),
+                )
+                for start in range(0, len(wanted), _QUOTES_AT_ONCE)
+            )
+        )
+        return {quote.symbol: _quote(quote) for answer in answers for quote in answer.quotes}
+
+    async def closes(
+        self, symbols: Collection[str], start: date, end: date, as_of: datetime | None
+    ) -> Mapping[str, Closes]:
+        """One call per symbol, side by side: asked together the market gives the days that all of them have."""
+        wanted = list(symbols)
+        found = await asyncio.gather(*(self._closes(symbol, start, end, as_of) for symbol in wanted))
+        return dict(zip(wanted, found, strict=True))
+
+    async def _asset(self, symbol: str) -> Asset | None:
+        known = self._assets.get(symbol)
+        if known is not None and known[0] > time.monotonic():
+            return known[1]
+        try:
+            async with self._limit:
+                answer = await self._peer.call(self._stub.GetAsset, pb.GetAssetRequest(symbol=symbol))
+        except NotFound:
+            return None
+        asset = _asset(answer.asset)
+        self._assets[symbol] = (time.monotonic() + _ASSET_SECONDS, asset)
+        return asset
+
+    async def _closes(self, symbol: str, start: date, end: date, as_of: datetime | None) -> Closes:
+        request = pb.GetClosesRequest(
+            symbols=[symbol],
+            start=start.isoformat(),
+            end=end.isoformat(),
+            as_of=None if as_of is None else to_timestamp(as_of),
+        )
+        try:
+            async with self._limit:
+                answer = await self._peer.call(self._stub.GetCloses, request)
+        except (NotFound, RuleBroken):
+            # No series, or no close between the two days.
+            return {}
+        # repr() of a double is the shortest text that reads back as it: the price as it was published.
+        return {
+            date.fromisoformat(day): Decimal(repr(close))
+            for series in answer.series
+            for day, close in zip(answer.dates, series.closes, strict=True)
+        }
+
+
+def _asset(message: pb.Asset) -> Asset:
+    return Asset(
+        symbol=message.symbol,
+        currency=message.currency,
+        # A series that does not say is taken as it is.
+        adjustment=_ADJUSTMENTS.get(message.adjustment, Adjustment.RAW),
+        tick_size=from_proto(message.tick_size, "tick_size") if message.HasField("tick_size") else Decimal(0),
+        lot_size=from_proto(message.lot_size, "lot_size") if message.HasField("lot_size") else Decimal(0),
+        tradable=message.tradable,
+    )
+
+
+def _quote(message: pb.Quote) -> Quote:
+    return Quote(
+        symbol=message.symbol,
+        price=from_proto(message.price, "price"),
+        bid=from_proto(message.bid, "bid") if message.HasField("bid") else None,
+        ask=from_proto(message.ask, "ask") if message.HasField("ask") else None,
+        time=from_timestamp(message.time, "time"),
+        stale=message.stale,
+        currency=message.currency,
+    )

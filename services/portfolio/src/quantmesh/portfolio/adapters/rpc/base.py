@@ -1,0 +1,86 @@
+"""What the RPC methods share: the parts they call, one transaction per request, and how ids are read."""
+
+from __future__ import annotations  # grpc.aio is generic in its stubs alone
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from typing import Any, TypeVar
+from uuid import UUID
+
+import grpc
+from google.protobuf.message import Message
+
+from quantmesh.chassis import idempotency
+from quantmesh.chassis.clock import Clock
+from quantmesh.chassis.database import Database
+from quantmesh.chassis.errors import QuantmeshError
+from quantmesh.chassis.identity import current_caller
+from quantmesh.portfolio.adapters.store import Store
+from quantmesh.portfolio.core.errors import PortfolioNotFound
+from quantmesh.portfolio.core.orders import ExecutionCosts
+from quantmesh.portfolio.core.ports import Market
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Answer = TypeVar("Answer", bound=Message)
+
+
+class Methods:
+    def __init__(self, database: Database, market: Market, clock: Clock, costs: ExecutionCosts) -> None:
+        self._database = database
+        self._market = market
+        self._clock = clock
+        self._costs = costs
+
+    @asynccontextmanager
+    async def _store(self) -> AsyncIterator[Store]:
+        """The caller's rows in one transaction."""
+        owner_id = current_caller().user_id
+        async with self._database.transaction(owner_id) as session:
+            yield Store(session, owner_id)
+
+    async def _once(
+        self,
+        request: Message,
+        answer: type[Answer],
+        effect: Callable[[Store], Awaitable[Answer]],
+        *,
+        key_required: bool = True,
+    ) -> Answer:
+        """One effect per idempotency key, in one transaction with the answer that is kept."""
+        owner_id = current_caller().user_id
+        async with self._database.transaction(owner_id) as session:
+            return await idempotency.once(
+                session,
+                owner_id,
+                scope=request.DESCRIPTOR.name,
+                request=request,
+                answer=answer,
+                run=lambda: effect(Store(session, owner_id)),
+                required=key_required,
+            )
+
+
+def portfolio_id_of(text: str) -> UUID:
+    """What is no id at all is as unknown as one that nobody has."""
+    portfolio_id = id_or_none(text)
+    if portfolio_id is None:
+        raise PortfolioNotFound(text[:64])
+    return portfolio_id
+
+
+def id_or_none(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+@contextmanager
+def within(field: str) -> Iterator[None]:
+    """Violations of a nested message, named by their path in the request."""
+    try:
+        yield
+    except QuantmeshError as error:
+        error.violations = tuple(replace(item, field=f"{field}.{item.field}") for item in error.violations)
+        raise

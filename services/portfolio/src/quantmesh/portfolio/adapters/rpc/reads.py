@@ -1,0 +1,125 @@
+"""What is derived from the ledger: positions, performance, the journal, the account's log."""
+
+from datetime import date, datetime
+
+from quantmesh.api.common.v1 import common_pb2
+from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
+from quantmesh.chassis.identity import requires
+from quantmesh.chassis.times import to_timestamp
+from quantmesh.portfolio.adapters import translate
+from quantmesh.portfolio.adapters.rpc.base import Context, Methods, portfolio_id_of
+from quantmesh.portfolio.core.errors import InvalidRequest
+from quantmesh.portfolio.core.get_performance import measure_history, read_history
+from quantmesh.portfolio.core.get_positions import read_holdings, value_holdings
+from quantmesh.portfolio.core.pages import from_cursor, page_limit, to_cursor
+from quantmesh.portfolio.core.performance import Performance
+from quantmesh.portfolio.core.ports import View
+
+
+class ReadMethods(Methods):
+    @requires("portfolio:read")
+    async def GetPositions(self, request: pb.GetPositionsRequest, context: Context) -> pb.GetPositionsResponse:
+        view = _view(request)
+        async with self._store() as store:
+            holdings = await read_holdings(store, portfolio_id_of(request.portfolio_id), view)
+        valued = await value_holdings(self._market, holdings, view.as_of, self._clock.now())
+        base = valued.portfolio.base_currency
+        return pb.GetPositionsResponse(
+            positions=[translate.marked_position(mark) for mark in valued.marks],
+            cash=[translate.money(amount, currency) for currency, amount in valued.cash.items()],
+            total_value=None if valued.total_value is None else translate.money(valued.total_value, base),
+            as_of=to_timestamp(valued.as_of),
+            known_at=to_timestamp(view.known_at or self._clock.now()),
+            seq=valued.portfolio.seq,
+        )
+
+    @requires("portfolio:read")
+    async def GetPerformance(self, request: pb.GetPerformanceRequest, context: Context) -> pb.GetPerformanceResponse:
+        view = _view(request)
+        start, end = _day(request.start, "start"), _day(request.end, "end")
+        async with self._store() as store:
+            history = await read_history(store, portfolio_id_of(request.portfolio_id), view)
+        as_of = view.as_of or (await self._market.clock()).time
+        performance = await measure_history(self._market, history, start, end, as_of)
+        return _performance(performance, history.portfolio.base_currency, as_of, view.known_at or self._clock.now())
+
+    @requires("portfolio:read")
+    async def ListLedger(self, request: pb.ListLedgerRequest, context: Context) -> pb.ListLedgerResponse:
+        limit = page_limit(request.page.limit)
+        after = _number_of(request.page.cursor)
+        asked = _view(request)
+        async with self._store() as store:
+            portfolio = await store.portfolio(portfolio_id_of(request.portfolio_id))
+            view = View(asked.as_of, asked.known_at, portfolio.seq)
+            found = await store.entries(portfolio.id, view, after, limit + 1)
+        shown = found[:limit]
+        cursor = to_cursor([str(shown[-1].seq)]) if len(found) > limit else ""
+        return pb.ListLedgerResponse(
+            entries=[translate.ledger_entry(item) for item in shown], page=common_pb2.PageInfo(next_cursor=cursor)
+        )
+
+    @requires("portfolio:read")
+    async def ListEvents(self, request: pb.ListEventsRequest, context: Context) -> pb.ListEventsResponse:
+        limit = page_limit(request.limit)
+        # Postgres counts to 2^63 - 1; a number that no log reaches has nothing after it.
+        after = min(request.after, 2**63 - 1)
+        async with self._store() as store:
+            portfolio = await store.portfolio(portfolio_id_of(request.portfolio_id))
+            events = await store.account_events(portfolio, after, limit)
+        return pb.ListEventsResponse(
+            events=[translate.account_event(event) for event in events], last_seq=portfolio.seq
+        )
+
+
+def _view(request: pb.GetPositionsRequest | pb.GetPerformanceRequest | pb.ListLedgerRequest) -> View:
+    return View(translate.moment(request, "as_of"), translate.moment(request, "known_at"))
+
+
+def _day(text: str, field: str) -> date | None:
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidRequest(field, f"{text[:20]!r} is not a date such as 2020-01-31") from error
+
+
+def _number_of(cursor: str) -> int:
+    key = from_cursor(cursor, 1)
+    if key is None:
+        return 0
+    if not key[0].isdecimal() or len(key[0]) > 18:
+        raise InvalidRequest("cursor", "is not one that this list gave")
+    return int(key[0])
+
+
+def _performance(
+    performance: Performance, currency: str, as_of: datetime, known_at: datetime
+) -> pb.GetPerformanceResponse:
+    answer = pb.GetPerformanceResponse(
+        time_weighted_return=performance.time_weighted_return,
+        annualized_return=performance.annualized_return,
+        volatility=performance.volatility,
+        maximum_drawdown=performance.maximum_drawdown,
+        maximum_drawdown_start=_text(performance.maximum_drawdown_start),
+        maximum_drawdown_end=_text(performance.maximum_drawdown_end),
+        series=[
+            pb.PerformancePoint(
+                date=point.day.isoformat(),
+                value=translate.cash(point.value, currency),
+                net_flow=translate.cash(point.net_flow, currency),
+                time_weighted_return=point.time_weighted_return,
+                drawdown=point.drawdown,
+            )
+            for point in performance.series
+        ],
+        as_of=to_timestamp(as_of),
+        known_at=to_timestamp(known_at),
+    )
+    if performance.series:
+        answer.value.CopyFrom(translate.money(performance.series[-1].value, currency))
+    return answer
+
+
+def _text(day: date | None) -> str:
+    return "" if day is None else day.isoformat()

@@ -1,0 +1,205 @@
+"""The journal's SQL: balances, movements, and the one statement that appends."""
+
+import secrets
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from quantmesh.chassis import outbox
+from quantmesh.portfolio.adapters.events import TRANSACTION_RECORDED, transaction_message
+from quantmesh.portfolio.adapters.keccak import keccak256
+from quantmesh.portfolio.adapters.store import rows
+from quantmesh.portfolio.adapters.store.owned import Owned
+from quantmesh.portfolio.core.account_log import transaction_recorded
+from quantmesh.portfolio.core.admission import Books, Holding
+from quantmesh.portfolio.core.balance import BalanceHistory
+from quantmesh.portfolio.core.lots import SecurityMovement
+from quantmesh.portfolio.core.model import Transaction, TransactionType
+from quantmesh.portfolio.core.numbers import ZERO
+from quantmesh.portfolio.core.ports import DailyFlow, View
+from quantmesh.portfolio.core.posting_rules import CASH, CONTRIBUTIONS, FEES, SECURITIES
+from quantmesh.portfolio.core.proof import SALT_BYTES, leaf_of, payload_of
+
+# A view's bounds; a NULL is no bound. The casts tell the types of parameters that may be NULL.
+_SEEN = """
+    t.portfolio_id = :portfolio_id
+    AND (CAST(:as_of AS timestamptz) IS NULL OR t.executed_at <= :as_of)
+    AND (CAST(:known_at AS timestamptz) IS NULL OR t.recorded_at <= :known_at)
+    AND (CAST(:seq AS bigint) IS NULL OR t.seq <= :seq)
+"""
+
+_BOOKS = text(
+    """
+    WITH wanted AS (
+        SELECT account, commodity
+        FROM unnest(CAST(:accounts AS text[]), CAST(:commodities AS text[])) AS asked (account, commodity)
+    )
+    SELECT 'balance' AS kind, account, commodity, NULL::timestamptz AS executed_at, NULL::bigint AS seq, amount
+    FROM holding NATURAL JOIN wanted
+    WHERE portfolio_id = :portfolio_id
+    UNION ALL
+    SELECT 'later', p.account, p.commodity, t.executed_at, t.seq, p.amount
+    FROM transaction AS t
+    JOIN posting AS p ON p.portfolio_id = t.portfolio_id AND p.transaction_id = t.id
+    JOIN wanted ON wanted.account = p.account AND wanted.commodity = p.commodity
+    WHERE t.portfolio_id = :portfolio_id AND t.executed_at > :since
+    UNION ALL
+    SELECT 'split', '', t.symbol, max(t.executed_at), NULL, NULL
+    FROM transaction AS t
+    WHERE t.portfolio_id = :portfolio_id AND t.type = 'split'
+      AND t.symbol IN (SELECT commodity FROM wanted WHERE account = :securities) AND t.symbol <> ''
+    GROUP BY t.symbol
+    ORDER BY executed_at, seq
+    """
+)
+# What a trade paid or brought without its fee is what it moved in cash and fees together.
+_MOVEMENTS = f"""
+    SELECT t.type, t.symbol, t.currency, t.executed_at, t.split_ratio,
+           sum(p.amount) FILTER (WHERE p.account = '{SECURITIES}') AS quantity,
+           coalesce(abs(sum(p.amount) FILTER (WHERE p.account IN ('{CASH}', '{FEES}'))), 0) AS gross
+    FROM transaction AS t
+    JOIN posting AS p ON p.portfolio_id = t.portfolio_id AND p.transaction_id = t.id
+    WHERE {_SEEN} AND t.type IN ('buy', 'sell', 'split')
+"""  # noqa: S608  the accounts are our own constants
+_MOVEMENTS_ORDER = " GROUP BY t.portfolio_id, t.id ORDER BY t.executed_at, t.seq"
+_ALL_MOVEMENTS = text(_MOVEMENTS + _MOVEMENTS_ORDER)
+_MOVEMENTS_OF_SYMBOLS = text(
+    _MOVEMENTS + " AND t.symbol = ANY(CAST(:symbols AS text[])) AND t.symbol <> ''" + _MOVEMENTS_ORDER
+)
+_CASH = text(
+    f"""
+    SELECT p.commodity, sum(p.amount) AS amount
+    FROM transaction AS t
+    JOIN posting AS p ON p.portfolio_id = t.portfolio_id AND p.transaction_id = t.id
+    WHERE {_SEEN} AND p.account = '{CASH}'
+    GROUP BY p.commodity
+    ORDER BY p.commodity
+    """  # noqa: S608  the accounts are our own constants
+)
+_DAILY_FLOWS = text(
+    f"""
+    SELECT (t.executed_at AT TIME ZONE 'UTC')::date AS day, p.commodity,
+           coalesce(sum(p.amount) FILTER (WHERE p.account = '{CASH}'), 0) AS cash,
+           coalesce(-sum(p.amount) FILTER (WHERE p.account = '{CONTRIBUTIONS}' AND p.amount < 0), 0) AS deposits,
+           coalesce(sum(p.amount) FILTER (WHERE p.account = '{CONTRIBUTIONS}' AND p.amount > 0), 0) AS withdrawals
+    FROM transaction AS t
+    JOIN posting AS p ON p.portfolio_id = t.portfolio_id AND p.transaction_id = t.id
+    WHERE {_SEEN} AND p.account IN ('{CASH}', '{CONTRIBUTIONS}')
+    GROUP BY 1, 2
+    ORDER BY 1, 2
+    """  # noqa: S608  the accounts are our own constants
+)
+# One round trip for any number of transactions of one portfolio.
+_APPEND = text(
+    """
+    WITH transactions AS (
+        INSERT INTO transaction SELECT * FROM json_populate_recordset(NULL::transaction, CAST(:transactions AS json))
+    ), postings AS (
+        INSERT INTO posting SELECT * FROM json_populate_recordset(NULL::posting, CAST(:postings AS json))
+    ), salts AS (
+        INSERT INTO transaction_salt
+        SELECT * FROM json_populate_recordset(NULL::transaction_salt, CAST(:salts AS json))
+    ), events AS (
+        INSERT INTO account_event SELECT * FROM json_populate_recordset(NULL::account_event, CAST(:events AS json))
+    )
+    INSERT INTO holding SELECT * FROM json_populate_recordset(NULL::holding, CAST(:holdings AS json))
+    ON CONFLICT (portfolio_id, account, commodity) DO UPDATE SET amount = excluded.amount
+    """
+)
+
+
+class JournalStore(Owned):
+    async def books(self, portfolio_id: UUID, holdings: Collection[Holding], since: datetime) -> Books:
+        found = await self._session.execute(
+            _BOOKS,
+            {
+                "portfolio_id": portfolio_id,
+                "accounts": [account for account, _ in holdings],
+                "commodities": [commodity for _, commodity in holdings],
+                "securities": SECURITIES,
+                "since": since,
+            },
+        )
+        balances: dict[Holding, Decimal] = {}
+        later: dict[Holding, list[tuple[datetime, Decimal]]] = {}
+        splits: dict[str, datetime] = {}
+        for row in found:
+            match row.kind:
+                case "balance":
+                    balances[row.account, row.commodity] = row.amount
+                case "later":
+                    later.setdefault((row.account, row.commodity), []).append((row.executed_at, row.amount))
+                case _:
+                    splits[row.commodity] = row.executed_at
+        histories = {
+            holding: BalanceHistory(balances.get(holding, ZERO), later.get(holding, ())) for holding in holdings
+        }
+        return Books(histories, splits)
+
+    async def movements(
+        self, portfolio_id: UUID, view: View, symbols: Collection[str] = ()
+    ) -> Sequence[SecurityMovement]:
+        parameters = _bounds(portfolio_id, view) | ({"symbols": list(symbols)} if symbols else {})
+        found = await self._session.execute(_MOVEMENTS_OF_SYMBOLS if symbols else _ALL_MOVEMENTS, parameters)
+        return [
+            SecurityMovement(
+                type=TransactionType(row.type),
+                symbol=row.symbol,
+                currency=row.currency,
+                executed_at=row.executed_at,
+                quantity=row.quantity,
+                gross=row.gross,
+                ratio=row.split_ratio,
+            )
+            for row in found
+        ]
+
+    async def cash(self, portfolio_id: UUID, view: View) -> Mapping[str, Decimal]:
+        found = await self._session.execute(_CASH, _bounds(portfolio_id, view))
+        return {row.commodity: row.amount for row in found}
+
+    async def daily_flows(self, portfolio_id: UUID, view: View) -> Sequence[DailyFlow]:
+        found = await self._session.execute(_DAILY_FLOWS, _bounds(portfolio_id, view))
+        return [DailyFlow(row.day, row.commodity, row.cash, row.deposits, row.withdrawals) for row in found]
+
+    async def append(self, transactions: Sequence[Transaction], balances: Mapping[Holding, Decimal]) -> None:
+        owner_id = self._owner_id
+        portfolio_id = transactions[0].portfolio_id
+        salts = [secrets.token_bytes(SALT_BYTES) for _ in transactions]
+        events = [transaction_recorded(item) for item in transactions]
+        await self._session.execute(
+            _APPEND,
+            {
+                "transactions": rows.dump(rows.transaction_row(item, owner_id) for item in transactions),
+                "postings": rows.dump(row for item in transactions for row in rows.posting_rows(item, owner_id)),
+                "salts": rows.dump(
+                    rows.salt_row(item, owner_id, salt) for item, salt in zip(transactions, salts, strict=True)
+                ),
+                "events": rows.dump(rows.event_row(event, owner_id) for event in events),
+                "holdings": rows.dump(
+                    rows.holding_row(portfolio_id, owner_id, holding, amount) for holding, amount in balances.items()
+                ),
+            },
+        )
+        await outbox.append_series(
+            self._session,
+            TRANSACTION_RECORDED,
+            [
+                outbox.SeriesEvent(
+                    message=transaction_message(item, event, leaf_of(payload_of(item, salt), keccak256)),
+                    version=event.seq,
+                    occurred_at=event.time,
+                )
+                for item, salt, event in zip(transactions, salts, events, strict=True)
+            ],
+            aggregate_id=portfolio_id,
+            owner_id=owner_id,
+        )
+
+
+def _bounds(portfolio_id: UUID, view: View) -> dict[str, Any]:
+    return {"portfolio_id": portfolio_id, "as_of": view.as_of, "known_at": view.known_at, "seq": view.seq}

@@ -1,0 +1,13 @@
+"""What every part of the store stands on."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+class Owned:
+    """One open transaction, in which row-level security shows the rows of one owner alone."""
+
+    def __init__(self, session: AsyncSession, owner_id: UUID) -> None:
+        self._session = session
+        self._owner_id = owner_id

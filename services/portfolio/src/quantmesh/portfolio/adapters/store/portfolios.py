@@ -1,0 +1,127 @@
+"""Portfolios, their lock, and their log."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Row, text
+
+from quantmesh.portfolio.adapters.store.owned import Owned
+from quantmesh.portfolio.core.account_log import AccountEvent
+from quantmesh.portfolio.core.errors import PortfolioNotFound, VersionMismatch
+from quantmesh.portfolio.core.model import LotMethod, Portfolio
+
+_COLUMNS = "id, name, base_currency, lot_method, created_at, version, seq, recorded_at"
+_CREATE = text(
+    f"""
+    INSERT INTO portfolio (id, owner_id, name, base_currency, lot_method, created_at, recorded_at)
+    VALUES (:id, :owner_id, :name, :base_currency, :lot_method, :created_at, :created_at)
+    RETURNING {_COLUMNS}
+    """  # noqa: S608  our own column names
+)
+_FIND = text(f"SELECT {_COLUMNS} FROM portfolio WHERE id = :id AND deleted_at IS NULL")  # noqa: S608  our own names
+_LIST = text(
+    f"""
+    SELECT {_COLUMNS} FROM portfolio
+    WHERE deleted_at IS NULL AND (CAST(:after AS uuid) IS NULL OR id > :after)
+    ORDER BY id
+    LIMIT :limit
+    """  # noqa: S608  our own column names
+)
+# The lock under which everything else about the account is decided; greatest() keeps recording times in order of seq.
+_ADVANCE = text(
+    f"""
+    UPDATE portfolio SET seq = seq + :events, recorded_at = greatest(recorded_at, :now)
+    WHERE id = :id AND deleted_at IS NULL
+    RETURNING {_COLUMNS}
+    """  # noqa: S608  our own column names
+)
+_CHANGE = text(
+    f"""
+    UPDATE portfolio
+    SET name = coalesce(CAST(:name AS text), name), deleted_at = CAST(:deleted_at AS timestamptz), version = version + 1
+    WHERE id = :id AND deleted_at IS NULL AND (CAST(:expected AS bigint) IS NULL OR version = :expected)
+    RETURNING {_COLUMNS}
+    """  # noqa: S608  our own column names
+)
+_EVENTS = text(
+    """
+    SELECT portfolio_id, seq, type, occurred_at, recorded_at, data FROM account_event
+    WHERE portfolio_id = :id AND seq > :after AND seq <= :last
+    ORDER BY seq
+    LIMIT :limit
+    """
+)
+
+
+class PortfolioStore(Owned):
+    async def create(self, portfolio: Portfolio) -> Portfolio:
+        created = await self._session.execute(
+            _CREATE,
+            {
+                "id": portfolio.id,
+                "owner_id": self._owner_id,
+                "name": portfolio.name,
+                "base_currency": portfolio.base_currency,
+                "lot_method": portfolio.lot_method.value,
+                "created_at": portfolio.created_at,
+            },
+        )
+        return _portfolio(created.one())
+
+    async def portfolio(self, portfolio_id: UUID) -> Portfolio:
+        found = (await self._session.execute(_FIND, {"id": portfolio_id})).one_or_none()
+        if found is None:
+            raise PortfolioNotFound(portfolio_id)
+        return _portfolio(found)
+
+    async def portfolios(self, after: UUID | None, limit: int) -> list[Portfolio]:
+        found = await self._session.execute(_LIST, {"after": after, "limit": limit})
+        return [_portfolio(row) for row in found]
+
+    async def advance(self, portfolio_id: UUID, events: int, now: datetime) -> tuple[Portfolio, datetime]:
+        found = await self._session.execute(_ADVANCE, {"id": portfolio_id, "events": events, "now": now})
+        row = found.one_or_none()
+        if row is None:
+            raise PortfolioNotFound(portfolio_id)
+        return _portfolio(row), row.recorded_at
+
+    async def rename(self, portfolio_id: UUID, name: str | None, expected_version: int | None) -> Portfolio:
+        return await self._change(portfolio_id, name, None, expected_version)
+
+    async def delete(self, portfolio_id: UUID, now: datetime, expected_version: int | None) -> None:
+        """The portfolio is not found any more; its ledger rows stay."""
+        await self._change(portfolio_id, None, now, expected_version)
+
+    async def account_events(self, portfolio: Portfolio, after: int, limit: int) -> list[AccountEvent]:
+        """Up to the number at which `portfolio` was read, so that both tell of the same state."""
+        found = await self._session.execute(
+            _EVENTS, {"id": portfolio.id, "after": after, "last": portfolio.seq, "limit": limit}
+        )
+        return [
+            AccountEvent(row.portfolio_id, row.seq, row.type, row.occurred_at, row.recorded_at, row.data)
+            for row in found
+        ]
+
+    async def _change(
+        self, portfolio_id: UUID, name: str | None, deleted_at: datetime | None, expected_version: int | None
+    ) -> Portfolio:
+        changed = await self._session.execute(
+            _CHANGE, {"id": portfolio_id, "name": name, "deleted_at": deleted_at, "expected": expected_version}
+        )
+        row = changed.one_or_none()
+        if row is not None:
+            return _portfolio(row)
+        actual = await self.portfolio(portfolio_id)
+        raise VersionMismatch(expected_version or 0, actual.version)
+
+
+def _portfolio(row: Row[tuple[object, ...]]) -> Portfolio:
+    return Portfolio(
+        id=row.id,
+        name=row.name,
+        base_currency=row.base_currency,
+        lot_method=LotMethod(row.lot_method),
+        created_at=row.created_at,
+        version=row.version,
+        seq=row.seq,
+    )

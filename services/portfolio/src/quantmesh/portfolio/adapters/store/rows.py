@@ -1,0 +1,121 @@
+"""Ledger values as rows of JSON, which one statement turns into rows of a table whatever their number."""
+
+import json
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from quantmesh.portfolio.core.account_log import AccountEvent
+from quantmesh.portfolio.core.admission import Holding
+from quantmesh.portfolio.core.model import Entry, Posting, Transaction, TransactionInput, TransactionType
+from quantmesh.portfolio.core.numbers import plain
+
+Row = Mapping[str, object]
+
+
+def dump(rows: Iterable[Row]) -> str:
+    """Decimals, ids and times as text, which Postgres reads exactly."""
+    return json.dumps(list(rows), default=str, separators=(",", ":"))
+
+
+def transaction_row(transaction: Transaction, owner_id: UUID) -> Row:
+    entry = transaction.entry
+    asked = entry.input
+    return {
+        "portfolio_id": transaction.portfolio_id,
+        "id": transaction.id,
+        "owner_id": owner_id,
+        "seq": transaction.seq,
+        "type": asked.type.value,
+        "symbol": asked.symbol,
+        "quantity": asked.quantity,
+        "price": asked.price,
+        "amount": asked.amount,
+        "fee": asked.fee,
+        "split_ratio": asked.split_ratio,
+        "currency": entry.currency,
+        "note": asked.note,
+        "cash_effect": entry.cash_effect,
+        "postings": len(entry.postings),
+        "executed_at": asked.executed_at,
+        "recorded_at": transaction.recorded_at,
+        "order_id": transaction.order_id,
+        "import_id": transaction.import_id,
+    }
+
+
+def posting_rows(transaction: Transaction, owner_id: UUID) -> Iterable[Row]:
+    for ordinal, posting in enumerate(transaction.entry.postings):
+        yield {
+            "portfolio_id": transaction.portfolio_id,
+            "transaction_id": transaction.id,
+            "ordinal": ordinal,
+            "owner_id": owner_id,
+            "account": posting.account,
+            "commodity": posting.commodity,
+            "amount": posting.amount,
+        }
+
+
+def salt_row(transaction: Transaction, owner_id: UUID, salt: bytes) -> Row:
+    return {
+        "portfolio_id": transaction.portfolio_id,
+        "transaction_id": transaction.id,
+        "owner_id": owner_id,
+        "salt": f"\\x{salt.hex()}",
+    }
+
+
+def event_row(event: AccountEvent, owner_id: UUID) -> Row:
+    return {
+        "portfolio_id": event.portfolio_id,
+        "seq": event.seq,
+        "owner_id": owner_id,
+        "type": event.type,
+        "occurred_at": event.time,
+        "recorded_at": event.recorded_at,
+        "data": event.data,
+    }
+
+
+def holding_row(portfolio_id: UUID, owner_id: UUID, holding: Holding, amount: Decimal) -> Row:
+    account, commodity = holding
+    return {
+        "portfolio_id": portfolio_id,
+        "account": account,
+        "commodity": commodity,
+        "owner_id": owner_id,
+        "amount": amount,
+    }
+
+
+def transaction_of(row: Any, postings: Iterable[Mapping[str, Any]]) -> Transaction:
+    """From a row of `transaction` and its postings in order, their amounts as text."""
+    asked = TransactionInput(
+        type=TransactionType(row.type),
+        executed_at=row.executed_at,
+        currency=row.currency,
+        symbol=row.symbol,
+        quantity=_number(row.quantity),
+        price=_number(row.price),
+        amount=_number(row.amount),
+        fee=_number(row.fee),
+        split_ratio=_number(row.split_ratio),
+        note=row.note,
+    )
+    sides = tuple(Posting(side["account"], side["commodity"], Decimal(side["amount"])) for side in postings)
+    return Transaction(
+        id=row.id,
+        portfolio_id=row.portfolio_id,
+        seq=row.seq,
+        entry=Entry(asked, row.currency, row.cash_effect, sides),
+        recorded_at=row.recorded_at,
+        order_id=row.order_id,
+        import_id=row.import_id,
+    )
+
+
+def _number(value: Decimal | None) -> Decimal | None:
+    """Without the zeros that NUMERIC(38,18) appends."""
+    return None if value is None else Decimal(plain(value))

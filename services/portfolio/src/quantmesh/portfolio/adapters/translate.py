@@ -1,0 +1,223 @@
+"""Between protobuf and the core: numbers as they are shown, times, enums."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+
+from quantmesh.api.common.v1 import common_pb2
+from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
+from quantmesh.chassis.decimals import from_proto, to_proto
+from quantmesh.chassis.errors import InvalidInput, Violation
+from quantmesh.chassis.times import from_timestamp, to_timestamp
+from quantmesh.portfolio.core.account_log import AccountEvent
+from quantmesh.portfolio.core.get_positions import Mark
+from quantmesh.portfolio.core.lots import Position
+from quantmesh.portfolio.core.model import (
+    Entry,
+    LotMethod,
+    Portfolio,
+    Transaction,
+    TransactionInput,
+    TransactionType,
+)
+from quantmesh.portfolio.core.numbers import plain
+from quantmesh.portfolio.core.orders import Order, OrderRequest, OrderSide, OrderStatus, OrderType, TimeInForce
+
+Name = TypeVar("Name", bound=StrEnum)
+
+LOT_METHODS = {pb.LOT_METHOD_AVERAGE: LotMethod.AVERAGE, pb.LOT_METHOD_FIFO: LotMethod.FIFO}
+TRANSACTION_TYPES = {pb.TransactionType.Value(f"TRANSACTION_TYPE_{kind.name}"): kind for kind in TransactionType}
+ORDER_SIDES = {pb.ORDER_SIDE_BUY: OrderSide.BUY, pb.ORDER_SIDE_SELL: OrderSide.SELL}
+ORDER_TYPES = {pb.ORDER_TYPE_MARKET: OrderType.MARKET}
+TIMES_IN_FORCE = {
+    pb.TIME_IN_FORCE_DAY: TimeInForce.DAY,
+    pb.TIME_IN_FORCE_IOC: TimeInForce.IOC,
+    pb.TIME_IN_FORCE_FOK: TimeInForce.FOK,
+}
+ORDER_STATUSES = {pb.OrderStatus.Value(f"ORDER_STATUS_{status.name}"): status for status in OrderStatus}
+
+
+def chosen(names: Mapping[Any, Name], value: int, field: str) -> Name:
+    """InvalidInput where nothing, or nothing we know, was chosen."""
+    name = names.get(value)
+    if name is None:
+        description = f"must be one of {', '.join(names.values())}"
+        detail = f"{field} {description}."
+        raise InvalidInput(detail, violations=[Violation(field, description)])
+    return name
+
+
+def moment(message: Message, field: str) -> datetime | None:
+    return from_timestamp(getattr(message, field), field) if message.HasField(field) else None
+
+
+def transaction_input(message: pb.TransactionInput) -> TransactionInput:
+    executed_at = moment(message, "executed_at")
+    if executed_at is None:
+        detail = "executed_at is missing."
+        raise InvalidInput(
+            detail, violations=[Violation("executed_at", "is missing; the instant on the market's clock")]
+        )
+    return TransactionInput(
+        type=chosen(TRANSACTION_TYPES, message.type, "type"),
+        executed_at=executed_at,
+        currency=message.currency,
+        symbol=message.symbol,
+        quantity=_number(message, "quantity"),
+        price=_number(message, "price"),
+        amount=_number(message, "amount"),
+        fee=_number(message, "fee"),
+        split_ratio=_number(message, "split_ratio"),
+        note=message.note,
+    ).checked()
+
+
+def order_request(message: pb.PlaceOrderRequest) -> OrderRequest:
+    return OrderRequest(
+        symbol=message.symbol,
+        side=chosen(ORDER_SIDES, message.side, "side"),
+        type=chosen(ORDER_TYPES, message.type, "type"),
+        quantity=from_proto(message.quantity, "quantity"),
+        time_in_force=chosen(TIMES_IN_FORCE, message.time_in_force, "time_in_force"),
+        client_order_id=message.client_order_id,
+    )
+
+
+def portfolio(value: Portfolio) -> pb.Portfolio:
+    return pb.Portfolio(
+        id=str(value.id),
+        name=value.name,
+        base_currency=value.base_currency,
+        lot_method=_value(LOT_METHODS, value.lot_method),
+        created_at=to_timestamp(value.created_at),
+        version=value.version,
+        seq=value.seq,
+    )
+
+
+def entry(value: Entry) -> pb.Transaction:
+    """As it would be recorded: without an id."""
+    asked, currency = value.input, value.currency
+    return pb.Transaction(
+        input=pb.TransactionInput(
+            type=_value(TRANSACTION_TYPES, asked.type),
+            symbol=asked.symbol,
+            quantity=_plain(asked.quantity),
+            price=_plain(asked.price),
+            amount=None if asked.amount is None else cash(asked.amount, currency),
+            fee=None if asked.fee is None else cash(asked.fee, currency),
+            currency=currency,
+            executed_at=to_timestamp(asked.executed_at),
+            note=asked.note,
+            split_ratio=_plain(asked.split_ratio),
+        ),
+        cash_effect=money(value.cash_effect, currency),
+    )
+
+
+def transaction(value: Transaction) -> pb.Transaction:
+    message = entry(value.entry)
+    message.id = str(value.id)
+    message.portfolio_id = str(value.portfolio_id)
+    message.recorded_at.CopyFrom(to_timestamp(value.recorded_at))
+    message.order_id = "" if value.order_id is None else str(value.order_id)
+    message.import_id = "" if value.import_id is None else str(value.import_id)
+    return message
+
+
+def ledger_entry(value: Transaction) -> pb.LedgerEntry:
+    asked = value.entry.input
+    return pb.LedgerEntry(
+        id=str(value.id),
+        transaction_id=str(value.id),
+        executed_at=to_timestamp(asked.executed_at),
+        recorded_at=to_timestamp(value.recorded_at),
+        postings=[
+            pb.Posting(account=side.account, commodity=side.commodity, amount=_plain(side.amount))
+            for side in value.entry.postings
+        ],
+        description=" ".join(part for part in (asked.type.value, asked.symbol, asked.note) if part),
+    )
+
+
+def position(value: Position) -> pb.Position:
+    """Without a price."""
+    return pb.Position(
+        symbol=value.symbol,
+        quantity=_plain(value.quantity),
+        average_cost=_plain(value.average_cost),
+        currency=value.currency,
+        realized_pnl=cash(value.realized_pnl, value.currency),
+    )
+
+
+def marked_position(value: Mark) -> pb.Position:
+    message = position(value.position)
+    message.stale = value.stale
+    if value.price is not None and value.market_value is not None and value.unrealized_pnl is not None:
+        message.price.CopyFrom(to_proto(Decimal(plain(value.price))))
+        message.market_value.CopyFrom(cash(value.market_value, value.position.currency))
+        message.unrealized_pnl.CopyFrom(cash(value.unrealized_pnl, value.position.currency))
+    if value.priced_at is not None:
+        message.priced_at.CopyFrom(to_timestamp(value.priced_at))
+    return message
+
+
+def order(value: Order) -> pb.Order:
+    request = value.request
+    return pb.Order(
+        id=str(value.id),
+        portfolio_id=str(value.portfolio_id),
+        client_order_id=request.client_order_id,
+        symbol=request.symbol,
+        side=_value(ORDER_SIDES, request.side),
+        type=_value(ORDER_TYPES, request.type),
+        quantity=_plain(request.quantity),
+        time_in_force=_value(TIMES_IN_FORCE, request.time_in_force),
+        status=pb.ORDER_STATUS_UNSPECIFIED if value.status is None else _value(ORDER_STATUSES, value.status),
+        filled_quantity=_plain(value.filled_quantity),
+        average_fill_price=_plain(value.average_fill_price),
+        fee=cash(value.fee, value.currency),
+        currency=value.currency,
+        accepted_at=None if value.accepted_at is None else to_timestamp(value.accepted_at),
+        executed_at=None if value.executed_at is None else to_timestamp(value.executed_at),
+        transaction_id="" if value.transaction_id is None else str(value.transaction_id),
+        reason=value.reason,
+        version=value.version,
+    )
+
+
+def account_event(value: AccountEvent) -> pb.AccountEvent:
+    return pb.AccountEvent(
+        seq=value.seq,
+        portfolio_id=str(value.portfolio_id),
+        type=value.type,
+        time=to_timestamp(value.time),
+        recorded_at=to_timestamp(value.recorded_at),
+        data_json=value.data,
+    )
+
+
+def money(amount: Decimal, currency: str) -> common_pb2.Money:
+    return common_pb2.Money(amount=cash(amount, currency), currency=currency)
+
+
+def cash(value: Decimal, currency: str) -> common_pb2.Decimal:
+    return to_proto(display_cash(value, currency))
+
+
+def _number(message: pb.TransactionInput, field: str) -> Decimal | None:
+    return from_proto(getattr(message, field), field) if message.HasField(field) else None  # type: ignore[arg-type]  # one of the message's own fields
+
+
+def _plain(value: Decimal | None) -> common_pb2.Decimal | None:
+    return None if value is None else common_pb2.Decimal(value=plain(value))
+
+
+def _value(names: Mapping[Any, Name], name: Name) -> Any:
+    """The enum's number for a name, the tables above read backwards."""
+    return next(value for value, known in names.items() if known == name)

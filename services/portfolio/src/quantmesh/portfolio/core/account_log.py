@@ -1,0 +1,110 @@
+"""The account's log: what happened in a portfolio, each event with the next number, as the API shows it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from quantmesh.portfolio.core.currency import display_cash
+from quantmesh.portfolio.core.model import Transaction
+from quantmesh.portfolio.core.numbers import plain
+from quantmesh.portfolio.core.orders import Order
+from quantmesh.portfolio.core.times import rfc3339
+
+TRANSACTION_RECORDED = "transaction.recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountEvent:
+    """`time` is market time; `data` a JSON object."""
+
+    portfolio_id: UUID
+    seq: int
+    type: str
+    time: datetime
+    recorded_at: datetime
+    data: str
+
+
+def transaction_recorded(transaction: Transaction) -> AccountEvent:
+    entry = transaction.entry
+    asked, currency = entry.input, entry.currency
+    return AccountEvent(
+        portfolio_id=transaction.portfolio_id,
+        seq=transaction.seq,
+        type=TRANSACTION_RECORDED,
+        time=asked.executed_at,
+        recorded_at=transaction.recorded_at,
+        data=_json(
+            {
+                "id": str(transaction.id),
+                "portfolio_id": str(transaction.portfolio_id),
+                "type": asked.type.value,
+                "symbol": asked.symbol or None,
+                "quantity": _plain(asked.quantity),
+                "price": _plain(asked.price),
+                "amount": _cash(asked.amount, currency),
+                "fee": _cash(asked.fee, currency),
+                "split_ratio": _plain(asked.split_ratio),
+                "currency": currency,
+                "cash_effect": {"amount": _cash(entry.cash_effect, currency), "currency": currency},
+                "note": asked.note or None,
+                "executed_at": rfc3339(asked.executed_at),
+                "recorded_at": rfc3339(transaction.recorded_at),
+                "order_id": _text(transaction.order_id),
+                "import_id": _text(transaction.import_id),
+            }
+        ),
+    )
+
+
+def order_event(order: Order, seq: int, time: datetime, recorded_at: datetime) -> AccountEvent:
+    """ "order.accepted", "order.filled", "order.cancelled" or "order.rejected", after the state the order is in."""
+    request, currency = order.request, order.currency
+    return AccountEvent(
+        portfolio_id=order.portfolio_id,
+        seq=seq,
+        type=f"order.{order.status}",
+        time=time,
+        recorded_at=recorded_at,
+        data=_json(
+            {
+                "id": str(order.id),
+                "portfolio_id": str(order.portfolio_id),
+                "client_order_id": request.client_order_id,
+                "symbol": request.symbol,
+                "side": request.side.value,
+                "type": request.type.value,
+                "quantity": plain(request.quantity),
+                "time_in_force": request.time_in_force.value,
+                "status": order.status,
+                "filled_quantity": plain(order.filled_quantity),
+                "average_fill_price": _plain(order.average_fill_price),
+                "fee": _cash(order.fee, currency),
+                "currency": currency,
+                "accepted_at": None if order.accepted_at is None else rfc3339(order.accepted_at),
+                "executed_at": None if order.executed_at is None else rfc3339(order.executed_at),
+                "transaction_id": _text(order.transaction_id),
+                "reason": order.reason or None,
+                "version": order.version,
+            }
+        ),
+    )
+
+
+def _json(members: Mapping[str, object]) -> str:
+    return json.dumps(members, ensure_ascii=False, separators=(",", ":"))
+
+
+def _plain(value: Decimal | None) -> str | None:
+    return None if value is None else plain(value)
+
+
+def _cash(value: Decimal | None, currency: str) -> str | None:
+    return None if value is None else f"{display_cash(value, currency):f}"
+
+
+def _text(value: UUID | None) -> str | None:
+    return None if value is None else str(value)

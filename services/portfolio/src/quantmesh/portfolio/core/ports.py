@@ -1,0 +1,99 @@
+"""What the use cases need of the world: the ledger's open transaction, and the market."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Protocol
+from uuid import UUID
+
+from quantmesh.portfolio.core.account_log import AccountEvent
+from quantmesh.portfolio.core.admission import Books, Holding
+from quantmesh.portfolio.core.lots import SecurityMovement
+from quantmesh.portfolio.core.market import Asset, Closes, MarketClock, Quote
+from quantmesh.portfolio.core.model import Portfolio, Transaction
+from quantmesh.portfolio.core.orders import Order
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What was true at `as_of` (market time) as it was known at `known_at` (system time); None: no bound.
+
+    `seq` bounds the read to one state of the log, so that several queries tell of the same state.
+    """
+
+    as_of: datetime | None = None
+    known_at: datetime | None = None
+    seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DailyFlow:
+    """What moved in one currency on one UTC day: all cash, and of it what the owner paid in and took out."""
+
+    day: date
+    currency: str
+    cash: Decimal
+    deposits: Decimal
+    withdrawals: Decimal
+
+
+class Ledger(Protocol):
+    """One owner's rows in one open transaction. Unknown and foreign ids raise the NotFound of their kind."""
+
+    async def portfolio(self, portfolio_id: UUID) -> Portfolio: ...
+
+    async def advance(self, portfolio_id: UUID, events: int, now: datetime) -> tuple[Portfolio, datetime]:
+        """Lock the portfolio until commit and take the next `events` numbers of its log.
+
+        The portfolio with the last of them, and the time of recording: `now`, or later where the last recording was.
+        """
+        ...
+
+    async def books(self, portfolio_id: UUID, holdings: Collection[Holding], since: datetime) -> Books:
+        """The balances of `holdings` from `since` on, and where their splits are."""
+        ...
+
+    async def movements(
+        self, portfolio_id: UUID, view: View, symbols: Collection[str] = ()
+    ) -> Sequence[SecurityMovement]:
+        """In order of execution, then of recording; of all symbols where none is named."""
+        ...
+
+    async def cash(self, portfolio_id: UUID, view: View) -> Mapping[str, Decimal]: ...
+
+    async def daily_flows(self, portfolio_id: UUID, view: View) -> Sequence[DailyFlow]: ...
+
+    async def append(self, transactions: Sequence[Transaction], balances: Mapping[Holding, Decimal]) -> None:
+        """Write transactions of one portfolio with their postings, salts and log events; `balances` are those after."""
+        ...
+
+    async def log(self, order: Order, event: AccountEvent) -> None: ...
+
+    async def add_order(self, order: Order) -> None:
+        """Raises OrderIdTaken."""
+        ...
+
+    async def save_order(self, order: Order) -> None: ...
+
+    async def order(self, order_id: UUID) -> Order: ...
+
+
+class Market(Protocol):
+    """Raises Unavailable where the market does not answer."""
+
+    async def clock(self) -> MarketClock: ...
+
+    async def now(self, at_least: datetime) -> datetime:
+        """The market's time; one remembered will do if it is not before `at_least`, since it never runs backwards."""
+        ...
+
+    async def assets(self, symbols: Collection[str]) -> Mapping[str, Asset]:
+        """Without those that the market does not know."""
+        ...
+
+    async def quotes(self, symbols: Collection[str], as_of: datetime | None = None) -> Mapping[str, Quote]: ...
+
+    async def closes(
+        self, symbols: Collection[str], start: date, end: date, as_of: datetime | None
+    ) -> Mapping[str, Closes]: ...
