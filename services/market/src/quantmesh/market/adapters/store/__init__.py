@@ -1,0 +1,1 @@
+"""All of market's SQL, a module per table family. Market data has no tenants: everything runs as the system role."""

@@ -1,0 +1,101 @@
+"""Where the replayed feed stands, and who plays it."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import text
+
+from quantmesh.chassis.database import Database
+from quantmesh.market.adapters.store.bars import announce_session
+from quantmesh.market.adapters.store.ticks import forget_ticks_from
+from quantmesh.market.core.replay import Position
+
+_BEGIN = text(
+    """
+    INSERT INTO feed (name, epoch, session, seconds, ended, holder, held_until)
+    VALUES (:name, 1, :session, :seconds, false, '', now()) ON CONFLICT (name) DO NOTHING
+    """
+)
+_READ = text("SELECT epoch, session, seconds, ended FROM feed WHERE name = :name")
+# A lease on the database's clock: the one who holds it plays, the others look on.
+_TAKE = text(
+    """
+    UPDATE feed SET holder = :holder, held_until = now() + make_interval(secs => :lease_seconds)
+    WHERE name = :name AND (holder = :holder OR held_until < now())
+    RETURNING epoch, session, seconds, ended
+    """
+)
+# No row: somebody else plays, or the feed was rewound.
+_KEEP = text(
+    """
+    UPDATE feed SET session = :session, seconds = :seconds, ended = :ended,
+                    held_until = now() + make_interval(secs => :lease_seconds)
+    WHERE name = :name AND holder = :holder AND epoch = :epoch
+    RETURNING epoch
+    """
+)
+_REWIND = text(
+    """
+    UPDATE feed SET epoch = epoch + 1, session = :session, seconds = :seconds, ended = false
+    WHERE name = :name
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    epoch: int
+    position: Position
+
+
+class FeedStore:
+    def __init__(self, database: Database, name: str, holder: str, lease_seconds: float = 3.0) -> None:
+        self._database = database
+        self._name = name
+        self._mine = {"name": name, "holder": holder, "lease_seconds": lease_seconds}
+
+    async def begin(self, start: Position) -> FeedState:
+        """The state that is there; `start` where there is none yet."""
+        parameters = {"name": self._name, "session": start.session, "seconds": start.seconds}
+        async with self._database.system_transaction() as session:
+            await session.execute(_BEGIN, parameters)
+        return await self.read()
+
+    async def read(self) -> FeedState:
+        async with self._database.system_transaction() as session:
+            row = (await session.execute(_READ, {"name": self._name})).one()
+        return FeedState(row.epoch, Position(row.ended, row.session, row.seconds))
+
+    async def take(self) -> FeedState | None:
+        """The state to go on from, for whom it is the turn; None while another holds it."""
+        async with self._database.system_transaction() as session:
+            row = (await session.execute(_TAKE, self._mine)).one_or_none()
+        return None if row is None else FeedState(row.epoch, Position(row.ended, row.session, row.seconds))
+
+    async def keep(self, state: FeedState) -> bool:
+        """Before the feed moves up to `state`; false where it must not move, because the turn is over."""
+        async with self._database.system_transaction() as session:
+            return (await session.execute(_KEEP, self._state(state))).one_or_none() is not None
+
+    async def close_session(self, state: FeedState, day: date, closed_at: datetime) -> list[str] | None:
+        """Move on to `state` and announce the bars of `day`; their symbols, or None where the turn is over."""
+        async with self._database.system_transaction() as session:
+            if (await session.execute(_KEEP, self._state(state))).one_or_none() is None:
+                return None
+            return await announce_session(session, day, closed_at)
+
+    async def rewind(self, start: Position, moment: datetime) -> None:
+        """Back to `start`, which is `moment` of market time; the ticks from there on are forgotten."""
+        async with self._database.system_transaction() as session:
+            parameters = {"name": self._name, "session": start.session, "seconds": start.seconds}
+            await session.execute(_REWIND, parameters)
+            await forget_ticks_from(session, self._name, moment)
+
+    def _state(self, state: FeedState) -> dict[str, object]:
+        position = state.position
+        return self._mine | {
+            "epoch": state.epoch,
+            "session": position.session,
+            "seconds": position.seconds,
+            "ended": position.ended,
+        }

@@ -1,0 +1,31 @@
+"""What was refused, once per row and reason, for a person to look at."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from quantmesh.market.core.model import Rejection
+
+_ADD = text(
+    "INSERT INTO quarantine (source, symbol, line, field, reason, found)"
+    " VALUES (:source, :symbol, :line, :field, :reason, :found) ON CONFLICT DO NOTHING"
+)
+
+
+async def quarantine(session: AsyncSession, source: str, rejections: Sequence[Rejection]) -> None:
+    if not rejections:
+        return
+    rows = [
+        {
+            "source": source,
+            # Text that Postgres cannot hold.
+            "symbol": rejection.symbol[:64].replace("\0", ""),
+            "line": rejection.line,
+            "field": rejection.field,
+            "reason": rejection.reason,
+            "found": rejection.found.replace("\0", ""),
+        }
+        for rejection in rejections
+    ]
+    await session.execute(_ADD, rows)
