@@ -43,6 +43,7 @@ clean: ## stop the mesh and remove its data and everything that was installed or
 	find libs services scripts tests -name __pycache__ -prune -exec rm -rf {} +
 
 test: setup ## every test, on real servers of its own
+	@npm run --silent contracts:test
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 check: setup ## formatting, lint, types, import rules, protos
