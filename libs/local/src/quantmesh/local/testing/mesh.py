@@ -1,0 +1,122 @@
+"""A whole mesh for tests: on ports and a state folder of its own, so that one that runs already is left alone."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+
+from quantmesh.local.network import free_port
+from quantmesh.local.operator import Operator
+from quantmesh.local.settings import SERVER_PORTS, LocalSettings
+from quantmesh.local.state import MeshReport, PartReport, read_report
+from quantmesh.local.workspace import Workspace
+
+PASSWORD = "violet-anchor-mosaic-7"  # noqa: S105  of users that live as long as a test
+_UP_SECONDS = 150.0
+
+
+class Mesh:
+    """The running mesh as a client and as an operator see it."""
+
+    def __init__(self, root: Path, environ: Mapping[str, str]) -> None:
+        self._root = root
+        self._environ = {**environ}
+        self._settings = LocalSettings(Workspace.read(root), environ)
+
+    @property
+    def url(self) -> str:
+        address = self._settings.gateway_address
+        if address is None:
+            msg = "no service listens for HTTP"
+            raise RuntimeError(msg)
+        return address
+
+    @property
+    def operator(self) -> Operator:
+        return Operator(**json.loads(self._settings.operator_file.read_text()))
+
+    @property
+    def report(self) -> MeshReport:
+        report = read_report(self._settings.state_folder / "state.json")
+        if report is None:
+            msg = "the mesh is down"
+            raise RuntimeError(msg)
+        return report
+
+    @property
+    def parts(self) -> list[str]:
+        return [part.name for part in self.report.parts]
+
+    def part(self, name: str) -> PartReport:
+        return next(part for part in self.report.parts if part.name == name)
+
+    def up(self) -> None:
+        self._local("up")
+
+    def down(self) -> None:
+        self._local("down")
+
+    def kill(self, name: str) -> None:
+        """`kill -9` of a part's process."""
+        pid = self.part(name).pid
+        if pid is None:
+            msg = f"{name} has no process"
+            raise RuntimeError(msg)
+        psutil.Process(pid).kill()
+
+    def client(self, token: str = "") -> httpx.Client:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30.0)
+
+    def login(self, email: str, password: str = PASSWORD) -> httpx.Client:
+        with self.client() as anonymous:
+            answer = anonymous.post("/api/v2/auth/login", json={"email": email, "password": password})
+            answer.raise_for_status()
+        return self.client(answer.json()["access_token"])
+
+    def new_user(self) -> httpx.Client:
+        """A client of an account made for this test."""
+        email = f"user-{time.time_ns():x}@example.com"
+        with self.client() as anonymous:
+            body = {"email": email, "password": PASSWORD, "full_name": "Test User"}
+            anonymous.post("/api/v2/auth/register", json=body).raise_for_status()
+        return self.login(email)
+
+    def log_of(self, name: str) -> str:
+        return Path(self.part(name).log).read_text()
+
+    def _local(self, command: str) -> None:
+        done = subprocess.run(  # noqa: S603  our own module
+            [sys.executable, "-m", "quantmesh.local", command],
+            cwd=self._root,
+            env=self._environ,
+            capture_output=True,
+            text=True,
+            timeout=_UP_SECONDS,
+            check=False,
+        )
+        if done.returncode:
+            msg = f"`{command}` ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+            raise RuntimeError(msg)
+
+
+@contextmanager
+def running_mesh(root: Path, state_folder: Path, settings: Mapping[str, str]) -> Iterator[Mesh]:
+    """Up on free ports, and down at the end whatever happened."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("QUANTMESH_")}
+    environ |= {f"QUANTMESH_{server.upper()}_PORT": str(free_port()) for server in SERVER_PORTS}
+    for service in Workspace.read(root).services:
+        environ |= {f"QUANTMESH_{service.name.upper()}_{kind.upper()}_PORT": str(free_port()) for kind in service.ports}
+    mesh = Mesh(root, {**environ, "QUANTMESH_STATE_FOLDER": str(state_folder), **settings})
+    try:
+        mesh.up()
+        yield mesh
+    finally:
+        mesh.down()

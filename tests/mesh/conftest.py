@@ -1,0 +1,40 @@
+"""One whole mesh for all tests of this folder; pytest-xdist keeps them on one worker, one after the other."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from quantmesh.local.testing.mesh import Mesh, running_mesh
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.xdist_group("mesh"))
+
+
+@pytest.fixture(scope="session")
+def mesh(workspace: Path) -> Iterator[Mesh]:
+    with tempfile.TemporaryDirectory(prefix="quantmesh-") as folder:
+        # Postgres runs as another user when this is root.
+        Path(folder).chmod(0o711)
+        # The tests log in far more often than people do from one address.
+        settings = {"QUANTMESH_AUTH_LOGINS_PER_ADDRESS": "100000", "QUANTMESH_GATEWAY_RATE_LIMITS": "off"}
+        with running_mesh(workspace, Path(folder) / "state", settings) as mesh:
+            yield mesh
+
+
+@pytest.fixture
+def user(mesh: Mesh) -> Iterator[httpx.Client]:
+    with mesh.new_user() as client:
+        yield client
+
+
+@pytest.fixture
+def stranger(mesh: Mesh) -> Iterator[httpx.Client]:
+    with mesh.new_user() as client:
+        yield client

@@ -1,0 +1,121 @@
+"""`kill -9` of any part while requests run: 503 with Retry-After, no hang, no 500, nothing lost or doubled."""
+
+import threading
+import time
+import uuid
+from decimal import Decimal
+
+import httpx
+import pytest
+
+from quantmesh.local.testing.mesh import Mesh
+
+from .accounts import API, cash, events, key, new_portfolio
+
+PARTS = [
+    "gateway", "auth", "market", "portfolio", "pricing", "risk", "prediction", "blockchain",
+    "postgres", "nats", "redis", "evm",
+]  # fmt: skip
+HANG_SECONDS = 12.0
+DEPOSIT = {"type": "deposit", "amount": "1.00", "currency": "USD", "executed_at": "2020-01-02T15:00:00Z"}
+OPTION = {"option_type": "call", "spot": 100, "strike": 90, "time_to_expiry": 0.5, "rate": 0.01, "volatility": 0.3}
+
+
+class Depositor(threading.Thread):
+    """Deposits 1.00 again and again, each with its key until it is acknowledged, as a careful client does."""
+
+    def __init__(self, user: httpx.Client, portfolio: str) -> None:
+        super().__init__(daemon=True)
+        self.user = user
+        self.portfolio = portfolio
+        self.acknowledged = 0
+        self.surprises: list[str] = []
+        self.stopping = threading.Event()
+
+    def run(self) -> None:
+        while not self.stopping.is_set():
+            headers = {"Idempotency-Key": str(uuid.uuid4())}
+            while not self._deposit(headers):
+                time.sleep(0.05)
+            self.acknowledged += 1
+
+    def _deposit(self, headers: dict[str, str]) -> bool:
+        started = time.monotonic()
+        try:
+            path = f"{API}/portfolios/{self.portfolio}/transactions"
+            answer = self.user.post(path, json=DEPOSIT, headers=headers)
+        except httpx.TransportError:
+            # The gateway itself is being started again; its clients see a refused or broken connection.
+            return False
+        if time.monotonic() - started > HANG_SECONDS:
+            self.surprises.append(f"{answer.status_code} after {time.monotonic() - started:.1f} s")
+        if answer.status_code == 201:
+            return True
+        if answer.status_code == 503 and "Retry-After" in answer.headers:
+            return False
+        if answer.status_code != 409:
+            self.surprises.append(f"{answer.status_code}: {answer.text[:300]}")
+        return False
+
+
+def works_again(user: httpx.Client, portfolio: str) -> bool:
+    """A read, a computation and a write, all well."""
+    try:
+        checks = (
+            user.get(f"{API}/portfolios/{portfolio}/positions"),
+            user.get(f"{API}/market/quotes", params={"symbols": "AAPL"}),
+            user.post(f"{API}/options/price", json=OPTION),
+            user.post(f"{API}/risk/var", json={"positions": [{"symbol": "AAPL", "quantity": "1"}]}),
+            user.get(f"{API}/predictions/stocks/AAPL"),
+            user.get(f"{API}/blockchain/networks"),
+            user.post(f"{API}/portfolios/{portfolio}/transactions", json=DEPOSIT | {"amount": "0.01"}, headers=key()),
+        )
+    except httpx.TransportError:
+        return False
+    return all(answer.is_success for answer in checks)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_killed_part_comes_back_and_no_deposit_is_lost_or_doubled(mesh: Mesh, part: str) -> None:
+    with mesh.new_user() as user:
+        portfolio = new_portfolio(user)
+        depositor = Depositor(user, portfolio)
+        depositor.start()
+        time.sleep(0.5)
+        restarts = mesh.part(part).restarts
+        mesh.kill(part)
+        killed = time.monotonic()
+        while mesh.part(part).restarts == restarts:
+            assert time.monotonic() - killed < 10, f"{part} was not started again"
+            time.sleep(0.02)
+        while mesh.part(part).state != "ready":
+            assert time.monotonic() - killed < 30, f"{part} is not ready again"
+            time.sleep(0.02)
+        back = time.monotonic()
+        while not works_again(user, portfolio):
+            assert time.monotonic() - back < 5, f"not all is well 5 s after {part} is back"
+            time.sleep(0.1)
+        time.sleep(0.3)
+        depositor.stopping.set()
+        depositor.join(30)
+        assert not depositor.is_alive()
+        assert depositor.surprises == []
+        log = events(user, portfolio)
+        assert [event["seq"] for event in log] == list(range(1, len(log) + 1))
+        whole = [event for event in log if Decimal(str(event["data"].get("amount", "0"))) == 1]
+        assert len(whole) == depositor.acknowledged
+        assert Decimal(cash(user, portfolio)) >= depositor.acknowledged
+
+
+def test_every_row_is_there_after_down_and_up(mesh: Mesh) -> None:
+    with mesh.new_user() as user:
+        portfolio = new_portfolio(user)
+        for _ in range(3):
+            user.post(f"{API}/portfolios/{portfolio}/transactions", json=DEPOSIT, headers=key()).raise_for_status()
+        email = user.get(f"{API}/auth/me").json()["email"]
+        before = events(user, portfolio)
+    mesh.down()
+    mesh.up()
+    with mesh.login(email) as user:
+        assert events(user, portfolio) == before
+        assert works_again(user, portfolio)
