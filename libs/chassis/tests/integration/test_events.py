@@ -13,12 +13,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope, Money
 from quantmesh.chassis import outbox
+from quantmesh.chassis.context import CallContext, current_call, current_caller, set_call
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.events import Consumer, EventBus
 from quantmesh.chassis.events.streams import ensure_stream
+from quantmesh.chassis.migration import run_migrations
+from quantmesh.chassis.provision import provision
 from quantmesh.chassis.relay import Relay
 from quantmesh.local.testing import RunningServer
+
+from .conftest import MIGRATIONS
 
 OWNER = uuid4()
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -369,6 +374,56 @@ async def test_nats_killed_and_started_again_loses_and_doubles_nothing(
     nats_server.start_again()
     await until(lambda: effects.is_count(3), seconds=5)
     assert effects.seen == ["ONE", "TWO", "THREE"]
+
+
+async def test_postgres_killed_and_started_again_loses_and_doubles_nothing(
+    own_postgres: RunningServer, bus: EventBus, start: Start, open_database: Callable[..., Database]
+) -> None:
+    await provision(own_postgres.url, ["ledger"], {"ledger": "ledger", "migrator": "migrator"})
+    at = f"127.0.0.1:{own_postgres.port}/quantmesh"
+    await asyncio.to_thread(run_migrations, "ledger", f"postgresql://quantmesh_migrator:migrator@{at}", MIGRATIONS)
+    database = open_database(f"postgresql://quantmesh_ledger:ledger@{at}")
+    effects = Effects(database)
+    start(Relay(database, bus).run())
+    start(effects.consumer().run(database, bus))
+    await post(database, "a", "ONE")
+    await until(lambda: effects.is_count(1))
+    await post(database, "a", "TWO", "THREE")
+    own_postgres.kill()
+    await asyncio.sleep(0.5)
+    own_postgres.start_again()
+    await until(lambda: effects.is_count(3), seconds=5)
+
+
+async def test_the_trace_and_the_envelope_travel_with_the_event(
+    database: Database, bus: EventBus, start: Start
+) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    got: list[tuple[EventEnvelope, str, UUID]] = []
+
+    async def handle(_session: AsyncSession, envelope: EventEnvelope, _message: Money) -> None:
+        got.append((envelope, current_call().traceparent, current_caller().user_id))
+
+    start(Relay(database, bus).run())
+    start(Consumer("tracing", subject=f"qm.{SUBJECT}", message=Money, handle=handle, as_owner=True).run(database, bus))
+    set_call(CallContext(traceparent=trace))
+    (event_id,) = await post(database, "account-7", "EUR")
+    await until(lambda: bool(got))
+    envelope, traceparent, owner = got[0]
+    assert (envelope.event_id, envelope.aggregate_id, envelope.type) == (
+        str(event_id),
+        "account-7",
+        "quantmesh.api.common.v1.Money",
+    )
+    assert envelope.occurred_at.ToDatetime(UTC) == NOW
+    assert (traceparent, owner) == (trace, OWNER)
+
+
+async def test_a_version_that_does_not_grow_is_refused_where_it_is_written(database: Database) -> None:
+    async with database.transaction(OWNER) as session:
+        await outbox.append(session, SUBJECT, Money(), aggregate_id="a", aggregate_version=5, occurred_at=NOW)
+        with pytest.raises(ValueError, match="version 5 is not newer"):
+            await outbox.append(session, SUBJECT, Money(), aggregate_id="a", aggregate_version=5, occurred_at=NOW)
 
 
 async def test_a_bus_made_before_the_broker_is_up_connects_when_it_comes(

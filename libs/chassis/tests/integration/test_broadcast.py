@@ -1,0 +1,99 @@
+"""Events for an edge: each replica gets all of them from its start on, also over a broker's restart."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from quantmesh.api.common.v1.common_pb2 import EventEnvelope
+from quantmesh.chassis.events import Broadcast, EventBus
+from quantmesh.chassis.events.streams import ensure_stream
+from quantmesh.local.testing import RunningServer
+
+Start = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+
+
+@pytest.fixture
+async def bus(nats_server: RunningServer) -> AsyncIterator[EventBus]:
+    bus = EventBus(nats_server.url, "gateway")
+    await bus.connect()
+    yield bus
+    await bus.close()
+
+
+class Edge:
+    def __init__(self, subject: str = "qm.ledger.>") -> None:
+        self.got: list[int] = []
+        self.broadcast = Broadcast(subject=subject, handle=self.handle)
+
+    async def handle(self, envelope: EventEnvelope) -> None:
+        self.got.append(envelope.aggregate_version)
+
+    async def has(self, *versions: int, seconds: float = 5.0) -> None:
+        async with asyncio.timeout(seconds):
+            while len(self.got) < len(versions):  # noqa: ASYNC110  the edge under test has no event to wait for
+                await asyncio.sleep(0.02)
+        assert self.got == list(versions)
+
+
+async def send(bus: EventBus, *versions: int, subject: str = "qm.ledger.entry.posted.0") -> None:
+    await ensure_stream(bus.jetstream, "ledger")
+    for version in versions:
+        envelope = EventEnvelope(event_id=str(uuid4()), aggregate_id="a", aggregate_version=version)
+        await bus.jetstream.publish(subject, envelope.SerializeToString())
+
+
+async def followed(bus: EventBus, consumers: int) -> None:
+    async with asyncio.timeout(5):
+        while len(await bus.jetstream.consumers_info("qm-ledger")) < consumers:  # noqa: ASYNC110  the broker's state
+            await asyncio.sleep(0.02)
+
+
+async def test_every_edge_gets_every_event_from_its_start_on(bus: EventBus, start: Start) -> None:
+    await send(bus, 1, 2)
+    first, second = Edge(), Edge()
+    start(first.broadcast.run(bus))
+    start(second.broadcast.run(bus))
+    await followed(bus, 2)
+    await send(bus, 3, 4, 5)
+    await first.has(3, 4, 5)
+    await second.has(3, 4, 5)
+
+
+async def test_an_edge_gets_the_subject_that_it_asked_for(bus: EventBus, start: Start) -> None:
+    await send(bus)
+    edge = Edge("qm.ledger.entry.posted")
+    start(edge.broadcast.run(bus))
+    await followed(bus, 1)
+    await send(bus, 1, subject="qm.ledger.entry.voided.0")
+    await send(bus, 2)
+    await edge.has(2)
+
+
+async def test_a_killed_broker_costs_an_edge_no_event(bus: EventBus, start: Start, nats_server: RunningServer) -> None:
+    await send(bus)
+    edge = Edge()
+    start(edge.broadcast.run(bus))
+    await followed(bus, 1)
+    await send(bus, 1, 2)
+    await edge.has(1, 2)
+    connections = bus.epoch
+    nats_server.kill()
+    nats_server.start_again()
+    async with asyncio.timeout(5):
+        while bus.epoch == connections:  # noqa: ASYNC110  the bus's state
+            await asyncio.sleep(0.02)
+    await send(bus, 3, 4)
+    await edge.has(1, 2, 3, 4)
+
+
+async def test_what_is_no_envelope_does_not_stop_the_others(bus: EventBus, start: Start) -> None:
+    await send(bus)
+    edge = Edge()
+    start(edge.broadcast.run(bus))
+    await followed(bus, 1)
+    await bus.jetstream.publish("qm.ledger.entry.posted.0", b"\xff")
+    await send(bus, 7)
+    await edge.has(7)
