@@ -97,6 +97,11 @@ class Service(Generic[SettingsT]):
             self._verifier = TokenVerifier(AuthKeys(self._auth_peer()))
         return self._verifier
 
+    @property
+    def waiting_for(self) -> list[str]:
+        """What is not ready, by name; empty when all is well."""
+        return self._waiting_for
+
     def use_verifier(self, verifier: TokenVerifier) -> None:
         """For auth, which knows its keys without asking."""
         self._verifier = verifier
@@ -141,7 +146,7 @@ class Service(Generic[SettingsT]):
     async def run(self) -> bool:
         """Serve until stopped; true where nothing failed."""
         server: RpcServer | None = None
-        ops = OpsServer(self.settings.ops_bind, lambda: self._waiting_for) if self.settings.ops_bind else None
+        ops = OpsServer(self.settings.ops_bind, lambda: self.waiting_for) if self.settings.ops_bind else None
         if ops is not None:
             ops.start()
         if self._bus is not None:

@@ -1,0 +1,133 @@
+"""The gateway's entry point: settings, wiring, serve."""
+
+from functools import partial
+
+from pydantic import Field
+
+from quantmesh.api.auth.v1 import auth_pb2
+from quantmesh.api.blockchain.v1 import blockchain_pb2
+from quantmesh.api.common.v1 import job_pb2
+from quantmesh.api.market.v1 import market_pb2
+from quantmesh.api.portfolio.v1 import portfolio_pb2
+from quantmesh.api.prediction.v1 import prediction_pb2
+from quantmesh.api.pricing.v1 import pricing_pb2
+from quantmesh.api.risk.v1 import risk_pb2
+from quantmesh.chassis.cache import Cache, open_redis
+from quantmesh.chassis.events import Broadcast
+from quantmesh.chassis.service import Service, serve
+from quantmesh.chassis.settings import ServiceSettings
+from quantmesh.gateway.adapters import account_logs, credentials, forecast_feed, quote_feed, response_cache
+from quantmesh.gateway.adapters.limiter import RateLimiter
+from quantmesh.gateway.core.rates import Policy
+from quantmesh.gateway.http.app import build
+from quantmesh.gateway.http.assets import Assets
+from quantmesh.gateway.http.auth import Auth
+from quantmesh.gateway.http.blockchain import Blockchain
+from quantmesh.gateway.http.jobs import JobDirectory, Jobs
+from quantmesh.gateway.http.market import Market
+from quantmesh.gateway.http.middleware.limits import LimitPolicies, Limits
+from quantmesh.gateway.http.options import Options
+from quantmesh.gateway.http.orders import Orders
+from quantmesh.gateway.http.portfolios import Portfolios
+from quantmesh.gateway.http.predictions import Predictions
+from quantmesh.gateway.http.risk import Risk
+from quantmesh.gateway.http.server import HttpServer
+from quantmesh.gateway.http.stream.desk import KnownSymbols, StreamDesk
+from quantmesh.gateway.http.stream.server import StreamServer
+
+_MINUTE = 60
+
+
+class GatewaySettings(ServiceSettings):
+    """Quotas are requests a minute."""
+
+    gateway_bind: str = "127.0.0.1:8080"
+    # Proxies whose X-Forwarded-For is believed, comma-separated; none: the connection's address counts.
+    gateway_trusted_proxies: str = ""
+    gateway_address_quota: int = Field(default=240_000, ge=1)
+    gateway_stranger_quota: int = Field(default=3_000, ge=1)
+    gateway_sign_in_quota: int = Field(default=600, ge=1)
+    gateway_tier_quotas: dict[str, int] = Field(
+        default_factory=lambda: {"free": 120_000, "pro": 240_000, "enterprise": 960_000}
+    )
+    gateway_slow_reader_seconds: float = Field(default=10.0, gt=0.0)
+
+    def policies(self) -> LimitPolicies:
+        tiers = {tier: Policy(f"user-{tier}", quota, _MINUTE) for tier, quota in self.gateway_tier_quotas.items()}
+        return LimitPolicies(
+            address=Policy("address", self.gateway_address_quota, _MINUTE),
+            stranger=Policy("stranger", self.gateway_stranger_quota, _MINUTE),
+            sign_in=Policy("sign-in", self.gateway_sign_in_quota, _MINUTE),
+            tiers=tiers,
+            default_tier=min(tiers.values(), key=lambda policy: policy.quota),
+        )
+
+
+async def wire(service: Service[GatewaySettings]) -> None:
+    """Build the parts and hand them to the service; nothing has been accepted yet."""
+    settings = service.settings
+    jobs = job_pb2.DESCRIPTOR.services_by_name["JobService"]
+    auth = service.peer("auth", auth_pb2.DESCRIPTOR.services_by_name["AuthService"])
+    market = service.peer("market", market_pb2.DESCRIPTOR.services_by_name["MarketService"])
+    portfolio = service.peer("portfolio", portfolio_pb2.DESCRIPTOR.services_by_name["PortfolioService"])
+    pricing = service.peer("pricing", pricing_pb2.DESCRIPTOR.services_by_name["PricingService"])
+    risk = service.peer("risk", risk_pb2.DESCRIPTOR.services_by_name["RiskService"])
+    prediction = service.peer("prediction", prediction_pb2.DESCRIPTOR.services_by_name["PredictionService"], jobs)
+    blockchain = service.peer("blockchain", blockchain_pb2.DESCRIPTOR.services_by_name["BlockchainService"])
+
+    known = credentials.Credentials(service.verifier, auth)
+    limiter = RateLimiter(open_redis(settings.redis_url))
+    limits = Limits(limiter, settings.policies())
+    cache = Cache(settings.redis_url, "gateway:responses")
+    kept = response_cache.ResponseCache(cache)
+    last_quotes = quote_feed.LastQuotes()
+    quotes = quote_feed.QuoteFeed(last_quotes)
+    forecasts = forecast_feed.ForecastFeed()
+    logs = account_logs.AccountLogs(portfolio)
+    directory = JobDirectory({"prediction": prediction})
+    desk = StreamDesk(known, KnownSymbols(market), quotes, forecasts, logs, directory)
+    stream = StreamServer(desk, slow_seconds=settings.gateway_slow_reader_seconds)
+    known.on_revoked = stream.revoke
+
+    app = build(
+        [
+            Options(pricing, market).operations(),
+            Market(market, kept, last_quotes).operations(),
+            Portfolios(portfolio, risk).operations(),
+            *Orders(portfolio).operations(),
+            Predictions(prediction).operations(),
+            Assets(market, kept).operations(),
+            Risk(risk).operations(),
+            Auth(auth).operations(),
+            Blockchain(blockchain, portfolio).operations(),
+            Jobs(directory).operations(),
+        ],
+        stream=stream,
+        credentials=known,
+        limits=limits,
+        readiness=lambda: service.waiting_for,
+    )
+    server = HttpServer(
+        app,
+        settings.gateway_bind,
+        trusted_proxies=settings.gateway_trusted_proxies,
+        shutdown_seconds=settings.shutdown_seconds,
+    )
+    bus = service.bus
+    await bus.subscribe(quote_feed.SUBJECT, quotes.handle)
+    for subject, handle in (
+        (credentials.SUBJECT, known.handle),
+        (account_logs.SUBJECT, logs.handle),
+        (forecast_feed.SUBJECT, forecasts.handle),
+        (response_cache.SUBJECT, kept.handle),
+    ):
+        broadcast = Broadcast(subject=subject, handle=handle)
+        service.add_task(f"broadcast {subject}", partial(broadcast.run, bus))
+    service.add_task("stream", stream.watch)
+    service.add_task("http", server.run)
+    service.on_stop(limiter.close)
+    service.on_stop(cache.close)
+
+
+if __name__ == "__main__":
+    serve("gateway", GatewaySettings, wire)

@@ -1,0 +1,139 @@
+"""Rate limits shared by all replicas: one atomic script in Redis, one round trip for all requests that wait (GW-3)."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from prometheus_client import Counter
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
+
+from quantmesh.chassis.cache import CacheFault
+from quantmesh.chassis.telemetry.logs import get_logger
+from quantmesh.gateway.core.rates import Charge, LocalBuckets, Standing, Verdict
+
+log = get_logger(__name__)
+
+# Decides many requests, each on several buckets: all of a request's buckets are drawn on, or none. A bucket's value is
+# the instant, in microseconds of Redis' own clock, at which it is empty again; replicas' clocks do not matter.
+_SCRIPT = """
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local answer, argument, key = {}, 1, 1
+while argument <= #ARGV do
+  local count = tonumber(ARGV[argument])
+  argument = argument + 1
+  local admitted, ahead = 1, {}
+  for bucket = 0, count - 1 do
+    local empty_at = tonumber(redis.call('GET', KEYS[key + bucket]) or now)
+    local interval, window = tonumber(ARGV[argument + 2 * bucket]), tonumber(ARGV[argument + 2 * bucket + 1])
+    ahead[bucket] = math.max(empty_at - now, 0)
+    if ahead[bucket] + interval > window then admitted = 0 end
+  end
+  answer[#answer + 1] = admitted
+  for bucket = 0, count - 1 do
+    local interval, window = tonumber(ARGV[argument + 2 * bucket]), tonumber(ARGV[argument + 2 * bucket + 1])
+    if admitted == 1 then
+      ahead[bucket] = ahead[bucket] + interval
+      redis.call('SET', KEYS[key + bucket], string.format('%.0f', now + ahead[bucket]), 'PX', math.ceil(window / 1000))
+    end
+    answer[#answer + 1] = math.floor(ahead[bucket])
+  end
+  argument, key = argument + 2 * count, key + count
+end
+return answer
+"""
+_BATCH = 256
+_RETRY_SECONDS = 1.0
+_LOCAL = Counter("quantmesh_rate_limit_local_total", "Requests limited by this process alone, for want of Redis")
+
+_Waiting = tuple[Sequence[Charge], "asyncio.Future[Verdict]"]
+
+
+class RateLimiter:
+    """Requests that arrive while a round trip is under way share the next one."""
+
+    def __init__(self, redis: Redis, *, prefix: str = "gateway:rate") -> None:
+        self._redis = redis
+        self._prefix = prefix
+        self._local = LocalBuckets()
+        self._waiting: list[_Waiting] = []
+        self._sender: asyncio.Task[None] | None = None
+        self._sha = ""
+        self._down_until = 0.0
+
+    async def decide(self, charges: Sequence[Charge]) -> Verdict:
+        """Never fails: without Redis the same limits hold in this process alone."""
+        if self._down_until and time.monotonic() < self._down_until:
+            return self._decide_here(charges)
+        answer: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        self._waiting.append((charges, answer))
+        if self._sender is None:
+            self._sender = asyncio.create_task(self._send())
+        return await answer
+
+    async def close(self) -> None:
+        if self._sender is not None:
+            await self._sender
+        await self._redis.aclose()
+
+    async def _send(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+                await self._decide_together(batch)
+        finally:
+            self._sender = None
+
+    async def _decide_together(self, batch: list[_Waiting]) -> None:
+        try:
+            numbers = await self._ask([charges for charges, _ in batch])
+        except CacheFault as error:
+            if not self._down_until:
+                log.warning("rate limits are local: redis is down", error=str(error))
+            self._down_until = time.monotonic() + _RETRY_SECONDS
+            verdicts = [self._decide_here(charges) for charges, _ in batch]
+        else:
+            if self._down_until:
+                log.info("rate limits are shared again")
+                self._down_until = 0.0
+            verdicts = _verdicts(batch, numbers)
+        for (_, answer), verdict in zip(batch, verdicts, strict=True):
+            # A caller that went away has cancelled its future.
+            if not answer.done():
+                answer.set_result(verdict)
+
+    async def _ask(self, requests: list[Sequence[Charge]]) -> list[int]:
+        keys: list[str] = []
+        arguments: list[str] = []
+        for charges in requests:
+            arguments.append(str(len(charges)))
+            for charge in charges:
+                keys.append(f"{self._prefix}:{charge.bucket}")
+                arguments.append(str(round(charge.policy.interval_seconds * 1e6)))
+                arguments.append(str(charge.policy.window_seconds * 1_000_000))
+        if not self._sha:
+            self._sha = str(await self._redis.script_load(_SCRIPT))
+        try:
+            numbers: list[int] = await self._redis.evalsha(self._sha, len(keys), *keys, *arguments)
+        except NoScriptError:
+            # Redis was restarted or flushed.
+            self._sha = str(await self._redis.script_load(_SCRIPT))
+            numbers = await self._redis.evalsha(self._sha, len(keys), *keys, *arguments)
+        return numbers
+
+    def _decide_here(self, charges: Sequence[Charge]) -> Verdict:
+        _LOCAL.inc()
+        return self._local.decide(charges, time.monotonic())
+
+
+def _verdicts(batch: list[_Waiting], numbers: list[int]) -> list[Verdict]:
+    verdicts = []
+    at = 0
+    for charges, _ in batch:
+        standings = tuple(
+            Standing(charge.policy, numbers[at + 1 + index] / 1e6) for index, charge in enumerate(charges)
+        )
+        verdicts.append(Verdict(bool(numbers[at]), standings))
+        at += 1 + len(charges)
+    return verdicts

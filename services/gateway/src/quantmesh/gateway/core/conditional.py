@@ -1,0 +1,37 @@
+"""Conditional requests (RFC 9110, 13): entity tags, If-None-Match, If-Match."""
+
+import hashlib
+import re
+
+from quantmesh.gateway.core.errors import MalformedRequest
+
+_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"')
+_VERSION = re.compile(r'"([1-9][0-9]{0,17})"')
+
+
+def content_tag(body: bytes) -> str:
+    """A weak tag of what is said, whatever its content coding."""
+    return f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+
+
+def version_tag(version: int) -> str:
+    return f'"{version}"'
+
+
+def none_match(header: str, tag: str) -> bool:
+    """True where If-None-Match names `tag`, by weak comparison: the client has this already."""
+    if header.strip() == "*":
+        return True
+    return tag.removeprefix("W/") in {given.removeprefix("W/") for given in _TAG.findall(header)}
+
+
+def expected_version(header: str) -> int | None:
+    """The version in If-Match; None where any will do. Raises MalformedRequest for a tag that no answer had."""
+    header = header.strip()
+    if not header or header == "*":
+        return None
+    match = _VERSION.fullmatch(header)
+    if match is None:
+        msg = f'If-Match is {header[:64]!r}; send the ETag of the resource as it came, such as "3".'
+        raise MalformedRequest(msg)
+    return int(match[1])

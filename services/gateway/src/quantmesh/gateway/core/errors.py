@@ -1,0 +1,126 @@
+"""What the edge itself refuses; everything else arrives as a kind of `quantmesh.chassis.errors`.
+
+QuantmeshError
+├── MalformedRequest        not HTTP or JSON as it should be               400
+├── IdempotencyKeyMissing   a recording call without Idempotency-Key       400
+├── MethodNotAllowed        the path exists, the method does not           405
+├── RequestTimedOut         the body did not arrive in time                408
+├── PayloadTooLarge         the body is over the route's limit             413
+├── UnsupportedMediaType    a body of another type                         415
+├── InvalidInput
+│   ├── InvalidRequest      valid JSON that breaks a rule of the schema    422
+│   └── OptionExpired       an expiry at or before the market's clock      422
+├── Unauthenticated
+│   └── TokenMissing        no credential at all                           401
+├── TooManyRequests
+│   └── RateLimited         over the limit of an address, a user or a tier 429
+└── Unavailable
+    └── BulkheadFull        too many such calls are under way              503
+"""
+
+from collections.abc import Sequence
+
+from quantmesh.chassis.errors import (
+    InvalidInput,
+    NotFound,
+    QuantmeshError,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+    Violation,
+)
+
+
+class MalformedRequest(QuantmeshError):
+    problem = "malformed-request"
+
+
+class IdempotencyKeyMissing(QuantmeshError):
+    problem = "idempotency-key-missing"
+
+    def __init__(self) -> None:
+        super().__init__("This call records something: send a header Idempotency-Key of 1 to 255 characters.")
+
+
+class MethodNotAllowed(QuantmeshError):
+    problem = "method-not-allowed"
+
+    def __init__(self, method: str, allowed: Sequence[str]) -> None:
+        super().__init__(f"{method} is not allowed here; allowed: {', '.join(allowed)}.")
+        self.allowed = tuple(allowed)
+
+
+class RequestTimedOut(QuantmeshError):
+    problem = "request-timed-out"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"The body did not arrive within {seconds:g} s.")
+
+
+class PayloadTooLarge(QuantmeshError):
+    problem = "payload-too-large"
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"The body is over this path's limit of {limit_bytes} bytes.")
+        self.limit_bytes = limit_bytes
+
+
+class UnsupportedMediaType(QuantmeshError):
+    problem = "unsupported-media-type"
+
+    def __init__(self, given: str, accepted: Sequence[str]) -> None:
+        said = f"The body is of type {given!r}" if given else "The body has no Content-Type"
+        super().__init__(f"{said}; this path takes {' or '.join(accepted)}.")
+
+
+class InvalidRequest(InvalidInput):
+    problem = "invalid-input"
+
+    def __init__(self, violations: Sequence[Violation]) -> None:
+        first = ", ".join(f"{violation.field[:64]} {violation.description}" for violation in violations[:3])
+        super().__init__(f"The request breaks {len(violations)} rule(s): {first}.", violations=violations)
+
+    @classmethod
+    def single(cls, pointer: str, detail: str) -> "InvalidRequest":
+        return cls([Violation(pointer, detail)])
+
+
+class OptionExpired(InvalidInput):
+    problem = "option-expired"
+
+    def __init__(self, expiry: str, now: str) -> None:
+        super().__init__(
+            f"The option expired at {expiry}; the market's clock stands at {now}.",
+            violations=[Violation("expiry", f"must be after {now}")],
+        )
+
+
+class NoSuchPath(NotFound):
+    problem = "not-found"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"There is nothing at {path}; /docs lists every path.")
+
+
+class TokenMissing(Unauthenticated):
+    problem = "unauthenticated"
+
+    def __init__(self) -> None:
+        super().__init__("Send a header Authorization: Bearer <access token>, or X-Api-Key.")
+
+
+class RateLimited(TooManyRequests):
+    problem = "too-many-requests"
+
+    def __init__(self, policy: str, quota: int, window_seconds: int, retry_after_seconds: float) -> None:
+        super().__init__(
+            f"Over the limit {policy!r}: {quota} requests in {window_seconds} s.",
+            retry_after_seconds=retry_after_seconds,
+        )
+
+
+class BulkheadFull(Unavailable):
+    problem = "overloaded"
+
+    def __init__(self, name: str, limit: int) -> None:
+        super().__init__(f"{limit} calls to {name} are under way already.", retry_after_seconds=1.0)

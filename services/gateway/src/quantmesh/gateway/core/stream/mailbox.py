@@ -1,0 +1,48 @@
+"""What waits to be sent to one client: control and log frames in order, of each other channel the latest alone."""
+
+from collections import deque
+from collections.abc import Callable
+
+
+class Mailbox:
+    """`wake` is called when something comes into an empty mailbox. Never grows beyond its bound."""
+
+    __slots__ = ("_latest", "_maximum_ordered", "_ordered", "_wake")
+
+    def __init__(self, wake: Callable[[], None], maximum_ordered: int = 1000) -> None:
+        self._wake = wake
+        self._maximum_ordered = maximum_ordered
+        self._ordered: deque[str] = deque()
+        self._latest: dict[str, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._ordered) + len(self._latest)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether log frames may be added; control frames always may, since a client's own messages bound them."""
+        return len(self._ordered) < self._maximum_ordered
+
+    def put(self, frame: str) -> None:
+        self._ordered.append(frame)
+        if len(self._ordered) == 1 and not self._latest:
+            self._wake()
+
+    def put_latest(self, channel: str, frame: str) -> None:
+        """Takes the place of an unsent frame of the same channel."""
+        latest = self._latest
+        latest[channel] = frame
+        if len(latest) == 1 and not self._ordered:
+            self._wake()
+
+    def drop_channel(self, channel: str) -> None:
+        self._latest.pop(channel, None)
+
+    def take(self) -> str | None:
+        """The next frame to send; ordered ones first."""
+        if self._ordered:
+            return self._ordered.popleft()
+        if self._latest:
+            channel = next(iter(self._latest))
+            return self._latest.pop(channel)
+        return None

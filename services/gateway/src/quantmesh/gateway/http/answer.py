@@ -1,0 +1,97 @@
+"""Answers: JSON by orjson, entity tags, and 304 where the client has it already."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+from starlette.types import Scope, Send
+
+from quantmesh.gateway.core.conditional import content_tag, none_match
+from quantmesh.gateway.http.edge import Header, edge_of
+
+JSON = b"application/json"
+
+
+class Answer:
+    """A status, a body and headers, ready to be sent as one ASGI message each."""
+
+    __slots__ = ("body", "content_type", "headers", "status", "tag")
+
+    def __init__(
+        self,
+        body: bytes,
+        *,
+        status: int = 200,
+        content_type: bytes = JSON,
+        tag: str = "",
+        headers: tuple[Header, ...] = (),
+    ) -> None:
+        self.body = body
+        self.status = status
+        self.content_type = content_type
+        self.tag = tag
+        self.headers = headers
+
+    async def send_to(self, scope: Scope, send: Send) -> None:
+        headers: list[Header] = list(self.headers)
+        status, body = self.status, self.body
+        if self.tag:
+            headers.append((b"etag", self.tag.encode("ascii")))
+            given = edge_of(scope).header(b"if-none-match")
+            if given and scope["method"] == "GET" and none_match(given, self.tag):
+                status, body = 304, b""
+        if status not in (204, 304):
+            headers.append((b"content-type", self.content_type))
+            headers.append((b"content-length", str(len(body)).encode("ascii")))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+class StreamedAnswer:
+    """A body that is passed on as it arrives; the first piece is awaited before the status is sent."""
+
+    def __init__(self, pieces: AsyncIterator[bytes], content_type: bytes) -> None:
+        self._pieces = pieces
+        self._content_type = content_type
+
+    async def send_to(self, _: Scope, send: Send) -> None:
+        # An error before the first byte still becomes a problem with its own status.
+        first = await anext(self._pieces, b"")
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", self._content_type)]})
+        await send({"type": "http.response.body", "body": first, "more_body": True})
+        async for piece in self._pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def ok(content: dict[str, Any], *, tag: str = "", headers: tuple[Header, ...] = ()) -> Answer:
+    return Answer(orjson.dumps(content), tag=tag, headers=headers)
+
+
+def tagged(content: dict[str, Any], headers: tuple[Header, ...] = ()) -> Answer:
+    """200 with a tag of the content itself."""
+    body = orjson.dumps(content)
+    return Answer(body, tag=content_tag(body), headers=headers)
+
+
+def created(content: dict[str, Any], *, location: str = "", tag: str = "", headers: tuple[Header, ...] = ()) -> Answer:
+    more: tuple[Header, ...] = ((b"location", location.encode()),) if location else ()
+    return Answer(orjson.dumps(content), status=201, tag=tag, headers=(*headers, *more))
+
+
+def accepted(content: dict[str, Any], *, location: str) -> Answer:
+    return Answer(orjson.dumps(content), status=202, headers=((b"location", location.encode()),))
+
+
+def no_content() -> Answer:
+    return Answer(b"", status=204)
+
+
+def replayed(was: bool) -> tuple[Header, ...]:
+    """Says that this is the first answer again."""
+    return ((b"idempotent-replayed", b"true"),) if was else ()
+
+
+def tagged_bytes(body: bytes) -> Answer:
+    """200 with JSON that is ready already."""
+    return Answer(body, tag=content_tag(body))

@@ -1,0 +1,145 @@
+"""One request as an endpoint sees it."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect, Request
+
+from quantmesh.chassis.context import Caller
+from quantmesh.chassis.errors import Violation
+from quantmesh.gateway.core import conditional, strict_json
+from quantmesh.gateway.core.errors import (
+    IdempotencyKeyMissing,
+    InvalidRequest,
+    MalformedRequest,
+    PayloadTooLarge,
+    RequestTimedOut,
+    TokenMissing,
+    UnsupportedMediaType,
+)
+from quantmesh.gateway.http.edge import Edge, edge_of
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+DEFAULT_BODY_BYTES = 1024 * 1024
+JSON_TYPES = ("application/json",)
+_BODY_SECONDS = 30.0
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+class Call(Request):
+    """Starlette's request, with the edge's knowledge and bounded, checked reading."""
+
+    @property
+    def edge(self) -> Edge:
+        return edge_of(self.scope)
+
+    @property
+    def caller(self) -> Caller:
+        caller = self.edge.caller
+        if caller is None:
+            raise self.edge.refusal or TokenMissing()
+        return caller
+
+    @property
+    def media_type(self) -> str:
+        return self.edge.header(b"content-type").partition(";")[0].strip().lower()
+
+    def idempotency_key(self, *, required: bool) -> str:
+        key = self.edge.header(b"idempotency-key")
+        if not key:
+            if required:
+                raise IdempotencyKeyMissing
+            return ""
+        if not _IDEMPOTENCY_KEY.fullmatch(key):
+            msg = "Idempotency-Key is 1 to 255 visible ASCII characters."
+            raise MalformedRequest(msg)
+        return key
+
+    def expected_version(self) -> int | None:
+        return conditional.expected_version(self.edge.header(b"if-match"))
+
+    async def read(self, limit_bytes: int = DEFAULT_BODY_BYTES) -> bytes:
+        """The whole body. Raises PayloadTooLarge as soon as that is known, RequestTimedOut for a body that dribbles."""
+        self.check_length(limit_bytes)
+        message = await self.receive()
+        if message["type"] == "http.request" and not message.get("more_body"):
+            body: bytes = message.get("body", b"")
+            if len(body) > limit_bytes:
+                raise PayloadTooLarge(limit_bytes)
+            return body
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                return await self._read_on(message.get("body", b""), message["type"], limit_bytes)
+        except TimeoutError as error:
+            raise RequestTimedOut(_BODY_SECONDS) from error
+
+    async def _read_on(self, first: bytes, kind: str, limit_bytes: int) -> bytes:
+        pieces, size, more = [first], len(first), True
+        while more:
+            if kind == "http.disconnect":
+                raise ClientDisconnect
+            message = await self.receive()
+            kind = message["type"]
+            piece = message.get("body", b"")
+            size += len(piece)
+            if size > limit_bytes:
+                raise PayloadTooLarge(limit_bytes)
+            pieces.append(piece)
+            more = message.get("more_body", False) or kind == "http.disconnect"
+        return b"".join(pieces)
+
+    async def pieces(self, limit_bytes: int, piece_bytes: int) -> AsyncIterator[bytes]:
+        """The body as it arrives, in pieces of about `piece_bytes`, none above it."""
+        size, more, held = 0, True, bytearray()
+        while more:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            chunk = message.get("body", b"")
+            more = message.get("more_body", False)
+            size += len(chunk)
+            if size > limit_bytes:
+                raise PayloadTooLarge(limit_bytes)
+            held += chunk
+            while len(held) >= piece_bytes or (held and not more):
+                yield bytes(held[:piece_bytes])
+                del held[:piece_bytes]
+
+    def check_length(self, limit_bytes: int) -> None:
+        length = self.edge.headers.get(b"content-length", b"")
+        if length.isdigit() and int(length) > limit_bytes:
+            raise PayloadTooLarge(limit_bytes)
+
+    def demand_media_type(self, accepted: tuple[str, ...]) -> None:
+        if self.media_type not in accepted:
+            raise UnsupportedMediaType(self.media_type[:100], accepted)
+
+    async def json(self, limit_bytes: int = DEFAULT_BODY_BYTES) -> object:
+        self.demand_media_type(JSON_TYPES)
+        return strict_json.parse(await self.read(limit_bytes))
+
+    async def json_as(self, model: type[ModelT], limit_bytes: int = DEFAULT_BODY_BYTES) -> ModelT:
+        return check(model, await self.json(limit_bytes))
+
+
+def check(model: type[ModelT], value: object) -> ModelT:
+    """`value` as `model`, or InvalidRequest with a violation per broken rule."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise InvalidRequest(violations(error, "#")) from error
+
+
+def violations(error: ValidationError, root: str) -> list[Violation]:
+    """Each as a JSON pointer below `root` ("#" is the body) and what would be right; inputs are not repeated."""
+    return [
+        Violation(
+            "/".join([root, *(str(part).replace("~", "~0").replace("/", "~1") for part in problem["loc"])])[:512],
+            problem["msg"].removeprefix("Value error, "),
+        )
+        for problem in error.errors(include_url=False, include_context=False, include_input=False)[:100]
+    ]

@@ -1,0 +1,80 @@
+"""Every error becomes a problem; what is no error of ours is a bug, logged in full and told as a bare 500."""
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from quantmesh.chassis.errors import QuantmeshError, Violation
+from quantmesh.chassis.telemetry.logs import get_logger
+from quantmesh.gateway.core.errors import MalformedRequest, MethodNotAllowed, NoSuchPath
+from quantmesh.gateway.http.edge import Edge, edge_of
+from quantmesh.gateway.http.problems import problem_answer, status_of
+
+log = get_logger(__name__)
+
+
+class Problems:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def send_on(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        edge = edge_of(scope)
+        try:
+            await self._app(scope, receive, send_on)
+        except QuantmeshError as error:
+            failure = error
+            if status_of(error) == 500:
+                log.error("a peer failed", request_id=edge.request_id, route=edge.route, error=error.detail)
+        except HTTPException as error:
+            failure = _routing(error, scope)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            log.error("bug", request_id=edge.request_id, route=edge.route, exc_info=error)
+            failure = QuantmeshError("internal")
+        else:
+            return
+        if started:
+            # The status is out; cutting the connection is the only way left to say that the body is not whole.
+            log.warning("answer broken off", request_id=edge.request_id, route=edge.route, error=str(failure))
+            msg = "the answer was broken off"
+            raise ConnectionAbortedError(msg) from failure
+        await _tell(failure, edge, scope, send)
+
+
+async def _tell(error: QuantmeshError, edge: Edge, scope: Scope, send: Send) -> None:
+    if edge.field_root and error.violations:
+        error.violations = tuple(_rooted(violation, edge.field_root) for violation in error.violations)
+    answer = problem_answer(error, instance=scope["path"], request_id=edge.request_id)
+    if scope["type"] == "http":
+        await answer.send_to(scope, send)
+        return
+
+    async def send_refusal(message: Message) -> None:
+        await send({**message, "type": f"websocket.{message['type']}"})
+
+    await answer.send_to({**scope, "method": "GET"}, send_refusal)
+
+
+def _rooted(violation: Violation, root: str) -> Violation:
+    if "/" in violation.field or violation.field.startswith("#"):
+        return violation
+    return Violation(f"#/{root}{violation.field.replace('[', '/').replace(']', '')}", violation.description)
+
+
+def _routing(error: HTTPException, scope: Scope) -> QuantmeshError:
+    if error.status_code == 405:
+        return MethodNotAllowed(scope["method"], (error.headers or {}).get("Allow", "").split(", "))
+    if error.status_code == 404:
+        return NoSuchPath(scope["path"][:256])
+    return MalformedRequest(str(error.detail))

@@ -1,0 +1,128 @@
+"""The types that every resource shares: strict, bounded, and described in OpenAPI."""
+
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+
+DECIMAL_PATTERN = r"^-?[0-9]{1,20}(\.[0-9]{1,18})?$"
+SYMBOL_PATTERN = r"^[A-Z0-9][A-Z0-9-]{0,31}$"
+UUID_PATTERN = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+
+_DECIMAL = re.compile(DECIMAL_PATTERN[1:-1])
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class Body(BaseModel):
+    """What a client sends: nothing coerced, nothing unknown, nothing infinite."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
+
+
+class Query(BaseModel):
+    """Query parameters, which are text."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+
+
+class Shown(BaseModel):
+    """What a client is shown; describes and, in tests, checks what the translations write."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _decimal(value: object) -> object:
+    if not isinstance(value, str) or not _DECIMAL.fullmatch(value):
+        msg = 'must be a decimal string such as "129.41", at most 20 digits before the point and 18 after it'
+        raise ValueError(msg)
+    return value
+
+
+def _positive(value: object) -> object:
+    if isinstance(value, str) and (value.startswith("-") or not value.strip("0.")):
+        msg = "must be greater than zero"
+        raise ValueError(msg)
+    return value
+
+
+def _instant(value: object) -> object:
+    if isinstance(value, str) and _INSTANT.fullmatch(value):
+        # Finer than microseconds is cut off, as everywhere in the mesh.
+        text = re.sub(r"(\.[0-9]{6})[0-9]+", r"\1", value.upper())
+        try:
+            return datetime.fromisoformat(text).astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+    msg = "must be a time as RFC 3339 has it, with its offset, such as 2020-01-02T15:00:00Z"
+    raise ValueError(msg)
+
+
+def _date(value: object) -> object:
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    msg = "must be a date such as 2020-01-02"
+    raise ValueError(msg)
+
+
+def _schema(**schema: Any) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", **schema})
+
+
+DecimalText = Annotated[str, BeforeValidator(_decimal), _schema(pattern=DECIMAL_PATTERN, examples=["129.41"])]
+PositiveDecimal = Annotated[
+    str,
+    BeforeValidator(_positive),
+    BeforeValidator(_decimal),
+    _schema(pattern=DECIMAL_PATTERN, examples=["10"], description="Greater than zero."),
+]
+Instant = Annotated[datetime, BeforeValidator(_instant), _schema(format="date-time", examples=["2020-01-02T15:00:00Z"])]
+Day = Annotated[date, BeforeValidator(_date), _schema(format="date", examples=["2020-01-02"])]
+Symbol = Annotated[str, StringConstraints(pattern=SYMBOL_PATTERN)]
+Id = Annotated[str, StringConstraints(pattern=UUID_PATTERN)]
+CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+# Text for people: no control characters, which logs, CSV and Postgres (NUL) would choke on.
+_PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=_PRINTABLE)]
+Note = Annotated[str, StringConstraints(max_length=500, pattern=_PRINTABLE)]
+Cursor = Annotated[str, StringConstraints(max_length=512, pattern=r"^[A-Za-z0-9_=.:|-]*$")]
+ShownInstant = Annotated[str, _schema(format="date-time")]
+ShownDate = Annotated[str, _schema(format="date")]
+
+
+class PageQuery(Query):
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+    cursor: Cursor = ""
+
+
+class BitemporalQuery(Query):
+    as_of: Annotated[Instant | None, Field(description="True at this market time; now where absent.")] = None
+    known_at: Annotated[Instant | None, Field(description="As known at this system time; now where absent.")] = None
+
+
+class MoneyShown(Shown):
+    currency: str
+    amount: DecimalText
+
+
+class Violation(Shown):
+    pointer: str
+    detail: str
+
+
+class Problem(Shown):
+    """RFC 9457. `type` is documented at the address that it names."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    request_id: str
+    errors: list[Violation] = Field(default_factory=list)

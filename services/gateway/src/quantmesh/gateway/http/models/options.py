@@ -1,0 +1,250 @@
+"""Option pricing: bodies and answers."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, Field, JsonValue, model_validator
+
+from quantmesh.gateway.http.models.base import Body, Day, Query, Shown, ShownInstant
+
+Model = Literal["black_scholes"]
+Style = Literal["european", "american"]
+OptionType = Literal["call", "put"]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+
+MAXIMUM_JSON_ROWS = 65_536
+NumberColumn = Annotated[list[float], Field(min_length=1, max_length=MAXIMUM_JSON_ROWS)]
+TypeColumn = Annotated[list[OptionType], Field(min_length=1, max_length=MAXIMUM_JSON_ROWS)]
+
+_CONTRACT: dict[str, JsonValue] = {
+    "model": "black_scholes",
+    "style": "european",
+    "option_type": "call",
+    "spot": 100,
+    "strike": 100,
+    "time_to_expiry": 1.0,
+    "rate": 0.05,
+    "dividend_yield": 0.0,
+}
+
+
+class _Contract(Body):
+    model: Model = "black_scholes"
+    style: Style = "european"
+    option_type: OptionType
+    spot: Positive
+    strike: Positive
+    time_to_expiry: Annotated[Positive | None, Field(description="In years, Act/365F; this or `expiry`.")] = None
+    expiry: Annotated[
+        Day | None, Field(description="The last day of trading, up to its close in New York; this or `time_to_expiry`.")
+    ] = None
+    rate: float = 0.0
+    dividend_yield: float = 0.0
+
+    @model_validator(mode="after")
+    def _one_expiry(self) -> Self:
+        if (self.time_to_expiry is None) == (self.expiry is None):
+            msg = "give time_to_expiry or expiry, one of the two"
+            raise ValueError(msg)
+        return self
+
+
+class PriceBody(_Contract):
+    model_config = ConfigDict(json_schema_extra={"examples": [{**_CONTRACT, "volatility": 0.2, "greeks": True}]})
+
+    volatility: NonNegative
+    greeks: bool = True
+
+
+class GreeksShown(Shown):
+    """Vega and rho per 1.00 of volatility and rate, theta per year. Null where there is no finite value."""
+
+    delta: float | None
+    gamma: float | None
+    vega: float | None
+    theta: float | None
+    rho: float | None
+
+
+class PriceShown(Shown):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "price": 10.450583572185565,
+                    "model": "black_scholes",
+                    "engine": "closed_form",
+                    "greeks": {
+                        "delta": 0.6368306511756191,
+                        "gamma": 0.018762017345846895,
+                        "vega": 37.52403469169379,
+                        "theta": -6.414027546438197,
+                        "rho": 53.232481545376345,
+                    },
+                    "standard_error": None,
+                    "quote_id": "019aa2b0-0f4e-7c3a-8b1d-3f2b7c1d9e10",
+                }
+            ]
+        }
+    )
+
+    price: float
+    model: str
+    engine: str
+    greeks: GreeksShown | None
+    standard_error: float | None
+    quote_id: str
+
+
+class _Columns(Body):
+    """Each a list, or a scalar that counts for every row."""
+
+    option_type: TypeColumn | OptionType
+    spot: NumberColumn | float
+    strike: NumberColumn | float
+    time_to_expiry: NumberColumn | float
+    rate: NumberColumn | float = 0.0
+    dividend_yield: NumberColumn | float = 0.0
+
+    @model_validator(mode="after")
+    def _same_length(self) -> Self:
+        lengths = {name: len(value) for name, value in self if isinstance(value, list)}
+        if not lengths:
+            msg = "at least one column must be a list"
+            raise ValueError(msg)
+        if len(set(lengths.values())) > 1:
+            msg = f"all columns must have the same length; they have {lengths}"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def rows(self) -> int:
+        return next(len(value) for _, value in self if isinstance(value, list))
+
+
+class PriceColumns(_Columns):
+    volatility: NumberColumn | float
+
+
+class PriceBatchBody(Body):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "model": "black_scholes",
+                    "style": "european",
+                    "columns": {
+                        "option_type": ["call", "put"],
+                        "spot": 100.0,
+                        "strike": [95.0, 105.0],
+                        "time_to_expiry": 0.5,
+                        "rate": 0.03,
+                        "volatility": [0.22, 0.19],
+                    },
+                    "greeks": True,
+                }
+            ]
+        }
+    )
+
+    model: Model = "black_scholes"
+    style: Style = "european"
+    columns: PriceColumns
+    greeks: bool = False
+
+
+class BatchQuery(Query):
+    """How an Arrow body is to be priced; a JSON body says it itself."""
+
+    model: Model = "black_scholes"
+    style: Style = "european"
+    greeks: bool = False
+
+
+class PriceColumnsShown(Shown):
+    price: list[float]
+    delta: list[float | None] | None = None
+    gamma: list[float | None] | None = None
+    vega: list[float | None] | None = None
+    theta: list[float | None] | None = None
+    rho: list[float | None] | None = None
+
+
+class PriceBatchShown(Shown):
+    model: str
+    columns: PriceColumnsShown
+    rows: int
+
+
+class ImpliedVolatilityColumns(_Columns):
+    price: NumberColumn | float
+
+
+class ImpliedVolatilityBody(Body):
+    """One contract with its `price`, or `columns` of them."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{**_CONTRACT, "price": 10.450583572185565}]})
+
+    model: Model = "black_scholes"
+    style: Style = "european"
+    option_type: OptionType | None = None
+    spot: Positive | None = None
+    strike: Positive | None = None
+    time_to_expiry: Positive | None = None
+    expiry: Day | None = None
+    rate: float | None = None
+    dividend_yield: float | None = None
+    price: NonNegative | None = None
+    columns: ImpliedVolatilityColumns | None = None
+
+    @model_validator(mode="after")
+    def _scalar_or_columns(self) -> Self:
+        scalars = {"option_type": self.option_type, "spot": self.spot, "strike": self.strike, "price": self.price}
+        expiries = (self.time_to_expiry is not None) + (self.expiry is not None)
+        if self.columns is not None:
+            if (
+                expiries
+                or self.rate is not None
+                or self.dividend_yield is not None
+                or any(value is not None for value in scalars.values())
+            ):
+                msg = "with columns, every value belongs in columns; a scalar there counts for every row"
+                raise ValueError(msg)
+            return self
+        missing = [name for name, value in scalars.items() if value is None]
+        if missing:
+            msg = f"missing: {', '.join(missing)} (or columns)"
+            raise ValueError(msg)
+        if expiries != 1:
+            msg = "give time_to_expiry or expiry, one of the two"
+            raise ValueError(msg)
+        return self
+
+
+class RowError(Shown):
+    index: int
+    reason: str
+
+
+class ImpliedVolatilityColumnsShown(Shown):
+    implied_volatility: list[float | None]
+
+
+class ImpliedVolatilityShown(Shown):
+    """A scalar request answers `implied_volatility`; columns answer `columns` and an error per row without one."""
+
+    model: str
+    implied_volatility: float | None = None
+    columns: ImpliedVolatilityColumnsShown | None = None
+    errors: list[RowError] | None = None
+
+
+class QuoteRecordShown(Shown):
+    """A quote explained: what went in, what came out, and which code and inputs made it."""
+
+    quote_id: str
+    request: dict[str, str | float | bool]
+    response: PriceShown
+    code_version: str
+    input_hash: str
+    recorded_at: ShownInstant

@@ -1,0 +1,228 @@
+"""Portfolios, transactions and what follows from them: bodies, queries and answers."""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from quantmesh.gateway.http.models.base import (
+    BitemporalQuery,
+    Body,
+    CurrencyCode,
+    Cursor,
+    Day,
+    DecimalText,
+    Instant,
+    MoneyShown,
+    Name,
+    Note,
+    PositiveDecimal,
+    Query,
+    Shown,
+    ShownDate,
+    ShownInstant,
+    Symbol,
+)
+
+LotMethod = Literal["average", "fifo"]
+TransactionType = Literal["deposit", "withdrawal", "buy", "sell", "dividend", "interest", "fee", "split"]
+
+
+class CreatePortfolioBody(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Growth", "base_currency": "USD"}]})
+
+    name: Name
+    base_currency: CurrencyCode = "USD"
+    lot_method: LotMethod = "average"
+
+
+class UpdatePortfolioBody(Body):
+    name: Name
+
+
+class TransactionBody(Body):
+    """Which fields are needed depends on the type; a violation says so."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "deposit",
+                    "amount": "100000.00",
+                    "currency": "USD",
+                    "executed_at": "2020-01-02T15:00:00Z",
+                },
+                {
+                    "type": "buy",
+                    "symbol": "AAPL",
+                    "quantity": "10",
+                    "price": "73.35",
+                    "currency": "USD",
+                    "fee": "1.00",
+                    "executed_at": "2020-01-02T21:00:00Z",
+                },
+            ]
+        }
+    )
+
+    type: TransactionType
+    symbol: Symbol | None = None
+    quantity: PositiveDecimal | None = None
+    price: PositiveDecimal | None = None
+    amount: PositiveDecimal | None = None
+    fee: DecimalText | None = None
+    currency: CurrencyCode = "USD"
+    executed_at: Instant
+    note: Note = ""
+    split_ratio: Annotated[PositiveDecimal | None, Field(description="New shares for one old share.")] = None
+
+
+class ImportQuery(Query):
+    dry_run: bool = False
+
+
+class LedgerQuery(BitemporalQuery):
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+    cursor: Cursor = ""
+
+
+class PerformanceQuery(BitemporalQuery):
+    start: Day | None = None
+    end: Day | None = None
+
+
+class EventsQuery(Query):
+    after: Annotated[int, Field(ge=0, le=2**62, description="The last `seq` that the client has.")] = 0
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+
+
+class PortfolioShown(Shown):
+    id: str
+    name: str
+    base_currency: str
+    lot_method: LotMethod
+    version: int
+    created_at: ShownInstant
+
+
+class PortfoliosShown(Shown):
+    data: list[PortfolioShown]
+    next_cursor: str | None
+
+
+class PositionShown(Shown):
+    symbol: str
+    quantity: DecimalText
+    average_cost: DecimalText | None
+    currency: str
+    price: DecimalText | None
+    market_value: DecimalText | None
+    unrealized_pnl: DecimalText | None
+    realized_pnl: DecimalText | None
+    priced_at: ShownInstant | None
+    stale: bool
+
+
+class TransactionShown(Shown):
+    id: str | None
+    portfolio_id: str
+    type: TransactionType
+    symbol: str | None
+    quantity: DecimalText | None
+    price: DecimalText | None
+    amount: DecimalText | None
+    fee: DecimalText | None
+    currency: str
+    split_ratio: DecimalText | None
+    note: str | None
+    executed_at: ShownInstant
+    recorded_at: ShownInstant | None
+    cash_effect: MoneyShown | None
+    order_id: str | None
+    import_id: str | None
+
+
+class RecordedTransactionShown(TransactionShown):
+    position: PositionShown | None
+    cash: MoneyShown | None
+
+
+class TransactionsShown(Shown):
+    data: list[TransactionShown]
+    next_cursor: str | None
+
+
+class RejectedRowShown(Shown):
+    line: int
+    field: str | None
+    reason: str
+
+
+class ImportShown(Shown):
+    dry_run: bool
+    import_id: str | None
+    accepted: list[TransactionShown]
+    rejected: list[RejectedRowShown]
+
+
+class PositionsShown(Shown):
+    data: list[PositionShown]
+    cash: list[MoneyShown]
+    total_value: MoneyShown | None
+    as_of: ShownInstant | None
+    known_at: ShownInstant | None
+    seq: Annotated[int, Field(description="The number of the account's log that this is true at.")]
+
+
+class PerformancePointShown(Shown):
+    date: ShownDate
+    value: DecimalText
+    net_flow: DecimalText
+    time_weighted_return: float
+    drawdown: float
+
+
+class PerformanceShown(Shown):
+    time_weighted_return: float
+    annualized_return: float | None
+    volatility: float | None
+    maximum_drawdown: float
+    maximum_drawdown_start: ShownDate | None
+    maximum_drawdown_end: ShownDate | None
+    value: MoneyShown | None
+    series: list[PerformancePointShown]
+    as_of: ShownInstant | None
+    known_at: ShownInstant | None
+
+
+class PostingShown(Shown):
+    account: str
+    commodity: str
+    amount: DecimalText
+
+
+class LedgerEntryShown(Shown):
+    id: str
+    transaction_id: str
+    description: str
+    executed_at: ShownInstant
+    recorded_at: ShownInstant
+    postings: list[PostingShown]
+
+
+class LedgerShown(Shown):
+    data: list[LedgerEntryShown]
+    next_cursor: str | None
+
+
+class EventShown(Shown):
+    channel: str
+    seq: int
+    time: ShownInstant
+    type: str
+    data: dict[str, object]
+
+
+class EventsShown(Shown):
+    data: list[EventShown]
+    last_seq: int
+    next_cursor: Annotated[str | None, Field(description="The `after` of the next page.")]

@@ -1,0 +1,303 @@
+"""/portfolios: cash, positions, the ledger and the account's log."""
+
+from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
+from quantmesh.api.portfolio.v1.portfolio_pb2_grpc import PortfolioServiceStub
+from quantmesh.api.risk.v1.risk_pb2_grpc import RiskServiceStub
+from quantmesh.chassis.rpc import Peer
+from quantmesh.gateway.core.conditional import version_tag
+from quantmesh.gateway.http.answer import Answer, created, no_content, ok, replayed
+from quantmesh.gateway.http.call import Call
+from quantmesh.gateway.http.models import portfolios as models
+from quantmesh.gateway.http.models.base import BitemporalQuery, Id, PageQuery
+from quantmesh.gateway.http.models.risk import OptimizationShown, PortfolioOptimizeBody
+from quantmesh.gateway.http.operations import Operations
+from quantmesh.gateway.http.route import QueryOf
+from quantmesh.gateway.translation import portfolios as translation
+from quantmesh.gateway.translation import risk as risk_translation
+from quantmesh.gateway.translation.common import day_request, instant_request, next_cursor, page_request
+
+CSV = "text/csv"
+_IMPORT_BODY_BYTES = 16 * 1024 * 1024
+# gRPC messages hold 4 MiB; what is bigger than that as CSV answers 413 with the true limit.
+_IMPORT_SECONDS = 60.0
+_READ_SECONDS = 15.0
+
+
+class Portfolios:
+    def __init__(self, portfolio: Peer, risk: Peer) -> None:
+        self._portfolio = portfolio
+        self._stub = PortfolioServiceStub(portfolio.channel)
+        self._risk = risk
+        self._risk_stub = RiskServiceStub(risk.channel)
+
+    def operations(self) -> Operations:
+        operations = Operations("/api/v2/portfolios", "portfolios")
+        self._declare_portfolios(operations)
+        self._declare_transactions(operations)
+        self._declare_reads(operations)
+        return operations
+
+    def _declare_portfolios(self, operations: Operations) -> None:
+        add = operations.add
+        add(
+            "POST",
+            "",
+            self.create,
+            summary="Open a portfolio",
+            scope="portfolio:write",
+            answer=models.PortfolioShown,
+            status=201,
+            idempotency="optional",
+            takes_body=True,
+        )
+        add(
+            "GET",
+            "",
+            self.list_portfolios,
+            summary="One's portfolios",
+            scope="portfolio:read",
+            answer=models.PortfoliosShown,
+        )
+        add(
+            "GET",
+            "/{portfolio_id}",
+            self.get,
+            summary="One portfolio",
+            scope="portfolio:read",
+            answer=models.PortfolioShown,
+            conditional="none-match",
+        )
+        add(
+            "PATCH",
+            "/{portfolio_id}",
+            self.update,
+            summary="Rename a portfolio",
+            scope="portfolio:write",
+            answer=models.PortfolioShown,
+            conditional="match",
+            takes_body=True,
+            statuses=(409,),
+        )
+        add(
+            "DELETE",
+            "/{portfolio_id}",
+            self.delete,
+            summary="Close a portfolio that holds nothing",
+            scope="portfolio:write",
+            status=204,
+            conditional="match",
+            statuses=(409,),
+        )
+        add(
+            "POST",
+            "/{portfolio_id}/optimize",
+            self.optimize,
+            summary="Weights for the portfolio's holdings, and the orders that get there",
+            scope="risk:use",
+            answer=OptimizationShown,
+            takes_body=True,
+            deadline_seconds=_READ_SECONDS,
+        )
+
+    def _declare_transactions(self, operations: Operations) -> None:
+        add = operations.add
+        add(
+            "POST",
+            "/{portfolio_id}/transactions",
+            self.record,
+            summary="Record a transaction",
+            scope="portfolio:write",
+            answer=models.RecordedTransactionShown,
+            status=201,
+            idempotency="required",
+            takes_body=True,
+        )
+        add(
+            "GET",
+            "/{portfolio_id}/transactions",
+            self.transactions,
+            summary="Recorded transactions",
+            scope="portfolio:read",
+            answer=models.TransactionsShown,
+        )
+        add(
+            "POST",
+            "/{portfolio_id}/transactions/import",
+            self.import_transactions,
+            summary="Import transactions from CSV, or try it with dry_run",
+            scope="portfolio:write",
+            answer=models.ImportShown,
+            idempotency="required",
+            takes_body=True,
+            deadline_seconds=_IMPORT_SECONDS,
+            raw={CSV: self.import_transactions},
+            extra={"requestBody": _CSV_BODY},
+        )
+
+    def _declare_reads(self, operations: Operations) -> None:
+        add = operations.add
+        add(
+            "GET",
+            "/{portfolio_id}/positions",
+            self.positions,
+            summary="Positions and cash, valued",
+            scope="portfolio:read",
+            answer=models.PositionsShown,
+            deadline_seconds=_READ_SECONDS,
+        )
+        add(
+            "GET",
+            "/{portfolio_id}/performance",
+            self.performance,
+            summary="Time-weighted return and drawdown, as numbers and as a series",
+            scope="portfolio:read",
+            answer=models.PerformanceShown,
+            deadline_seconds=_READ_SECONDS,
+        )
+        add(
+            "GET",
+            "/{portfolio_id}/ledger",
+            self.ledger,
+            summary="Double-entry postings",
+            scope="portfolio:read",
+            answer=models.LedgerShown,
+            deadline_seconds=_READ_SECONDS,
+        )
+        add(
+            "GET",
+            "/{portfolio_id}/events",
+            self.events,
+            summary="The account's gapless log",
+            scope="portfolio:read",
+            answer=models.EventsShown,
+        )
+
+    async def create(self, body: models.CreatePortfolioBody) -> Answer:
+        request = pb.CreatePortfolioRequest(
+            name=body.name,
+            base_currency=body.base_currency,
+            lot_method=translation.LOT_METHODS[body.lot_method],
+        )
+        answer, again = await self._portfolio.call_replayable(self._stub.CreatePortfolio, request)
+        return created(
+            translation.portfolio(answer.portfolio),
+            location=f"/api/v2/portfolios/{answer.portfolio.id}",
+            tag=version_tag(answer.portfolio.version),
+            headers=replayed(again),
+        )
+
+    async def list_portfolios(self, query: QueryOf[PageQuery]) -> Answer:
+        request = pb.ListPortfoliosRequest(page=page_request(query.limit, query.cursor))
+        answer = await self._portfolio.call(self._stub.ListPortfolios, request)
+        return ok(
+            {
+                "data": [translation.portfolio(item) for item in answer.portfolios],
+                "next_cursor": next_cursor(answer.page),
+            }
+        )
+
+    async def get(self, portfolio_id: Id) -> Answer:
+        answer = await self._portfolio.call(self._stub.GetPortfolio, pb.GetPortfolioRequest(id=portfolio_id))
+        return ok(translation.portfolio(answer.portfolio), tag=version_tag(answer.portfolio.version))
+
+    async def update(self, call: Call, portfolio_id: Id, body: models.UpdatePortfolioBody) -> Answer:
+        request = pb.UpdatePortfolioRequest(id=portfolio_id, name=body.name, expected_version=call.expected_version())
+        answer = await self._portfolio.call(self._stub.UpdatePortfolio, request)
+        return ok(translation.portfolio(answer.portfolio), tag=version_tag(answer.portfolio.version))
+
+    async def delete(self, call: Call, portfolio_id: Id) -> Answer:
+        request = pb.DeletePortfolioRequest(id=portfolio_id, expected_version=call.expected_version())
+        await self._portfolio.call(self._stub.DeletePortfolio, request)
+        return no_content()
+
+    async def record(self, portfolio_id: Id, body: models.TransactionBody) -> Answer:
+        request = translation.transaction_request(portfolio_id, body)
+        answer, again = await self._portfolio.call_replayable(
+            self._stub.RecordTransaction, request, timeout_seconds=5.0
+        )
+        return created(translation.recorded(answer), headers=replayed(again))
+
+    async def transactions(self, portfolio_id: Id, query: QueryOf[PageQuery]) -> Answer:
+        request = pb.ListTransactionsRequest(portfolio_id=portfolio_id, page=page_request(query.limit, query.cursor))
+        answer = await self._portfolio.call(self._stub.ListTransactions, request)
+        return ok(
+            {
+                "data": [translation.transaction(item) for item in answer.transactions],
+                "next_cursor": next_cursor(answer.page),
+            }
+        )
+
+    async def import_transactions(self, call: Call, portfolio_id: Id, query: QueryOf[models.ImportQuery]) -> Answer:
+        request = pb.ImportTransactionsRequest(
+            portfolio_id=portfolio_id, csv=await call.read(_IMPORT_BODY_BYTES), dry_run=query.dry_run
+        )
+        answer, again = await self._portfolio.call_replayable(
+            self._stub.ImportTransactions, request, timeout_seconds=_IMPORT_SECONDS
+        )
+        return ok(translation.imported(answer), headers=replayed(again))
+
+    async def positions(self, portfolio_id: Id, query: QueryOf[BitemporalQuery]) -> Answer:
+        request = pb.GetPositionsRequest(
+            portfolio_id=portfolio_id,
+            as_of=instant_request(query.as_of),
+            known_at=instant_request(query.known_at),
+        )
+        answer = await self._portfolio.call(self._stub.GetPositions, request, timeout_seconds=_READ_SECONDS)
+        return ok(translation.positions(answer))
+
+    async def performance(self, portfolio_id: Id, query: QueryOf[models.PerformanceQuery]) -> Answer:
+        request = pb.GetPerformanceRequest(
+            portfolio_id=portfolio_id,
+            as_of=instant_request(query.as_of),
+            known_at=instant_request(query.known_at),
+            start=day_request(query.start),
+            end=day_request(query.end),
+        )
+        answer = await self._portfolio.call(self._stub.GetPerformance, request, timeout_seconds=_READ_SECONDS)
+        return ok(translation.performance(answer))
+
+    async def ledger(self, portfolio_id: Id, query: QueryOf[models.LedgerQuery]) -> Answer:
+        request = pb.ListLedgerRequest(
+            portfolio_id=portfolio_id,
+            as_of=instant_request(query.as_of),
+            known_at=instant_request(query.known_at),
+            page=page_request(query.limit, query.cursor),
+        )
+        answer = await self._portfolio.call(self._stub.ListLedger, request, timeout_seconds=_READ_SECONDS)
+        return ok(
+            {
+                "data": [translation.ledger_entry(item) for item in answer.entries],
+                "next_cursor": next_cursor(answer.page),
+            }
+        )
+
+    async def events(self, portfolio_id: Id, query: QueryOf[models.EventsQuery]) -> Answer:
+        request = pb.ListEventsRequest(portfolio_id=portfolio_id, after=query.after, limit=query.limit)
+        answer = await self._portfolio.call(self._stub.ListEvents, request)
+        events = [translation.event(item) for item in answer.events]
+        more = bool(events) and events[-1]["seq"] < answer.last_seq
+        return ok(
+            {
+                "data": events,
+                "last_seq": answer.last_seq,
+                "next_cursor": str(events[-1]["seq"]) if more else None,
+            }
+        )
+
+    async def optimize(self, portfolio_id: Id, body: PortfolioOptimizeBody) -> Answer:
+        request = risk_translation.optimize_request(body, portfolio_id)
+        answer = await self._risk.call(self._risk_stub.Optimize, request, timeout_seconds=_READ_SECONDS)
+        return ok(risk_translation.optimization(answer))
+
+
+_CSV_BODY = {
+    "required": True,
+    "content": {
+        CSV: {
+            "schema": {"type": "string"},
+            "example": "type,symbol,quantity,price,amount,fee,currency,executed_at\n"
+            "deposit,,,,100000.00,,USD,2020-01-02T15:00:00Z\n"
+            "buy,AAPL,10,73.35,,1.00,USD,2020-01-02T21:00:00Z\n",
+        }
+    },
+}

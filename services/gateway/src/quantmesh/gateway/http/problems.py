@@ -1,0 +1,112 @@
+"""Errors as RFC 9457 problems."""
+
+import math
+from typing import Any
+
+import orjson
+
+from quantmesh.chassis.errors import (
+    AlreadyExists,
+    Conflict,
+    InvalidInput,
+    NotFound,
+    PermissionDenied,
+    PreconditionFailed,
+    QuantmeshError,
+    RuleBroken,
+    TooEarly,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+    Violation,
+)
+from quantmesh.gateway.core.errors import (
+    IdempotencyKeyMissing,
+    MalformedRequest,
+    MethodNotAllowed,
+    PayloadTooLarge,
+    RequestTimedOut,
+    UnsupportedMediaType,
+)
+from quantmesh.gateway.http import catalogue
+from quantmesh.gateway.http.answer import Answer
+from quantmesh.gateway.http.edge import Header
+
+PROBLEM_JSON = b"application/problem+json"
+
+_STATUS: tuple[tuple[type[QuantmeshError], int], ...] = (
+    (InvalidInput, 422),
+    (RuleBroken, 422),
+    (NotFound, 404),
+    (Unauthenticated, 401),
+    (PermissionDenied, 403),
+    (Conflict, 409),
+    (AlreadyExists, 409),
+    (PreconditionFailed, 412),
+    (TooEarly, 425),
+    (TooManyRequests, 429),
+    (Unavailable, 503),
+    (MalformedRequest, 400),
+    (IdempotencyKeyMissing, 400),
+    (MethodNotAllowed, 405),
+    (RequestTimedOut, 408),
+    (PayloadTooLarge, 413),
+    (UnsupportedMediaType, 415),
+)
+# Messages that nest on the wire what the JSON has flat; a violation names the JSON's place.
+_ENVELOPES = ("transaction.", "contract.", "positions.positions", "options.", "page.")
+_PLACES = {"positions.positions": "positions"}
+
+
+def status_of(error: QuantmeshError) -> int:
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+
+
+def problem_document(error: QuantmeshError, *, instance: str, request_id: str) -> dict[str, Any]:
+    """What a client reads. A 500 says nothing of its cause: that is in the log under the request id."""
+    status = status_of(error)
+    slug = error.problem if status != 500 else "internal"
+    document: dict[str, Any] = {
+        "type": f"/problems/{slug}",
+        "title": catalogue.title(slug),
+        "status": status,
+        "detail": error.detail if status != 500 else "Something broke here; the operators can find it by request_id.",
+        "instance": instance,
+        "request_id": request_id,
+    }
+    if error.violations:
+        document["errors"] = [
+            {"pointer": pointer(violation), "detail": violation.description} for violation in error.violations
+        ]
+    return document
+
+
+def problem_answer(error: QuantmeshError, *, instance: str, request_id: str) -> Answer:
+    document = problem_document(error, instance=instance, request_id=request_id)
+    headers: list[Header] = []
+    status = document["status"]
+    retry_after = error.retry_after_seconds
+    if retry_after is None and status in (425, 429, 503):
+        retry_after = 1.0
+    if retry_after is not None:
+        headers.append((b"retry-after", str(max(1, math.ceil(retry_after))).encode("ascii")))
+    if status == 401:
+        headers.append((b"www-authenticate", b'Bearer realm="quantmesh"'))
+    if isinstance(error, MethodNotAllowed):
+        headers.append((b"allow", ", ".join(error.allowed).encode("ascii")))
+    if isinstance(error, PayloadTooLarge | RequestTimedOut):
+        # The rest of the body is not wanted.
+        headers.append((b"connection", b"close"))
+    return Answer(orjson.dumps(document), status=status, content_type=PROBLEM_JSON, headers=tuple(headers))
+
+
+def pointer(violation: Violation) -> str:
+    """The edge's own violations are pointers already; a service's is the dotted path of its message."""
+    field = violation.field
+    if "/" in field or field.startswith("#"):
+        return field
+    for envelope in _ENVELOPES:
+        if field.startswith(envelope):
+            field = _PLACES.get(envelope, "") + field[len(envelope) :]
+            break
+    return "#/" + field.replace("[", ".").replace("]", "").replace(".", "/")

@@ -1,0 +1,240 @@
+"""One client of the stream (GW-5): what it says is checked and answered, what it follows is sent in order."""
+
+import asyncio
+import time
+from typing import Any
+
+import orjson
+from starlette.types import Receive, Send
+
+from quantmesh.chassis.context import CallContext, Caller, set_call
+from quantmesh.chassis.errors import PermissionDenied, QuantmeshError, Unauthenticated, Unavailable
+from quantmesh.chassis.telemetry.logs import get_logger
+from quantmesh.gateway.adapters.credentials import is_api_key
+from quantmesh.gateway.core.errors import InvalidRequest, TokenMissing
+from quantmesh.gateway.core.stream import messages
+from quantmesh.gateway.core.stream.mailbox import Mailbox
+from quantmesh.gateway.http.edge import Edge
+from quantmesh.gateway.http.problems import problem_document
+from quantmesh.gateway.http.stream.desk import StreamDesk
+from quantmesh.gateway.http.stream.subscriptions import Subscription
+
+log = get_logger(__name__)
+
+MAXIMUM_CHANNELS = 500
+AUTHENTICATION_SECONDS = 10.0
+_CALL_SECONDS = 5.0
+_RENEWAL_SECONDS = 5.0
+_SCOPES = {"quotes": "market:read", "portfolio": "portfolio:read", "predictions": "predictions:read", "jobs": ""}
+
+CLOSE_UNAUTHENTICATED = 4001
+CLOSE_SLOW = 4008
+
+
+class SlowReader(QuantmeshError):
+    problem = "slow-reader"
+
+    def __init__(self) -> None:
+        super().__init__("The connection was read too slowly; connect again and resume from the last seq you have.")
+
+
+class Connection:
+    """Between accept and close; `run` ends when either side closes."""
+
+    def __init__(self, desk: StreamDesk, edge: Edge, receive: Receive, send: Send) -> None:
+        self._desk = desk
+        self._edge = edge
+        self._receive = receive
+        self._send = send
+        self._caller = edge.caller
+        # What the caller can be renewed from: an API key outlives the tokens it is exchanged for.
+        self._credential = edge.header(b"x-api-key") if not edge.header(b"authorization") else ""
+        self._opened_at = time.monotonic()
+        self._subscriptions: dict[str, Subscription] = {}
+        self._mailbox = Mailbox(self._wake)
+        self._waiting: asyncio.Future[None] | None = None
+        self._room = asyncio.Event()
+        self._closing: tuple[int, QuantmeshError] | None = None
+        # Since when one frame has been waiting for the client to read; 0 while none is.
+        self.sending_since = 0.0
+
+    @property
+    def session_id(self) -> str:
+        return self._caller.session_id if self._caller is not None else ""
+
+    @property
+    def has_room(self) -> bool:
+        return self._mailbox.has_room
+
+    def put(self, frame: str) -> None:
+        self._mailbox.put(frame)
+
+    def put_latest(self, channel: str, frame: str) -> None:
+        self._mailbox.put_latest(channel, frame)
+
+    def act(self) -> None:
+        set_call(
+            CallContext(
+                request_id=self._edge.request_id,
+                caller=self._caller,
+                deadline=time.monotonic() + _CALL_SECONDS,
+                traceparent=self._edge.traceparent,
+            )
+        )
+
+    async def wait_for_room(self) -> None:
+        while not self._mailbox.has_room:
+            self._room.clear()
+            await self._room.wait()
+
+    def refuse(self, error: QuantmeshError, channel: str = "") -> None:
+        """Tell the client what was not done, and why."""
+        problem = problem_document(error, instance="/api/v2/stream", request_id=self._edge.request_id)
+        self._say({"op": "error", **({"channel": channel} if channel else {}), "problem": problem})
+
+    def end(self, code: int, error: QuantmeshError) -> None:
+        """Tell the client why, then close."""
+        if self._closing is None:
+            self._closing = (code, error)
+            self._wake()
+
+    async def inspect(self, now: float) -> None:
+        """Called every second: who has not said who they are, and whose token has expired, is sent away."""
+        if self._caller is None:
+            if now - self._opened_at > AUTHENTICATION_SECONDS:
+                self.end(CLOSE_UNAUTHENTICATED, TokenMissing())
+            return
+        left = self._caller.expires_at - time.time()
+        if left < _RENEWAL_SECONDS and self._credential:
+            try:
+                self._caller = await self._desk.verify(self._credential)
+            except Unavailable:
+                log.info("a stream's key cannot be renewed yet", request_id=self._edge.request_id)
+            except QuantmeshError as error:
+                self.end(CLOSE_UNAUTHENTICATED, error)
+        elif left < 0:
+            self.end(
+                CLOSE_UNAUTHENTICATED, Unauthenticated("The token has expired; send auth with a fresh one in time.")
+            )
+
+    async def run(self) -> None:
+        reader = asyncio.create_task(self._read())
+        writer = asyncio.create_task(self._write())
+        try:
+            await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (reader, writer):
+                task.cancel()
+            await asyncio.gather(reader, writer, return_exceptions=True)
+            for subscription in self._subscriptions.values():
+                await subscription.close()
+
+    async def _read(self) -> None:
+        while True:
+            message = await self._receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            text = message.get("text")
+            try:
+                if text is None:
+                    raise InvalidRequest.single("#", "must be a text frame")
+                await self._obey(messages.parse(text))
+            except QuantmeshError as error:
+                self.refuse(error)
+
+    async def _obey(self, message: messages.Message) -> None:
+        match message:
+            case messages.Authenticate(token):
+                await self._authenticate(token)
+            case messages.Ping():
+                self._say({"op": "pong"})
+            case messages.Subscribe(channels):
+                opened = [seen for name in channels if (seen := await self._open(name, None)) is not None]
+                if opened:
+                    self._say({"op": "subscribed", "channels": opened})
+            case messages.Unsubscribe(channels):
+                for name in channels:
+                    await self._close(name)
+                self._say({"op": "unsubscribed", "channels": list(channels)})
+            case messages.Resume(channel, after_seq):
+                await self._close(channel)
+                seen = await self._open(channel, after_seq)
+                if seen is not None:
+                    self._say({"op": "resumed", **seen})
+
+    async def _authenticate(self, token: str) -> None:
+        caller = await self._desk.verify(token)
+        if self._caller is not None and caller.subject != self._caller.subject:
+            msg = "This connection belongs to another user; open a new one."
+            raise PermissionDenied(msg)
+        self._caller = caller
+        self._credential = token if is_api_key(token) else ""
+        self._say({"op": "authenticated", "expires_in": max(0, int(caller.expires_at - time.time()))})
+
+    async def _open(self, name: str, after_seq: int | None) -> dict[str, Any] | None:
+        try:
+            if self._caller is None:
+                raise TokenMissing
+            channel = messages.channel(name)
+            _demand(self._caller, _SCOPES[channel.kind])
+            name = str(channel)
+            if name in self._subscriptions:
+                return {"channel": name}
+            if len(self._subscriptions) >= MAXIMUM_CHANNELS:
+                raise messages.TooManyChannels(MAXIMUM_CHANNELS)
+            self.act()
+            subscription = await self._desk.subscription(self, channel)
+            first = await subscription.open(after_seq)
+        except QuantmeshError as error:
+            self.refuse(error, name)
+            return None
+        self._subscriptions[name] = subscription
+        return {"channel": name, "from_seq": first}
+
+    async def _close(self, name: str) -> None:
+        subscription = self._subscriptions.pop(name, None)
+        if subscription is not None:
+            await subscription.close()
+            self._mailbox.drop_channel(name)
+
+    async def _write(self) -> None:
+        take = self._mailbox.take
+        send = self._send
+        while self._closing is None:
+            frame = take()
+            if frame is None:
+                self.sending_since = 0.0
+                self._waiting = asyncio.get_running_loop().create_future()
+                await self._waiting
+                self._waiting = None
+                continue
+            self.sending_since = time.monotonic()
+            await send({"type": "websocket.send", "text": frame})
+            if self._mailbox.has_room:
+                self._room.set()
+        code, error = self._closing
+        self.refuse(error)
+        while (frame := self._last_words()) is not None:
+            await send({"type": "websocket.send", "text": frame})
+        await send({"type": "websocket.close", "code": code, "reason": error.detail[:120]})
+
+    def _last_words(self) -> str | None:
+        """Of what still waits only what is said about the closing: a slow reader would wait for the rest again."""
+        last = None
+        while (frame := self._mailbox.take()) is not None:
+            if frame.startswith('{"op":"error"'):
+                last = frame
+        return last
+
+    def _say(self, content: dict[str, Any]) -> None:
+        self._mailbox.put(orjson.dumps(content).decode())
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+
+def _demand(caller: Caller, scope: str) -> None:
+    if scope and scope not in caller.scopes:
+        msg = f"The scope {scope} is needed for this channel."
+        raise PermissionDenied(msg)

@@ -1,0 +1,80 @@
+"""What connections need from the rest of the gateway: identity, and a subscription for each kind of channel."""
+
+import time
+from typing import TYPE_CHECKING
+
+from quantmesh.api.market.v1.market_pb2 import GetAssetRequest
+from quantmesh.api.market.v1.market_pb2_grpc import MarketServiceStub
+from quantmesh.chassis.context import Caller
+from quantmesh.chassis.rpc import Peer
+from quantmesh.gateway.adapters.account_logs import AccountLogs
+from quantmesh.gateway.adapters.credentials import Credentials
+from quantmesh.gateway.adapters.forecast_feed import ForecastFeed
+from quantmesh.gateway.adapters.quote_feed import QuoteFeed
+from quantmesh.gateway.core.stream.messages import Channel
+from quantmesh.gateway.http.jobs import JobDirectory
+from quantmesh.gateway.http.stream.subscriptions import (
+    Client,
+    JobSubscription,
+    PortfolioSubscription,
+    Subscription,
+    TopicSubscription,
+)
+
+if TYPE_CHECKING:
+    from quantmesh.api.market.v1.market_pb2_grpc import MarketServiceAsyncStub
+
+_SYMBOL_SECONDS = 300.0
+
+
+class KnownSymbols:
+    """Whether market knows a symbol; a thousand clients that ask for the same one ask market once."""
+
+    def __init__(self, market: Peer) -> None:
+        self._market = market
+        self._stub: MarketServiceAsyncStub = MarketServiceStub(market.channel)
+        self._known_until: dict[str, float] = {}
+
+    async def demand(self, symbol: str) -> None:
+        """Raises NotFound."""
+        now = time.monotonic()
+        if self._known_until.get(symbol, 0.0) > now:
+            return
+        await self._market.call(self._stub.GetAsset, GetAssetRequest(symbol=symbol))
+        self._known_until[symbol] = now + _SYMBOL_SECONDS
+
+
+class StreamDesk:
+    def __init__(
+        self,
+        credentials: Credentials,
+        symbols: KnownSymbols,
+        quotes: QuoteFeed,
+        forecasts: ForecastFeed,
+        logs: AccountLogs,
+        jobs: JobDirectory,
+    ) -> None:
+        self._credentials = credentials
+        self._symbols = symbols
+        self._quotes = quotes
+        self._forecasts = forecasts
+        self._logs = logs
+        self._jobs = jobs
+
+    async def verify(self, token: str) -> Caller:
+        """A bearer token, or an API key, as the first message carries it."""
+        return await self._credentials.of_text(token)
+
+    async def subscription(self, client: Client, channel: Channel) -> Subscription:
+        """Not open yet. Raises NotFound for a symbol that there is not."""
+        match channel.kind:
+            case "quotes":
+                await self._symbols.demand(channel.key)
+                return TopicSubscription(client, self._quotes.topic(channel.key))
+            case "predictions":
+                await self._symbols.demand(channel.key)
+                return TopicSubscription(client, self._forecasts.topic(channel.key))
+            case "portfolio":
+                return PortfolioSubscription(client, self._logs, channel.key)
+            case "jobs":
+                return JobSubscription(client, self._jobs.get, channel.key)

@@ -1,0 +1,61 @@
+"""The ASGI end of the stream: accepts, keeps count, and sends away who is slow, revoked or unknown."""
+
+import asyncio
+import time
+
+from prometheus_client import Gauge
+from starlette.types import Receive, Scope, Send
+
+from quantmesh.chassis.errors import Unauthenticated
+from quantmesh.gateway.http.edge import edge_of
+from quantmesh.gateway.http.stream.connection import CLOSE_SLOW, CLOSE_UNAUTHENTICATED, Connection, SlowReader
+from quantmesh.gateway.http.stream.desk import StreamDesk
+
+_CONNECTIONS = Gauge("quantmesh_stream_connections", "Clients of the stream")
+
+
+class StreamServer:
+    """`slow_seconds`: how long one frame may wait for its reader. Twice that, and the connection is cut."""
+
+    def __init__(self, desk: StreamDesk, *, slow_seconds: float = 10.0) -> None:
+        self._desk = desk
+        self._slow_seconds = slow_seconds
+        self._connections: dict[Connection, asyncio.Task[None]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        edge = edge_of(scope)
+        if edge.refusal is not None:
+            # A credential on the connect that is no good is refused before there is a stream.
+            raise edge.refusal
+        await receive()
+        await send({"type": "websocket.accept"})
+        connection = Connection(self._desk, edge, receive, send)
+        task = asyncio.create_task(connection.run())
+        self._connections[connection] = task
+        _CONNECTIONS.inc()
+        try:
+            await asyncio.wait((task,))
+        finally:
+            _CONNECTIONS.dec()
+            del self._connections[connection]
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def revoke(self, session_id: str) -> None:
+        """A session or key has ended: so have its connections."""
+        for connection in self._connections:
+            if connection.session_id == session_id:
+                connection.end(CLOSE_UNAUTHENTICATED, Unauthenticated("The session has ended."))
+
+    async def watch(self) -> None:
+        """Looks after the connections every second, for as long as the gateway runs."""
+        while True:
+            await asyncio.sleep(1.0)
+            now = time.monotonic()
+            for connection, task in tuple(self._connections.items()):
+                await connection.inspect(now)
+                waited = now - connection.sending_since if connection.sending_since else 0.0
+                if waited > self._slow_seconds:
+                    connection.end(CLOSE_SLOW, SlowReader())
+                if waited > 2 * self._slow_seconds:
+                    task.cancel()

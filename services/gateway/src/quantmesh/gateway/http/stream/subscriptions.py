@@ -1,0 +1,194 @@
+"""What a client follows on the stream: a topic, an account's log, or a job."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import orjson
+
+from quantmesh.api.common.v1.job_pb2 import Job
+from quantmesh.chassis.errors import QuantmeshError, Unavailable
+from quantmesh.chassis.telemetry.logs import get_logger
+from quantmesh.gateway.adapters.account_logs import PAGE, AccountLogs, frame
+from quantmesh.gateway.core.stream.account_log import Arrival, LogPlace
+from quantmesh.gateway.core.stream.topic import Topic, event_frame
+from quantmesh.gateway.translation.jobs import FINAL, job
+
+log = get_logger(__name__)
+
+_JOB_POLL_SECONDS = 0.5
+# Events that the broker lost are noticed by reading the log now and then.
+_LOG_CHECK_SECONDS = 15.0
+_LOG_RETRY_SECONDS = 1.0
+
+
+class Client(Protocol):
+    """One connection, as its subscriptions see it."""
+
+    @property
+    def has_room(self) -> bool: ...
+
+    def put(self, frame: str) -> None: ...
+
+    def put_latest(self, channel: str, frame: str) -> None: ...
+
+    def act(self) -> None:
+        """Calls made from here on are made as this client."""
+
+    async def wait_for_room(self) -> None: ...
+
+    def refuse(self, error: QuantmeshError, channel: str) -> None: ...
+
+
+class Subscription(Protocol):
+    async def open(self, after_seq: int | None) -> int:
+        """Begin; answers the number of the first event to come."""
+
+    async def close(self) -> None: ...
+
+
+class TopicSubscription:
+    def __init__(self, client: Client, topic: Topic) -> None:
+        self._client = client
+        self._topic = topic
+
+    async def open(self, after_seq: int | None) -> int:
+        return self._topic.join(self._client, after_seq)
+
+    async def close(self) -> None:
+        self._topic.leave(self._client)
+
+
+class _Worked:
+    """A subscription with a task of its own."""
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, work: Callable[[], Awaitable[None]]) -> None:
+        async def run() -> None:
+            await work()
+
+        self._task = asyncio.create_task(run())
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+
+class PortfolioSubscription(_Worked):
+    """Every event of the account once and in order: from the broker while they follow on, else from the log."""
+
+    def __init__(self, client: Client, logs: AccountLogs, portfolio_id: str) -> None:
+        super().__init__()
+        self._client = client
+        self._logs = logs
+        self._portfolio_id = portfolio_id
+        self._place = LogPlace(0)
+        self._behind = asyncio.Event()
+
+    async def open(self, after_seq: int | None) -> int:
+        """Raises NotFound for a portfolio that is not the client's."""
+        page = await self._logs.read(self._portfolio_id, after_seq or 0, 1)
+        first = page.last_seq if after_seq is None else min(after_seq, page.last_seq)
+        self._place = LogPlace(first)
+        if first < page.last_seq:
+            self._fall_behind()
+        self._logs.follow(self._portfolio_id, self._on_live)
+        self.start(self._keep_level)
+        return first + 1
+
+    async def close(self) -> None:
+        self._logs.unfollow(self._portfolio_id, self._on_live)
+        await super().close()
+
+    def _on_live(self, seq: int, text: str) -> None:
+        arrival = self._place.arrived(seq, room=self._client.has_room)
+        if arrival is Arrival.NEXT:
+            self._client.put(text)
+        elif arrival is Arrival.AHEAD:
+            self._fall_behind()
+
+    def _fall_behind(self) -> None:
+        self._place.catching_up = True
+        self._behind.set()
+
+    async def _keep_level(self) -> None:
+        while True:
+            try:
+                await asyncio.wait_for(self._behind.wait(), _LOG_CHECK_SECONDS)
+            except TimeoutError:
+                self._fall_behind()
+            try:
+                await self._catch_up()
+            except Unavailable:
+                await asyncio.sleep(_LOG_RETRY_SECONDS)
+            except QuantmeshError as error:
+                # The portfolio is gone, or the token is no longer good for it.
+                self._client.refuse(error, f"portfolio.{self._portfolio_id}")
+                return
+
+    async def _catch_up(self) -> None:
+        while True:
+            await self._client.wait_for_room()
+            self._client.act()
+            page = await self._logs.read(self._portfolio_id, self._place.seq, PAGE)
+            for event in page.events:
+                if not self._client.has_room:
+                    await self._client.wait_for_room()
+                if self._place.read(event.seq):
+                    self._client.put(frame(event))
+            # No await between this check and the flag: a live event cannot slip in between.
+            if self._place.is_level(page.last_seq):
+                self._place.catching_up = False
+                self._behind.clear()
+                return
+            if not page.events:
+                # The broker is ahead of what this read saw.
+                await asyncio.sleep(0.02)
+
+
+class JobSubscription(_Worked):
+    """A job's progress, asked for twice a second until it ends; the present state is event 1."""
+
+    def __init__(self, client: Client, read: Callable[[str], Awaitable[Job]], job_id: str) -> None:
+        super().__init__()
+        self._client = client
+        self._read = read
+        self._job_id = job_id
+        self._seq = 0
+        self._last = b""
+
+    async def open(self, after_seq: int | None) -> int:  # noqa: ARG002  a job has no past to resume
+        shown = await self._read(self._job_id)
+        if not self._show(shown):
+            self.start(self._poll)
+        return 1
+
+    def _show(self, message: Job) -> bool:
+        """Send it where it is news; answers whether it is final."""
+        shown = job(message)
+        body = orjson.dumps(shown)
+        if body != self._last:
+            self._last = body
+            self._seq += 1
+            time = shown["updated_at"] or shown["created_at"] or ""
+            self._client.put(
+                event_frame(f"jobs.{self._job_id}", self._seq, time, f"job.{shown['status']}", body.decode())
+            )
+        return shown["status"] in FINAL
+
+    async def _poll(self) -> None:
+        while True:
+            await asyncio.sleep(_JOB_POLL_SECONDS)
+            await self._client.wait_for_room()
+            self._client.act()
+            try:
+                if self._show(await self._read(self._job_id)):
+                    return
+            except Unavailable:
+                await asyncio.sleep(_LOG_RETRY_SECONDS)
+            except QuantmeshError as error:
+                self._client.refuse(error, f"jobs.{self._job_id}")
+                return

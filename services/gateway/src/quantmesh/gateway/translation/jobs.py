@@ -1,0 +1,31 @@
+"""Long work: messages to JSON."""
+
+from typing import Any
+
+from quantmesh.api.common.v1 import job_pb2 as pb
+from quantmesh.gateway.translation.common import instant, inverse, struct
+
+_STATUS_NAMES = inverse(
+    {
+        "queued": pb.JOB_STATUS_QUEUED,
+        "running": pb.JOB_STATUS_RUNNING,
+        "succeeded": pb.JOB_STATUS_SUCCEEDED,
+        "failed": pb.JOB_STATUS_FAILED,
+        "cancelled": pb.JOB_STATUS_CANCELLED,
+    }
+)
+FINAL = frozenset({"succeeded", "failed", "cancelled"})
+
+
+def job(message: pb.Job) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "kind": message.kind,
+        "status": _STATUS_NAMES[message.status],
+        "progress": message.progress,
+        "message": message.message,
+        "result": struct(message.result) if message.HasField("result") else None,
+        "problem": struct(message.problem) if message.HasField("problem") else None,
+        "created_at": instant(message, "created_at"),
+        "updated_at": instant(message, "updated_at"),
+    }
