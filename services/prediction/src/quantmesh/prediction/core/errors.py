@@ -3,10 +3,14 @@
 QuantmeshError
 ├── InvalidInput
 │   ├── TimeframeUnknown         no such timeframe
+│   ├── PathUnknown              neither the stock nor the crypto path
+│   ├── BudgetOutOfRange         max_seconds too small or too large
+│   ├── CursorUnknown            a page cursor that this service did not give
 │   └── SymbolsNotTrainable      asked to train on what is not an adjusted stock
 ├── RuleBroken
 │   ├── HistoryTooShort          fewer closes than the features look back
 │   ├── SeriesUnadjusted         splits would read as crashes
+│   ├── NothingToTrainOn         no stock with adjusted closes
 │   ├── BudgetTooSmall           the time was spent before the first fit had learnt anything
 │   └── FitDiverged              the loss left the finite numbers
 ├── NotFound
@@ -15,6 +19,7 @@ QuantmeshError
 └── Unavailable
     ├── ModelMissing             active, but not in the registry, or not as it was registered
     ├── ModelNotFinite           the model answered NaN or an infinity
+    ├── WorkerIncomplete         TensorFlow is not installed where the worker runs
     └── ExportDiffers            the exported graph does not compute what TensorFlow does
 """
 
@@ -27,10 +32,40 @@ from quantmesh.chassis.errors import InvalidInput, NotFound, RuleBroken, Unavail
 class TimeframeUnknown(InvalidInput):
     problem: ClassVar[str] = "timeframe-unknown"
 
+    def __init__(self, given: int) -> None:
+        super().__init__(
+            f"timeframe {given} is none of 1d, 1w, 1m, 3m",
+            violations=[Violation("timeframe", "must be one of 1d, 1w, 1m, 3m")],
+        )
+
+
+class PathUnknown(InvalidInput):
+    problem: ClassVar[str] = "asset-class-unknown"
+
     def __init__(self, given: str) -> None:
         super().__init__(
-            f"timeframe {given!r} is none of 1d, 1w, 1m, 3m",
-            violations=[Violation("timeframe", "must be one of 1d, 1w, 1m, 3m")],
+            f"asset_class {given[:32]!r} is neither stock nor crypto",
+            violations=[Violation("asset_class", "must be stock or crypto")],
+        )
+
+
+class BudgetOutOfRange(InvalidInput):
+    problem: ClassVar[str] = "training-budget-out-of-range"
+
+    def __init__(self, given: int, least: int, most: int) -> None:
+        super().__init__(
+            f"max_seconds = {given} is not between {least} and {most}",
+            violations=[Violation("max_seconds", f"must be {least} to {most}, or 0 for the default")],
+        )
+
+
+class CursorUnknown(InvalidInput):
+    problem: ClassVar[str] = "invalid-cursor"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the cursor was not given by this service",
+            violations=[Violation("cursor", "pass the next_cursor of the page before, unchanged")],
         )
 
 
@@ -59,6 +94,13 @@ class SymbolsNotTrainable(InvalidInput):
             "not trainable: " + "; ".join(f"{symbol} {reason}" for symbol, reason in reasons),
             violations=[Violation("symbols", f"{symbol} {reason}") for symbol, reason in reasons],
         )
+
+
+class NothingToTrainOn(RuleBroken):
+    problem: ClassVar[str] = "nothing-to-train-on"
+
+    def __init__(self) -> None:
+        super().__init__("the catalogue has no stock with adjusted closes")
 
 
 class BudgetTooSmall(RuleBroken):
@@ -101,6 +143,13 @@ class ModelNotFinite(Unavailable):
 
     def __init__(self, version: str, symbol: str) -> None:
         super().__init__(f"the model {version} gave no finite number for {symbol}")
+
+
+class WorkerIncomplete(Unavailable):
+    problem: ClassVar[str] = "worker-incomplete"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"this worker cannot train: {reason}; install quantmesh-prediction[worker] where it runs")
 
 
 class ExportDiffers(Unavailable):

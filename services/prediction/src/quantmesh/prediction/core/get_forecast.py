@@ -52,9 +52,8 @@ async def get_forecast(
         raise SeriesUnadjusted(symbol)
     active = await store.active_model(timeframe)
     model = active if active is not None and symbol in active.symbols else None
-    needed = NAIVE_HISTORY if model is None else CLOSES_NEEDED
-    history = await market.history(symbol, needed)
-    if not len(history.closes):
+    history = await market.history(symbol, NAIVE_HISTORY if model is None else CLOSES_NEEDED)
+    if history is None:
         raise HistoryTooShort(symbol, 0, CLOSES_NEEDED)
     last_price = float(history.closes.closes[-1])
     version = NAIVE_VERSION if model is None else model.version
@@ -63,7 +62,7 @@ async def get_forecast(
         return stored
     horizon = sessions_ahead(timeframe, asset_class)
     if model is None:
-        prediction = forecast_naively(history.closes, horizon, _why_naive(symbol, timeframe, active))
+        prediction = forecast_naively(history.closes, horizon, _why_naive(symbol, timeframe))
     else:
         prediction = _by_model(history, horizon, model, await predictors.load(model))
     return await store.publish(forecast_of(prediction, history, timeframe, new_id, now))
@@ -116,10 +115,10 @@ def _by_model(history: History, horizon: int, model: ModelVersion, predictor: Pr
     return Prediction(expected, predictor.calibration, model.skill, model.name, model.version, _why_model(model))
 
 
-def _why_naive(symbol: str, timeframe: Timeframe, active: ModelVersion | None) -> str:
-    if active is None:
-        return f"No model is trained for {timeframe} yet: this is the naive forecast, that the price stays."
-    return f"The model for {timeframe} was not trained on {symbol}: this is the naive forecast, that the price stays."
+def _why_naive(symbol: str, timeframe: Timeframe) -> str:
+    return (
+        f"No model has been trained for {timeframe} on {symbol} yet: this is the naive forecast, that the price stays."
+    )
 
 
 def _why_model(model: ModelVersion) -> str:

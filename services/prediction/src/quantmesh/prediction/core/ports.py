@@ -37,8 +37,8 @@ class Market(Protocol):
 
     async def stocks(self) -> Sequence[Asset]: ...
 
-    async def history(self, symbol: str, observations: int) -> History:
-        """The last `observations` closes, or all there are (all of them where it is 0)."""
+    async def history(self, symbol: str, observations: int) -> History | None:
+        """The last `observations` closes (0: all of them), or as many as there are; None: not one is known."""
         ...
 
 

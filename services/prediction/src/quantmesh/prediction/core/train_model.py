@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final, Protocol
 
-from quantmesh.prediction.core.errors import HistoryTooShort, SymbolsNotTrainable
+from quantmesh.prediction.core.errors import HistoryTooShort, NothingToTrainOn, SymbolsNotTrainable
 from quantmesh.prediction.core.model import AssetClass, ModelVersion, Timeframe, sessions_ahead
 from quantmesh.prediction.core.model_card import ModelCard, fingerprint, version_of
 from quantmesh.prediction.core.panel import Panel
 from quantmesh.prediction.core.ports import Asset, History, Market
-from quantmesh.prediction.core.training import Recipe, SequenceModel, Watch, closes_needed, train
+from quantmesh.prediction.core.training import Recipe, SequenceModel, Trained, Watch, closes_needed, train
 
 _FETCHED_AT_ONCE: Final = 4
 
@@ -69,9 +69,9 @@ async def train_model(
     watch.report(0.0, "reading closes")
     horizon = sessions_ahead(request.timeframe, AssetClass.STOCK)
     histories = await _histories(request, market, closes_needed(horizon))
-    watch.report(0.0, "loading TensorFlow")
+    watch.report(0.05, "loading TensorFlow")
     panel = Panel.of([history.closes for history in histories], horizon)
-    trained = await asyncio.to_thread(lambda: train(panel, network(recipe.seed), recipe, watch))
+    trained = await _in_thread(lambda: train(panel, network(recipe.seed), recipe, watch), watch)
     first = min(history.closes.dates[0] for history in histories)
     card = ModelCard(
         version=version_of(request.timeframe, trained.onnx, trained.calibration),
@@ -93,6 +93,18 @@ async def train_model(
     return card, await store.register(card.registered(active=True))
 
 
+async def _in_thread(work: Callable[[], Trained], watch: Watch) -> Trained:
+    """Cancelled, the thread is told to stop and waited for: two trainings at once would disturb each other's seed."""
+    running = asyncio.create_task(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        watch.stop()
+        await asyncio.wait([running])
+        running.exception()  # looked at, so that asyncio does not report it as lost
+        raise
+
+
 async def _histories(request: TrainingRequest, market: Market, needed: int) -> list[History]:
     """Of the symbols asked for, or of all adjusted stocks whose history is long enough."""
     stocks = await market.stocks()
@@ -100,16 +112,16 @@ async def _histories(request: TrainingRequest, market: Market, needed: int) -> l
     symbols = request.symbols or tuple(stock.symbol for stock in stocks if stock.adjusted)
     gate = asyncio.Semaphore(_FETCHED_AT_ONCE)
 
-    async def fetch(symbol: str) -> History:
+    async def fetch(symbol: str) -> History | None:
         async with gate:
             return await market.history(symbol, 0)
 
-    histories = await asyncio.gather(*(fetch(symbol) for symbol in symbols))
-    long_enough = [history for history in histories if len(history.closes) >= needed]
-    short = [history for history in histories if len(history.closes) < needed]
-    if short and (request.symbols or not long_enough):
-        longest = max(short, key=lambda history: len(history.closes))
-        raise HistoryTooShort(longest.closes.symbol, len(longest.closes), needed)
-    if not long_enough:
-        raise SymbolsNotTrainable([("the catalogue", "has no stock with adjusted closes")])
-    return long_enough
+    found = dict(zip(symbols, await asyncio.gather(*(fetch(symbol) for symbol in symbols)), strict=True))
+    lengths = {symbol: 0 if history is None else len(history.closes) for symbol, history in found.items()}
+    short = [symbol for symbol, length in lengths.items() if length < needed]
+    if short and (request.symbols or len(short) == len(found)):
+        longest = max(short, key=lengths.__getitem__)
+        raise HistoryTooShort(longest, lengths[longest], needed)
+    if not found:
+        raise NothingToTrainOn
+    return [history for history in found.values() if history is not None and len(history.closes) >= needed]

@@ -25,6 +25,9 @@ _FEWEST_SESSIONS: Final = 504
 _FEWEST_WINDOWS: Final = 60
 """In a stretch; half of them may end beyond it where history is short."""
 _STEPS_PER_REPORT: Final = 10
+_BEFORE_FITS: Final = 0.15
+_FITS: Final = 0.8
+"""Of the progress: reading and TensorFlow's start come before the fits, the export after them."""
 
 
 class SequenceModel(Protocol):
@@ -51,6 +54,10 @@ class Watch(Protocol):
         ...
 
     def seconds_left(self) -> float: ...
+
+    def stop(self) -> None:
+        """From now on `report` raises."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,7 @@ class _Progress:
     planned: int
 
     def report(self, taken: int) -> None:
-        self.watch.report((self.before + taken) / self.planned, self.label)
+        self.watch.report(_BEFORE_FITS + _FITS * (self.before + taken) / self.planned, self.label)
 
 
 def closes_needed(horizon: int) -> int:
@@ -117,7 +124,7 @@ def train(panel: Panel, model: SequenceModel, recipe: Recipe, watch: Watch) -> T
             raise BudgetTooSmall(done[0])
         if not last:
             scored.append(_score(panel, panel.rows_between(starts[index], starts[index + 1], stride), model))
-    watch.report(1.0, "exporting")
+    watch.report(_BEFORE_FITS + _FITS, "exporting")
     skill, calibration = walk_forward(scored)
     probe = panel.windows(np.flatnonzero(panel.usable)[-_SCORED_AT_ONCE:])
     return Trained(model.export(probe), skill, calibration, tuple(done), sum(done) < sum(planned))
