@@ -1,0 +1,26 @@
+"""A typed client of the public API, and a verifier of proofs that needs no part of quantmesh to run."""
+
+from quantmesh.client.client import DEFAULT_ADDRESS, Client
+from quantmesh.client.errors import (
+    ClientError,
+    JobFailed,
+    NotSignedIn,
+    NotYet,
+    Overloaded,
+    Problem,
+    StreamClosed,
+    Unreachable,
+)
+
+__all__ = [
+    "DEFAULT_ADDRESS",
+    "Client",
+    "ClientError",
+    "JobFailed",
+    "NotSignedIn",
+    "NotYet",
+    "Overloaded",
+    "Problem",
+    "StreamClosed",
+    "Unreachable",
+]

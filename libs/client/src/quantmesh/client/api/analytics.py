@@ -1,0 +1,101 @@
+"""/options, /risk and /predictions: what is computed."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from quantmesh.client.errors import JobFailed
+from quantmesh.client.models.analytics import (
+    Forecast,
+    Job,
+    OptionPrice,
+    PriceBatch,
+    TrainedModel,
+    ValueAtRisk,
+)
+from quantmesh.client.models.base import Answer, Page
+from quantmesh.client.transport import Transport
+
+ARROW = "application/vnd.apache.arrow.stream"
+_JOB_POLL_SECONDS = 0.5
+
+
+class ImpliedVolatility(Answer):
+    implied_volatility: float
+
+
+class Options:
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def price(self, contract: Mapping[str, Any]) -> OptionPrice:
+        """`contract` as the API's reference has it."""
+        return self._transport.call("POST", "/options/price", OptionPrice, json=contract)
+
+    def price_batch(
+        self, columns: Mapping[str, Sequence[float] | Sequence[str] | float | str], *, greeks: bool = False
+    ) -> PriceBatch:
+        """Columns of one length, or scalars that count for every row; up to 65,536 rows."""
+        body = {"columns": dict(columns), "greeks": greeks}
+        return self._transport.call("POST", "/options/price/batch", PriceBatch, json=body)
+
+    def price_arrow(self, stream: bytes, *, greeks: bool = False) -> bytes:
+        """An Arrow stream in, an Arrow stream out, for batches of any size."""
+        query = {"greeks": "true" if greeks else "false"}
+        response = self._transport.send("POST", "/options/price/batch", query=query, content=stream, content_type=ARROW)
+        return response.content
+
+    def implied_volatility(self, contract: Mapping[str, Any]) -> float:
+        """`contract` with its `price` in place of a volatility."""
+        return self._transport.call(
+            "POST", "/options/implied-volatility", ImpliedVolatility, json=contract
+        ).implied_volatility
+
+
+class Risk:
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def value_at_risk(
+        self, portfolio_id: str, *, method: str = "historical", confidence: float = 0.99, horizon_days: int = 1
+    ) -> ValueAtRisk:
+        body = {
+            "portfolio_id": portfolio_id,
+            "method": method,
+            "confidence": confidence,
+            "horizon_days": horizon_days,
+        }
+        return self._transport.call("POST", "/risk/var", ValueAtRisk, json=body)
+
+
+class Predictions:
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def forecast(self, symbol: str, timeframe: str = "1d", asset_class: str = "stocks") -> Forecast:
+        """`asset_class` is stocks or crypto."""
+        path = f"/predictions/{asset_class}/{symbol}"
+        return self._transport.call("GET", path, Forecast, query={"timeframe": timeframe})
+
+    def models(self) -> tuple[TrainedModel, ...]:
+        return self._transport.call("GET", "/predictions/models", Page[TrainedModel]).data
+
+    def train(self, timeframe: str, *, symbols: Sequence[str] = (), max_seconds: int | None = None) -> Job:
+        """Operators may."""
+        body: dict[str, Any] = {"timeframe": timeframe, "symbols": [*symbols]}
+        if max_seconds is not None:
+            body["max_seconds"] = max_seconds
+        return self._transport.call("POST", "/predictions/train", Job, json=body, idempotent=True)
+
+    def job(self, job_id: str) -> Job:
+        return self._transport.call("GET", f"/jobs/{job_id}", Job)
+
+    def wait(self, job: Job, on_progress: Callable[[Job], None] = lambda job: None) -> Job:
+        """Until the job has ended; raises JobFailed unless it succeeded."""
+        while not job.ended:
+            time.sleep(_JOB_POLL_SECONDS)
+            job = self.job(job.id)
+            on_progress(job)
+        if job.status != "succeeded":
+            raise JobFailed(job.id, job.status, str((job.problem or {}).get("detail") or job.message))
+        return job

@@ -1,0 +1,91 @@
+"""/portfolios and /orders: accounts, what was recorded in them, and what follows from it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from quantmesh.client.models.analytics import Optimization
+from quantmesh.client.models.base import Page
+from quantmesh.client.models.portfolios import (
+    Import,
+    LedgerEntry,
+    Order,
+    Performance,
+    Portfolio,
+    Positions,
+    Transaction,
+)
+from quantmesh.client.transport import Transport
+
+ItemT = TypeVar("ItemT")
+
+
+class Portfolios:
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def create(self, name: str, base_currency: str = "USD", lot_method: str = "average") -> Portfolio:
+        body = {"name": name, "base_currency": base_currency, "lot_method": lot_method}
+        return self._transport.call("POST", "/portfolios", Portfolio, json=body, idempotent=True)
+
+    def all(self) -> Iterator[Portfolio]:
+        return self._pages("/portfolios", Page[Portfolio])
+
+    def get(self, portfolio_id: str) -> Portfolio:
+        return self._transport.call("GET", f"/portfolios/{portfolio_id}", Portfolio)
+
+    def record(self, portfolio_id: str, transaction: Mapping[str, Any]) -> Transaction:
+        """`transaction` as the API's reference has it, with money and quantities as strings."""
+        path = f"/portfolios/{portfolio_id}/transactions"
+        return self._transport.call("POST", path, Transaction, json=transaction, idempotent=True)
+
+    def transactions(self, portfolio_id: str) -> Iterator[Transaction]:
+        return self._pages(f"/portfolios/{portfolio_id}/transactions", Page[Transaction])
+
+    def import_csv(self, portfolio_id: str, content: bytes, *, dry_run: bool) -> Import:
+        """A dry run says what would be accepted and refused, and records nothing."""
+        return self._transport.call(
+            "POST",
+            f"/portfolios/{portfolio_id}/transactions/import",
+            Import,
+            query={"dry_run": "true" if dry_run else "false"},
+            content=content,
+            content_type="text/csv",
+            idempotent=True,
+        )
+
+    def positions(self, portfolio_id: str, as_of: datetime | None = None) -> Positions:
+        return self._transport.call("GET", f"/portfolios/{portfolio_id}/positions", Positions, query=_at(as_of))
+
+    def performance(self, portfolio_id: str, as_of: datetime | None = None) -> Performance:
+        return self._transport.call("GET", f"/portfolios/{portfolio_id}/performance", Performance, query=_at(as_of))
+
+    def ledger(self, portfolio_id: str) -> Iterator[LedgerEntry]:
+        return self._pages(f"/portfolios/{portfolio_id}/ledger", Page[LedgerEntry])
+
+    def optimize(self, portfolio_id: str, objective: str, symbols: Sequence[str] = ()) -> Optimization:
+        """Of what is held, or of `symbols`."""
+        body = {"objective": objective, "symbols": [*symbols]}
+        return self._transport.call("POST", f"/portfolios/{portfolio_id}/optimize", Optimization, json=body)
+
+    def trade(self, portfolio_id: str, symbol: str, side: str, quantity: Decimal) -> Order:
+        """A market order, answered when it is filled."""
+        body = {"portfolio_id": portfolio_id, "symbol": symbol, "side": side, "quantity": f"{quantity:f}"}
+        return self._transport.call("POST", "/trade/execute", Order, json=body, idempotent=True)
+
+    def order(self, order_id: str) -> Order:
+        return self._transport.call("GET", f"/orders/{order_id}", Order)
+
+    def _pages(self, path: str, answer: type[Page[ItemT]]) -> Iterator[ItemT]:
+        cursor: str | None = None
+        while True:
+            page = self._transport.call("GET", path, answer, query={"cursor": cursor})
+            yield from page.data
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+
+def _at(as_of: datetime | None) -> Mapping[str, str | None]:
+    return {"as_of": as_of.isoformat() if as_of else None}

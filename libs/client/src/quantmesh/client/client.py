@@ -1,0 +1,45 @@
+"""The whole API behind one value: `with Client() as mesh: mesh.auth.login(...)`."""
+
+from types import TracebackType
+
+import httpx
+
+from quantmesh.client.api.analytics import Options, Predictions, Risk
+from quantmesh.client.api.auth import Auth
+from quantmesh.client.api.chain import Chain
+from quantmesh.client.api.market import Market
+from quantmesh.client.api.portfolios import Portfolios
+from quantmesh.client.stream import Stream
+from quantmesh.client.transport import Transport
+
+DEFAULT_ADDRESS = "http://127.0.0.1:8080"
+
+
+class Client:
+    """Not for use by several threads at once. Give an API key, or log in."""
+
+    def __init__(
+        self, address: str = DEFAULT_ADDRESS, *, api_key: str | None = None, http: httpx.Client | None = None
+    ) -> None:
+        self.transport = Transport(address, api_key=api_key, http=http)
+        self.auth = Auth(self.transport)
+        self.market = Market(self.transport)
+        self.portfolios = Portfolios(self.transport)
+        self.options = Options(self.transport)
+        self.risk = Risk(self.transport)
+        self.predictions = Predictions(self.transport)
+        self.chain = Chain(self.transport)
+
+    def stream(self) -> Stream:
+        return Stream(self.transport)
+
+    def close(self) -> None:
+        self.transport.close()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

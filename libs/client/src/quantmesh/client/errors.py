@@ -1,0 +1,108 @@
+"""What a call can end with besides an answer.
+
+ClientError
+├── Unreachable       nobody listens at the address, or the connection broke
+├── Problem           the API answered with a problem (RFC 9457); subclasses tell the ones that callers act on
+│   ├── NotSignedIn   401: no token, or one that is no longer good
+│   ├── NotYet        425: the answer is still being made
+│   └── Overloaded    429 or 503: the same call may succeed after `retry_after_seconds`
+├── JobFailed         a job ended without a result
+└── StreamClosed      the WebSocket ended and could not be resumed
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import httpx
+
+
+class ClientError(Exception):
+    """Base of everything that this package raises on purpose; its text is for people."""
+
+
+class Unreachable(ClientError):
+    retry_after_seconds = 0.5
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(f"{address} cannot be reached: {reason}. Is the mesh up? `make up` starts it.")
+
+
+@dataclass(frozen=True)
+class Violation:
+    """`pointer` is a JSON pointer into the request's body."""
+
+    pointer: str
+    detail: str
+
+
+class Problem(ClientError):
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        detail: str,
+        *,
+        request_id: str = "",
+        retry_after_seconds: float = 1.0,
+        violations: Sequence[Violation] = (),
+    ) -> None:
+        lines = [detail, *(f"{violation.pointer}: {violation.detail}" for violation in violations)]
+        super().__init__("\n  ".join(lines))
+        self.status = status
+        self.kind = kind
+        """The last part of the problem's type, such as `insufficient-cash`."""
+        self.detail = detail
+        self.request_id = request_id
+        self.retry_after_seconds = retry_after_seconds
+        self.violations = tuple(violations)
+
+
+class NotSignedIn(Problem):
+    pass
+
+
+class NotYet(Problem):
+    pass
+
+
+class Overloaded(Problem):
+    pass
+
+
+class JobFailed(ClientError):
+    def __init__(self, job_id: str, status: str, detail: str) -> None:
+        super().__init__(f"Job {job_id} {status}: {detail}")
+        self.job_id = job_id
+        self.status = status
+
+
+class StreamClosed(ClientError):
+    pass
+
+
+_KINDS: dict[int, type[Problem]] = {401: NotSignedIn, 425: NotYet, 429: Overloaded, 503: Overloaded}
+
+
+def problem_of(response: httpx.Response) -> Problem:
+    """From a refused call, whose body may be anything where a proxy has answered in the API's place."""
+    try:
+        body = response.json()
+    except ValueError:
+        body = {}
+    if not isinstance(body, dict):
+        body = {}
+    errors = body.get("errors")
+    violations = [
+        Violation(str(error.get("pointer", "")), str(error.get("detail", "")))
+        for error in (errors if isinstance(errors, list) else [])
+        if isinstance(error, dict)
+    ]
+    wait = response.headers.get("Retry-After", "")
+    return _KINDS.get(response.status_code, Problem)(
+        response.status_code,
+        str(body.get("type", "about:blank")).rpartition("/")[2],
+        str(body.get("detail") or body.get("title") or f"The server answered {response.status_code}."),
+        request_id=str(body.get("request_id", "")),
+        retry_after_seconds=float(wait) if wait.isdigit() else 1.0,
+        violations=violations,
+    )

@@ -1,0 +1,85 @@
+"""Assets, quotes, bars and option chains."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from quantmesh.client.models.base import Answer
+
+
+class Asset(Answer):
+    id: str
+    symbol: str
+    name: str
+    asset_class: str
+    currency: str
+    adjustment: str | None
+    tradable: bool
+
+
+class Quote(Answer):
+    symbol: str
+    price: Decimal
+    bid: Decimal | None
+    ask: Decimal | None
+    time: datetime | None
+    source: str
+    stale: bool
+    currency: str
+
+
+class Quotes(Answer):
+    data: tuple[Quote, ...]
+    missing: tuple[str, ...] = ()
+    degraded: bool = False
+
+
+class Bar(Answer):
+    """`close` is in the units of the series' adjustment."""
+
+    time: datetime
+    date: date
+    open: Decimal | None
+    high: Decimal | None
+    low: Decimal | None
+    close: Decimal
+    volume: Decimal | None
+
+
+class Bars(Answer):
+    symbol: str
+    interval: str
+    adjustment: str | None
+    source: str
+    currency: str
+    data: tuple[Bar, ...]
+    next_cursor: str | None = None
+
+
+class OptionQuote(Answer):
+    """Volatilities per year as fractions, `time_to_expiry` in years."""
+
+    symbol: str
+    option_type: str
+    strike: float
+    expiry: datetime | None
+    time_to_expiry: float
+    bid_implied_volatility: float | None
+    ask_implied_volatility: float | None
+    forward: float
+    discount_factor: float
+
+
+class OptionChain(Answer):
+    underlying: str
+    time: datetime | None
+    spot: float
+    source: str
+    data: tuple[OptionQuote, ...]
+
+
+class Clock(Answer):
+    market_time: datetime
+    open: bool
+    source: str
+    last_session: date | None
+    current_session: date | None

@@ -1,0 +1,126 @@
+"""Portfolios, their transactions, and what follows from them."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from quantmesh.client.models.base import Answer, Money
+
+
+class Portfolio(Answer):
+    id: str
+    name: str
+    base_currency: str
+    lot_method: str
+    version: int
+    created_at: datetime
+
+
+class Position(Answer):
+    symbol: str
+    quantity: Decimal
+    average_cost: Decimal | None
+    currency: str
+    price: Decimal | None
+    market_value: Decimal | None
+    unrealized_pnl: Decimal | None
+    realized_pnl: Decimal | None
+    priced_at: datetime | None
+    stale: bool
+
+
+class Positions(Answer):
+    data: tuple[Position, ...]
+    cash: tuple[Money, ...]
+    total_value: Money | None
+    as_of: datetime | None
+    known_at: datetime | None
+    seq: int
+
+
+class Transaction(Answer):
+    """`id` is None for a row of a dry run, which recorded nothing."""
+
+    id: str | None
+    portfolio_id: str
+    type: str
+    symbol: str | None
+    quantity: Decimal | None
+    price: Decimal | None
+    amount: Decimal | None
+    fee: Decimal | None
+    currency: str
+    executed_at: datetime
+    recorded_at: datetime | None
+    cash_effect: Money | None
+    order_id: str | None
+    position: Position | None = None
+    cash: Money | None = None
+
+
+class RejectedRow(Answer):
+    line: int
+    field: str | None
+    reason: str
+
+
+class Import(Answer):
+    dry_run: bool
+    import_id: str | None
+    accepted: tuple[Transaction, ...]
+    rejected: tuple[RejectedRow, ...]
+
+
+class PerformancePoint(Answer):
+    date: date
+    value: Decimal
+    net_flow: Decimal
+    time_weighted_return: float
+    drawdown: float
+
+
+class Performance(Answer):
+    """Returns, volatility and drawdowns are fractions; `volatility` and `annualized_return` per year."""
+
+    time_weighted_return: float
+    annualized_return: float | None
+    volatility: float | None
+    maximum_drawdown: float
+    maximum_drawdown_start: date | None
+    maximum_drawdown_end: date | None
+    value: Money | None
+    series: tuple[PerformancePoint, ...]
+    as_of: datetime | None
+
+
+class Posting(Answer):
+    account: str
+    commodity: str
+    amount: Decimal
+
+
+class LedgerEntry(Answer):
+    id: str
+    transaction_id: str
+    description: str
+    executed_at: datetime
+    recorded_at: datetime
+    postings: tuple[Posting, ...]
+
+
+class Order(Answer):
+    id: str
+    portfolio_id: str
+    client_order_id: str | None
+    symbol: str
+    side: str
+    type: str
+    quantity: Decimal
+    time_in_force: str
+    status: str
+    filled_quantity: Decimal | None
+    average_fill_price: Decimal | None
+    fee: Decimal | None
+    currency: str | None
+    executed_at: datetime | None
+    transaction_id: str | None
+    reason: str | None

@@ -1,0 +1,126 @@
+"""Judge a proof by itself and an EVM node alone: no part of quantmesh is asked.
+
+The payload in its canonical form (RFC 8785) hashes to the leaf, the path leads from the leaf to the root (OpenZeppelin's
+standard-v1 trees), and the contract says in which block it saw that root.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import httpx
+import rfc8785
+from Crypto.Hash import keccak
+
+from quantmesh.client.errors import ClientError
+from quantmesh.client.models.chain import Proof, Verdict
+
+_HASH = re.compile(r"0x[0-9a-fA-F]{64}")
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+
+
+class NodeUnavailable(ClientError):
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"The node at {url} did not answer: {reason}.")
+
+
+class _Refuted(Exception):
+    """Why a proof does not hold."""
+
+
+def keccak256(content: bytes) -> bytes:
+    return keccak.new(digest_bits=256, data=content).digest()
+
+
+def leaf_of(payload: Mapping[str, object]) -> bytes:
+    """`keccak256(keccak256(abi.encode(keccak256(payload))))`; hashed twice, so that no inner node passes for a leaf."""
+    try:
+        content = rfc8785.dumps(dict(payload))  # type: ignore[arg-type]  # its own alias for JSON values
+    except rfc8785.CanonicalizationError as error:
+        msg = f"The payload has no canonical form: {error}."
+        raise _Refuted(msg) from error
+    return keccak256(keccak256(keccak256(content)))
+
+
+def root_of(leaf: bytes, path: Sequence[bytes]) -> bytes:
+    """Each pair is hashed smaller first, so a path needs no sides."""
+    node = leaf
+    for sibling in path:
+        node = keccak256(min(node, sibling) + max(node, sibling))
+    return node
+
+
+def verify(proof: Proof, node_url: str, *, contract: str | None = None, http: httpx.Client | None = None) -> Verdict:
+    """Whether `node_url` confirms the proof. Raises NodeUnavailable where the node cannot say.
+
+    `contract` is the address that one trusts; without it the proof's own is asked, which shows that the root is on chain
+    but not that quantmesh's contract holds it.
+    """
+    client = http or httpx.Client(timeout=10.0)
+    try:
+        _verify(proof, _Node(node_url, client), contract)
+    except _Refuted as refutation:
+        return Verdict(valid=False, reason=str(refutation))
+    finally:
+        if http is None:
+            client.close()
+    return Verdict(valid=True, reason=None)
+
+
+def _verify(proof: Proof, node: "_Node", contract: str | None) -> None:
+    leaf = leaf_of(proof.payload)
+    _require(leaf == _hash(proof.leaf, "leaf"), f"The payload hashes to 0x{leaf.hex()}, not to the leaf {proof.leaf}.")
+    root = root_of(leaf, [_hash(element, f"path[{index}]") for index, element in enumerate(proof.path)])
+    _require(root == _hash(proof.root, "root"), f"The path leads to 0x{root.hex()}, not to the root {proof.root}.")
+    anchor = proof.anchor
+    trusted = contract or anchor.contract
+    _require(_ADDRESS.fullmatch(trusted) is not None, f"{trusted} is no address of a contract.")
+    _require(
+        trusted.lower() == anchor.contract.lower(), f"The proof names the contract {anchor.contract}, not {trusted}."
+    )
+    chain_id = node.chain_id()
+    _require(chain_id == anchor.chain_id, f"The node is on chain {chain_id}, the proof on chain {anchor.chain_id}.")
+    block_number = node.anchored_at(trusted, root)
+    _require(block_number != 0, f"The contract {trusted} has never seen the root {proof.root}.")
+    _require(
+        block_number == anchor.block_number,
+        f"The root was anchored in block {block_number}, not in block {anchor.block_number}.",
+    )
+
+
+class _Node:
+    def __init__(self, url: str, http: httpx.Client) -> None:
+        self._url = url
+        self._http = http
+
+    def chain_id(self) -> int:
+        return _number(self._call("eth_chainId", []))
+
+    def anchored_at(self, contract: str, root: bytes) -> int:
+        """The block in which the contract saw the root; zero for never, also where there is no such contract."""
+        selector = keccak256(b"anchoredAt(bytes32)")[:4]
+        call = {"to": contract, "data": f"0x{(selector + root).hex()}"}
+        return _number(self._call("eth_call", [call, "latest"]))
+
+    def _call(self, method: str, parameters: list[object]) -> str:
+        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
+        try:
+            answer = self._http.post(self._url, json=request).raise_for_status().json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise NodeUnavailable(self._url, str(error) or type(error).__name__) from error
+        if "result" not in answer:
+            raise NodeUnavailable(self._url, str(answer.get("error", {}).get("message", "it sent no result")))
+        return str(answer["result"])
+
+
+def _number(text: str) -> int:
+    return int(text, 16) if text not in {"", "0x"} else 0
+
+
+def _hash(text: str, name: str) -> bytes:
+    _require(_HASH.fullmatch(text) is not None, f"The {name} {text[:80]!r} is not 0x and 64 hexadecimal digits.")
+    return bytes.fromhex(text[2:])
+
+
+def _require(holds: bool, reason: str) -> None:
+    if not holds:
+        raise _Refuted(reason)

@@ -1,0 +1,143 @@
+"""The WebSocket: live quotes, an account's log, jobs, forecasts."""
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.sync.client import ClientConnection, connect
+
+from quantmesh.client.errors import Problem, StreamClosed, Unreachable
+from quantmesh.client.transport import Transport
+
+RECONNECT_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Event:
+    """`seq` counts up by one in its channel."""
+
+    channel: str
+    seq: int
+    time: datetime
+    type: str
+    data: dict[str, Any]
+
+
+class Stream:
+    """Subscribe, then iterate. A connection that breaks is opened again, and each channel goes on after the last event
+    that was handed out: nothing of an account's log is missed or seen twice."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._url = transport.address.replace("http", "ws", 1) + "/api/v2/stream"
+        self._connection: ClientConnection | None = None
+        self._last: dict[str, int | None] = {}
+        self._early: list[Event] = []
+
+    def __enter__(self) -> "Stream":
+        self._open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+    def subscribe(self, channels: Iterable[str]) -> None:
+        """Raises Problem where one is refused. Returns once all are open, so that nothing after this is missed."""
+        wanted = [*channels]
+        self._last |= dict.fromkeys(wanted)
+        self._send({"op": "subscribe", "channels": wanted})
+        pending = set(wanted)
+        while pending:
+            message = self._receive(timeout_seconds=10.0)
+            if message is None:
+                raise StreamClosed(f"The server did not confirm {', '.join(sorted(pending))}.")
+            if message.get("op") == "subscribed":
+                pending -= _named(message)
+            elif "seq" in message:
+                self._early.append(_event(message))
+
+    def events(self, *, timeout_seconds: float) -> Iterator[Event]:
+        """Until that long has passed, counted from now."""
+        deadline = time.monotonic() + timeout_seconds
+        while self._early:
+            yield self._handed_out(self._early.pop(0))
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                message = self._receive(timeout_seconds=left)
+            except ConnectionClosed:
+                self._resume()
+                continue
+            if message is None:
+                return
+            if "seq" in message:
+                yield self._handed_out(_event(message))
+
+    def _handed_out(self, event: Event) -> Event:
+        self._last[event.channel] = event.seq
+        return event
+
+    def _open(self) -> None:
+        try:
+            self._connection = connect(self._url, max_size=2**24)
+        except (OSError, InvalidHandshake) as error:
+            raise Unreachable(self._url, str(error)) from error
+        self._send({"op": "auth", "token": self._transport.access_token()})
+
+    def _resume(self) -> None:
+        deadline = time.monotonic() + RECONNECT_SECONDS
+        while True:
+            try:
+                self._open()
+                break
+            except (Unreachable, ConnectionClosed) as error:
+                if time.monotonic() > deadline:
+                    raise StreamClosed(f"{self._url} did not come back within {RECONNECT_SECONDS:.0f} s.") from error
+                time.sleep(0.5)
+        for channel, last in self._last.items():
+            if last is None:
+                self._send({"op": "subscribe", "channels": [channel]})
+            else:
+                self._send({"op": "resume", "channel": channel, "after_seq": last})
+
+    def _send(self, message: dict[str, Any]) -> None:
+        if self._connection is None:
+            raise StreamClosed("The stream is not open: use it in a with statement.")
+        self._connection.send(json.dumps(message))
+
+    def _receive(self, *, timeout_seconds: float) -> dict[str, Any] | None:
+        """One message; None after the timeout. Raises Problem where the server refuses something."""
+        if self._connection is None:
+            raise StreamClosed("The stream is not open: use it in a with statement.")
+        try:
+            message: dict[str, Any] = json.loads(self._connection.recv(timeout=timeout_seconds))
+        except TimeoutError:
+            return None
+        if message.get("op") == "error":
+            problem = message.get("problem", {})
+            raise Problem(int(problem.get("status", 400)), str(problem.get("type", "")), str(problem.get("detail")))
+        return message
+
+
+def _event(message: dict[str, Any]) -> Event:
+    return Event(
+        channel=message["channel"],
+        seq=message["seq"],
+        time=datetime.fromisoformat(message["time"]),
+        type=message["type"],
+        data=message["data"],
+    )
+
+
+def _named(message: dict[str, Any]) -> set[str]:
+    """The channels that a confirmation speaks of."""
+    channels = message.get("channels", [])
+    named = {each["channel"] if isinstance(each, dict) else each for each in channels}
+    return named | ({message["channel"]} if "channel" in message else set())
