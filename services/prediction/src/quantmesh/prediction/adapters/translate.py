@@ -19,7 +19,7 @@ _DIRECTIONS = {
 }
 
 
-def timeframe_of(number: pb.Timeframe) -> Timeframe:
+def timeframe_of(number: pb.Timeframe.ValueType) -> Timeframe:
     """Raises TimeframeUnknown."""
     timeframe = _BY_NUMBER.get(number)
     if timeframe is None:

@@ -116,9 +116,7 @@ def _by_model(history: History, horizon: int, model: ModelVersion, predictor: Pr
 
 
 def _why_naive(symbol: str, timeframe: Timeframe) -> str:
-    return (
-        f"No model has been trained for {timeframe} on {symbol} yet: this is the naive forecast, that the price stays."
-    )
+    return f"No model is trained for {timeframe} on {symbol} yet: this is the naive forecast, that the price stays."
 
 
 def _why_model(model: ModelVersion) -> str:

@@ -132,7 +132,7 @@ def train(panel: Panel, model: SequenceModel, recipe: Recipe, watch: Watch) -> T
 
 def _stride(panel: Panel, starts: Dates) -> int:
     """Sessions between scored windows: the horizon, so that they do not overlap, unless that leaves too few."""
-    later_half = np.count_nonzero(panel.usable & (panel.date >= starts[0]))
+    later_half = int(np.count_nonzero(panel.usable & (panel.date >= starts[0])))
     return max(1, min(panel.horizon, later_half // STRETCHES // _FEWEST_WINDOWS))
 
 
