@@ -1,0 +1,123 @@
+"""Numba's view of `_elementary`: importing this module lets kernels call those functions.
+
+Everything here is branch-free arithmetic on lanes of 64 bits, so that LLVM turns a loop over it into vector code.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+# llvmlite ships no type information.
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import types
+from numba.extending import intrinsic, overload
+
+from quantmesh.quant import _elementary
+
+INLINE: Any = {"error_model": "numpy", "fastmath": {"contract"}, "forceinline": True}
+
+# Adding it leaves the nearest integer in the low bits of a double's mantissa.
+_ROUNDER = 6755399441055744.0
+_LOG2_E = 1.4426950408889634
+_LN2_HIGH = 0.693147180369123816490
+_LN2_LOW = 1.90821492927058770002e-10
+# Adds 2048 to the exponent field, and a half for rounding to the nearest.
+_EXPONENT_BIAS = (2048 << 52) + (1 << 51)
+_TWO_TO_52_BITS = 0x4330000000000000
+
+
+def _as_bits(_typing_context: Any, _value: Any) -> Any:
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.IntType(64))
+
+    return types.int64(types.float64), generate
+
+
+def _as_double(_typing_context: Any, _pattern: Any) -> Any:
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.DoubleType())
+
+    return types.float64(types.int64), generate
+
+
+def _shift_out_mantissa(_typing_context: Any, _pattern: Any) -> Any:
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.lshr(arguments[0], ir.Constant(ir.IntType(64), 52))
+
+    return types.int64(types.int64), generate
+
+
+# The 64 bits of a double as an integer, the way back, and bits 52 to 63 as a small positive integer.
+_bits: Any = intrinsic(_as_bits)
+_double: Any = intrinsic(_as_double)
+_high_bits: Any = intrinsic(_shift_out_mantissa)
+
+
+def _square_root(x: float) -> float:
+    return math.sqrt(x)
+
+
+def _exponential(x: float) -> float:
+    clamped = max(min(x, 709.0), -708.0)
+    rounded = clamped * _LOG2_E + _ROUNDER
+    whole = rounded - _ROUNDER
+    r = (clamped - whole * _LN2_HIGH) - whole * _LN2_LOW
+    # Taylor's series to r^13 on |r| <= ln(2) / 2, remainder 4e-18; odd and even terms side by side.
+    s = r * r
+    even = 2.08767569878681e-09
+    even = even * s + 2.755731922398589e-07
+    even = even * s + 2.48015873015873e-05
+    even = even * s + 0.001388888888888889
+    even = even * s + 0.041666666666666664
+    even = even * s + 0.5
+    odd = 1.6059043836821613e-10
+    odd = odd * s + 2.505210838544172e-08
+    odd = odd * s + 2.7557319223985893e-06
+    odd = odd * s + 0.0001984126984126984
+    odd = odd * s + 0.008333333333333333
+    odd = odd * s + 0.16666666666666666
+    value = ((odd * s) * r + even * s) + r + 1.0
+    power: float = _double((_bits(rounded) + 1023) << 52)
+    return 0.0 if x < -708.0 else (math.inf if x >= 709.0 else value * power)
+
+
+def _logarithm_of_ratio(numerator: float, denominator: float) -> float:
+    # The difference of the bit patterns is log2 of the ratio in fixed point, to within 0.09; biased to stay positive.
+    biased = _high_bits(_bits(numerator) - _bits(denominator) + _EXPONENT_BIAS)
+    exponent = min(max(biased - 2048, -1000), 1000)
+    scaled = denominator * _double((exponent + 1023) << 52)
+    f = (numerator - scaled) / (numerator + scaled)
+    # 2 artanh(f) on |f| < 0.201, remainder 2e-17 of the first term.
+    s = f * f
+    series = 0.08695652173913043
+    series = series * s + 0.09523809523809523
+    series = series * s + 0.10526315789473684
+    series = series * s + 0.11764705882352941
+    series = series * s + 0.13333333333333333
+    series = series * s + 0.15384615384615385
+    series = series * s + 0.18181818181818182
+    series = series * s + 0.2222222222222222
+    series = series * s + 0.2857142857142857
+    series = series * s + 0.4
+    series = series * s + 0.6666666666666666
+    whole: float = _double((exponent + 2048) | _TWO_TO_52_BITS) - (4503599627370496.0 + 2048.0)
+    logarithm: float = (whole * _LN2_LOW + (series * s * f + 2.0 * f)) + whole * _LN2_HIGH
+    return logarithm
+
+
+def compile_as(function: Callable[..., Any], source: Callable[..., Any], options: Any = INLINE) -> None:
+    """Where a kernel calls `function`, compile `source`."""
+    overload(function, jit_options=options, strict=False)(lambda *_arguments: source)
+
+
+compile_as(_elementary.exponential, _exponential)
+compile_as(_elementary.logarithm_of_ratio, _logarithm_of_ratio)
+compile_as(_elementary.square_root, _square_root)
+for _function in (
+    _elementary.mills_numerator,
+    _elementary.slope_numerator,
+    _elementary.mills_denominator,
+    _elementary.mills_ratio,
+    _elementary.mills_slope,
+):
+    compile_as(_function, _function)

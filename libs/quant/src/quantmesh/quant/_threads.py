@@ -1,0 +1,36 @@
+"""One thread pool for all kernels: they release the interpreter's lock, so that chunks of rows run side by side."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+CHUNK_ROWS = 65_536
+
+
+def thread_count() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(thread_count(), thread_name_prefix="quantmesh-quant")
+
+
+# A forked child has none of its parent's threads.
+os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+def run_in_chunks(task: Callable[[int, int], None], rows: int) -> None:
+    """Call `task(start, stop)` until all rows are done; the first error in row order is raised."""
+    if rows <= CHUNK_ROWS:
+        task(0, rows)
+        return
+    starts = range(0, rows, CHUNK_ROWS)
+    futures = [_pool().submit(task, start, min(start + CHUNK_ROWS, rows)) for start in starts]
+    try:
+        for future in futures:
+            future.result()
+    finally:
+        for future in futures:
+            future.cancel()
