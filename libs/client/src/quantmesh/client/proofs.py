@@ -1,7 +1,7 @@
 """Judge a proof by itself and an EVM node alone: no part of quantmesh is asked.
 
-The payload in its canonical form (RFC 8785) hashes to the leaf, the path leads from the leaf to the root (OpenZeppelin's
-standard-v1 trees), and the contract says in which block it saw that root.
+The payload in its canonical form (RFC 8785) hashes to the leaf, the path leads from the leaf to the root (as in
+OpenZeppelin's standard-v1 trees), and the contract says in which block it saw that root.
 """
 
 import re
@@ -52,8 +52,8 @@ def root_of(leaf: bytes, path: Sequence[bytes]) -> bytes:
 def verify(proof: Proof, node_url: str, *, contract: str | None = None, http: httpx.Client | None = None) -> Verdict:
     """Whether `node_url` confirms the proof. Raises NodeUnavailable where the node cannot say.
 
-    `contract` is the address that one trusts; without it the proof's own is asked, which shows that the root is on chain
-    but not that quantmesh's contract holds it.
+    `contract` is the address that one trusts; without it the proof's own is asked, which shows that the root is on
+    chain but not that quantmesh's contract holds it.
     """
     client = http or httpx.Client(timeout=10.0)
     try:

@@ -1,4 +1,4 @@
-"""One HTTP connection pool with what every call needs: identity, retries of what may be repeated, and problems as errors."""
+"""One HTTP connection pool with what every call needs: identity, retries where they are safe, problems as errors."""
 
 import time
 import uuid
@@ -47,13 +47,15 @@ class Transport:
 
     def access_token(self) -> str | None:
         """The current one, renewed where it is about to expire."""
-        if self.session is None:
+        session = self.session
+        if session is None:
             return None
-        if time.monotonic() > self.session.expires_at - _REFRESH_BEFORE_SECONDS:
-            refresh = {"refresh_token": self.session.tokens.refresh_token}
-            self.session = None  # the refresh itself carries no token
-            self.sign_in(self.call("POST", "/auth/refresh", Tokens, json=refresh))
-        return self.session.tokens.access_token
+        if time.monotonic() < session.expires_at - _REFRESH_BEFORE_SECONDS:
+            return session.tokens.access_token
+        self.sign_out()  # the refresh itself carries no token
+        tokens = self.call("POST", "/auth/refresh", Tokens, json={"refresh_token": session.tokens.refresh_token})
+        self.sign_in(tokens)
+        return tokens.access_token
 
     def call(
         self,

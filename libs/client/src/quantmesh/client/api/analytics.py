@@ -47,9 +47,8 @@ class Options:
 
     def implied_volatility(self, contract: Mapping[str, Any]) -> float:
         """`contract` with its `price` in place of a volatility."""
-        return self._transport.call(
-            "POST", "/options/implied-volatility", ImpliedVolatility, json=contract
-        ).implied_volatility
+        answer = self._transport.call("POST", "/options/implied-volatility", ImpliedVolatility, json=contract)
+        return answer.implied_volatility
 
 
 class Risk:
@@ -90,12 +89,13 @@ class Predictions:
     def job(self, job_id: str) -> Job:
         return self._transport.call("GET", f"/jobs/{job_id}", Job)
 
-    def wait(self, job: Job, on_progress: Callable[[Job], None] = lambda job: None) -> Job:
+    def wait(self, job: Job, on_progress: Callable[[Job], None] | None = None) -> Job:
         """Until the job has ended; raises JobFailed unless it succeeded."""
         while not job.ended:
             time.sleep(_JOB_POLL_SECONDS)
             job = self.job(job.id)
-            on_progress(job)
+            if on_progress is not None:
+                on_progress(job)
         if job.status != "succeeded":
             raise JobFailed(job.id, job.status, str((job.problem or {}).get("detail") or job.message))
         return job
