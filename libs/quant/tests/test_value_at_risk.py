@@ -1,16 +1,19 @@
 """Value at risk against closed forms, an independent quantile, and its own homogeneity."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy import stats
 
 from quantmesh.quant import covariance, value_at_risk
 from quantmesh.quant.errors import DomainError
 
+Floats = NDArray[np.float64]
 RNG = np.random.default_rng(7)
 RETURNS = RNG.multivariate_normal([0.0003, 0.0001, 0.0], [[4e-4, 1e-4, 0], [1e-4, 2e-4, 0], [0, 0, 9e-4]], 500)
 EXPOSURES = np.array([10_000.0, -2_500.0, 4_000.0])
@@ -52,10 +55,11 @@ def test_both_methods_agree_on_a_large_normal_sample() -> None:
 
 def test_contributions_add_up_and_are_derivatives() -> None:
     matrix = covariance.sample(RETURNS)
-    for figure in (
+    figures: list[Callable[[Floats], value_at_risk.ValueAtRisk]] = [
         lambda exposures: value_at_risk.historical(RETURNS, exposures),
         lambda exposures: value_at_risk.parametric(matrix, exposures),
-    ):
+    ]
+    for figure in figures:
         whole = figure(EXPOSURES)
         assert whole.contributions.sum() == pytest.approx(whole.value, rel=1e-12)
         assert whole.shortfall_contributions.sum() == pytest.approx(whole.expected_shortfall, rel=1e-12)

@@ -26,7 +26,7 @@ def vector_of(name: str, values: ArrayLike, size: int) -> Floats:
 
 
 def covariance_of(values: ArrayLike) -> Floats:
-    """A symmetric matrix with a positive diagonal; raises DomainError. Positive semidefiniteness is left to the solver."""
+    """A symmetric matrix with a positive diagonal; raises DomainError. Definiteness is left to the solver."""
     matrix = np.asarray(values, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] == 0:
         raise DomainError("covariance", f"shape {matrix.shape}", "a square matrix")

@@ -1,7 +1,7 @@
 """Weights of a fully invested portfolio (RSK-7): minimum variance, maximum Sharpe ratio, risk parity.
 
-Every answer holds `weights` that sum to one, in the order of the assets. `minimum` and `maximum` are bounds on the weights,
-a scalar or one per asset. Quadratic programs are solved by Clarabel (Goulart and Chen, 2024), an interior-point method.
+Every answer holds `weights` that sum to one, in the order of the assets. `minimum` and `maximum` are bounds on the
+weights, a scalar or one per asset. Quadratic programs are solved by Clarabel (Goulart and Chen, 2024), an interior-point method.
 """
 
 from collections.abc import Sequence
@@ -54,8 +54,9 @@ def maximum_sharpe(
 ) -> Weights:
     """The weights of the highest ratio of excess return to volatility within bounds.
 
-    With y = kappa * weights the ratio's numerator can be fixed at one, which leaves a quadratic program (Cornuejols and
-    Tutuncu, Optimization Methods in Finance, 8.2). `expected_return`, `covariance` and `risk_free_rate` share one period.
+    With y = kappa * weights the ratio's numerator can be fixed at one, which leaves a quadratic program (Cornuejols
+    and Tutuncu, Optimization Methods in Finance, 8.2). `expected_return`, `covariance` and `risk_free_rate` share one
+    period.
     Raises InfeasibleError as minimum_variance does, and DomainError where no weights earn more than `risk_free_rate`.
     """
     matrix = covariance_of(covariance)

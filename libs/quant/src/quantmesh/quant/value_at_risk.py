@@ -1,7 +1,8 @@
 """Value at risk and expected shortfall of a book of exposures (RSK-1). Losses are positive.
 
 Exposures are amounts of money; returns are simple and of one day. A horizon of h days scales one day's figure by the
-square root of h, which holds for independent returns (McNeil, Frey, Embrechts, Quantitative Risk Management, 2nd ed., 2.3.4).
+square root of h, which holds for independent returns (McNeil, Frey, Embrechts, Quantitative Risk Management, 2nd ed.,
+2.3.4).
 Contributions are Euler's: the derivative of the figure by the size of each exposure, times that exposure (ibid., 8.5).
 They add up to the figure, which is homogeneous of degree one.
 """
