@@ -34,7 +34,9 @@ class Environment:
         }
         for kind in service.ports:
             port = self._settings.service_port(service, kind).port
-            variables[f"QUANTMESH_{kind.upper()}_BIND"] = f"{LOOPBACK}:{port}"
+            # What a service listens on for the world is its own setting.
+            owner = service.name.upper() if kind == "http" else kind.upper()
+            variables[f"QUANTMESH_{owner}_BIND"] = f"{LOOPBACK}:{port}"
         for server in service.servers:
             if server == "postgres":
                 variables["QUANTMESH_DATABASE_URL"] = self._database_url(f"quantmesh_{service.name}", service.name)
