@@ -1,9 +1,11 @@
 """Outbox, relay, broker and consumer together: once in effect, in order, whatever dies meanwhile."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -209,6 +211,30 @@ async def test_a_broker_restored_to_an_older_state_gets_its_lost_tail_again(
     effects = Effects(database)
     start(effects.consumer().run(database, bus))
     await until(lambda: effects.is_count(10))
+
+
+async def test_a_brokers_folder_put_back_to_an_older_copy_loses_and_doubles_nothing(
+    database: Database, bus: EventBus, start: Start, nats_server: RunningServer, tmp_path: Path
+) -> None:
+    effects = Effects(database)
+    start(Relay(database, bus).run())
+    start(effects.consumer().run(database, bus))
+    await post(database, "a", "ONE", "TWO")
+    await until(lambda: effects.is_count(2))
+    nats_server.stop()
+    await asyncio.to_thread(shutil.copytree, tmp_path / "nats", tmp_path / "copy")
+    nats_server.start_again()
+    await post(database, "a", "THREE", "FOUR")
+    await until(lambda: effects.is_count(4))
+    nats_server.kill()
+    await asyncio.to_thread(shutil.rmtree, tmp_path / "nats")
+    (tmp_path / "copy").rename(tmp_path / "nats")
+    nats_server.start_again()
+    await post(database, "a", "FIVE")
+    await until(lambda: effects.is_count(5))
+    await until(lambda: unpublished(database, 0))
+    assert effects.seen == ["ONE", "TWO", "THREE", "FOUR", "FIVE"]
+    assert (await bus.jetstream.stream_info("qm-ledger")).state.messages == 5
 
 
 async def test_a_sequence_given_twice_shows_the_loss_of_what_had_it_before(

@@ -39,6 +39,24 @@ class _Tenancy:
     role: str
 
 
+class _TenantSession(Session):
+    """Every transaction that it begins knows its tenant, also one begun again after a rollback."""
+
+
+@event.listens_for(_TenantSession, "after_begin")
+def _open_transaction(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
+    database: Database = session.info["database"]
+    tenancy: _Tenancy = session.info["tenancy"]
+    connection.execute(
+        _OPEN,
+        {
+            "owner_id": tenancy.owner_id,
+            "role": tenancy.role,
+            "statement_timeout": str(database.statement_timeout_milliseconds()),
+        },
+    )
+
+
 class Database:
     """A pool of connections of one service's role, whose schema is first on the search path.
 
@@ -101,8 +119,13 @@ class Database:
 
     @asynccontextmanager
     async def _transaction(self, tenancy: _Tenancy) -> AsyncIterator[AsyncSession]:
-        session = AsyncSession(self._engine, expire_on_commit=False, autoflush=False)
-        event.listen(session.sync_session, "after_begin", self._settings_of(tenancy))
+        session = AsyncSession(
+            self._engine,
+            sync_session_class=_TenantSession,
+            expire_on_commit=False,
+            autoflush=False,
+            info={"database": self, "tenancy": tenancy},
+        )
         try:
             await self._begin(session)
             yield session
@@ -127,20 +150,8 @@ class Database:
             await _uninterrupted(session.rollback())
             await session.connection()
 
-    def _settings_of(self, tenancy: _Tenancy) -> Any:
-        def after_begin(_session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
-            connection.execute(
-                _OPEN,
-                {
-                    "owner_id": tenancy.owner_id,
-                    "role": tenancy.role,
-                    "statement_timeout": str(self._statement_timeout_milliseconds()),
-                },
-            )
-
-        return after_begin
-
-    def _statement_timeout_milliseconds(self) -> int:
+    def statement_timeout_milliseconds(self) -> int:
+        """What is left of the call's deadline; raises Unavailable where that is nothing."""
         remaining = current_call().remaining_seconds()
         if remaining is None:
             return int(self._statement_timeout_seconds * 1000)

@@ -11,20 +11,21 @@ from quantmesh.chassis.database import Database
 
 KEPT_DAYS = 30
 
+# One round trip. The claim waits for a replica that holds the same event, and then sees whether it committed.
 _CLAIM = text(
     """
-    INSERT INTO inbox AS i (consumer, event_id, handled_at) VALUES (:consumer, :event_id, now())
-    ON CONFLICT (consumer, event_id) DO UPDATE SET handled_at = now() WHERE i.handled_at IS NULL
-    RETURNING true
-    """
-)
-_ADVANCE = text(
-    """
-    INSERT INTO inbox_version AS v (consumer, subject, aggregate_id, version)
-    VALUES (:consumer, :subject, :aggregate_id, :version)
-    ON CONFLICT (consumer, subject, aggregate_id)
-    DO UPDATE SET version = :version WHERE v.version BETWEEN :previous AND :version - 1
-    RETURNING coalesce(old.version, 0) AS before
+    WITH claimed AS (
+        INSERT INTO inbox AS i (consumer, event_id, handled_at) VALUES (:consumer, :event_id, now())
+        ON CONFLICT (consumer, event_id) DO UPDATE SET handled_at = now() WHERE i.handled_at IS NULL
+        RETURNING consumer
+    ), advanced AS (
+        INSERT INTO inbox_version AS v (consumer, subject, aggregate_id, version)
+        SELECT consumer, :subject, :aggregate_id, CAST(:version AS bigint) FROM claimed
+        ON CONFLICT (consumer, subject, aggregate_id)
+        DO UPDATE SET version = excluded.version WHERE v.version BETWEEN :previous AND excluded.version - 1
+        RETURNING coalesce(old.version, 0) AS before
+    )
+    SELECT EXISTS (SELECT FROM claimed) AS claimed, (SELECT before FROM advanced) AS before
     """
 )
 _VERSION = text(
@@ -33,6 +34,10 @@ _VERSION = text(
 )
 _SKIP = text(
     """
+    WITH settled AS (
+        INSERT INTO inbox AS i (consumer, event_id, handled_at) VALUES (:consumer, :event_id, now())
+        ON CONFLICT (consumer, event_id) DO UPDATE SET handled_at = now()
+    )
     INSERT INTO inbox_version AS v (consumer, subject, aggregate_id, version)
     VALUES (:consumer, :subject, :aggregate_id, :version)
     ON CONFLICT (consumer, subject, aggregate_id) DO UPDATE SET version = greatest(v.version, :version)
@@ -63,12 +68,15 @@ async def claim(
 
     `accept_unseen` takes an aggregate's first sight for its beginning: the broker has dropped what came before.
     """
-    if not await session.scalar(_CLAIM, {"consumer": consumer, "event_id": UUID(envelope.event_id)}):
-        return Verdict.DUPLICATE
     aggregate = {"consumer": consumer, "subject": subject, "aggregate_id": envelope.aggregate_id}
-    before = await session.scalar(
-        _ADVANCE, {**aggregate, "version": envelope.aggregate_version, "previous": envelope.previous_version}
-    )
+    event = {
+        "event_id": UUID(envelope.event_id),
+        "version": envelope.aggregate_version,
+        "previous": envelope.previous_version,
+    }
+    claimed, before = (await session.execute(_CLAIM, {**aggregate, **event})).one()
+    if not claimed:
+        return Verdict.DUPLICATE
     if before is None:
         version: int = await session.scalar(_VERSION, aggregate) or 0
         return Verdict.DUPLICATE if version >= envelope.aggregate_version else Verdict.GAP
@@ -79,11 +87,11 @@ async def claim(
 
 async def skip(session: AsyncSession, consumer: str, subject: str, envelope: EventEnvelope) -> None:
     """The event went to the dead letters: those behind it need not wait for it."""
-    await session.scalar(_CLAIM, {"consumer": consumer, "event_id": UUID(envelope.event_id)})
     await session.execute(
         _SKIP,
         {
             "consumer": consumer,
+            "event_id": UUID(envelope.event_id),
             "subject": subject,
             "aggregate_id": envelope.aggregate_id,
             "version": envelope.aggregate_version,
