@@ -24,6 +24,8 @@ from quantmesh.market.core.option_chains import (
 )
 from quantmesh.market.core.parse_bars import RawBar
 
+# Where the closes of the tradable assets end, and with them the replay.
+LAST_SESSION = date(2022, 12, 28)
 _DATA = files("quantmesh.market").joinpath("data")
 # Part of every checkpoint: raise it when the rows are read in another way, and all are taken in again.
 _READER = "1"
@@ -61,6 +63,9 @@ class BundledProvider:
             _option_listing(contract, self._catalogue["option_terms"][contract.underlying]["tick_size"])
             for contract in contracts
         ]
+
+    def symbols(self) -> list[str]:
+        return list(self._files)
 
     def bars(self, symbol: str) -> list[RawBar]:
         """The rows of one symbol; a file is read once, and let go with its last symbol."""

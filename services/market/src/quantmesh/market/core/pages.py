@@ -13,9 +13,12 @@ def encode_cursor(key: str) -> str:
 def decode_cursor(cursor: str) -> str:
     """The key; empty for the first page. Raises InvalidCursor."""
     try:
-        return urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        key = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
     except (binascii.Error, ValueError):
         raise InvalidCursor from None
+    if key and not key.isprintable():
+        raise InvalidCursor
+    return key
 
 
 def page_limit(asked: int, default: int, most: int) -> int:

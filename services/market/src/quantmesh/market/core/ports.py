@@ -7,7 +7,7 @@ from typing import Protocol
 
 from quantmesh.market.core.calendars import Calendar
 from quantmesh.market.core.common_closes import CloseSeries
-from quantmesh.market.core.model import Adjustment, Asset, AssetClass, AssetListing, Bar, Quote, Rejection
+from quantmesh.market.core.model import Asset, AssetClass, AssetListing, Bar, Quote, Rejection
 from quantmesh.market.core.option_chains import OptionChain
 from quantmesh.market.core.parse_bars import RawBar
 
@@ -22,6 +22,10 @@ class Provider(Protocol):
     @property
     def version(self) -> str: ...
     def listings(self) -> Sequence[AssetListing]: ...
+    def symbols(self) -> Sequence[str]:
+        """Those that it has bars of."""
+        ...
+
     def bars(self, symbol: str) -> Sequence[RawBar]: ...
     def chains(self) -> Sequence[OptionChain]: ...
 
@@ -77,10 +81,6 @@ class Bars(Protocol):
         """The last bar of each, known at `as_of`; by symbol."""
         ...
 
-    async def closes(self, assets: Sequence[Asset]) -> list[CloseSeries]:
-        """All closes of each, in the order of `assets`."""
-        ...
-
     async def record(self, ingestion: Ingestion, known_until: datetime) -> int:
         """Write what is new or changed, with its rejections, checkpoint and event; how many bars that was."""
         ...
@@ -90,12 +90,26 @@ class Bars(Protocol):
         ...
 
 
+class Closes(Protocol):
+    async def closes(self, assets: Sequence[Asset]) -> list[CloseSeries]:
+        """All closes of each, in the order of `assets`."""
+        ...
+
+
 class Chains(Protocol):
-    async def latest(self, underlying: str, as_of: datetime) -> OptionChain | None: ...
+    async def latest(self, underlying: str, as_of: datetime) -> OptionChain | None:
+        """The last snapshot taken by `as_of`."""
+        ...
+
     async def underlyings(self) -> list[str]: ...
+    async def add(self, chains: Sequence[OptionChain]) -> None:
+        """Those that are not there yet."""
+        ...
 
 
-class LiveQuotes(Protocol):
+class Quotes(Protocol):
+    """The latest quote of each symbol, for a few minutes; losing it costs a read of the last bar."""
+
     async def get(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
         """Those that are there."""
         ...
@@ -105,10 +119,18 @@ class LiveQuotes(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class NewAssets:
-    """What an import says of symbols that are not known yet."""
+class Market:
+    """What every use case of this service may ask."""
 
-    asset_class: AssetClass
-    currency: str
-    calendar: str
-    adjustment: Adjustment
+    assets: Assets
+    bars: Bars
+    closes: Closes
+    chains: Chains
+    quotes: Quotes
+    clock: MarketClock
+    calendars: Calendars
+
+    def known_at(self, as_of: datetime | None) -> datetime:
+        """The instant a read is true at: never after the market's now."""
+        now = self.clock.now()
+        return now if as_of is None else min(as_of, now)

@@ -17,7 +17,7 @@ FULL_SESSION_SECONDS = 390 * 60
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """`session` is None once the feed has ended, which compares as later than all else through `ended`."""
+    """Later ones compare as greater. After the end, `session` is the last one, at its close."""
 
     ended: bool
     session: date

@@ -1,0 +1,178 @@
+"""Plays past sessions as a live feed, labelled `replay`: quotes on NATS, ticks for the recorder, closes as events."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Protocol
+
+from quantmesh.chassis.clock import Clock
+from quantmesh.chassis.errors import Conflict, Unavailable
+from quantmesh.chassis.telemetry.logs import get_logger
+from quantmesh.market.adapters.quote_cache import QuoteCache
+from quantmesh.market.adapters.store.feed import FeedState, FeedStore
+from quantmesh.market.adapters.tick_buffer import TickBuffer
+from quantmesh.market.adapters.translate import quote_to, ticks_to
+from quantmesh.market.core.calendars import Calendar
+from quantmesh.market.core.feed_clock import FeedClock
+from quantmesh.market.core.get_closes import to_micros
+from quantmesh.market.core.model import Asset, Quote
+from quantmesh.market.core.ports import Closes
+from quantmesh.market.core.replay import Position, ReplayPlan
+from quantmesh.market.core.replay_prices import SessionPrices, session_prices
+from quantmesh.market.core.ticks import PRICE_SCALE
+
+log = get_logger(__name__)
+
+NAME = "replay"
+# The position is written ahead by this much: a restart skips what may have been seen, and never repeats it.
+_AHEAD_SECONDS = 1.0
+# A process that was suspended does not race through what it missed.
+_LONGEST_STEP_SECONDS = 1.0
+_RETRY_SECONDS = 0.5
+
+
+class Publisher(Protocol):
+    async def publish(self, subject: str, payload: bytes) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often every symbol ticks, in system time, and how far bid and ask lie from the price."""
+
+    ticks_per_second: float = 1.0
+    half_spread_bps: float = 1.0
+
+
+class ReplayFeed:
+    """Runs in every replica; the one that holds the lease plays, the others follow its position."""
+
+    def __init__(
+        self,
+        plan: ReplayPlan,
+        calendar: Calendar,
+        pace: Pace,
+        store: FeedStore,
+        closes: Closes,
+        assets: Sequence[Asset],
+        clock: FeedClock,
+        quotes: QuoteCache,
+        bus: Publisher,
+        system_clock: Clock,
+    ) -> None:
+        self._plan = plan
+        self._calendar = calendar
+        self._pace = pace
+        self._store = store
+        self._closes = closes
+        self._assets = {asset.symbol: asset for asset in assets}
+        self._clock = clock
+        self._quotes = quotes
+        self._bus = bus
+        self._system_clock = system_clock
+        self._epoch = 0
+        self._ticks = TickBuffer(NAME)
+
+    async def run(self) -> None:
+        """Until cancelled. While the database is away market time stands still."""
+        while True:
+            try:
+                state = await self._store.take()
+                if state is None:
+                    self._clock.show((await self._store.read()).position)
+                    await asyncio.sleep(_AHEAD_SECONDS)
+                else:
+                    await self._play(state)
+            except (Unavailable, Conflict) as error:
+                log.warning("feed waits", error=error.detail)
+                self._clock.pause("The feed waits for its database; market time stands still.")
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _play(self, state: FeedState) -> None:
+        """Until the turn is over: another process took the lease, or the feed was rewound."""
+        if state.epoch != self._epoch:
+            # What was quoted in a later past must not look newer than what comes now.
+            await self._quotes.drop(list(self._assets))
+            self._epoch = state.epoch
+        log.info("feed plays", epoch=state.epoch, session=str(state.position.session), ended=state.position.ended)
+        position: Position | None = state.position
+        while position is not None:
+            position = await (self._rest(position) if position.ended else self._play_session(position))
+
+    async def _play_session(self, position: Position) -> Position | None:
+        """The open of the next session, or None where the turn is over."""
+        prices = await self._load(position.session)
+        loop = asyncio.get_running_loop()
+        period = 1.0 / self._pace.ticks_per_second
+        seen = due = loop.time()
+        ahead = position
+        while not self._plan.at_close(position):
+            due += period
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            now = loop.time()
+            due = max(due, now - period)
+            position = self._plan.advance(position, min(now - seen, _LONGEST_STEP_SECONDS))
+            seen = now
+            if position >= ahead:
+                ahead = self._plan.advance(position, _AHEAD_SECONDS)
+                if not await self._store.keep(FeedState(self._epoch, ahead)):
+                    return None
+                await self._send_ticks()
+            self._clock.show(position)
+            await self._publish(prices, position)
+        await self._send_ticks()
+        return await self._close(position)
+
+    async def _close(self, position: Position) -> Position | None:
+        following = self._plan.next_session(position)
+        closed_at = self._plan.market_time(position)
+        known = await self._store.close_session(FeedState(self._epoch, following), position.session, closed_at)
+        if known is None:
+            return None
+        # Of these a newer close than the cached one is known now; the live ones are about to be quoted again.
+        await self._quotes.drop([symbol for symbol in known if symbol not in self._assets])
+        self._clock.show(following)
+        log.info("session closed", session=str(position.session), bars=len(known), ended=following.ended)
+        return following
+
+    async def _rest(self, position: Position) -> Position | None:
+        """At the end of the data; the lease is kept, so that a rewind is noticed."""
+        self._clock.show(position)
+        await asyncio.sleep(_AHEAD_SECONDS)
+        return position if await self._store.keep(FeedState(self._epoch, position)) else None
+
+    async def _load(self, session: date) -> SessionPrices:
+        assets = list(self._assets.values())
+        series = dict(zip(self._assets, await self._closes.closes(assets), strict=True))
+        return session_prices(assets, series, session, int(self._plan.length(session)))
+
+    async def _publish(self, prices: SessionPrices, position: Position) -> None:
+        market_time, received_at = self._plan.market_time(position), self._system_clock.now()
+        price, bid, ask = prices.at(position.seconds, self._pace.half_spread_bps)
+        quotes = {}
+        for symbol, *units in zip(prices.symbols, price.tolist(), bid.tolist(), ask.tolist(), strict=True):
+            quote = self._quote(symbol, units, market_time, received_at)
+            quotes[symbol] = (quote, quote_to(quote).SerializeToString())
+        self._quotes.feed(quotes)
+        for symbol, (_quote, message) in quotes.items():
+            await self._bus.publish(f"quotes.{symbol}", message)
+        self._ticks.add(prices.symbols, to_micros(market_time), price, bid, ask)
+
+    def _quote(self, symbol: str, units: list[int], market_time: datetime, received_at: datetime) -> Quote:
+        price, bid, ask = (Decimal(unit).scaleb(-PRICE_SCALE).normalize() for unit in units)
+        return Quote(
+            symbol,
+            price,
+            market_time,
+            NAME,
+            self._assets[symbol].listing.currency,
+            bid,
+            ask,
+            received_at=received_at,
+        )
+
+    async def _send_ticks(self) -> None:
+        batch = self._ticks.take()
+        if batch is not None:
+            await self._bus.publish(f"ticks.{NAME}", ticks_to(batch).SerializeToString())

@@ -1,0 +1,80 @@
+"""Bars of one asset: days, or weeks and months of them, in pages."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from quantmesh.market.core.aggregate_bars import aggregate_bars
+from quantmesh.market.core.errors import InvalidCursor, InvalidDate
+from quantmesh.market.core.find_assets import find_asset
+from quantmesh.market.core.model import Asset, Bar, Interval
+from quantmesh.market.core.pages import decode_cursor, encode_cursor, page_limit
+from quantmesh.market.core.ports import Market
+
+DEFAULT_LIMIT, MAX_LIMIT = 1_000, 10_000
+_MOST_DAYS = {Interval.DAY: 1, Interval.WEEK: 7, Interval.MONTH: 31}
+
+
+@dataclass(frozen=True, slots=True)
+class BarPage:
+    asset: Asset
+    source: str
+    bars: list[Bar]
+    next_cursor: str
+
+
+async def get_bars(
+    market: Market,
+    symbol: str,
+    interval: Interval = Interval.DAY,
+    *,
+    start: str = "",
+    end: str = "",
+    as_of: datetime | None = None,
+    limit: int = 0,
+    cursor: str = "",
+) -> BarPage:
+    """`start` and `end` are inclusive dates, open where empty. A bar is dated by its (last) session."""
+    asset = await find_asset(market, symbol)
+    calendar = market.calendars[asset.listing.calendar]
+    first = parse_date("start", start) or calendar.first
+    last = parse_date("end", end) or calendar.last
+    if first > last:
+        field, description = "start", f"{first} is after the end, {last}"
+        raise InvalidDate(field, description)
+    if cursor:
+        first = max(first, _day_of(cursor) + timedelta(1))
+    size = page_limit(limit, DEFAULT_LIMIT, MAX_LIMIT)
+    # One period more than the page, to know whether there is a next one, and one for a first that is cut off.
+    days = await market.bars.read(
+        asset,
+        max(first, calendar.first),
+        min(last, calendar.last),
+        market.known_at(as_of),
+        _MOST_DAYS[interval] * (size + 2),
+    )
+    bars = aggregate_bars(days.bars, interval)
+    more = len(bars) > size
+    bars = bars[:size]
+    return BarPage(asset, days.source, bars, encode_cursor(bars[-1].day.isoformat()) if more else "")
+
+
+def parse_date(field: str, text: str) -> date | None:
+    """None where empty."""
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text) if len(text) == len("2022-12-28") else _not_a_date(field, text)
+    except ValueError:
+        return _not_a_date(field, text)
+
+
+def _not_a_date(field: str, text: str) -> date:
+    description = f"{text[:40]!r} is not a date; write YYYY-MM-DD"
+    raise InvalidDate(field, description)
+
+
+def _day_of(cursor: str) -> date:
+    try:
+        return date.fromisoformat(decode_cursor(cursor))
+    except ValueError:
+        raise InvalidCursor from None

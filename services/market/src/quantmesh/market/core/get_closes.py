@@ -1,0 +1,56 @@
+"""The closes that risk and forecasts are computed from."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from quantmesh.market.core.common_closes import CommonCloses, common_closes
+from quantmesh.market.core.errors import InvalidDate, InvalidRequest, NoCommonDays
+from quantmesh.market.core.find_assets import find_assets
+from quantmesh.market.core.get_bars import parse_date
+from quantmesh.market.core.ports import Market
+
+# 8 bytes each, within a message of 4 MiB.
+MAX_VALUES = 400_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+async def get_closes(
+    market: Market,
+    symbols: Sequence[str],
+    *,
+    observations: int = 0,
+    start: str = "",
+    end: str = "",
+    as_of: datetime | None = None,
+) -> tuple[list[str], CommonCloses]:
+    """The symbols, each once, and their closes on the days that all of them have, as known at `as_of`."""
+    first, last = parse_date("start", start), parse_date("end", end)
+    if first and last and first > last:
+        field, description = "start", f"{first} is after the end, {last}"
+        raise InvalidDate(field, description)
+    assets = await find_assets(market, symbols)
+    found = common_closes(
+        await market.closes.closes(assets),
+        to_micros(market.known_at(as_of)),
+        observations=observations,
+        start=first,
+        end=last,
+    )
+    names = [asset.symbol for asset in assets]
+    if found is None:
+        raise NoCommonDays(names)
+    if found.closes.size > MAX_VALUES:
+        field, most = "observations", MAX_VALUES // len(names)
+        raise InvalidRequest(
+            field, f"{len(found.days)} days of {len(names)} symbols are too many; ask for {most} at most"
+        )
+    return names, found
+
+
+def to_micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=micros)

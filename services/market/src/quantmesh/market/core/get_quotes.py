@@ -1,0 +1,63 @@
+"""The price of each symbol, now or at an instant."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from quantmesh.market.core.find_assets import checked_symbols
+from quantmesh.market.core.model import Asset, Quote
+from quantmesh.market.core.ports import Market
+from quantmesh.market.core.quotes import judged, quote_of_close
+
+
+@dataclass(frozen=True, slots=True)
+class FoundQuotes:
+    """`missing`: symbols without a price at that time, and those that nobody knows."""
+
+    quotes: list[Quote]
+    missing: list[str]
+
+
+async def get_quotes(
+    market: Market, symbols: Sequence[str], as_of: datetime | None, system_now: datetime
+) -> FoundQuotes:
+    """With `as_of` the last close known then; without it the live quote, or else the last close."""
+    wanted = checked_symbols(symbols)
+    assets = await market.assets.find(wanted)
+    if as_of is None:
+        found = dict(await _latest(market, assets, system_now))
+    else:
+        found = dict(await _closes(market, assets.values(), market.known_at(as_of)))
+    return FoundQuotes(
+        [found[symbol] for symbol in wanted if symbol in found], [symbol for symbol in wanted if symbol not in found]
+    )
+
+
+async def _latest(market: Market, assets: Mapping[str, Asset], system_now: datetime) -> Mapping[str, Quote]:
+    now = market.clock.now()
+    cached = {symbol: quote for symbol, quote in (await market.quotes.get(list(assets))).items() if quote.time <= now}
+    closes = await _closes(market, [assets[symbol] for symbol in assets if symbol not in cached], now)
+    if closes:
+        await market.quotes.put(list(closes.values()))
+    return {symbol: _fresh(market, assets[symbol], quote, system_now) for symbol, quote in (cached | closes).items()}
+
+
+def _fresh(market: Market, asset: Asset, quote: Quote, system_now: datetime) -> Quote:
+    """With `stale` as of now, since what was cached may have aged."""
+    if quote.source != "close":
+        return judged(quote, system_now, feed_open=market.clock.is_open)
+    calendar = market.calendars[asset.listing.calendar]
+    session = calendar.last_closed(market.clock.now())
+    behind = session is None or quote.time != calendar.close(session)
+    # What the feed quotes has no price while the feed stands still.
+    return replace(quote, stale=behind or (asset.listing.tradable and not market.clock.is_open))
+
+
+async def _closes(market: Market, assets: Iterable[Asset], known_at: datetime) -> dict[str, Quote]:
+    by_symbol = {asset.symbol: asset for asset in assets}
+    if not by_symbol:
+        return {}
+    return {
+        symbol: quote_of_close(by_symbol[symbol], bar, market.calendars[by_symbol[symbol].listing.calendar], known_at)
+        for symbol, bar in (await market.bars.last(list(by_symbol.values()), known_at)).items()
+    }
