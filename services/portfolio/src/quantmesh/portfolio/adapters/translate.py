@@ -14,6 +14,7 @@ from quantmesh.chassis.decimals import from_proto, to_proto
 from quantmesh.chassis.errors import InvalidInput, Violation
 from quantmesh.chassis.times import from_timestamp, to_timestamp
 from quantmesh.portfolio.core.account_log import AccountEvent
+from quantmesh.portfolio.core.currency import display_cash
 from quantmesh.portfolio.core.get_positions import Mark
 from quantmesh.portfolio.core.lots import Position
 from quantmesh.portfolio.core.model import (
