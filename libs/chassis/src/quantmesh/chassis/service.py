@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import uvloop
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 from quantmesh.chassis.clock import SystemClock
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.events import Consumer, EventBus
+from quantmesh.chassis.housekeeping import keep_house
 from quantmesh.chassis.identity import TokenVerifier
 from quantmesh.chassis.relay import Relay
 from quantmesh.chassis.rpc.keys import AuthKeys, ServiceTokens
@@ -76,6 +78,7 @@ class Service(Generic[SettingsT]):
                 self.settings.database_url.get_secret_value(), self.name, pool_size=self.settings.database_pool_size
             )
             self._parts.checks["postgres"] = self._database.ping
+            self.add_task("housekeeping", partial(keep_house, self._database))
         return self._database
 
     @property
