@@ -1,6 +1,5 @@
 """A node of an EVM network over JSON-RPC, through web3."""
 
-import asyncio
 from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -57,11 +56,10 @@ class EvmChain:
         await self._provider.disconnect()
 
     async def head(self) -> Head:
-        chain_id, block = await asyncio.gather(
-            self._ask(self._web3.eth.chain_id), self._ask(self._web3.eth.get_block("latest"))
-        )
+        chain_id = await self._ask(self._web3.eth.chain_id)
         if chain_id != self._chain_id:
             raise NodeUnavailable(self._name, f"it is of the chain {chain_id}, not {self._chain_id}")
+        block = await self._ask(self._web3.eth.get_block("latest"))
         if "baseFeePerGas" not in block:
             raise NodeUnavailable(self._name, "its blocks have no base fee (EIP-1559)")
         return Head(number=block["number"], base_fee_per_gas=block["baseFeePerGas"])

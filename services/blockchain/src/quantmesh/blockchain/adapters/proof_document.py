@@ -4,6 +4,7 @@ import json
 from typing import NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic_core import from_json
 
 from quantmesh.blockchain.core.errors import InvalidProof
 from quantmesh.blockchain.core.verify_proof import AnchorClaim, Proof
@@ -68,9 +69,9 @@ def _loads(text: str) -> object:
     if len(text) > MAXIMUM_BYTES:
         _refuse(f"is {len(text)} characters long; at most {MAXIMUM_BYTES} are read")
     try:
+        # Bounds the depth and refuses lone surrogates, neither of which json does.
+        from_json(text)
         return json.loads(text, object_pairs_hook=_unique_members, parse_constant=_no_constant)
-    except RecursionError:
-        _refuse("is nested too deeply")
     except ValueError as error:
         _refuse(f"is not JSON: {error}")
 

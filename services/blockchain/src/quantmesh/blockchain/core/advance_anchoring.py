@@ -137,7 +137,7 @@ async def _replace(
         submission.attempts[-1].fees, await _fresh_fees(anchoring, head), anchoring.policy.fee_ceiling_wei
     )
     if fees is None:
-        return ()
+        return (submission.attempts[-1].raw,)
     attempt = anchoring.signer.sign(submission.call, submission.nonce, submission.gas_limit, fees, now)
     await turn.add_attempt(submission.id, attempt)
     return (attempt.raw,)

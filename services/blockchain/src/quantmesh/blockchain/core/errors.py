@@ -14,7 +14,7 @@ QuantmeshError
 │   ├── CallRefused               the contract would revert: paused, a role missing, too little ether
 │   └── LeafChanged               a transaction came again with another leaf
 └── Unavailable
-    └── NodeUnavailable           the node is silent, of another chain, or answers nonsense
+    └── NodeUnavailable           the node is silent, of another chain, or speaks no JSON-RPC
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """A transaction as the network sees it now."""
 
-import asyncio
-
 from quantmesh.blockchain.core.errors import ChainTransactionNotFound
 from quantmesh.blockchain.core.model import ChainStatus, ChainTransaction, Network
 from quantmesh.blockchain.core.ports import Chain
@@ -11,7 +9,8 @@ async def get_chain_transaction(
     transaction_hash: bytes, chain: Chain, network: Network
 ) -> tuple[ChainTransaction, ChainStatus, int]:
     """With its status and confirmations. Raises ChainTransactionNotFound, NodeUnavailable."""
-    transaction, head = await asyncio.gather(chain.transaction(transaction_hash), chain.head())
+    head = await chain.head()
+    transaction = await chain.transaction(transaction_hash)
     if transaction is None:
         raise ChainTransactionNotFound(transaction_hash, network.name)
     if transaction.receipt is None:

@@ -16,16 +16,15 @@ class Step(Enum):
 def next_step(submission: Submission, *, next_nonce: int, known: bool, now: datetime, replace_after: timedelta) -> Step:
     """`next_nonce` counts the sender's transactions in blocks; `known`: the node has the newest attempt.
 
-    A node that is killed forgets its pool, and its last block with it: what it does not know is told to it again.
     A nonce below ours means that blocks before ours were lost, so ours cannot be mined in its turn any more.
+    A node that is killed forgets its pool: what it does not know is told to it again. One whose base fee has risen
+    above our offer forgets it too, and would refuse it for ever, hence age counts first.
     """
     if next_nonce != submission.nonce:
         return Step.CLOSE
-    if not known:
-        return Step.REBROADCAST
     if now - submission.attempts[-1].sent_at >= replace_after:
         return Step.REPLACE
-    return Step.WAIT
+    return Step.WAIT if known else Step.REBROADCAST
 
 
 def outcome_of(receipts: list[Receipt | None]) -> Outcome:

@@ -1,6 +1,5 @@
 """Whether a proof holds, judged by what it says and one node: nothing that we stored has a voice in it."""
 
-import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -89,15 +88,15 @@ def _require_our_chain(anchor: AnchorClaim, network: Network) -> bytes:
 async def _require_anchored(
     root: bytes, transaction_hash: bytes, claimed_block: int, chain: Chain, network: Network
 ) -> None:
-    head, block_number, receipt = await asyncio.gather(
-        chain.head(), chain.anchored_at(network.contract, root), chain.receipt(transaction_hash)
-    )
+    head = await chain.head()
+    block_number = await chain.anchored_at(network.contract, root)
     if block_number == 0:
         msg = f"The root 0x{root.hex()} is not anchored by {network.contract} on {network.name}."
         raise Refuted(msg)
     if block_number != claimed_block:
         msg = f"The root is anchored in block {block_number}, not in {claimed_block}; ask for the proof again."
         raise Refuted(msg)
+    receipt = await chain.receipt(transaction_hash)
     if receipt is None or (network.contract, root) not in receipt.anchored_roots:
         msg = f"The transaction 0x{transaction_hash.hex()} did not anchor this root; ask for the proof again."
         raise Refuted(msg)
