@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import LinearConstraint, minimize
 
 from quantmesh.quant import optimize
 from quantmesh.quant.errors import DomainError, InfeasibleError
@@ -67,7 +67,7 @@ def test_maximum_sharpe_is_not_beaten_by_another_solver(count: int, seed: int) -
         negative_sharpe,
         np.full(count, 1.0 / count),
         bounds=[(0, 1)] * count,
-        constraints={"type": "eq", "fun": lambda weights: weights.sum() - 1},
+        constraints=LinearConstraint(np.ones(count), 1.0, 1.0),
     )
     assert ours <= other.fun + 1e-7
 

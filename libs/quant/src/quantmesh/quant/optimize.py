@@ -1,7 +1,8 @@
 """Weights of a fully invested portfolio (RSK-7): minimum variance, maximum Sharpe ratio, risk parity.
 
 Every answer holds `weights` that sum to one, in the order of the assets. `minimum` and `maximum` are bounds on the
-weights, a scalar or one per asset. Quadratic programs are solved by Clarabel (Goulart and Chen, 2024), an interior-point method.
+weights, a scalar or one per asset. Quadratic programs are solved by Clarabel, an interior-point method (Goulart and
+Chen, 2024).
 """
 
 from collections.abc import Sequence

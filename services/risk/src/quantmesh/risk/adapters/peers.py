@@ -1,0 +1,64 @@
+"""Market and portfolio over gRPC, as the ports of the core."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from quantmesh.api.market.v1 import market_pb2
+from quantmesh.api.market.v1.market_pb2_grpc import MarketServiceStub
+from quantmesh.api.portfolio.v1 import portfolio_pb2
+from quantmesh.api.portfolio.v1.portfolio_pb2_grpc import PortfolioServiceStub
+from quantmesh.chassis.decimals import from_proto
+from quantmesh.chassis.rpc import Peer
+from quantmesh.chassis.times import from_timestamp, to_timestamp
+from quantmesh.risk.core.errors import MissingHistory
+from quantmesh.risk.core.model import Book, History, Terms
+
+
+class MarketPeer:
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+        self._stub = MarketServiceStub(peer.channel)
+
+    async def history(self, symbols: Sequence[str], closes: int, as_of: datetime | None) -> History:
+        request = market_pb2.GetClosesRequest(symbols=symbols, observations=closes, as_of=_stamp(as_of))
+        answer = await self._peer.call(self._stub.GetCloses, request)
+        by_symbol = {series.symbol: series.closes for series in answer.series}
+        missing = [symbol for symbol in symbols if not by_symbol.get(symbol)]
+        if missing:
+            raise MissingHistory(missing, 0, closes)
+        columns = [np.fromiter(by_symbol[symbol], dtype=np.float64) for symbol in symbols]
+        return History(tuple(symbols), np.column_stack(columns), from_timestamp(answer.as_of))
+
+    async def terms(self, symbols: Sequence[str]) -> list[Terms]:
+        requests = [market_pb2.GetAssetRequest(symbol=symbol) for symbol in symbols]
+        answers = await asyncio.gather(*(self._peer.call(self._stub.GetAsset, request) for request in requests))
+        assets = [answer.asset for answer in answers]
+        return [Terms(asset.currency, from_proto(asset.lot_size, "lot_size")) for asset in assets]
+
+
+class PortfolioPeer:
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+        self._stub = PortfolioServiceStub(peer.channel)
+
+    async def book(self, portfolio_id: str, as_of: datetime | None, known_at: datetime | None) -> Book:
+        request = portfolio_pb2.GetPositionsRequest(
+            portfolio_id=portfolio_id, as_of=_stamp(as_of), known_at=_stamp(known_at)
+        )
+        answer = await self._peer.call(self._stub.GetPositions, request)
+        return Book.of(
+            {
+                position.symbol: (from_proto(position.quantity, "quantity"), position.currency)
+                for position in answer.positions
+            },
+            cash={money.currency: from_proto(money.amount, "cash") for money in answer.cash},
+            stale=any(position.stale for position in answer.positions),
+        )
+
+
+def _stamp(instant: datetime | None) -> Timestamp | None:
+    return None if instant is None else to_timestamp(instant)

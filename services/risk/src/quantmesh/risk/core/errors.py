@@ -1,0 +1,84 @@
+"""What risk refuses.
+
+QuantmeshError
+├── InvalidInput
+│   ├── OutOfDomain             a parameter outside the domain of its method
+│   └── UnknownChoice           no such method, or a symbol given twice
+└── RuleBroken
+    ├── EmptyBook               nothing to measure, or to optimise
+    ├── MissingHistory          too few closes that all symbols share
+    ├── SeveralCurrencies
+    ├── UnsupportedConstraint
+    └── InfeasibleConstraints   with the binding bounds and the least change that would pass
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from quantmesh.chassis.errors import InvalidInput, RuleBroken, Violation
+
+
+class OutOfDomain(InvalidInput):
+    problem = "out-of-domain"
+
+    def __init__(self, field: str, value: object, requirement: str) -> None:
+        detail = f"must be {requirement}; it is {value}"
+        super().__init__(f"{field} {detail}.", violations=[Violation(field, detail)])
+
+
+class UnknownChoice(InvalidInput):
+    problem = "invalid-input"
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(f"{field} {detail}.", violations=[Violation(field, detail)])
+
+
+class EmptyBook(RuleBroken):
+    problem = "empty-book"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"There is nothing to work on: {what}.")
+
+
+class MissingHistory(RuleBroken):
+    problem = "missing-history"
+
+    def __init__(self, symbols: Sequence[str], found: int, needed: int) -> None:
+        names = ", ".join(symbols)
+        super().__init__(
+            f"{needed} closes that {names} have in common are needed, there are {found}; ask for fewer observations.",
+            metadata={"symbols": names},
+        )
+
+
+class SeveralCurrencies(RuleBroken):
+    problem = "several-currencies"
+
+    def __init__(self, currencies: Sequence[str]) -> None:
+        super().__init__(f"The positions are in {', '.join(currencies)}; a book is measured in one currency.")
+
+
+class UnsupportedConstraint(RuleBroken):
+    problem = "unsupported-constraint"
+
+    def __init__(self, objective: str) -> None:
+        super().__init__(
+            f"{objective} has one answer and takes no bounds on weights; leave the constraints out.",
+            violations=[Violation("constraints", f"not taken by {objective}")],
+        )
+
+
+class InfeasibleConstraints(RuleBroken):
+    """`relaxation` holds, for each binding bound, a value with which the request would pass (NEW-6)."""
+
+    problem = "infeasible-constraints"
+
+    def __init__(self, detail: str, shortfall: float, relaxation: Mapping[str, float]) -> None:
+        super().__init__(
+            f"{detail} The bounds must give way by {shortfall:.6g} in all.",
+            violations=[
+                Violation("constraints", f"the {bound} would pass as {value:.6g}")
+                for bound, value in relaxation.items()
+            ],
+            metadata={"shortfall": repr(shortfall), "relaxation": json.dumps(dict(relaxation))},
+        )

@@ -1,0 +1,21 @@
+"""What risk asks of other services."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from quantmesh.risk.core.model import Book, History, Terms
+
+
+class Market(Protocol):
+    async def history(self, symbols: Sequence[str], closes: int, as_of: datetime | None) -> History:
+        """The last `closes` closes that the symbols share."""
+        ...
+
+    async def terms(self, symbols: Sequence[str]) -> list[Terms]: ...
+
+
+class Portfolios(Protocol):
+    async def book(self, portfolio_id: str, as_of: datetime | None, known_at: datetime | None) -> Book:
+        """The caller's portfolio; another's is NotFound."""
+        ...

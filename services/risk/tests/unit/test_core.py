@@ -1,0 +1,121 @@
+"""Books, histories and allocations, with no server."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from quantmesh.risk.core.errors import (
+    EmptyBook,
+    InfeasibleConstraints,
+    MissingHistory,
+    OutOfDomain,
+    SeveralCurrencies,
+    UnknownChoice,
+    UnsupportedConstraint,
+)
+from quantmesh.risk.core.model import Book, History, checked_observations
+from quantmesh.risk.core.optimize import Bounds, optimum_of, orders_to
+from quantmesh.risk.core.value_at_risk import value_at_risk_of
+
+NOW = datetime(2022, 10, 3, 20, tzinfo=UTC)
+SYMBOLS = ("AAPL", "JPM", "XOM")
+
+
+def history(days: int = 301) -> History:
+    rng = np.random.default_rng(5)
+    steps = rng.normal([4e-4, 2e-4, 3e-4], [0.01, 0.02, 0.015], (days - 1, 3))
+    return History(SYMBOLS, np.vstack([[100.0, 50.0, 80.0], [100.0, 50.0, 80.0] * np.exp(steps.cumsum(axis=0))]), NOW)
+
+
+def book(**quantities: str) -> Book:
+    return Book.of({symbol: (Decimal(text), "USD") for symbol, text in quantities.items()}, cash={"USD": Decimal(1000)})
+
+
+def test_a_book_is_in_one_currency_and_holds_something() -> None:
+    with pytest.raises(SeveralCurrencies, match="EUR, USD"):
+        Book.of({"AAPL": (Decimal(1), "USD"), "SAP": (Decimal(1), "EUR")}, cash={})
+    with pytest.raises(EmptyBook):
+        book(AAPL="0").require_positions()
+
+
+def test_too_little_history_says_how_much_there_is() -> None:
+    with pytest.raises(MissingHistory, match=r"501 closes .* there are 301"):
+        value_at_risk_of(book(AAPL="1", JPM="1", XOM="1"), history(), "historical", 0.99, 1, 500)
+    with pytest.raises(MissingHistory):
+        History(SYMBOLS, np.ones((1, 3)), NOW)
+    with pytest.raises(OutOfDomain):
+        checked_observations(10_001)
+
+
+def test_exposures_are_quantities_at_the_last_close() -> None:
+    past = history()
+    risk = value_at_risk_of(book(AAPL="10", JPM="-4", XOM="0.5"), past, "parametric", 0.95, 10, 250)
+    np.testing.assert_allclose(risk.market_values, np.array([10, -4, 0.5]) * past.closes[-1])
+    assert risk.figure.contributions.sum() == pytest.approx(risk.figure.value)
+
+
+@pytest.mark.parametrize(("confidence", "days"), [(1.0, 1), (0.2, 1), (0.99, 0)])
+def test_a_parameter_out_of_its_domain_is_named(confidence: float, days: int) -> None:
+    with pytest.raises(OutOfDomain) as caught:
+        value_at_risk_of(book(AAPL="1", JPM="1", XOM="1"), history(), "historical", confidence, days, 100)
+    assert caught.value.violations[0].field in {"confidence", "horizon_days"}
+
+
+def test_each_objective_beats_equal_weights_on_its_own_terms() -> None:
+    past = history()
+    least = optimum_of(past, "minimum_variance", Bounds(), 0.0, 300, None)
+    assert least.optimal.volatility < least.equal_weight.volatility
+    assert least.current is None
+    best = optimum_of(past, "maximum_sharpe", Bounds(), 0.0, 300, past.last * [10, 10, 10])
+    assert best.current is not None
+    assert best.optimal.sharpe > max(best.equal_weight.sharpe, best.current.sharpe)
+    for result in (least, best, optimum_of(past, "risk_parity", Bounds(), 0.0, 300, None)):
+        assert result.optimal.weights.sum() == pytest.approx(1.0, abs=1e-12)
+
+
+def test_bounds_on_one_symbol_count_over_those_on_all() -> None:
+    bounds = Bounds(maximum=0.4, by_symbol={"JPM": (0.3, None), "XOM": (None, 0.8)})
+    lower, upper = bounds.arrays(SYMBOLS)
+    assert lower.tolist() == [0.0, 0.3, 0.0]
+    assert upper.tolist() == [0.4, 0.4, 0.8]
+    with pytest.raises(UnknownChoice, match="TSLA"):
+        Bounds(by_symbol={"TSLA": (0.1, None)}).arrays(SYMBOLS)
+
+
+def test_bounds_that_cannot_be_met_answer_with_a_change_that_passes() -> None:
+    past = history()
+    with pytest.raises(InfeasibleConstraints) as caught:
+        optimum_of(past, "minimum_variance", Bounds(maximum=0.3), 0.0, 300, None)
+    assert "maximum of AAPL" in caught.value.metadata["relaxation"]
+    assert float(caught.value.metadata["shortfall"]) == pytest.approx(0.1)
+    with pytest.raises(UnsupportedConstraint):
+        optimum_of(past, "risk_parity", Bounds(maximum=0.9), 0.0, 300, None)
+    with pytest.raises(OutOfDomain, match="risk_free_rate"):
+        optimum_of(past, "maximum_sharpe", Bounds(), 5.0, 300, None)
+
+
+def test_orders_lead_from_the_holdings_to_the_weights_in_whole_lots() -> None:
+    past = history()
+    held = book(AAPL="10", JPM="20")
+    optimum = optimum_of(past, "minimum_variance", Bounds(), 0.0, 300, None)
+    orders = orders_to(optimum, past, held, [Decimal(1)] * 3)
+    after = {symbol: held.quantities.get(symbol, Decimal(0)) for symbol in SYMBOLS}
+    cost = Decimal(0)
+    for order in orders:
+        assert order.quantity == order.quantity.to_integral_value()
+        after[order.symbol] += order.quantity
+        cost += order.quantity * order.price
+    assert min(after.values()) >= 0
+    worth = sum(after[symbol] * Decimal(repr(float(price))) for symbol, price in zip(SYMBOLS, past.last, strict=True))
+    for symbol, weight, price in zip(SYMBOLS, optimum.optimal.weights, past.last, strict=True):
+        assert float(after[symbol]) * price == pytest.approx(weight * float(worth - cost), abs=1.05 * price)
+
+
+def test_without_holdings_the_cash_is_spent_and_no_more() -> None:
+    past = history()
+    optimum = optimum_of(past, "risk_parity", Bounds(), 0.0, 300, None)
+    orders = orders_to(optimum, past, book(), [Decimal("0.01")] * 3)
+    spent = sum(order.quantity * order.price for order in orders)
+    assert Decimal(990) < spent <= Decimal(1000)
