@@ -1,0 +1,49 @@
+"""Commands about who one is."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from quantmesh.client.cli import login as logins
+from quantmesh.client.cli.tables import facts
+from quantmesh.client.client import Client
+
+console = Console()
+Email = Annotated[str, typer.Option(prompt=True)]
+Password = Annotated[str, typer.Option(prompt=True, hide_input=True, envvar="QUANTMESH_PASSWORD")]
+
+
+def register(email: Email, password: Password, full_name: Annotated[str, typer.Option(prompt=True)]) -> None:
+    """Open an account and log in."""
+    with Client(logins.address()) as client:
+        client.auth.register(email, password, full_name)
+        logins.keep(client.auth.login(email, password))
+    console.print(f"Welcome, {full_name}.")
+
+
+def login(email: Email, password: Password) -> None:
+    """Log in; the commands that follow act as this user."""
+    with Client(logins.address()) as client:
+        logins.keep(client.auth.login(email, password))
+    console.print(f"Logged in as {email}.")
+
+
+def logout() -> None:
+    """End the session on the server and forget it here."""
+    with logins.signed_in() as client:
+        client.auth.logout()
+    logins.forget()
+    console.print("Logged out.")
+
+
+def whoami() -> None:
+    """Who the commands act as."""
+    with logins.signed_in() as client:
+        user = client.auth.me()
+    console.print(facts(("email", user.email), ("name", user.full_name), ("roles", ", ".join(user.roles))))
+
+
+def add_to(app: typer.Typer) -> None:
+    for command in (register, login, logout, whoami):
+        app.command()(command)

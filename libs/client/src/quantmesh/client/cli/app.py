@@ -1,0 +1,32 @@
+"""The commands and how their errors are shown."""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from quantmesh.client.cli import accounts, analytics, options, portfolios, proofs, streams
+from quantmesh.client.demo.run import demo
+from quantmesh.client.errors import ClientError
+
+app = typer.Typer(
+    help="Portfolios, option prices, risk, forecasts and proofs, from the terminal.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+accounts.add_to(app)
+portfolios.add_to(app)
+options.add_to(app)
+analytics.add_to(app)
+streams.add_to(app)
+proofs.add_to(app)
+app.command()(demo)
+
+
+def main() -> None:
+    try:
+        app()
+    except ClientError as error:
+        Console(stderr=True).print(f"[red]{error}[/red]", highlight=False, soft_wrap=True)
+        sys.exit(1)

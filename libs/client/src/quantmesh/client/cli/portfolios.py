@@ -1,0 +1,101 @@
+"""Commands about portfolios and trades."""
+
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from quantmesh.client.cli import tables
+from quantmesh.client.cli.login import signed_in
+
+console = Console()
+PortfolioId = Annotated[str, typer.Argument(metavar="PORTFOLIO", help="Its id, as `quantmesh portfolios` shows it.")]
+AsOf = Annotated[datetime | None, typer.Option(help="As it was then, in UTC.")]
+
+
+class Side(StrEnum):
+    BUY = "buy"
+    SELL = "sell"
+
+
+def portfolios() -> None:
+    """The portfolios that one has."""
+    with signed_in() as client:
+        console.print(tables.portfolios_table(client.portfolios.all()))
+
+
+def create(
+    name: Annotated[str, typer.Argument(help="What to call it.")],
+    currency: Annotated[str, typer.Option(help="What it is valued in.")] = "USD",
+) -> None:
+    """Open a portfolio."""
+    with signed_in() as client:
+        typer.echo(client.portfolios.create(name, currency).id)
+
+
+def import_csv(
+    portfolio: PortfolioId,
+    file: Annotated[typer.FileBinaryRead, typer.Argument(help="type,symbol,quantity,price,amount,fee,...")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be refused; record nothing.")] = False,
+) -> None:
+    """Import transactions from CSV; each refused row is shown with its line and reason."""
+    with signed_in() as client:
+        result = client.portfolios.import_csv(portfolio, file.read(), dry_run=dry_run)
+    console.print(f"{len(result.accepted)} rows {'would be' if dry_run else 'were'} recorded.")
+    if result.rejected:
+        console.print(f"{len(result.rejected)} rows are refused:")
+        console.print(tables.import_table(result))
+
+
+def positions(portfolio: PortfolioId, as_of: AsOf = None) -> None:
+    """What is held and what it is worth."""
+    with signed_in() as client:
+        result = client.portfolios.positions(portfolio, as_of)
+    console.print(tables.positions_table(result))
+    console.print(tables.facts(("cash", tables.cash_text(result.cash)), ("total", _total(result.total_value))))
+
+
+def performance(portfolio: PortfolioId, as_of: AsOf = None) -> None:
+    """Time-weighted return, volatility and drawdown."""
+    with signed_in() as client:
+        console.print(tables.performance_facts(client.portfolios.performance(portfolio, as_of)))
+
+
+def ledger(portfolio: PortfolioId) -> None:
+    """Every posting, in double entry."""
+    with signed_in() as client:
+        console.print(tables.ledger_table(client.portfolios.ledger(portfolio)))
+
+
+def trade(
+    portfolio: PortfolioId,
+    side: Annotated[Side, typer.Argument()],
+    quantity: Annotated[str, typer.Argument(help="How many, as a decimal.")],
+    symbol: Annotated[str, typer.Argument()],
+) -> None:
+    """A market order, answered when it is filled."""
+    try:
+        wanted = Decimal(quantity)
+    except InvalidOperation:
+        raise typer.BadParameter(f"{quantity!r} is not a decimal number", param_hint="QUANTITY") from None
+    with signed_in() as client:
+        order = client.portfolios.trade(portfolio, symbol.upper(), side, wanted)
+    price = tables.money(order.average_fill_price)
+    console.print(f"{order.status}: {order.side} {order.filled_quantity or 0:f} {order.symbol} at {price}")
+    if order.reason:
+        console.print(order.reason)
+    if order.transaction_id:
+        console.print(f"Transaction {order.transaction_id}; `quantmesh proof` proves it.")
+
+
+def _total(value: object) -> str:
+    return "-" if value is None else tables.cash_text([value])  # type: ignore[list-item]  # Money, checked above
+
+
+def add_to(app: typer.Typer) -> None:
+    for command in (portfolios, create, positions, performance, ledger, trade):
+        app.command()(command)
+    app.command("import")(import_csv)

@@ -1,0 +1,178 @@
+"""How answers look in a terminal."""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from rich.table import Table
+
+from quantmesh.client.models.analytics import Allocation, Forecast, Optimization, OptionPrice, ValueAtRisk
+from quantmesh.client.models.base import Money
+from quantmesh.client.models.portfolios import Import, LedgerEntry, Performance, Portfolio, Positions
+
+
+def money(value: Decimal | float | None) -> str:
+    return "-" if value is None else f"{value:,.2f}"
+
+
+def percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2%}"
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def table(*columns: str, right: Iterable[str] = ()) -> Table:
+    """Columns named in `right` hold numbers."""
+    made = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    aligned = set(right)
+    for column in columns:
+        made.add_column(column, justify="right" if column in aligned else "left", no_wrap=True)
+    return made
+
+
+def facts(*rows: tuple[str, str]) -> Table:
+    made = Table.grid(padding=(0, 2))
+    for name, value in rows:
+        made.add_row(f"[dim]{name}[/dim]", value)
+    return made
+
+
+def portfolios_table(portfolios: Iterable[Portfolio]) -> Table:
+    made = table("id", "name", "currency", "created")
+    for portfolio in portfolios:
+        made.add_row(portfolio.id, portfolio.name, portfolio.base_currency, f"{portfolio.created_at:%Y-%m-%d %H:%M}")
+    return made
+
+
+def import_table(result: Import) -> Table:
+    """The refused rows, each with its line in the file."""
+    made = table("line", "field", "reason", right=["line"])
+    made.columns[2].no_wrap = False
+    for row in result.rejected:
+        made.add_row(str(row.line), row.field or "", row.reason)
+    return made
+
+
+def positions_table(positions: Positions, rows: int | None = None) -> Table:
+    """The largest first; `rows` bounds how many are shown."""
+    columns = ("quantity", "average cost", "price", "value", "unrealized", "realized")
+    made = table("symbol", *columns, right=columns)
+    ordered = sorted(positions.data, key=lambda position: position.market_value or Decimal(0), reverse=True)
+    for position in ordered[:rows]:
+        made.add_row(
+            position.symbol,
+            f"{position.quantity.normalize():,f}",
+            money(position.average_cost),
+            money(position.price) + (" stale" if position.stale else ""),
+            money(position.market_value),
+            _signed(position.unrealized_pnl),
+            _signed(position.realized_pnl),
+        )
+    if rows is not None and len(ordered) > rows:
+        made.add_row(f"[dim]and {len(ordered) - rows} more[/dim]")
+    return made
+
+
+def cash_text(cash: Sequence[Money]) -> str:
+    return ", ".join(f"{money(each.amount)} {each.currency}" for each in cash) or "none"
+
+
+def performance_facts(performance: Performance) -> Table:
+    worst = percent(performance.maximum_drawdown)
+    if performance.maximum_drawdown_start and performance.maximum_drawdown_end:
+        worst += f" ({performance.maximum_drawdown_start} to {performance.maximum_drawdown_end})"
+    return facts(
+        ("time-weighted return", percent(performance.time_weighted_return)),
+        ("per year", percent(performance.annualized_return)),
+        ("volatility per year", percent(performance.volatility)),
+        ("maximum drawdown", worst),
+    )
+
+
+def ledger_table(entries: Iterable[LedgerEntry]) -> Table:
+    made = table("executed", "description", "account", "commodity", "amount", right=["amount"])
+    for entry in entries:
+        for index, posting in enumerate(entry.postings):
+            first = index == 0
+            made.add_row(
+                f"{entry.executed_at:%Y-%m-%d}" if first else "",
+                entry.description if first else "",
+                posting.account,
+                posting.commodity,
+                f"{posting.amount:,f}",
+            )
+    return made
+
+
+def price_table(price: OptionPrice) -> Table:
+    made = table("price", "delta", "gamma", "vega", "theta", "rho", right=["price"])
+    greeks = price.greeks
+    values = (greeks.delta, greeks.gamma, greeks.vega, greeks.theta, greeks.rho) if greeks else ()
+    made.add_row(number(price.price), *(number(value, 6) for value in values))
+    return made
+
+
+def risk_table(results: Iterable[ValueAtRisk]) -> Table:
+    columns = ("value at risk", "expected shortfall", "of value")
+    made = table("method", *columns, "over", right=columns)
+    for result in results:
+        made.add_row(
+            result.method,
+            money(result.value_at_risk),
+            money(result.expected_shortfall),
+            percent(result.value_at_risk / result.market_value if result.market_value else None),
+            f"{result.horizon_days} day at {result.confidence:.0%}, {result.observations} observations",
+        )
+    return made
+
+
+def optimization_table(result: Optimization) -> Table:
+    """The optimum beside what it is compared with."""
+    columns = ("return", "volatility", "Sharpe")
+    made = table("weights", *columns, "largest", right=columns)
+    for name, allocation in ((result.objective, result), *result.benchmarks.items()):
+        made.add_row(
+            name.replace("_", " "),
+            percent(allocation.expected_return),
+            percent(allocation.volatility),
+            number(allocation.sharpe, 2),
+            _largest(allocation),
+        )
+    return made
+
+
+def forecast_facts(forecast: Forecast) -> Table:
+    rows = [
+        ("model", f"{forecast.model} {forecast.model_version}"),
+        ("last price", money(forecast.last_price)),
+        ("forecast", f"{money(forecast.predicted_price)} ({forecast.direction})"),
+        ("interval", f"{money(forecast.confidence_lower)} to {money(forecast.confidence_upper)}"),
+        ("confidence", percent(forecast.confidence_score)),
+    ]
+    skill = forecast.skill
+    if skill is not None:
+        verdict = "beats the naive forecast" if skill.beats_naive else "does not beat the naive forecast"
+        rows += [
+            ("walk-forward error", f"{number(skill.rmse, 6)}, naive {number(skill.naive_rmse, 6)}: it {verdict}"),
+            ("direction right", f"{percent(skill.directional_accuracy)} of {skill.windows} windows"),
+            (
+                "interval holds",
+                f"{percent(skill.interval_coverage)} of the time, {percent(skill.interval_confidence)} intended",
+            ),
+        ]
+    if forecast.note:
+        rows.append(("note", forecast.note))
+    return facts(*rows)
+
+
+def _largest(allocation: Allocation, count: int = 4) -> str:
+    ordered = sorted(allocation.weights.items(), key=lambda item: item[1], reverse=True)
+    return ", ".join(f"{symbol} {weight:.0%}" for symbol, weight in ordered[:count])
+
+
+def _signed(value: Decimal | None) -> str:
+    if value is None:
+        return "-"
+    colour = "red" if value < 0 else "green"
+    return f"[{colour}]{value:+,.2f}[/{colour}]"

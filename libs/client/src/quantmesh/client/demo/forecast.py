@@ -1,0 +1,20 @@
+"""Step 5: a forecast, the training of its model by an operator, and the forecast of the trained model."""
+
+from quantmesh.client.cli import tables
+from quantmesh.client.cli.analytics import follow_training
+from quantmesh.client.client import Client
+from quantmesh.client.demo.stage import Stage
+
+SYMBOL = "AAPL"
+TIMEFRAME = "1d"
+
+
+def forecast(stage: Stage, operator: Client, train_seconds: int) -> None:
+    stage.step(5, f"A forecast of {SYMBOL} for one day ahead, before and after training")
+    mesh = stage.investor
+    before = mesh.predictions.forecast(SYMBOL, TIMEFRAME)
+    stage.say(f"Now: {before.model} says {tables.money(before.predicted_price)}. {before.note or ''}")
+    stage.say("An operator trains the LSTM on thirty years of twenty stocks, walk-forward:")
+    job = operator.predictions.train(TIMEFRAME, max_seconds=train_seconds)
+    follow_training(operator, job, stage.console)
+    stage.console.print(tables.forecast_facts(mesh.predictions.forecast(SYMBOL, TIMEFRAME)))

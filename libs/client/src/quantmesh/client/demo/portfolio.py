@@ -1,0 +1,38 @@
+"""Steps 1 and 2: an account, a portfolio from a CSV file, and what it is worth."""
+
+import secrets
+from importlib.resources import files
+
+from quantmesh.client.cli import tables
+from quantmesh.client.demo.stage import Stage
+
+
+def open_portfolio(stage: Stage) -> None:
+    stage.step(1, "An account, a portfolio, and four years of trades from a CSV file")
+    mesh = stage.investor
+    email, password = f"investor-{secrets.token_hex(4)}@quantmesh.dev", secrets.token_urlsafe(18)
+    mesh.auth.register(email, password, "Demo Investor")
+    mesh.auth.login(email, password)
+    portfolio = mesh.portfolios.create("Growth", "USD")
+    stage.portfolio_id = portfolio.id
+    stage.say(f"Registered and logged in as {email}; opened portfolio {portfolio.name} ({portfolio.id}).")
+    content = files("quantmesh.client.demo").joinpath("transactions.csv").read_bytes()
+    rehearsal = mesh.portfolios.import_csv(portfolio.id, content, dry_run=True)
+    stage.say(f"Dry run: {len(rehearsal.accepted)} rows would be recorded, {len(rehearsal.rejected)} would be refused:")
+    stage.console.print(tables.import_table(rehearsal))
+    result = mesh.portfolios.import_csv(portfolio.id, content, dry_run=False)
+    stage.transaction_ids = [row.id for row in result.accepted if row.id is not None]
+    stage.say(
+        f"Imported: {len(result.accepted)} transactions recorded in double entry, {len(result.rejected)} refused."
+    )
+
+
+def value_portfolio(stage: Stage) -> None:
+    stage.step(2, "Positions, cash and performance on the latest day")
+    mesh = stage.investor
+    positions = mesh.portfolios.positions(stage.portfolio_id)
+    stage.console.print(tables.positions_table(positions, rows=8))
+    total = tables.cash_text([positions.total_value]) if positions.total_value else "-"
+    when = f" on {positions.as_of:%Y-%m-%d}" if positions.as_of else ""
+    stage.console.print(tables.facts(("cash", tables.cash_text(positions.cash)), ("total value", f"{total}{when}")))
+    stage.console.print(tables.performance_facts(mesh.portfolios.performance(stage.portfolio_id)))
