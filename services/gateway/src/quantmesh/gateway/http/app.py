@@ -5,11 +5,11 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from quantmesh.gateway.adapters.credentials import Credentials
 from quantmesh.gateway.http import ops
+from quantmesh.gateway.http.dispatch import Dispatch, Servant
 from quantmesh.gateway.http.middleware.compression import Compression
 from quantmesh.gateway.http.middleware.envelope import Envelope
 from quantmesh.gateway.http.middleware.identity import Identity
@@ -30,19 +30,14 @@ Send Authorization: Bearer with the access token of /api/v2/auth/login, or X-Api
 
 
 class Api(FastAPI):
-    """FastAPI without its own pages, error bodies and redirects."""
+    """Describes the operations; requests are found and bound without it."""
 
     def __init__(self, operations: Sequence[Operations]) -> None:
         super().__init__(
             title="quantmesh",
             version=version("quantmesh-gateway"),
             description=_DESCRIPTION,
-            openapi_url=None,
-            docs_url=None,
-            redoc_url=None,
-            redirect_slashes=False,
         )
-        # Registered as they are: FastAPI's nested routers would match every path twice.
         for group in operations:
             self.router.routes.extend(group.routes)
 
@@ -75,9 +70,9 @@ def build(
 ) -> ASGIApp:
     """`operations` in the order in which they are looked through: the busiest first."""
     api = Api(operations)
-    extra: list[Route | WebSocketRoute] = [*ops.routes(api, readiness), WebSocketRoute(STREAM_PATH, stream)]
-    api.router.routes.extend(extra)
-    app: ASGIApp = api.router
+    servants: list[Servant] = [route for group in operations for route in group.routes]
+    servants += ops.pages_of(api, readiness)
+    app: ASGIApp = Dispatch(servants, {STREAM_PATH: stream})
     app = RateLimiting(app, limits)
     app = Identity(app, credentials, limits)
     app = Compression(app)

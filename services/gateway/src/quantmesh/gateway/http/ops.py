@@ -1,17 +1,15 @@
 """Outside /api/v2: health, readiness, metrics, the document and the pages that explain it."""
 
 from collections.abc import Callable
-from typing import Any
 
 import orjson
 from fastapi import FastAPI
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
-from starlette.routing import Route
+from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
 from quantmesh.chassis.errors import NotFound
 from quantmesh.gateway.core.conditional import content_tag
-from quantmesh.gateway.core.errors import MethodNotAllowed
 from quantmesh.gateway.http import pages
 from quantmesh.gateway.http.answer import Answer
 from quantmesh.gateway.http.catalogue import catalogue
@@ -23,20 +21,20 @@ Readiness = Callable[[], list[str]]
 
 
 class Page:
-    """An ASGI end for GET; `make` is given the path's parameters."""
+    """A path for GET; `make` is given the path's parameters."""
 
     def __init__(self, path: str, make: Callable[[dict[str, str]], Answer]) -> None:
-        self._path = path
+        self.path = path
+        self.path_regex, _, _ = compile_path(path)
+        self.methods = {"GET"}
         self._make = make
 
-    async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
-        edge_of(scope).route = self._path
-        if scope["method"] != "GET":
-            raise MethodNotAllowed(scope["method"], ["GET"])
-        await self._make(scope["path_params"]).send_to(scope, send)
+    async def serve(self, scope: Scope, _: Receive, send: Send) -> None:
+        edge_of(scope).route = self.path
+        await self._make(scope.get("path_params", {})).send_to(scope, send)
 
 
-def routes(app: FastAPI, readiness: Readiness) -> list[Route]:
+def pages_of(app: FastAPI, readiness: Readiness) -> list[Page]:
     def healthz(_: dict[str, str]) -> Answer:
         """Alive says nothing of any dependency, so that one that is down does not get the gateway restarted."""
         return Answer(b"alive\n", content_type=_TEXT)
@@ -67,7 +65,7 @@ def routes(app: FastAPI, readiness: Readiness) -> list[Route]:
             raise NotFound(msg)
         return pages.problem(item)
 
-    table: dict[str, Any] = {
+    table: dict[str, Callable[[dict[str, str]], Answer]] = {
         "/healthz": healthz,
         "/readyz": readyz,
         "/metrics": metrics,
@@ -76,4 +74,4 @@ def routes(app: FastAPI, readiness: Readiness) -> list[Route]:
         "/problems": problems,
         "/problems/{slug}": problem,
     }
-    return [Route(path, Page(path, make)) for path, make in table.items()]
+    return [Page(path, make) for path, make in table.items()]

@@ -1,6 +1,6 @@
 """One operation of the API: who may call it, what it takes, and how long it may last.
 
-FastAPI describes the operation and finds it; the request itself is bound here. That saves two exit stacks, the
+FastAPI describes the operation; the request itself is bound here. That saves two exit stacks, the
 dependency solver and a second serialisation on every request, and refuses what FastAPI lets pass (duplicate keys,
 NaN, unknown query parameters).
 """
@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from quantmesh.chassis.context import CallContext, set_call
 from quantmesh.chassis.errors import NotFound, PermissionDenied
-from quantmesh.gateway.core.errors import InvalidRequest, MethodNotAllowed
+from quantmesh.gateway.core.errors import InvalidRequest
 from quantmesh.gateway.http.answer import Answer, StreamedAnswer
 from quantmesh.gateway.http.call import DEFAULT_BODY_BYTES, Call, check, violations
 
@@ -51,7 +51,6 @@ class Operation(APIRoute):
         self._path: dict[str, TypeAdapter[Any]] = {}
         for name, hint in get_type_hints(endpoint, include_extras=True).items():
             self._learn(name, hint)
-        self.app = self.serve
 
     def _learn(self, name: str, hint: Any) -> None:
         if name in self.param_convertors:
@@ -62,11 +61,6 @@ class Operation(APIRoute):
             self._body = hint
         elif name == "call":
             self._wants_call = True
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.methods and scope["method"] not in self.methods:
-            raise MethodNotAllowed(scope["method"], sorted(self.methods))
-        await self.serve(scope, receive, send)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = Call(scope, receive, send)

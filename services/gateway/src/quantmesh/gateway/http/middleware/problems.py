@@ -1,12 +1,10 @@
 """Every error becomes a problem; what is no error of ours is a bug, logged in full and told as a bare 500."""
 
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quantmesh.chassis.errors import QuantmeshError, Violation
 from quantmesh.chassis.telemetry.logs import get_logger
-from quantmesh.gateway.core.errors import MalformedRequest, MethodNotAllowed, NoSuchPath
 from quantmesh.gateway.http.edge import Edge, edge_of
 from quantmesh.gateway.http.problems import problem_answer, status_of
 
@@ -35,8 +33,6 @@ class Problems:
             failure = error
             if status_of(error) == 500:
                 log.error("a peer failed", request_id=edge.request_id, route=edge.route, error=error.detail)
-        except HTTPException as error:
-            failure = _routing(error, scope)
         except ClientDisconnect:
             return
         except Exception as error:
@@ -70,11 +66,3 @@ def _rooted(violation: Violation, root: str) -> Violation:
     if "/" in violation.field or violation.field.startswith("#"):
         return violation
     return Violation(f"#/{root}{violation.field.replace('[', '/').replace(']', '')}", violation.description)
-
-
-def _routing(error: HTTPException, scope: Scope) -> QuantmeshError:
-    if error.status_code == 405:
-        return MethodNotAllowed(scope["method"], (error.headers or {}).get("Allow", "").split(", "))
-    if error.status_code == 404:
-        return NoSuchPath(scope["path"][:256])
-    return MalformedRequest(str(error.detail))

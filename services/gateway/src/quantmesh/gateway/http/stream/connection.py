@@ -63,6 +63,10 @@ class Connection:
         return self._caller.session_id if self._caller is not None else ""
 
     @property
+    def is_ending(self) -> bool:
+        return self._closing is not None
+
+    @property
     def has_room(self) -> bool:
         return self._mailbox.has_room
 

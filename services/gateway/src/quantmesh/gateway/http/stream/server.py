@@ -55,7 +55,7 @@ class StreamServer:
             for connection, task in tuple(self._connections.items()):
                 await connection.inspect(now)
                 waited = now - connection.sending_since if connection.sending_since else 0.0
-                if waited > self._slow_seconds:
-                    connection.end(CLOSE_SLOW, SlowReader())
-                if waited > 2 * self._slow_seconds:
+                if waited > 2 * self._slow_seconds and connection.is_ending:
                     task.cancel()
+                elif waited > self._slow_seconds:
+                    connection.end(CLOSE_SLOW, SlowReader())

@@ -1,0 +1,279 @@
+"""The stream as its clients live it: numbers without holes, resume, refusals, and an end for who does not read."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from quantmesh.api.common.v1 import common_pb2, job_pb2
+from quantmesh.api.market.v1 import market_pb2
+from quantmesh.api.portfolio.v1 import events_pb2, portfolio_pb2
+from quantmesh.chassis.errors import NotFound, Unavailable
+
+from .edges import ADA, Edge, caller, make_edge
+from .streams import StreamClient
+
+CHANNEL = f"portfolio.{ADA}"
+
+
+def account_event(seq: int) -> portfolio_pb2.AccountEvent:
+    event = portfolio_pb2.AccountEvent(
+        seq=seq, portfolio_id=str(ADA), type="transaction.recorded", data_json=json.dumps({"amount": f"{seq}.00"})
+    )
+    event.time.FromJsonString("2020-01-02T15:00:00Z")
+    return event
+
+
+class Account:
+    """An account's log, as portfolio keeps it and its events carry it."""
+
+    def __init__(self, edge: Edge, length: int = 0) -> None:
+        self._edge = edge
+        self.log = [account_event(seq) for seq in range(1, length + 1)]
+        edge.peers["portfolio"].answers["ListEvents"] = self._list
+
+    def _list(self, request: portfolio_pb2.ListEventsRequest) -> portfolio_pb2.ListEventsResponse:
+        if request.portfolio_id != str(ADA):
+            raise NotFound("no such portfolio")
+        rest = [event for event in self.log if event.seq > request.after]
+        return portfolio_pb2.ListEventsResponse(events=rest[: request.limit], last_seq=len(self.log))
+
+    def record(self) -> portfolio_pb2.AccountEvent:
+        self.log.append(account_event(len(self.log) + 1))
+        return self.log[-1]
+
+    async def announce(self, event: portfolio_pb2.AccountEvent) -> None:
+        carried = events_pb2.TransactionRecorded(event=event)
+        await self._edge.logs.handle(
+            common_pb2.EventEnvelope(
+                event_id=str(uuid4()), type=carried.DESCRIPTOR.full_name, payload=carried.SerializeToString()
+            )
+        )
+
+
+@pytest.fixture
+async def client(edge: Edge) -> AsyncIterator[StreamClient]:
+    edge.peers["market"].answers["GetAsset"] = market_pb2.GetAssetResponse()
+    async with StreamClient(edge, Authorization="Bearer ada") as client:
+        yield client
+
+
+async def tick(edge: Edge, price: str, symbol: str = "AAPL") -> None:
+    quote = market_pb2.Quote(symbol=symbol, source="replay", currency="USD")
+    quote.price.value = price
+    quote.time.FromJsonString("2020-01-02T15:00:00Z")
+    await edge.quotes.handle(f"quotes.{symbol}", quote.SerializeToString())
+
+
+async def test_the_first_message_may_carry_the_token(edge: Edge) -> None:
+    edge.peers["market"].answers["GetAsset"] = market_pb2.GetAssetResponse()
+    async with StreamClient(edge) as client:
+        refused = await client.ask(op="subscribe", channels=["quotes.AAPL"])
+        assert refused["problem"]["type"] == "/problems/unauthenticated"
+        assert (await client.ask(op="auth", token="forged"))["problem"]["status"] == 401
+        assert (await client.ask(op="auth", token="ada"))["op"] == "authenticated"
+        assert (await client.ask(op="subscribe", channels=["quotes.AAPL"]))["op"] == "subscribed"
+
+
+async def test_a_bad_token_on_connect_is_refused_before_there_is_a_stream(edge: Edge) -> None:
+    async with StreamClient(edge, Authorization="Bearer forged") as client:
+        assert client.refused is not None
+        assert client.refused["type"] == "websocket.http.response.start"
+        assert client.refused["status"] == 401
+
+
+async def test_quotes_are_numbered_and_shown_as_on_rest(edge: Edge, client: StreamClient) -> None:
+    assert (await client.ask(op="subscribe", channels=["quotes.AAPL"]))["channels"] == [
+        {"channel": "quotes.AAPL", "from_seq": 1}
+    ]
+    for price in ("73.35", "73.40"):
+        await tick(edge, price)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    first, second = await client.hear(), await client.hear()
+    assert (first["seq"], second["seq"]) == (1, 2)
+    assert (first["channel"], first["type"], first["data"]["price"]) == ("quotes.AAPL", "quote", "73.35")
+
+
+async def test_a_slow_reader_of_quotes_gets_the_latest_alone(edge: Edge, client: StreamClient) -> None:
+    await client.ask(op="subscribe", channels=["quotes.AAPL"])
+    client.stop_reading()
+    for price in range(1, 101):
+        await tick(edge, f"{price}.00")
+        await asyncio.sleep(0)
+    client.read_again()
+    heard = [await client.hear()]
+    while heard[-1]["seq"] < 100:
+        heard.append(await client.hear())
+    assert len(heard) <= 3
+    assert heard[-1]["data"]["price"] == "100.00"
+
+
+async def test_a_newcomer_gets_the_latest_quote_at_once_and_resume_only_what_is_new(
+    edge: Edge, client: StreamClient
+) -> None:
+    await tick(edge, "73.35")
+    client.say(op="subscribe", channels=["quotes.AAPL"])
+    heard = [await client.hear(), await client.hear()]
+    assert {message.get("seq") for message in heard} == {None, 1}
+    client.say(op="resume", channel="quotes.AAPL", after_seq=1)
+    assert await client.hear() == {"op": "resumed", "channel": "quotes.AAPL", "from_seq": 2}
+
+
+async def test_unsubscribing_ends_the_events(edge: Edge, client: StreamClient) -> None:
+    await client.ask(op="subscribe", channels=["quotes.AAPL"])
+    assert (await client.ask(op="unsubscribe", channels=["quotes.AAPL"]))["op"] == "unsubscribed"
+    await tick(edge, "73.35")
+    assert await client.ask(op="ping") == {"op": "pong"}
+
+
+async def test_the_accounts_log_is_live_and_without_holes(edge: Edge, client: StreamClient) -> None:
+    account = Account(edge, length=5)
+    answer = await client.ask(op="subscribe", channels=[CHANNEL])
+    assert answer["channels"] == [{"channel": CHANNEL, "from_seq": 6}]
+    await account.announce(account.record())
+    lost, known = account.record(), account.record()
+    await account.announce(known)
+    await account.announce(known)
+    await account.announce(lost)
+    seqs = [(await client.hear())["seq"] for _ in range(3)]
+    assert seqs == [6, 7, 8]
+    assert client.nothing_waits()
+
+
+async def test_resume_replays_what_was_missed_in_pages_while_new_events_come(edge: Edge, client: StreamClient) -> None:
+    account = Account(edge, length=1700)
+    client.say(op="resume", channel=CHANNEL, after_seq=100)
+    heard: list[dict[str, Any]] = []
+    while not heard or heard[-1].get("seq") != 1720:
+        heard.append(await client.hear())
+        if len(heard) % 80 == 0 and len(account.log) < 1720:
+            await account.announce(account.record())
+    assert {"op": "resumed", "channel": CHANNEL, "from_seq": 101} in heard
+    assert [message["seq"] for message in heard if "seq" in message] == list(range(101, 1721))
+
+
+async def test_the_log_waits_for_a_reader_rather_than_lose_an_event(edge: Edge, client: StreamClient) -> None:
+    account = Account(edge)
+    await client.ask(op="subscribe", channels=[CHANNEL])
+    client.stop_reading()
+    for _ in range(3000):
+        await account.announce(account.record())
+    client.read_again()
+    assert [(await client.hear())["seq"] for _ in range(3000)] == list(range(1, 3001))
+
+
+async def test_the_log_goes_on_when_portfolio_comes_back(
+    edge: Edge, client: StreamClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quantmesh.gateway.http.stream.subscriptions._LOG_RETRY_SECONDS", 0.01)
+    account = Account(edge)
+    await client.ask(op="subscribe", channels=[CHANNEL])
+    working = edge.peers["portfolio"].answers["ListEvents"]
+    edge.peers["portfolio"].answers["ListEvents"] = Unavailable("away")
+    account.record()
+    await account.announce(account.record())
+    await asyncio.sleep(0.03)
+    edge.peers["portfolio"].answers["ListEvents"] = working
+    assert [(await client.hear())["seq"] for _ in range(2)] == [1, 2]
+
+
+async def test_a_foreign_portfolio_is_404_and_an_unknown_channel_too(edge: Edge, client: StreamClient) -> None:
+    Account(edge)
+    foreign = await client.ask(op="subscribe", channels=[f"portfolio.{uuid4()}"])
+    assert (foreign["op"], foreign["problem"]["status"]) == ("error", 404)
+    unknown = await client.ask(op="subscribe", channels=["weather.berlin"])
+    assert unknown["problem"]["status"] == 404
+    edge.peers["market"].answers["GetAsset"] = NotFound("no such asset")
+    assert (await client.ask(op="subscribe", channels=["quotes.NOPE"]))["problem"]["status"] == 404
+
+
+async def test_a_scope_that_is_missing_refuses_the_channel() -> None:
+    edge = make_edge(clerk=caller(scopes=frozenset({"market:read"})))
+    async with StreamClient(edge, Authorization="Bearer clerk") as client:
+        refused = await client.ask(op="subscribe", channels=[CHANNEL])
+        assert refused["problem"]["status"] == 403
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        '{"op": "fly"}',
+        '{"op": "subscribe"}',
+        '{"op": "subscribe", "channels": []}',
+        '{"op": "subscribe", "channels": [1]}',
+        '{"op": "subscribe", "channels": ["quotes.AAPL"], "colour": "red"}',
+        '{"op": "resume", "channel": "quotes.AAPL", "after_seq": -1}',
+        '{"op": "resume", "channel": "quotes.AAPL", "after_seq": 1.5}',
+        '{"op": "ping", "op": "ping"}',
+        '{"op": "auth", "token": 1}',
+    ],
+)
+async def test_what_is_no_message_is_a_problem_and_the_stream_goes_on(client: StreamClient, text: str) -> None:
+    client.say_text(text)
+    refused = await client.hear()
+    assert refused["op"] == "error"
+    assert refused["problem"]["status"] in (400, 422)
+    assert await client.ask(op="ping") == {"op": "pong"}
+
+
+async def test_a_job_is_followed_to_its_end(edge: Edge, client: StreamClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quantmesh.gateway.http.stream.subscriptions._JOB_POLL_SECONDS", 0.01)
+    name = f"prediction-{uuid4()}"
+    states = [
+        job_pb2.Job(id=name, kind="train", status=job_pb2.JOB_STATUS_RUNNING, progress=0.1),
+        job_pb2.Job(id=name, kind="train", status=job_pb2.JOB_STATUS_RUNNING, progress=0.1),
+        job_pb2.Job(id=name, kind="train", status=job_pb2.JOB_STATUS_SUCCEEDED, progress=1.0),
+    ]
+    edge.peers["prediction"].answers["GetJob"] = lambda _: job_pb2.GetJobResponse(job=states.pop(0))
+    client.say(op="subscribe", channels=[f"jobs.{name}"])
+    heard = [await client.hear() for _ in range(3)]
+    events = [message for message in heard if "seq" in message]
+    assert [(event["seq"], event["type"]) for event in events] == [(1, "job.running"), (2, "job.succeeded")]
+
+
+async def test_who_does_not_read_is_told_and_closed_with_4008() -> None:
+    edge = make_edge(slow_seconds=0.2)
+    edge.peers["market"].answers["GetAsset"] = market_pb2.GetAssetResponse()
+    watching = asyncio.create_task(edge.stream.watch())
+    try:
+        async with StreamClient(edge, Authorization="Bearer ada") as client:
+            await client.ask(op="subscribe", channels=["quotes.AAPL"])
+            client.stop_reading()
+            await tick(edge, "73.35")
+            await asyncio.sleep(0.01)
+            await tick(edge, "73.36")
+            # The watch looks every second; it cuts what has waited for twice the limit only at its next look.
+            await asyncio.sleep(1.1)
+            client.read_again()
+            heard = [await client.hear()]
+            while client.closed is None:
+                heard.append(await client.hear())
+            assert client.closed["code"] == 4008
+            assert heard[-2]["problem"]["type"] == "/problems/slow-reader"
+    finally:
+        watching.cancel()
+
+
+async def test_a_revoked_session_ends_its_streams(edge: Edge, client: StreamClient) -> None:
+    await client.ask(op="ping")
+    edge.stream.revoke(f"session-{ADA}")
+    assert (await client.hear())["problem"]["status"] == 401
+    assert (await client.hear())["code"] == 4001
+
+
+async def test_an_expired_token_ends_the_stream() -> None:
+    edge = make_edge(late=caller(lives=-1.0))
+    watching = asyncio.create_task(edge.stream.watch())
+    try:
+        async with StreamClient(edge, Authorization="Bearer late") as client:
+            assert (await client.hear())["problem"]["status"] == 401
+            assert (await client.hear())["code"] == 4001
+    finally:
+        watching.cancel()
