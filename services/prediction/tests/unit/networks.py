@@ -34,9 +34,13 @@ class Watcher:
         self._left = seconds
         self._per_look = per_look
         self.reports: list[tuple[float, str]] = []
+        self.fits_began = False
 
     def report(self, progress: float, message: str) -> None:
         self.reports.append((progress, message))
+
+    def fits_begin(self) -> None:
+        self.fits_began = True
 
     def stop(self) -> None:
         raise NotImplementedError("nothing here stops a training")

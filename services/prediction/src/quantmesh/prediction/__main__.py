@@ -38,6 +38,8 @@ class PredictionSettings(ServiceSettings):
     # 0: the worker stays, for a supervisor that would only start it again.
     prediction_worker_idle_seconds: float = Field(default=10.0, ge=0.0)
     prediction_seed: int = Field(default=1, ge=0, lt=2**31)
+    # Of the first fit; each that continues it takes a quarter as many.
+    prediction_training_steps: int = Field(default=600, ge=40)
 
     @property
     def spawns_worker(self) -> bool:
@@ -68,7 +70,9 @@ async def wire_worker(service: Service[PredictionSettings]) -> None:
     settings = service.settings
     market = MarketPeer(service.peer("market", _MARKET, timeout_seconds=_CLOSES_SECONDS))
     registry = FolderRegistry(settings.prediction_registry)
-    job = TrainingJob(market, Store(service.database), registry, service.clock, Recipe(seed=settings.prediction_seed))
+    steps = settings.prediction_training_steps
+    recipe = Recipe(first_steps=steps, next_steps=steps // 4, seed=settings.prediction_seed)
+    job = TrainingJob(market, Store(service.database), registry, service.clock, recipe)
     service.add_task("jobs", JobWorker(service.database, {KIND: job.run}).run)
     if settings.prediction_worker_idle_seconds:
         idle_seconds = settings.prediction_worker_idle_seconds

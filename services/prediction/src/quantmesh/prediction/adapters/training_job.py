@@ -35,13 +35,20 @@ class TrainingStopped(Exception):
 
 
 class JobWatch:
-    """Between the training's thread and its job."""
+    """Between the training's thread and its job.
+
+    The budget counts from here on, so also for TensorFlow's start; but however slow that was, the fits get a third.
+    """
 
     def __init__(self, job: RunningJob, budget_seconds: float, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._job = job
         self._monotonic = monotonic
+        self._budget_seconds = budget_seconds
         self._end = monotonic() + budget_seconds - _EXPORT_SECONDS
         self._stopped = threading.Event()
+
+    def fits_begin(self) -> None:
+        self._end = max(self._end, self._monotonic() + self._budget_seconds / 3.0)
 
     def report(self, progress: float, message: str) -> None:
         if self._stopped.is_set():

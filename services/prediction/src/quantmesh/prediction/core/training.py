@@ -53,6 +53,10 @@ class Watch(Protocol):
         """Raises to end the training, where that was asked for."""
         ...
 
+    def fits_begin(self) -> None:
+        """Everything is loaded; from here on time is spent on learning."""
+        ...
+
     def seconds_left(self) -> float: ...
 
     def stop(self) -> None:
@@ -107,6 +111,7 @@ def train(panel: Panel, model: SequenceModel, recipe: Recipe, watch: Watch) -> T
     The same panel, recipe and seed give the same model, unless the time runs out: then the fits end early and `steps`
     says where. Intervals are calibrated on the errors of all stretches, each made by a model that had not seen it.
     """
+    watch.fits_begin()
     random = np.random.default_rng(recipe.seed)
     starts = stretch_starts(panel, STRETCHES)
     stride = _stride(panel, starts)
