@@ -115,8 +115,8 @@ async def test_a_backdated_entry_is_checked_at_every_later_instant(service: Serv
     with pytest.raises(InsufficientCash, match="2020-03-02T15:00:00Z, when later entries"):
         await user.buy(portfolio.id, "2", "80", "2020-02-03")
     await user.buy(portfolio.id, "1", "80", "2020-02-03")
+    trade = {"type": "sell", "symbol": "AAPL", "quantity": "2", "price": "1", "currency": "USD"}
     with pytest.raises(InsufficientHolding):
-        trade = {"type": "sell", "symbol": "AAPL", "quantity": "2", "price": "1", "currency": "USD"}
         await user.record(portfolio.id, **trade, at="2020-02-04")
 
 
@@ -135,8 +135,8 @@ async def test_several_currencies_are_kept_apart(service: Service) -> None:
     user = service.user()
     portfolio = await user.create()
     await user.deposit(portfolio.id)
+    trade = {"type": "buy", "symbol": "SAP", "quantity": "1", "price": "100", "currency": "EUR"}
     with pytest.raises(InsufficientCash):
-        trade = {"type": "buy", "symbol": "SAP", "quantity": "1", "price": "100", "currency": "EUR"}
         await user.record(portfolio.id, **trade, at="2020-02-03")
     await user.record(portfolio.id, type="deposit", amount="500", currency="EUR", at="2020-01-02")
     answer = await user.record(portfolio.id, **trade, at="2020-02-03")

@@ -16,7 +16,7 @@ def day(number: int) -> datetime:
 def asked(kind: str, at: datetime = START, **fields: Any) -> TransactionInput:
     """Numbers as strings."""
     numbers = {"quantity", "price", "amount", "fee", "split_ratio"}
-    values = {name: Decimal(value) if name in numbers else value for name, value in fields.items()}
+    values: dict[str, Any] = {name: Decimal(value) if name in numbers else value for name, value in fields.items()}
     return TransactionInput(TransactionType(kind), at, **values)
 
 

@@ -1,6 +1,7 @@
 """The rules beyond single fields: what the market says, and what the books can bear."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ def books(cash: str = "0", held: str = "0") -> Books:
     ],
 )
 def test_what_a_series_holds_already_is_not_posted_again(kind: str, adjustment: Adjustment, *, refused: bool) -> None:
-    fields = {"split_ratio": "2"} if kind == "split" else {"amount": "1", "currency": "USD"}
+    fields: dict[str, Any] = {"split_ratio": "2"} if kind == "split" else {"amount": "1", "currency": "USD"}
     transaction = asked(kind, symbol=adjustment.name, **fields)
     if refused:
         with pytest.raises(AlreadyAdjusted, match="would count it twice"):

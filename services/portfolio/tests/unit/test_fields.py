@@ -11,7 +11,7 @@ from quantmesh.portfolio.core.model import TransactionType
 
 from .samples import asked
 
-_GOOD: dict[str, str] = {
+_GOOD: dict[str, Any] = {
     "symbol": "AAPL",
     "quantity": "1",
     "price": "2",
@@ -21,7 +21,7 @@ _GOOD: dict[str, str] = {
 }
 
 
-def fields_of(kind: str) -> dict[str, str]:
+def fields_of(kind: str) -> dict[str, Any]:
     return {name: _GOOD[name] for name in REQUIRED[kind]}
 
 

@@ -15,15 +15,17 @@ from .samples import START, day
 
 
 def moved(
-    kind: str, quantity: str, gross: str = "0", at: datetime = START, ratio: str | None = None
+    kind: str, quantity: str, gross: str = "0", at: datetime = START, ratio: Decimal | None = None
 ) -> SecurityMovement:
-    return SecurityMovement(
-        TransactionType(kind), "AAPL", "USD", at, Decimal(quantity), Decimal(gross), Decimal(ratio) if ratio else None
-    )
+    return SecurityMovement(TransactionType(kind), "AAPL", "USD", at, Decimal(quantity), Decimal(gross), ratio)
 
 
 def position(movements: list[SecurityMovement], method: LotMethod) -> Position:
     return positions_of(movements, method)["AAPL"]
+
+
+def _numbers(*values: int) -> tuple[Decimal, ...]:
+    return tuple(Decimal(value) for value in values)
 
 
 TWO_BUYS_ONE_SALE = [
@@ -35,14 +37,14 @@ TWO_BUYS_ONE_SALE = [
 
 def test_average_cost_relieves_the_mean() -> None:
     found = position(TWO_BUYS_ONE_SALE, LotMethod.AVERAGE)
-    assert (found.quantity, found.cost, found.average_cost) == (5, 75, 15)
+    assert (found.quantity, found.cost, found.average_cost) == _numbers(5, 75, 15)
     assert found.realized_pnl == Decimal("75.00")
 
 
 def test_fifo_relieves_the_oldest_lots_first() -> None:
     found = position(TWO_BUYS_ONE_SALE, LotMethod.FIFO)
     assert found.lots == (Lot(Decimal(5), Decimal(100), day(1)),)
-    assert (found.quantity, found.cost, found.average_cost) == (5, 100, 20)
+    assert (found.quantity, found.cost, found.average_cost) == _numbers(5, 100, 20)
     assert found.realized_pnl == Decimal("100.00")
 
 
@@ -67,7 +69,8 @@ def test_what_a_split_s_rounding_leaves_is_in_the_last_lot() -> None:
 
 def test_a_closed_position_keeps_its_gain() -> None:
     found = position([moved("buy", "3", "100"), moved("sell", "-3", "90", day(1))], LotMethod.AVERAGE)
-    assert (found.quantity, found.cost, found.average_cost, found.lots) == (0, 0, 0, ())
+    assert (found.quantity, found.cost, found.average_cost) == _numbers(0, 0, 0)
+    assert found.lots == ()
     assert found.realized_pnl == Decimal("-10.00")
 
 

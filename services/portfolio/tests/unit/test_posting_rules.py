@@ -15,8 +15,8 @@ from quantmesh.portfolio.core.posting_rules import entry_of
 
 from .samples import asked, buy
 
-_CASH = {"amount": "12.50", "currency": "USD"}
-_TRADE = {"symbol": "AAPL", "quantity": "10", "price": "73.35", "currency": "USD", "fee": "1.00"}
+_CASH: dict[str, Any] = {"amount": "12.50", "currency": "USD"}
+_TRADE: dict[str, Any] = {"symbol": "AAPL", "quantity": "10", "price": "73.35", "currency": "USD", "fee": "1.00"}
 
 
 def sides(entry: Entry) -> dict[tuple[str, str], Decimal]:
@@ -71,7 +71,9 @@ def test_a_split_adds_the_units_gained_and_moves_no_cash() -> None:
 
 def test_every_type_has_a_rule() -> None:
     for kind in TransactionType:
-        fields = {"buy": _TRADE, "sell": _TRADE, "split": {"symbol": "IBM", "split_ratio": "2"}}.get(kind, _CASH)
+        fields: dict[str, Any] = {"buy": _TRADE, "sell": _TRADE, "split": {"symbol": "IBM", "split_ratio": "2"}}.get(
+            kind, _CASH
+        )
         assert entry_of(asked(kind, **fields), "USD", held=Decimal(1)).postings
 
 

@@ -1,0 +1,208 @@
+"""Positions, performance, the ledger and the log: now, as it was, and as it was known."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from quantmesh.api.common.v1 import common_pb2
+from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
+from quantmesh.chassis.errors import InvalidInput
+from quantmesh.portfolio.core.errors import RateMissing
+
+from .fakes import NO_CONTEXT, Service, stamp
+
+
+async def test_positions_are_marked_at_the_live_quote(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    await user.deposit(portfolio.id, "1000.00")
+    await user.buy(portfolio.id, "4", "100")
+    answer = await user.positions(portfolio.id)
+    held = answer.positions[0]
+    assert (held.price.value, held.market_value.value, held.unrealized_pnl.value) == ("130", "520.00", "120.00")
+    assert not held.stale
+    assert (answer.total_value.amount.value, answer.total_value.currency) == ("1120.00", "USD")
+    assert answer.seq == 2
+
+
+async def test_without_the_market_positions_come_without_prices_and_say_so(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    await user.deposit(portfolio.id)
+    await user.buy(portfolio.id, "4", "100")
+    service.market.available = False
+    answer = await user.positions(portfolio.id)
+    held = answer.positions[0]
+    assert (held.quantity.value, held.stale) == ("4", True)
+    assert not held.HasField("price")
+    assert not answer.HasField("total_value")
+
+
+async def test_a_closed_position_is_not_listed(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    await user.deposit(portfolio.id)
+    await user.buy(portfolio.id, "4", "100")
+    trade = {"type": "sell", "symbol": "AAPL", "quantity": "4", "price": "101", "currency": "USD"}
+    await user.record(portfolio.id, **trade, at="2020-02-03")
+    assert list((await user.positions(portfolio.id)).positions) == []
+
+
+async def test_as_of_shows_what_was_true_and_known_at_what_was_known(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    service.market.history["AAPL"] = {date(2020, 1, 3): Decimal(74), date(2020, 2, 3): Decimal(80)}
+    await user.deposit(portfolio.id, "1000.00", "2020-01-02")
+    await user.buy(portfolio.id, "2", "74", "2020-01-03")
+    known = service.clock.now()
+    service.clock.time += timedelta(hours=1)
+    await user.buy(portfolio.id, "3", "75", "2020-01-04")
+    february = datetime(2020, 2, 3, 23, tzinfo=UTC)
+
+    def quantity(answer: pb.GetPositionsResponse) -> str:
+        return answer.positions[0].quantity.value
+
+    assert quantity(await user.positions(portfolio.id, as_of=february)) == "5"
+    assert quantity(await user.positions(portfolio.id, as_of=february, known_at=known)) == "2"
+    assert quantity(await user.positions(portfolio.id, as_of=datetime(2020, 1, 3, 20, tzinfo=UTC))) == "2"
+    then = await user.positions(portfolio.id, as_of=february, known_at=known)
+    assert (then.positions[0].price.value, then.total_value.amount.value) == ("80", "1012.00")
+    before = await user.positions(portfolio.id, as_of=datetime(2020, 1, 1, tzinfo=UTC))
+    assert (len(before.positions), len(before.cash)) == (0, 0)
+
+
+async def test_performance_is_time_weighted_over_the_closes(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    service.market.history["AAPL"] = {
+        date(2020, 1, 3): Decimal(100),
+        date(2020, 1, 6): Decimal(110),
+        date(2020, 1, 7): Decimal(99),
+    }
+    await user.deposit(portfolio.id, "1000.00", "2020-01-02")
+    await user.buy(portfolio.id, "10", "100", "2020-01-03")
+    await user.deposit(portfolio.id, "1100.00", "2020-01-07")
+    user.call()
+    answer = await service.rpc.GetPerformance(pb.GetPerformanceRequest(portfolio_id=portfolio.id), NO_CONTEXT)
+    # 1000 of shares gain 10 %, then 1100 of shares beside 1100 of new cash lose 110 of 2200.
+    assert answer.time_weighted_return == pytest.approx(1.1 * 0.95 - 1, abs=1e-12)
+    assert answer.maximum_drawdown == pytest.approx(-0.05, abs=1e-12)
+    assert [(point.date, point.value.value, point.net_flow.value) for point in answer.series] == [
+        ("2020-01-02", "1000.00", "1000.00"),
+        ("2020-01-03", "1000.00", "0.00"),
+        ("2020-01-06", "1100.00", "0.00"),
+        ("2020-01-07", "2090.00", "1100.00"),
+    ]
+    assert answer.value.amount.value == "2090.00"
+    later = await service.rpc.GetPerformance(
+        pb.GetPerformanceRequest(portfolio_id=portfolio.id, start="2020-01-06", end="2020-01-06"), NO_CONTEXT
+    )
+    assert later.time_weighted_return == pytest.approx(0.1, abs=1e-12)
+    then = await service.rpc.GetPerformance(
+        pb.GetPerformanceRequest(portfolio_id=portfolio.id, as_of=stamp(datetime(2020, 1, 6, 22, tzinfo=UTC))),
+        NO_CONTEXT,
+    )
+    assert then.series[-1].date == "2020-01-06"
+
+
+async def test_a_split_on_a_raw_series_is_no_loss(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    service.market.history["IBM"] = {date(2020, 1, 3): Decimal(100), date(2020, 1, 6): Decimal(25)}
+    await user.deposit(portfolio.id, "1000.00", "2020-01-02")
+    await user.buy(portfolio.id, "10", "100", "2020-01-03", "IBM")
+    await user.record(portfolio.id, type="split", symbol="IBM", split_ratio="4", at="2020-01-06")
+    user.call()
+    answer = await service.rpc.GetPerformance(pb.GetPerformanceRequest(portfolio_id=portfolio.id), NO_CONTEXT)
+    assert answer.time_weighted_return == pytest.approx(0.0, abs=1e-12)
+
+
+async def test_performance_of_an_empty_portfolio_is_empty(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    user.call()
+    answer = await service.rpc.GetPerformance(pb.GetPerformanceRequest(portfolio_id=portfolio.id), NO_CONTEXT)
+    assert (list(answer.series), answer.time_weighted_return) == ([], 0.0)
+
+
+async def test_performance_refuses_what_it_cannot_tell(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    await user.record(portfolio.id, type="deposit", amount="5", currency="EUR", at="2020-01-02")
+    user.call()
+    with pytest.raises(RateMissing, match="holds EUR"):
+        await service.rpc.GetPerformance(pb.GetPerformanceRequest(portfolio_id=portfolio.id), NO_CONTEXT)
+    for start, end in (("2020-02-30", ""), ("2020-03-01", "2020-02-01")):
+        with pytest.raises(InvalidInput):
+            await service.rpc.GetPerformance(
+                pb.GetPerformanceRequest(portfolio_id=portfolio.id, start=start, end=end), NO_CONTEXT
+            )
+
+
+async def test_the_log_is_read_from_any_number_on(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    for number in range(5):
+        await user.deposit(portfolio.id, f"{number + 1}.00")
+    page = await user.events(portfolio.id, after=1, limit=2)
+    assert ([event.seq for event in page.events], page.last_seq) == ([2, 3], 5)
+    assert list((await user.events(portfolio.id, after=2**64 - 1)).events) == []
+
+
+async def test_transactions_are_paged_latest_executed_first(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    for day in (3, 2, 2, 7, 6):
+        await user.deposit(portfolio.id, "1.00", f"2020-01-0{day}")
+    user.call()
+    days, cursor = [], ""
+    while True:
+        request = pb.ListTransactionsRequest(portfolio_id=portfolio.id)
+        request.page.limit, request.page.cursor = 2, cursor
+        page = await service.rpc.ListTransactions(request, NO_CONTEXT)
+        days += [item.input.executed_at.ToDatetime().day for item in page.transactions]
+        cursor = page.page.next_cursor
+        if not cursor:
+            break
+    assert days == [7, 6, 3, 2, 2]
+
+
+async def test_the_ledger_is_paged_as_it_was_written_and_bounded_by_both_times(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    await user.deposit(portfolio.id, "1.00", "2020-01-03")
+    known = service.clock.now()
+    service.clock.time += timedelta(hours=1)
+    await user.deposit(portfolio.id, "2.00", "2020-01-02")
+    user.call()
+    request = pb.ListLedgerRequest(portfolio_id=portfolio.id)
+    request.page.limit = 1
+    first = await service.rpc.ListLedger(request, NO_CONTEXT)
+    request.page.cursor = first.page.next_cursor
+    second = await service.rpc.ListLedger(request, NO_CONTEXT)
+    amounts = [page.entries[0].postings[0].amount.value for page in (first, second)]
+    assert (amounts, second.page.next_cursor) == (["1", "2"], "")
+    bounded = [
+        pb.ListLedgerRequest(portfolio_id=portfolio.id, known_at=stamp(known)),
+        pb.ListLedgerRequest(portfolio_id=portfolio.id, as_of=stamp(datetime(2020, 1, 2, 20, tzinfo=UTC))),
+    ]
+    found = [(await service.rpc.ListLedger(asked, NO_CONTEXT)).entries for asked in bounded]
+    assert [[entry.postings[0].amount.value for entry in entries] for entries in found] == [["1"], ["2"]]
+
+
+async def test_a_foreign_cursor_is_refused(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    user.call()
+    rpc = service.rpc
+    for cursor in ("!", "AAAA", "YWJj", "YXxi", "w7w"):
+        page = common_pb2.PageRequest(cursor=cursor)
+        with pytest.raises(InvalidInput):
+            await rpc.ListPortfolios(pb.ListPortfoliosRequest(page=page), NO_CONTEXT)
+        with pytest.raises(InvalidInput):
+            await rpc.ListOrders(pb.ListOrdersRequest(page=page), NO_CONTEXT)
+        with pytest.raises(InvalidInput):
+            await rpc.ListLedger(pb.ListLedgerRequest(portfolio_id=portfolio.id, page=page), NO_CONTEXT)
+        with pytest.raises(InvalidInput):
+            await rpc.ListTransactions(pb.ListTransactionsRequest(portfolio_id=portfolio.id, page=page), NO_CONTEXT)
