@@ -22,7 +22,7 @@ help: ## this list
 
 demo: setup ## start the mesh and run the main job on real prices
 	@$(BIN)/python -m quantmesh.local up
-	@$(BIN)/quantmesh demo
+	@$(BIN)/quantmesh demo --alter "$(BIN)/python -m quantmesh.local alter"
 
 up: setup ## start the mesh in the background; returns when all is ready
 	@$(BIN)/python -m quantmesh.local up

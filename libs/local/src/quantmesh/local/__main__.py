@@ -6,16 +6,21 @@ import signal
 import subprocess
 import sys
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 from rich.console import Console
 
+from quantmesh.local.alter import alter as falsify
 from quantmesh.local.errors import AlreadyRunning, LocalError, StartFailed
 from quantmesh.local.lock import SupervisorLock
 from quantmesh.local.logs import follow, tail
+from quantmesh.local.plans import embedded_servers, server_addresses
 from quantmesh.local.screen import Progress, show_addresses, show_status
+from quantmesh.local.secrets import Secrets
 from quantmesh.local.settings import LocalSettings
 from quantmesh.local.state import MeshReport, Phase, end_leftovers, read_report
 from quantmesh.local.supervisor import make_folders, supervise
@@ -102,6 +107,18 @@ def clean() -> None:
     if settings.state_folder.exists():
         down()
         shutil.rmtree(settings.state_folder)
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def alter(
+    transaction: Annotated[UUID, typer.Argument(help="The transaction's id.")],
+    difference: Annotated[str, typer.Argument(help="What is added to its amount, such as 1 or -1.")],
+) -> None:
+    """Falsify a recorded amount in the database itself; its proof no longer holds then."""
+    settings = _settings()
+    secrets = Secrets(settings.state_folder / "secrets.json")
+    addresses = server_addresses(settings, embedded_servers(settings, secrets))
+    falsify(addresses["postgres"], transaction, Decimal(difference))
 
 
 @app.command(hidden=True)

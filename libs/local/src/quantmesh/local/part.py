@@ -51,7 +51,6 @@ class Part:
         self.restarts = 0
         self.pid: int | None = None
         self.problem: str | None = None
-        self.ready = asyncio.Event()
         self._changed = changed
         self._child: ChildProcess | None = None
 
@@ -99,8 +98,4 @@ class Part:
 
     def _become(self, state: PartState) -> None:
         self.state = state
-        if state is PartState.READY:
-            self.ready.set()
-        else:
-            self.ready.clear()
         self._changed()

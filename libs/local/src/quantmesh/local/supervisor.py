@@ -12,7 +12,7 @@ from quantmesh.local.errors import LocalError, StartFailed
 from quantmesh.local.lock import SupervisorLock
 from quantmesh.local.logs import rotate, tail
 from quantmesh.local.operator import operator_of
-from quantmesh.local.part import Part, PartKind, PartPlan
+from quantmesh.local.part import Part, PartKind, PartPlan, PartState
 from quantmesh.local.plans import (
     embedded_servers,
     require_free_ports,
@@ -32,9 +32,11 @@ from quantmesh.local.state import (
     write_report,
 )
 
-START_PATIENCE_SECONDS = 120.0
+START_PATIENCE_SECONDS = 240.0
+START_ATTEMPTS = 7
 STOP_PATIENCE_SECONDS = 12.0
 _ROTATION_SECONDS = 10.0
+_START_PROBE_SECONDS = 0.05
 
 
 class Supervisor:
@@ -98,13 +100,16 @@ class Supervisor:
         """All of a kind at once: what they wait for most is the processor, not each other."""
         parts = [part for part in self._parts if part.plan.kind is kind]
         self._tasks += [asyncio.create_task(part.keep_alive(), name=part.plan.name) for part in parts]
-        try:
-            async with asyncio.timeout(START_PATIENCE_SECONDS):
-                await asyncio.gather(*(part.ready.wait() for part in parts))
-        except TimeoutError:
-            late = next(part for part in parts if not part.ready.is_set())
-            reason = late.problem or f"it was not ready within {START_PATIENCE_SECONDS:.0f} s"
-            raise StartFailed(late.plan.name, reason, late.plan.log) from None
+        deadline = asyncio.get_running_loop().time() + START_PATIENCE_SECONDS
+        while late := [part for part in parts if part.state is not PartState.READY]:
+            hopeless = next((part for part in late if part.restarts >= START_ATTEMPTS), None)
+            if hopeless is not None:
+                reason = f"{hopeless.problem}, {START_ATTEMPTS} times"
+                raise StartFailed(hopeless.plan.name, reason, hopeless.plan.log)
+            if asyncio.get_running_loop().time() > deadline:
+                reason = f"it was not ready within {START_PATIENCE_SECONDS:.0f} s"
+                raise StartFailed(late[0].plan.name, reason, late[0].plan.log)
+            await asyncio.sleep(_START_PROBE_SECONDS)
 
     async def _migrate(self, environment: dict[str, str]) -> None:
         log = self._settings.logs / "database.log"

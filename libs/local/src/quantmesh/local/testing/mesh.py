@@ -19,7 +19,7 @@ from quantmesh.local.state import MeshReport, PartReport, read_report
 from quantmesh.local.workspace import Workspace
 
 PASSWORD = "violet-anchor-mosaic-7"  # noqa: S105  of users that live as long as a test
-_UP_SECONDS = 150.0
+_UP_SECONDS = 300.0
 
 
 class Mesh:
