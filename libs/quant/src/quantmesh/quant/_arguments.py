@@ -14,8 +14,8 @@ Floats = NDArray[np.float64]
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 OPTION_TYPE_REQUIREMENT = '"call", "put", 1 or -1'
-# A discount factor of exp(700) is still a double; beyond it prices have no meaning.
-LARGEST_EXPONENT = 700.0
+# A discount factor of exp(400) times the largest amount is still a double; beyond it prices have no meaning.
+LARGEST_EXPONENT = 400.0
 
 
 class Domain(NamedTuple):

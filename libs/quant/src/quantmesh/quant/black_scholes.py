@@ -100,7 +100,7 @@ class ImpliedVolatilities(NamedTuple):
     status: NDArray[np.int8]
 
 
-_RATE_REQUIREMENT = "a finite fraction per year, at most 700 in size over the time to expiry"
+_RATE_REQUIREMENT = "a fraction per year, at most 400 in size over the time to expiry"
 # What the argument with this status must be.
 REQUIREMENTS = {
     Status.BELOW_INTRINSIC: ("price", "at least the discounted intrinsic value"),
@@ -110,11 +110,8 @@ REQUIREMENTS = {
     Status.INVALID_SPOT: ("spot", "a number from 1e-100 to 1e100"),
     Status.INVALID_STRIKE: ("strike", "a number from 1e-100 to 1e100"),
     Status.INVALID_TIME_TO_EXPIRY: ("time_to_expiry", "a positive number of years, at most 1e6"),
-    Status.INVALID_RATE: ("rate", "a finite rate per year, at most 700 in size over the time to expiry"),
-    Status.INVALID_DIVIDEND_YIELD: (
-        "dividend_yield",
-        "a finite yield per year, at most 700 in size over the time to expiry",
-    ),
+    Status.INVALID_RATE: ("rate", _RATE_REQUIREMENT),
+    Status.INVALID_DIVIDEND_YIELD: ("dividend_yield", _RATE_REQUIREMENT),
 }
 _ARGUMENTS = ("option_type", "price", "spot", "strike", "time_to_expiry", "rate", "dividend_yield")
 
@@ -250,6 +247,11 @@ def implied_volatilities(
     columns = broadcast(option_type, price, spot, strike, time_to_expiry, rate, dividend_yield, check_signs=False)
     volatilities, statuses = _solve(columns)
     return ImpliedVolatilities(volatilities.reshape(columns.shape), statuses.reshape(columns.shape))
+
+
+def load_kernels() -> None:
+    """Compile what arrays need, or read it from the cache, ahead of the first call."""
+    from quantmesh.quant import _black_scholes_kernels, _implied_volatility_kernels  # noqa: F401  importing loads them
 
 
 def _solve(columns: Columns) -> tuple[Floats, NDArray[np.int8]]:

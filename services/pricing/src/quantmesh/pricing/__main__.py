@@ -1,0 +1,43 @@
+"""Serve, or migrate: `python -m quantmesh.pricing [migrate]`."""
+
+import asyncio
+
+from pydantic import Field
+
+from quantmesh.api.pricing.v1.pricing_pb2_grpc import add_PricingServiceServicer_to_server
+from quantmesh.chassis.service import Service, serve
+from quantmesh.chassis.settings import ServiceSettings
+from quantmesh.pricing.adapters.batches import Batches
+from quantmesh.pricing.adapters.code_version import code_version
+from quantmesh.pricing.adapters.quote_recorder import QuoteRecorder
+from quantmesh.pricing.adapters.rpc import PricingRpc
+from quantmesh.pricing.adapters.store import QuoteStore
+from quantmesh.quant import black_scholes
+
+
+class PricingSettings(ServiceSettings):
+    # Batches priced at the same time, over all calls.
+    pricing_threads: int = Field(default=2, ge=1, le=64)
+
+
+async def wire(service: Service[PricingSettings]) -> None:
+    recorder = QuoteRecorder(QuoteStore(service.database), service.clock, code_version())
+    batches = Batches(service.settings.pricing_threads)
+
+    async def close() -> None:
+        await recorder.drain()
+        await asyncio.to_thread(batches.close)
+
+    service.add_servicer(add_PricingServiceServicer_to_server, PricingRpc(recorder, batches))
+    service.add_task("quote records", recorder.run)
+    service.add_task("kernels", load_kernels)
+    service.on_stop(close)
+
+
+async def load_kernels() -> None:
+    """Compile, or take from the cache, what batches need, so that none of them waits for it."""
+    await asyncio.to_thread(black_scholes.load_kernels)
+
+
+if __name__ == "__main__":
+    serve("pricing", PricingSettings, wire)

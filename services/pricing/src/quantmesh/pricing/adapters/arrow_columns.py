@@ -1,0 +1,142 @@
+"""Arrow record batches to columns of options, and answers back (the README says how columns travel)."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc  # type: ignore[import-untyped]  # it has no stubs
+from numpy.typing import NDArray
+
+from quantmesh.pricing.core.errors import InvalidArgument, InvalidColumns
+from quantmesh.pricing.core.model import Column, OptionColumns
+from quantmesh.pricing.core.price_columns import REASONS
+from quantmesh.quant._arguments import OPTION_TYPE_REQUIREMENT
+from quantmesh.quant.black_scholes import ImpliedVolatilities
+
+BATCH_ROWS = 65_536
+_ALWAYS = ("option_type", "spot", "strike", "time_to_expiry")
+_OPTIONAL = ("rate", "dividend_yield")
+_REASONS = pa.array([None, *(REASONS[status] for status in sorted(REASONS))], pa.utf8())
+
+
+class ColumnReader:
+    """Reads the batches of one stream; `value` names its last column, "volatility" or "price"."""
+
+    def __init__(self, schema: pa.Schema, value: str) -> None:
+        """Raises InvalidColumns where the schema has unknown columns, or lacks one."""
+        needed = (*_ALWAYS, value)
+        known = {*needed, *_OPTIONAL}
+        self._value = value
+        self._names = schema.names
+        for index, name in enumerate(self._names):
+            if name not in known:
+                raise InvalidColumns(name, f"no such column; there are {', '.join(sorted(known))}")
+            if name in self._names[:index]:
+                raise InvalidColumns(name, "the column is there twice")
+        if not self._names:
+            raise InvalidColumns(value, "at least one value must be a column, since it says how many rows there are")
+        self._constants: dict[str, float | int] = {name: 0.0 for name in _OPTIONAL if name not in self._names}
+        for key, text in (schema.metadata or {}).items():
+            name = key.decode("utf-8", "replace")
+            if name in known:
+                if name in self._names:
+                    raise InvalidColumns(name, "both a column and a constant in the schema's metadata")
+                self._constants[name] = _constant(name, text.decode("utf-8", "replace"))
+        for name in needed:
+            if name not in self._names and name not in self._constants:
+                raise InvalidColumns(name, "missing: neither a column nor a constant in the schema's metadata")
+
+    def read(self, batch: pa.RecordBatch) -> OptionColumns:
+        """Nulls become NaN and 0, which are outside every domain."""
+        arrays = dict(zip(self._names, batch.columns, strict=True))
+        sign = _signs(arrays["option_type"]) if "option_type" in arrays else int(self._constants["option_type"])
+
+        def column(name: str) -> Column:
+            return _numbers(name, arrays[name]) if name in arrays else self._constants[name]
+
+        return OptionColumns(
+            batch.num_rows,
+            sign,
+            column("spot"),
+            column("strike"),
+            column("time_to_expiry"),
+            column("rate"),
+            column("dividend_yield"),
+            column(self._value),
+        )
+
+
+def price_schema(*, greeks: bool) -> pa.Schema:
+    names = ("price", "delta", "gamma", "vega", "theta", "rho") if greeks else ("price",)
+    return pa.schema([(name, pa.float64()) for name in names])
+
+
+IMPLIED_SCHEMA = pa.schema([("implied_volatility", pa.float64()), ("error", pa.utf8())])
+
+
+def price_batch(schema: pa.Schema, values: Mapping[str, NDArray[np.float64]]) -> pa.RecordBatch:
+    return pa.record_batch([_finite(values[name]) for name in schema.names], schema=schema)
+
+
+def implied_batch(implied: ImpliedVolatilities) -> pa.RecordBatch:
+    errors: pa.Array
+    if implied.status.any():
+        errors = pc.take(_REASONS, pa.array(implied.status))
+        volatilities = pa.array(implied.volatility, mask=implied.status != 0)
+    else:
+        errors = pa.nulls(implied.status.size, pa.utf8())
+        volatilities = pa.array(implied.volatility)
+    return pa.record_batch([volatilities, errors], schema=IMPLIED_SCHEMA)
+
+
+def slices(batch: pa.RecordBatch) -> Iterable[pa.RecordBatch]:
+    """Parts whose answers fit a message."""
+    for start in range(0, batch.num_rows, BATCH_ROWS):
+        yield batch.slice(start, BATCH_ROWS)
+
+
+def _finite(values: NDArray[np.float64]) -> pa.Array:
+    """Without a copy; an infinite Greek is null."""
+    if np.isfinite(values.sum()):
+        return pa.array(values)
+    return pa.array(values, mask=~np.isfinite(values))
+
+
+def _constant(name: str, text: str) -> float | int:
+    if name == "option_type":
+        sign = {"call": 1, "put": -1, "1": 1, "-1": -1}.get(text)
+        if sign is None:
+            raise InvalidArgument(name, repr(text[:40]), OPTION_TYPE_REQUIREMENT)
+        return sign
+    try:
+        return float(text)
+    except ValueError as error:
+        raise InvalidArgument(name, repr(text[:40]), "a number") from error
+
+
+def _signs(column: pa.Array) -> NDArray[np.int8]:
+    """1, -1, and 0 for anything else."""
+    if pa.types.is_dictionary(column.type):
+        of_values = np.append(_signs(column.dictionary), np.int8(0))
+        # A null takes the last entry.
+        signs: NDArray[np.int8] = of_values[column.indices.cast(pa.int64()).fill_null(-1).to_numpy()]
+        return signs
+    if pa.types.is_int8(column.type):
+        return np.asarray(column.fill_null(0).to_numpy(), np.int8)
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        calls, puts = (
+            pc.equal(column, name).fill_null(False).to_numpy(zero_copy_only=False).view(np.int8)
+            for name in ("call", "put")
+        )
+        return np.asarray(calls - puts, np.int8)
+    raise InvalidColumns("option_type", f"of type {column.type}; send utf8 or int8")
+
+
+def _numbers(name: str, column: pa.Array) -> NDArray[np.float64]:
+    if not pa.types.is_float64(column.type):
+        if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+            raise InvalidColumns(name, f"of type {column.type}; send float64")
+        column = column.cast(pa.float64(), safe=False)
+    if column.null_count:
+        column = column.fill_null(np.nan)
+    return np.asarray(column.to_numpy(), np.float64)

@@ -1,0 +1,118 @@
+"""One batch call: frames in, answers out, in order, with the arithmetic in threads."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pyarrow as pa
+
+from quantmesh.pricing.adapters.arrow_columns import (
+    IMPLIED_SCHEMA,
+    ColumnReader,
+    implied_batch,
+    price_batch,
+    price_schema,
+    slices,
+)
+from quantmesh.pricing.adapters.arrow_frames import END_OF_STREAM, Framer, Kind
+from quantmesh.pricing.core.errors import InvalidArgument, InvalidColumns
+from quantmesh.pricing.core.model import OptionColumns
+from quantmesh.pricing.core.price_columns import imply_columns, price_columns
+from quantmesh.quant.errors import DomainError
+
+Answer = Callable[[OptionColumns], pa.RecordBatch]
+# One batch is priced while the next one arrives and the one before leaves.
+_IN_FLIGHT = 2
+
+
+class Batches:
+    """Shared by all calls; `threads` bounds how many batches are priced at a time."""
+
+    def __init__(self, threads: int) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="batch")
+
+    def price(self, pieces: AsyncIterator[bytes], *, greeks: bool) -> AsyncIterator[bytes]:
+        schema = price_schema(greeks=greeks)
+        return self._run(
+            pieces, "volatility", schema, lambda columns: price_batch(schema, price_columns(columns, greeks=greeks))
+        )
+
+    def imply(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        return self._run(pieces, "price", IMPLIED_SCHEMA, lambda columns: implied_batch(imply_columns(columns)))
+
+    def close(self) -> None:
+        self._pool.shutdown()
+
+    async def _run(
+        self, pieces: AsyncIterator[bytes], value: str, schema: pa.Schema, answer: Answer
+    ) -> AsyncIterator[bytes]:
+        loop = asyncio.get_running_loop()
+        framer = Framer()
+        # The messages that each batch is read behind: the schema, then dictionaries as they come.
+        before: list[memoryview] = []
+        reader: ColumnReader | None = None
+        pending: deque[asyncio.Future[tuple[int, list[bytes]]]] = deque()
+        rows = 0
+        yield schema.serialize().to_pybytes()
+        async for piece in pieces:
+            for kind, parts in framer.feed(piece):
+                if kind != Kind.RECORDS:
+                    before.extend(parts)
+                    continue
+                if reader is None:
+                    reader = ColumnReader(_read_schema(before), value)
+                pending.append(loop.run_in_executor(self._pool, _answer, reader, [*before, *parts], answer))
+                if len(pending) >= _IN_FLIGHT:
+                    rows, answers = await _placed(pending.popleft(), rows)
+                    for message in answers:
+                        yield message
+        if framer.broken_off or not before:
+            raise InvalidColumns("arrow", "the stream ends before its end marker" if before else "no schema was sent")
+        if reader is None:
+            ColumnReader(_read_schema(before), value)
+        while pending:
+            rows, answers = await _placed(pending.popleft(), rows)
+            for message in answers:
+                yield message
+        yield END_OF_STREAM
+
+
+async def _placed(answered: asyncio.Future[tuple[int, list[bytes]]], rows_before: int) -> tuple[int, list[bytes]]:
+    """The rows so far and the answer; a bad row is counted from the start of the stream."""
+    try:
+        rows, answers = await answered
+    except DomainError as error:
+        raise InvalidArgument.of_column(error, rows_before) from error
+    return rows_before + rows, answers
+
+
+def _read_schema(messages: list[memoryview]) -> pa.Schema:
+    try:
+        return pa.ipc.read_schema(pa.py_buffer(b"".join(messages)))
+    except (pa.ArrowException, OSError) as error:
+        raise InvalidColumns("arrow", f"the schema cannot be read: {error}") from error
+
+
+def _answer(reader: ColumnReader, messages: list[memoryview], answer: Answer) -> tuple[int, list[bytes]]:
+    """Rows, and the messages of the answer; in a thread."""
+    try:
+        with pa.ipc.open_stream(b"".join(messages)) as stream:
+            batch = stream.read_next_batch()
+        batch.validate()
+    except (pa.ArrowException, StopIteration, OSError) as error:
+        raise InvalidColumns("arrow", f"a record batch cannot be read: {error}") from error
+    answers: list[bytes] = []
+    rows = 0
+    for part in slices(batch):
+        try:
+            answers.append(answer(reader.read(part)).serialize().to_pybytes())
+        except DomainError as error:
+            raise _moved(error, rows) from error
+        rows += part.num_rows
+    return rows, answers
+
+
+def _moved(error: DomainError, rows: int) -> DomainError:
+    index = None if error.index is None else error.index + rows
+    return DomainError(error.argument, error.value, error.requirement, index)

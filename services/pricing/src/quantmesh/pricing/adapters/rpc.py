@@ -1,0 +1,81 @@
+"""PricingService over gRPC."""
+
+from collections.abc import AsyncIterator
+from typing import Any, TypeVar
+
+from grpc.aio import ServicerContext
+
+from quantmesh.api.pricing.v1 import pricing_pb2 as pb
+from quantmesh.api.pricing.v1.pricing_pb2_grpc import PricingServiceServicer
+from quantmesh.chassis.identity import current_caller, requires
+from quantmesh.chassis.ids import uuid7
+from quantmesh.pricing.adapters import translate
+from quantmesh.pricing.adapters.batches import Batches
+from quantmesh.pricing.adapters.quote_recorder import QuoteRecorder
+from quantmesh.pricing.core.explain_quote import explain_quote
+from quantmesh.pricing.core.imply_volatility import imply_volatility
+from quantmesh.pricing.core.price_option import price_option
+
+BatchRequest = TypeVar("BatchRequest", pb.PriceBatchRequest, pb.ImpliedVolatilityBatchRequest)
+Context = ServicerContext[Any, Any]
+
+
+class PricingRpc(PricingServiceServicer):
+    def __init__(self, recorder: QuoteRecorder, batches: Batches) -> None:
+        self._recorder = recorder
+        self._batches = batches
+
+    @requires("pricing:use")
+    async def Price(self, request: pb.PriceRequest, context: Context) -> pb.PriceResponse:
+        owner_id = current_caller().user_id
+        translate.check_model(request.model, request.contract.style)
+        self._recorder.check_room()
+        priced = price_option(translate.contract_of(request.contract), request.volatility)
+        quote_id = uuid7()
+        response = translate.price_response(priced, str(quote_id), greeks=request.greeks)
+        self._recorder.record(quote_id, owner_id, request, response)
+        return response
+
+    @requires("pricing:use")
+    async def ImpliedVolatility(
+        self, request: pb.ImpliedVolatilityRequest, context: Context
+    ) -> pb.ImpliedVolatilityResponse:
+        translate.check_model(request.model, request.contract.style)
+        volatility = imply_volatility(translate.contract_of(request.contract), request.price)
+        return pb.ImpliedVolatilityResponse(implied_volatility=volatility)
+
+    @requires("pricing:use")
+    async def PriceBatch(
+        self, request_iterator: AsyncIterator[pb.PriceBatchRequest], context: Context
+    ) -> AsyncIterator[pb.PriceBatchResponse]:
+        options, pieces = await _opened(request_iterator)
+        async for answer in self._batches.price(pieces, greeks=options.greeks):
+            yield pb.PriceBatchResponse(arrow=answer)
+
+    @requires("pricing:use")
+    async def ImpliedVolatilityBatch(
+        self, request_iterator: AsyncIterator[pb.ImpliedVolatilityBatchRequest], context: Context
+    ) -> AsyncIterator[pb.ImpliedVolatilityBatchResponse]:
+        _, pieces = await _opened(request_iterator)
+        async for answer in self._batches.imply(pieces):
+            yield pb.ImpliedVolatilityBatchResponse(arrow=answer)
+
+    @requires("pricing:use")
+    async def GetQuoteRecord(self, request: pb.GetQuoteRecordRequest, context: Context) -> pb.GetQuoteRecordResponse:
+        record = await explain_quote(self._recorder, current_caller().user_id, request.quote_id)
+        return translate.quote_record(record)
+
+
+async def _opened(requests: AsyncIterator[BatchRequest]) -> tuple[pb.BatchOptions, AsyncIterator[bytes]]:
+    """The first message's options, checked, and the pieces from that message on."""
+    first = await anext(aiter(requests), None)
+    options = pb.BatchOptions() if first is None else first.options
+    translate.check_model(options.model, options.style)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        if first is not None and first.arrow:
+            yield first.arrow
+        async for request in requests:
+            yield request.arrow
+
+    return options, pieces()

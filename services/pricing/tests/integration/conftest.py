@@ -1,0 +1,119 @@
+"""PricingService on a real Postgres, over a real channel."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+import pyarrow as pa
+import pytest
+
+from quantmesh.api.pricing.v1 import pricing_pb2 as pb
+from quantmesh.api.pricing.v1.pricing_pb2_grpc import PricingServiceStub, add_PricingServiceServicer_to_server
+from quantmesh.chassis.clock import SystemClock
+from quantmesh.chassis.context import CallContext, Caller, set_call
+from quantmesh.chassis.database import Database
+from quantmesh.chassis.identity import TokenVerifier
+from quantmesh.chassis.rpc import Peer, RpcServer, open_channel
+from quantmesh.local.testing import NewDatabase
+from quantmesh.pricing.adapters.batches import Batches
+from quantmesh.pricing.adapters.code_version import code_version
+from quantmesh.pricing.adapters.quote_recorder import QuoteRecorder
+from quantmesh.pricing.adapters.rpc import PricingRpc
+from quantmesh.pricing.adapters.store import QuoteStore
+
+ADA = UUID("01930000-0000-7000-8000-00000000000a")
+BOB = UUID("01930000-0000-7000-8000-00000000000b")
+
+
+class NamedCallers(TokenVerifier):
+    """Takes a user's id for a token, so that a test needs no keys."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def verify(self, token: str, *, owner_id: str = "") -> Caller:
+        return Caller(token, frozenset({"pricing:use"}), frozenset(), "", "", token, 0.0, UUID(token))
+
+
+@dataclass
+class Pricing:
+    """The service as its clients see it."""
+
+    peer: Peer
+    stub: PricingServiceStub
+    store: QuoteStore
+    recorder: QuoteRecorder
+
+    def act_as(self, user: UUID) -> None:
+        set_call(CallContext(caller=Caller(str(user), frozenset(), frozenset(), "", "", str(user), 0.0, user)))
+
+    async def price(self, volatility: float = 0.2, *, greeks: bool = True, **contract: object) -> pb.PriceResponse:
+        return await self.peer.call(self.stub.Price, price_request(volatility, greeks=greeks, **contract))
+
+    async def batch(self, stream: bytes, *, piece: int = 1 << 20, greeks: bool = True) -> pa.Table:
+        options = pb.BatchOptions(greeks=greeks)
+        requests = [pb.PriceBatchRequest(options=options)]
+        requests += [pb.PriceBatchRequest(arrow=part) for part in cut(stream, piece)]
+        return read([answer.arrow async for answer in self.peer.stream(self.stub.PriceBatch, sent(requests))])
+
+    async def imply(self, stream: bytes, *, piece: int = 1 << 20) -> pa.Table:
+        requests = [pb.ImpliedVolatilityBatchRequest(arrow=part) for part in cut(stream, piece)]
+        answers = self.peer.stream(self.stub.ImpliedVolatilityBatch, sent(requests))
+        return read([answer.arrow async for answer in answers])
+
+
+def price_request(volatility: float = 0.2, *, greeks: bool = True, **contract: object) -> pb.PriceRequest:
+    terms = {
+        "option_type": pb.OPTION_TYPE_CALL,
+        "spot": 100.0,
+        "strike": 100.0,
+        "time_to_expiry": 1.0,
+        "rate": 0.05,
+        "dividend_yield": 0.0,
+    }
+    return pb.PriceRequest(contract=pb.Contract(**(terms | contract)), volatility=volatility, greeks=greeks)
+
+
+async def sent(requests: Iterable[object]) -> AsyncIterator[object]:
+    for request in requests:
+        yield request
+
+
+def cut(stream: bytes, piece: int) -> list[bytes]:
+    return [stream[start : start + piece] for start in range(0, len(stream), piece)]
+
+
+def read(pieces: list[bytes]) -> pa.Table:
+    with pa.ipc.open_stream(b"".join(pieces)) as reader:
+        return reader.read_all()
+
+
+def written(columns: dict[str, object], constants: dict[str, str] | None = None, rows: int = 65_536) -> bytes:
+    """An Arrow IPC stream."""
+    table = pa.table(columns).replace_schema_metadata(constants)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=rows)
+    return sink.getvalue().to_pybytes()
+
+
+@pytest.fixture
+async def pricing(service_database: NewDatabase) -> AsyncIterator[Pricing]:
+    database = Database(service_database("pricing").url, "pricing")
+    store = QuoteStore(database)
+    recorder = QuoteRecorder(store, SystemClock(), code_version())
+    batches = Batches(threads=2)
+    server = RpcServer("127.0.0.1:0", NamedCallers())
+    server.add_servicer(add_PricingServiceServicer_to_server, PricingRpc(recorder, batches))
+    await server.start()
+    recording = asyncio.create_task(recorder.run())
+    peer = Peer("pricing", open_channel(f"127.0.0.1:{server.port}", []), timeout_seconds=30.0)
+    service = Pricing(peer, PricingServiceStub(peer.channel), store, recorder)
+    service.act_as(ADA)
+    yield service
+    recording.cancel()
+    await peer.close()
+    await server.stop(0)
+    batches.close()
+    await database.close()

@@ -1,0 +1,80 @@
+"""The core, with nothing around it."""
+
+import math
+from uuid import UUID
+
+import numpy as np
+import pytest
+
+from quantmesh.pricing.core.errors import InvalidArgument, NoImpliedVolatility, QuoteNotFound
+from quantmesh.pricing.core.explain_quote import explain_quote
+from quantmesh.pricing.core.imply_volatility import imply_volatility
+from quantmesh.pricing.core.model import Contract, OptionColumns
+from quantmesh.pricing.core.price_columns import imply_columns, price_columns
+from quantmesh.pricing.core.price_option import price_option
+from quantmesh.quant.errors import DomainError
+
+CALL = Contract(1, 100.0, 100.0, 1.0, 0.05, 0.0)
+PUT = Contract(-1, 100.0, 100.0, 1.0, 0.05, 0.0)
+
+
+def test_call_less_put_is_the_forward() -> None:
+    difference = price_option(CALL, 0.2).price - price_option(PUT, 0.2).price
+    assert difference == pytest.approx(100 - 100 * math.exp(-0.05), abs=1e-12)
+
+
+def test_an_expired_option_is_worth_its_intrinsic_value() -> None:
+    assert price_option(Contract(1, 110.0, 100.0, 0.0, 0.05, 0.0), 0.2).price == 10.0
+
+
+def test_a_bad_argument_is_named_where_the_request_has_it() -> None:
+    with pytest.raises(InvalidArgument, match=r"^contract\.strike must be .* got -1"):
+        price_option(Contract(1, 100.0, -1.0, 1.0, 0.0, 0.0), 0.2)
+    with pytest.raises(InvalidArgument, match=r"^volatility must be .* got nan"):
+        price_option(CALL, math.nan)
+    with pytest.raises(InvalidArgument, match=r"^price must be .* got -2"):
+        imply_volatility(CALL, -2.0)
+    with pytest.raises(InvalidArgument, match=r"^contract\.time_to_expiry must be a positive"):
+        imply_volatility(Contract(1, 100.0, 100.0, 0.0, 0.0, 0.0), 5.0)
+
+
+def test_the_range_of_prices_is_told_for_either_kind() -> None:
+    with pytest.raises(NoImpliedVolatility) as call:
+        imply_volatility(CALL, 200.0)
+    assert (call.value.lowest, call.value.bound) == (pytest.approx(100 - 100 * math.exp(-0.05)), 100.0)
+    with pytest.raises(NoImpliedVolatility) as put:
+        imply_volatility(PUT, 99.0)
+    assert (put.value.lowest, put.value.bound) == (0.0, pytest.approx(100 * math.exp(-0.05)))
+
+
+def columns(value: object, sign: object = 1) -> OptionColumns:
+    return OptionColumns(3, sign, np.array([90.0, 100.0, 110.0]), 100.0, 1.0, 0.05, 0.0, value)
+
+
+def test_columns_and_constants_are_priced_alike() -> None:
+    constant = price_columns(columns(0.2), greeks=True)
+    column = price_columns(columns(np.full(3, 0.2), np.ones(3, np.int8)), greeks=True)
+    assert list(constant) == ["price", "delta", "gamma", "vega", "theta", "rho"]
+    for name, values in constant.items():
+        np.testing.assert_array_equal(values, column[name])
+        assert values[1] == pytest.approx(getattr(price_option(CALL, 0.2), name), rel=1e-13)
+
+
+def test_a_bad_row_of_prices_is_an_error_and_of_volatilities_a_status() -> None:
+    with pytest.raises(DomainError) as refused:
+        price_columns(columns(np.array([0.2, -0.1, 0.3])), greeks=False)
+    assert (refused.value.argument, refused.value.index) == ("volatility", 1)
+    implied = imply_columns(columns(np.array([5.0, 1.0, 20.0])))
+    assert implied.status.tolist() == [0, 1, 0]
+    assert np.isnan(implied.volatility).tolist() == [False, True, False]
+
+
+class NoQuotes:
+    async def find(self, owner_id: UUID, quote_id: UUID) -> None:
+        return None
+
+
+@pytest.mark.parametrize("quote_id", ["", "nonsense", "01930000-0000-7000-8000-00000000000a"])
+async def test_what_is_no_quote_of_ones_own_is_not_found(quote_id: str) -> None:
+    with pytest.raises(QuoteNotFound):
+        await explain_quote(NoQuotes(), UUID(int=1), quote_id)
