@@ -24,6 +24,9 @@ from quantmesh.prediction.core.training import Recipe
 from .conftest import Prediction
 from .mesh import ALICE, BOB, call_as
 
+# Loading TensorFlow takes seconds: one of the run's processes does it.
+pytestmark = pytest.mark.xdist_group("tensorflow")
+
 RECIPE = Recipe(first_steps=40, next_steps=10, batch=128)
 
 
