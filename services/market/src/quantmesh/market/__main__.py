@@ -91,6 +91,7 @@ async def wire(service: Service[MarketSettings]) -> None:
     )
     await service.bus.subscribe(SUBJECT, recorder.handle)
     service.add_servicer(add_MarketServiceServicer_to_server, MarketRpc(market, clock, service.clock))
+    service.publish_events()
     service.add_task("replay", feed.run)
     service.add_task(
         "backfill", lambda: _every(settings.market_backfill_hours * 3600, lambda: take_in(market, provider))

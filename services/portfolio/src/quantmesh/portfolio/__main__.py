@@ -29,9 +29,9 @@ async def wire(service: Service[PortfolioSettings]) -> None:
         minimum_fee=settings.portfolio_minimum_fee,
         slippage_basis_points=settings.portfolio_slippage_basis_points,
     )
-    # The bus is used by the outbox's relay.
-    database, _ = service.database, service.bus
-    service.add_servicer(add_PortfolioServiceServicer_to_server, PortfolioRpc(database, market, service.clock, costs))
+    rpc = PortfolioRpc(service.database, market, service.clock, costs)
+    service.add_servicer(add_PortfolioServiceServicer_to_server, rpc)
+    service.publish_events()
 
 
 if __name__ == "__main__":
