@@ -161,5 +161,5 @@ async def test_a_price_that_no_volatility_gives_is_told_the_range(pricing: Prici
         RuleBroken, match=rf"{side}\. This contract is worth from 4\.877.* to less than 100\."
     ) as refused:
         await pricing.peer.call(pricing.stub.ImpliedVolatility, request)
-    assert refused.value.problem == "no-implied-volatility"
+    assert refused.value.problem == "no-volatility"
     assert [violation.field for violation in refused.value.violations] == ["price"]

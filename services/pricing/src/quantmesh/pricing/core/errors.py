@@ -51,7 +51,7 @@ class UnsupportedModel(RuleBroken):
 
 
 class NoImpliedVolatility(RuleBroken):
-    problem = "no-implied-volatility"
+    problem = "no-volatility"
 
     def __init__(self, price: float, lowest: float, bound: float) -> None:
         self.price, self.lowest, self.bound = price, lowest, bound
