@@ -1,4 +1,4 @@
-"""Anchoring on a real chain and a real Postgres, turned by hand."""
+"""Anchoring on a real chain and a real Postgres; turns are taken and blocks are made by hand."""
 
 import asyncio
 import json
@@ -78,7 +78,6 @@ class Anchorage:
         return None if inclusion is None or inclusion.anchor is None else inclusion.anchor.status
 
     async def turn_until_confirmed(self, *transaction_ids: UUID) -> None:
-        """Blocks are made by hand, so that a test waits for no clock."""
         async with asyncio.timeout(30):
             while {await self.status(each) for each in transaction_ids} != {AnchorStatus.CONFIRMED}:
                 await self.loop.turn()
@@ -139,6 +138,8 @@ async def anchorage(evm_node: RunningServer, service_database: NewDatabase) -> A
     anchoring = Anchoring(network, chain, contract, signer, policy, keccak256)
     store = Store(database, network, signer.address)
     loop = AnchoringLoop(anchoring, store, SystemClock(), poll_seconds=0.1)
-    yield Anchorage(evm_node, database, chain, signer, store, loop, anchoring)
+    anchorage = Anchorage(evm_node, database, chain, signer, store, loop, anchoring)
+    await anchorage.rpc("anvil_setIntervalMining", 0)
+    yield anchorage
     await chain.close()
     await database.close()

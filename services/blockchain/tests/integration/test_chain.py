@@ -125,7 +125,6 @@ async def test_a_node_of_another_chain_is_unavailable(evm_node: RunningServer) -
 
 async def test_a_transaction_goes_from_pending_to_confirmed(anchorage: Anchorage) -> None:
     chain, network = anchorage.chain, anchorage.anchoring.network
-    await anchorage.rpc("anvil_setIntervalMining", 0)
     attempt = SIGNER.sign(Call(ANYONE, b""), 0, 21_000, Fees(10**11, 10**9), datetime.now(UTC))
     with pytest.raises(ChainTransactionNotFound):
         await get_chain_transaction(attempt.hash, chain, network)

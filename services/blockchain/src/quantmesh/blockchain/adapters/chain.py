@@ -4,10 +4,10 @@ from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from aiohttp import ClientError, ClientTimeout
+from aiohttp import ClientError
 from eth_typing import ChecksumAddress, HexStr
 from hexbytes import HexBytes
-from web3 import AsyncHTTPProvider, AsyncWeb3
+from web3 import AsyncWeb3
 from web3.exceptions import (
     BadFunctionCallOutput,
     BlockNotFound,
@@ -16,11 +16,11 @@ from web3.exceptions import (
     Web3Exception,
     Web3RPCError,
 )
-from web3.providers.rpc.utils import ExceptionRetryConfiguration
 from web3.types import BlockData, LogReceipt, TxReceipt
 
 from quantmesh.blockchain.adapters.hashing import keccak256
 from quantmesh.blockchain.adapters.merkle_anchor import Artifact
+from quantmesh.blockchain.adapters.node_provider import NodeProvider
 from quantmesh.blockchain.core.errors import BroadcastRefused, CallRefused, NodeUnavailable
 from quantmesh.blockchain.core.model import Call, ChainTransaction, Head, Place, Receipt
 
@@ -38,14 +38,7 @@ class EvmChain:
     def __init__(self, name: str, chain_id: int, url: str, artifact: Artifact, timeout_seconds: float = 3.0) -> None:
         self._name = name
         self._chain_id = chain_id
-        self._provider = AsyncHTTPProvider(
-            url,
-            request_kwargs={"timeout": ClientTimeout(total=timeout_seconds)},
-            # One repetition: a kept connection may have died with a node that is back by now.
-            exception_retry_configuration=ExceptionRetryConfiguration(
-                errors=[ClientError], retries=2, backoff_factor=0.05
-            ),
-        )
+        self._provider = NodeProvider(url, timeout_seconds)
         self._web3 = AsyncWeb3(self._provider)
         self._abi = artifact.abi
         self._errors: dict[str, str] = {
