@@ -1,6 +1,7 @@
 """Hand-written stand-ins for the mesh: peers that answer from a table, and an edge put together over them."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
+from inspect import isawaitable
 from typing import Any
 
 from quantmesh.chassis.context import Caller
@@ -40,6 +41,8 @@ class FakePeer:
         answer = self.answers[name]
         if callable(answer) and not isinstance(answer, QuantmeshError):
             answer = answer(request)
+            if isawaitable(answer):
+                answer = await answer
         if isinstance(answer, QuantmeshError):
             raise answer
         return answer

@@ -9,13 +9,15 @@ QuantmeshError
 ├── UnsupportedMediaType    a body of another type                         415
 ├── InvalidInput
 │   ├── InvalidRequest      valid JSON that breaks a rule of the schema    422
-│   └── OptionExpired       an expiry at or before the market's clock      422
+│   ├── OptionExpired       an expiry at or before the market's clock      422
+│   └── TooManyChannels     more channels than one stream carries          422
 ├── Unauthenticated
 │   └── TokenMissing        no credential at all                           401
 ├── TooManyRequests
 │   └── RateLimited         over the limit of an address, a user or a tier 429
 └── Unavailable
-    └── BulkheadFull        too many such calls are under way              503
+    ├── BulkheadFull        too many such calls are under way              503
+    └── SlowReader          a stream's client does not keep up             503
 """
 
 from collections.abc import Sequence
@@ -95,6 +97,13 @@ class OptionExpired(InvalidInput):
         )
 
 
+class TooManyChannels(InvalidInput):
+    problem = "too-many-channels"
+
+    def __init__(self, maximum: int) -> None:
+        super().__init__(f"One connection carries at most {maximum} channels; open another one.")
+
+
 class NoSuchPath(NotFound):
     problem = "not-found"
 
@@ -124,3 +133,10 @@ class BulkheadFull(Unavailable):
 
     def __init__(self, name: str, limit: int) -> None:
         super().__init__(f"{limit} calls to {name} are under way already.", retry_after_seconds=1.0)
+
+
+class SlowReader(Unavailable):
+    problem = "slow-reader"
+
+    def __init__(self) -> None:
+        super().__init__("The stream was read too slowly; connect again and resume from the last seq you have.")

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from quantmesh.chassis.errors import InvalidInput, NotFound
+from quantmesh.chassis.errors import NotFound
 from quantmesh.gateway.core import strict_json
 from quantmesh.gateway.core.errors import InvalidRequest
 
@@ -123,10 +123,3 @@ def _channels(fields: dict[str, object]) -> tuple[str, ...]:
     if wrong is not None:
         raise InvalidRequest.single(f"#/channels/{wrong}", 'must be a channel such as "quotes.AAPL"')
     return tuple(dict.fromkeys(names))
-
-
-class TooManyChannels(InvalidInput):
-    problem = "too-many-channels"
-
-    def __init__(self, maximum: int) -> None:
-        super().__init__(f"One connection carries at most {maximum} channels; open another one.")

@@ -11,7 +11,7 @@ from quantmesh.chassis.context import CallContext, Caller, set_call
 from quantmesh.chassis.errors import PermissionDenied, QuantmeshError, Unauthenticated, Unavailable
 from quantmesh.chassis.telemetry.logs import get_logger
 from quantmesh.gateway.adapters.credentials import is_api_key
-from quantmesh.gateway.core.errors import InvalidRequest, TokenMissing
+from quantmesh.gateway.core.errors import InvalidRequest, TokenMissing, TooManyChannels
 from quantmesh.gateway.core.stream import messages
 from quantmesh.gateway.core.stream.mailbox import Mailbox
 from quantmesh.gateway.http.edge import Edge
@@ -29,13 +29,6 @@ _SCOPES = {"quotes": "market:read", "portfolio": "portfolio:read", "predictions"
 
 CLOSE_UNAUTHENTICATED = 4001
 CLOSE_SLOW = 4008
-
-
-class SlowReader(QuantmeshError):
-    problem = "slow-reader"
-
-    def __init__(self) -> None:
-        super().__init__("The connection was read too slowly; connect again and resume from the last seq you have.")
 
 
 class Connection:
@@ -185,7 +178,7 @@ class Connection:
             if name in self._subscriptions:
                 return {"channel": name}
             if len(self._subscriptions) >= MAXIMUM_CHANNELS:
-                raise messages.TooManyChannels(MAXIMUM_CHANNELS)
+                raise TooManyChannels(MAXIMUM_CHANNELS)
             self.act()
             subscription = await self._desk.subscription(self, channel)
             first = await subscription.open(after_seq)

@@ -7,8 +7,9 @@ from prometheus_client import Gauge
 from starlette.types import Receive, Scope, Send
 
 from quantmesh.chassis.errors import Unauthenticated
+from quantmesh.gateway.core.errors import SlowReader
 from quantmesh.gateway.http.edge import edge_of
-from quantmesh.gateway.http.stream.connection import CLOSE_SLOW, CLOSE_UNAUTHENTICATED, Connection, SlowReader
+from quantmesh.gateway.http.stream.connection import CLOSE_SLOW, CLOSE_UNAUTHENTICATED, Connection
 from quantmesh.gateway.http.stream.desk import StreamDesk
 
 _CONNECTIONS = Gauge("quantmesh_stream_connections", "Clients of the stream")

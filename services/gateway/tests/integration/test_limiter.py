@@ -1,0 +1,62 @@
+"""Rate limits over a real Redis: exact for all replicas together, and there when Redis is not."""
+
+import asyncio
+
+from quantmesh.chassis.cache import open_redis
+from quantmesh.gateway.adapters.limiter import RateLimiter
+from quantmesh.gateway.core.rates import Charge, Policy
+from quantmesh.local.testing import RunningServer
+
+# So slow a refill that nothing comes back while a test runs.
+USER = Policy("user", 100, 100_000)
+ADDRESS = Policy("address", 30, 100_000)
+
+
+async def test_two_replicas_together_admit_exactly_the_quota(redis_server: RunningServer) -> None:
+    replicas = [RateLimiter(open_redis(redis_server.url)) for _ in range(2)]
+    verdicts = await asyncio.gather(
+        *(replicas[index % 2].decide([Charge(USER, "ada")]) for index in range(400)),
+    )
+    assert sum(verdict.admitted for verdict in verdicts) == 100
+    assert sorted(verdict.standings[0].remaining for verdict in verdicts if verdict.admitted) == list(range(100))
+    for replica in replicas:
+        await replica.close()
+
+
+async def test_a_refused_request_draws_on_none_of_its_buckets(redis_server: RunningServer) -> None:
+    limiter = RateLimiter(open_redis(redis_server.url))
+    verdicts = [await limiter.decide([Charge(USER, "ada"), Charge(ADDRESS, "::1")]) for _ in range(40)]
+    assert [verdict.admitted for verdict in verdicts] == [True] * 30 + [False] * 10
+    assert verdicts[-1].binding.policy is ADDRESS
+    assert verdicts[-1].standings[0].remaining == 70
+    assert (await limiter.decide([Charge(USER, "ada")])).standings[0].remaining == 69
+    await limiter.close()
+
+
+async def test_users_do_not_share_a_bucket(redis_server: RunningServer) -> None:
+    limiter = RateLimiter(open_redis(redis_server.url))
+    await asyncio.gather(*(limiter.decide([Charge(ADDRESS, "ada")]) for _ in range(30)))
+    assert not (await limiter.decide([Charge(ADDRESS, "ada")])).admitted
+    assert (await limiter.decide([Charge(ADDRESS, "bob")])).admitted
+    await limiter.close()
+
+
+async def test_without_redis_the_limits_hold_in_the_process_and_come_back_shared(redis_server: RunningServer) -> None:
+    limiter = RateLimiter(open_redis(redis_server.url))
+    assert (await limiter.decide([Charge(ADDRESS, "ada")])).admitted
+    redis_server.kill()
+    admitted = [(await limiter.decide([Charge(ADDRESS, "ada")])).admitted for _ in range(40)]
+    assert admitted == [True] * 30 + [False] * 10
+    redis_server.start_again()
+    await asyncio.sleep(1.1)
+    assert (await limiter.decide([Charge(ADDRESS, "ada")])).admitted
+    await limiter.close()
+
+
+async def test_a_script_that_redis_forgot_is_loaded_again(redis_server: RunningServer) -> None:
+    redis = open_redis(redis_server.url)
+    limiter = RateLimiter(redis)
+    await limiter.decide([Charge(USER, "ada")])
+    await redis.script_flush()
+    assert (await limiter.decide([Charge(USER, "ada")])).standings[0].remaining == 98
+    await limiter.close()

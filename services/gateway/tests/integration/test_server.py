@@ -1,0 +1,169 @@
+"""The edge behind a real uvicorn, fed by a real NATS."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import httpx
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosedError
+
+from quantmesh.api.auth.v1.auth_pb2 import GetMeResponse
+from quantmesh.api.common.v1.common_pb2 import EventEnvelope
+from quantmesh.api.market.v1.market_pb2 import GetAssetResponse, Quote
+from quantmesh.api.portfolio.v1.events_pb2 import TransactionRecorded
+from quantmesh.api.portfolio.v1.portfolio_pb2 import AccountEvent, ListEventsResponse
+from quantmesh.chassis.events import Broadcast, EventBus
+from quantmesh.gateway.adapters import account_logs, quote_feed
+from quantmesh.gateway.http.server import HttpServer
+from quantmesh.local.testing import RunningServer
+from services.gateway.tests.unit.edges import ADA, Edge, make_edge
+
+
+@asynccontextmanager
+async def served(edge: Edge) -> AsyncIterator[HttpServer]:
+    server = HttpServer(edge.app, "127.0.0.1:0", shutdown_seconds=2.0)
+    tasks = [asyncio.create_task(server.run()), asyncio.create_task(edge.stream.watch())]
+    try:
+        await wait_for_port(server.port)
+        yield server
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def wait_for_port(port: int) -> None:
+    for _ in range(100):
+        with suppress(ConnectionRefusedError):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            await writer.wait_closed()
+            return
+        await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+def edge() -> Edge:
+    edge = make_edge(slow_seconds=1.0)
+    edge.peers["market"].answers["GetAsset"] = GetAssetResponse()
+    edge.peers["auth"].answers["GetMe"] = GetMeResponse()
+    return edge
+
+
+def stream(server: HttpServer) -> connect:
+    headers = {"Authorization": "Bearer ada"}
+    return connect(f"ws://127.0.0.1:{server.port}/api/v2/stream", additional_headers=headers)
+
+
+async def hear(client: ClientConnection) -> dict[str, object]:
+    message: dict[str, object] = json.loads(await asyncio.wait_for(client.recv(), 5))
+    return message
+
+
+async def test_a_quote_on_nats_reaches_every_client(edge: Edge, nats_server: RunningServer) -> None:
+    bus = EventBus(nats_server.url, "gateway")
+    await bus.connect()
+    await bus.subscribe(quote_feed.SUBJECT, edge.quotes.handle)
+    try:
+        async with served(edge) as server, stream(server) as first, stream(server) as second:
+            for client in (first, second):
+                await client.send('{"op": "subscribe", "channels": ["quotes.AAPL"]}')
+                assert (await hear(client))["op"] == "subscribed"
+            quote = Quote(symbol="AAPL", source="replay")
+            quote.price.value = "73.35"
+            await bus.publish("quotes.AAPL", quote.SerializeToString())
+            heard = [await hear(client) for client in (first, second)]
+            assert heard[0] == heard[1]
+            assert heard[0]["seq"] == 1
+    finally:
+        await bus.close()
+
+
+async def test_an_event_on_jetstream_reaches_the_accounts_stream(edge: Edge, nats_server: RunningServer) -> None:
+    edge.peers["portfolio"].answers["ListEvents"] = ListEventsResponse(last_seq=4)
+    bus = EventBus(nats_server.url, "gateway")
+    await bus.connect()
+    broadcast = Broadcast(subject=account_logs.SUBJECT, handle=edge.logs.handle)
+    following = asyncio.create_task(broadcast.run(bus))
+    event = AccountEvent(seq=5, portfolio_id=str(ADA), type="transaction.recorded", data_json='{"amount":"1.00"}')
+    event.time.FromJsonString("2020-01-02T15:00:00Z")
+    carried = TransactionRecorded(event=event)
+    envelope = EventEnvelope(type=carried.DESCRIPTOR.full_name, payload=carried.SerializeToString())
+    try:
+        async with served(edge) as server, stream(server) as client:
+            await client.send(f'{{"op": "subscribe", "channels": ["portfolio.{ADA}"]}}')
+            assert (await hear(client))["op"] == "subscribed"
+            await asyncio.sleep(0.5)
+            await bus.jetstream.publish("qm.portfolio.transaction.recorded.3", envelope.SerializeToString())
+            heard = await hear(client)
+            assert (heard["seq"], heard["data"]) == (5, {"amount": "1.00"})
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        await bus.close()
+
+
+async def test_a_socket_that_is_not_read_is_told_and_closed_with_4008(edge: Edge) -> None:
+    async with served(edge) as server:
+        small = socket.socket()
+        small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        small.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(small, ("127.0.0.1", server.port))
+        headers = {"Authorization": "Bearer ada"}
+        url = f"ws://127.0.0.1:{server.port}/api/v2/stream"
+        async with connect(url, sock=small, additional_headers=headers, max_queue=1, ping_interval=None) as client:
+            await client.send('{"op": "subscribe", "channels": ["quotes.AAPL"]}')
+            assert (await hear(client))["op"] == "subscribed"
+            quote = Quote(symbol="AAPL", source="x" * 50_000)
+            quote.price.value = "73.35"
+            payload = quote.SerializeToString()
+            for _ in range(60):
+                await edge.quotes.handle("quotes.AAPL", payload)
+                await asyncio.sleep(0.03)
+            await asyncio.sleep(1.0)
+            last = ""
+            with suppress(ConnectionClosedError):
+                async for message in client:
+                    last = str(message)
+        assert client.close_code == 4008
+        assert "/problems/slow-reader" in last
+
+
+async def test_clients_that_vanish_leave_nothing_behind(edge: Edge) -> None:
+    async with served(edge) as server:
+        for _ in range(5):
+            sockets = [stream(server) for _ in range(40)]
+            clients = await asyncio.gather(*(opening.__aenter__() for opening in sockets))
+            for client in clients:
+                await client.send('{"op": "subscribe", "channels": ["quotes.AAPL"]}')
+            await asyncio.gather(*(hear(client) for client in clients))
+            for client in clients:
+                client.transport.abort()
+        for _ in range(100):
+            if not edge.quotes.topic("AAPL").readers:
+                break
+            await asyncio.sleep(0.05)
+        assert not edge.quotes.topic("AAPL").readers
+
+
+async def test_a_request_under_way_is_finished_when_the_gateway_stops(edge: Edge) -> None:
+    started = asyncio.Event()
+
+    async def slow(_: object) -> GetMeResponse:
+        started.set()
+        await asyncio.sleep(0.3)
+        return GetMeResponse()
+
+    edge.peers["auth"].answers["GetMe"] = slow
+    async with httpx.AsyncClient(headers={"Authorization": "Bearer ada"}) as http:
+        async with served(edge) as server:
+            asking = asyncio.create_task(http.get(f"http://127.0.0.1:{server.port}/api/v2/auth/me"))
+            await started.wait()
+        assert (await asking).status_code == 200
+        with suppress(httpx.ConnectError):
+            await http.get(f"http://127.0.0.1:{server.port}/healthz")
+            pytest.fail("the gateway still listens")
