@@ -54,6 +54,7 @@ class QuoteCache:
     async def close(self) -> None:
         if self._saver is not None:
             await asyncio.gather(self._saver, return_exceptions=True)
+        await self._cache.close()
 
     async def _save_newest(self) -> None:
         while self._unsaved:

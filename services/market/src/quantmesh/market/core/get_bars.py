@@ -63,14 +63,14 @@ def parse_date(field: str, text: str) -> date | None:
     if not text:
         return None
     try:
-        return date.fromisoformat(text) if len(text) == len("2022-12-28") else _not_a_date(field, text)
+        day = date.fromisoformat(text)
     except ValueError:
-        return _not_a_date(field, text)
-
-
-def _not_a_date(field: str, text: str) -> date:
-    description = f"{text[:40]!r} is not a date; write YYYY-MM-DD"
-    raise InvalidDate(field, description)
+        day = None
+    # ISO 8601 has other forms ("20221228"), of which one is enough.
+    if day is None or day.isoformat() != text:
+        description = f"{text[:40]!r} is not a date; write YYYY-MM-DD"
+        raise InvalidDate(field, description)
+    return day
 
 
 def _day_of(cursor: str) -> date:

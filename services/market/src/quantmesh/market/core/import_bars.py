@@ -44,8 +44,8 @@ async def import_bars(
     A row needs a known symbol kept under the same adjustment, or `new_assets` that says what unknown ones are.
     """
     _check(source, new_assets, market)
-    rows, rejected = _read(content)
-    result = Imported(rejected=rejected)
+    rows, refused = _read(content)
+    result = Imported()
     grouped = rows_by_symbol(rows)
     assets = await _assets(market, grouped, adjustment, new_assets)
     for symbol, group in grouped.items():
@@ -53,7 +53,7 @@ async def import_bars(
         refusal = _refusal(symbol, asset, adjustment)
         if asset is None or refusal is not None:
             name, reason = refusal or _UNKNOWN
-            result.rejected += [Rejection(row.line, name, reason, symbol) for row in group]
+            refused += [Rejection(row.line, name, reason, symbol) for row in group]
             continue
         parsed = parse_bars(group, market.calendars[asset.listing.calendar], market.clock.now())
         changed = await market.bars.record(Ingestion(asset, source, parsed.bars, parsed.rejections), market.clock.now())
@@ -61,6 +61,9 @@ async def import_bars(
         result.accepted += changed
         result.unchanged += len(parsed.bars) - changed
         result.rejected += parsed.rejections
+    if refused:
+        await market.bars.refuse(source, refused)
+    result.rejected += refused
     result.rejected.sort(key=lambda rejection: rejection.line)
     return result
 

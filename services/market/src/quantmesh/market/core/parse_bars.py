@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple, NoReturn
 
 from quantmesh.market.core.calendars import Calendar
@@ -82,26 +83,27 @@ def parse_bars(rows: Sequence[RawBar], calendar: Calendar, closed_at: datetime |
     for row in rows:
         try:
             bar = parse_bar(row, calendar, closed_at)
-            first = bars.setdefault(bar.day, (row.line, bar))
-            if first[1] != bar:
-                _refuse("date", f"line {first[0]} has other prices for the same day", row.date)
+            line, first = bars.setdefault(bar.day, (row.line, bar))
+            if first is not bar and first != bar:
+                _refuse("date", f"line {line} has other prices for the same day", row.date)
         except _Refused as fault:
             rejections.append(Rejection(row.line, fault.field, fault.reason, row.symbol, fault.found[:_MAX_FIELD]))
     return ParsedBars([bar for _line, bar in sorted(bars.values(), key=lambda item: item[1].day)], rejections)
 
 
 def parse_bar(row: RawBar, calendar: Calendar, closed_at: datetime | None = None) -> Bar:
-    day = _day(row.date, calendar)
-    time = calendar.close(day)
+    day, time = _session(row.date, calendar)
     if closed_at is not None and time > closed_at:
         _refuse("date", f"the session closes at {time:%Y-%m-%dT%H:%MZ}, after the market's now", row.date)
     close = _price(row.close, "close")
     if close is None:
         _refuse("close", "is missing")
+    volume = _number(row.volume, "volume")
+    if not (row.open or row.high or row.low):
+        return Bar(day, time, close, volume=volume)
     opened, high, low = _price(row.open, "open"), _price(row.high, "high"), _price(row.low, "low")
-    if opened is not None or high is not None or low is not None:
-        _check_range(opened, high, low, close)
-    return Bar(day, time, close, opened, high, low, _number(row.volume, "volume"))
+    _check_range(opened, high, low, close)
+    return Bar(day, time, close, opened, high, low, volume)
 
 
 def rows_by_symbol(rows: Sequence[RawBar]) -> Mapping[str, list[RawBar]]:
@@ -126,7 +128,10 @@ def _check_header(header: Sequence[str]) -> None:
             raise InvalidCsv(msg)
 
 
-def _day(text: str, calendar: Calendar) -> date:
+# Series share their dates.
+@lru_cache(maxsize=32_768)
+def _session(text: str, calendar: Calendar) -> tuple[date, datetime]:
+    """The day, and the instant at which it closes."""
     if not _DATE.fullmatch(text):
         _refuse("date", "is not a date as YYYY-MM-DD" if text else "is missing", text)
     try:
@@ -135,7 +140,7 @@ def _day(text: str, calendar: Calendar) -> date:
         _refuse("date", "is no day of the calendar", text)
     if not calendar.is_session(day):
         _refuse("date", f"is no session of {calendar.code}", text)
-    return day
+    return day, calendar.close(day)
 
 
 def _price(text: str, field: str) -> Decimal | None:

@@ -85,6 +85,10 @@ class Bars(Protocol):
         """Write what is new or changed, with its rejections, checkpoint and event; how many bars that was."""
         ...
 
+    async def refuse(self, source: str, rejections: Sequence[Rejection]) -> None:
+        """Keep rows that belong to no asset apart, for a person to look at."""
+        ...
+
     async def versions(self, source: str) -> Mapping[str, str]:
         """The checkpoint of each symbol."""
         ...

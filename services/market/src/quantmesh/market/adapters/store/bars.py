@@ -12,7 +12,7 @@ from quantmesh.api.market.v1.events_pb2 import BarsIngested
 from quantmesh.chassis import outbox
 from quantmesh.chassis.database import Database, driver_connection
 from quantmesh.market.adapters.store.quarantine import quarantine
-from quantmesh.market.core.model import Asset, Bar
+from quantmesh.market.core.model import Asset, Bar, Rejection
 from quantmesh.market.core.ports import Ingestion, StoredBars
 
 BARS_INGESTED = "market.bars.ingested"
@@ -110,6 +110,10 @@ class BarStore:
                 )
                 await outbox.append(session, BARS_INGESTED, event, aggregate_id=event.symbol, occurred_at=known_until)
         return int(changes.changed)
+
+    async def refuse(self, source: str, rejections: Sequence[Rejection]) -> None:
+        async with self._database.system_transaction() as session:
+            await quarantine(session, source, rejections)
 
     async def versions(self, source: str) -> Mapping[str, str]:
         async with self._database.system_transaction() as session:

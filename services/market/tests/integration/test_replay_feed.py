@@ -1,0 +1,166 @@
+"""The replayed feed as a live one: quotes, closes, its end, restarts and rewinds."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+
+from quantmesh.api.market.v1.events_pb2 import BarsIngested
+from quantmesh.api.market.v1.market_pb2 import Quote as QuoteMessage
+from quantmesh.chassis.errors import Unavailable
+from quantmesh.chassis.events import EventBus
+from quantmesh.chassis.times import from_timestamp
+from quantmesh.market.adapters.replay_feed import NAME, ReplayFeed
+from quantmesh.market.adapters.store.feed import FeedState, FeedStore
+from quantmesh.market.adapters.tick_recorder import SUBJECT
+from quantmesh.market.adapters.translate import quote_from
+from quantmesh.market.core.get_bars import get_bars
+from quantmesh.market.core.get_quotes import get_quotes
+from quantmesh.market.core.model import Quote
+from services.market.tests.integration.conftest import FIRST, LAST, SYMBOLS, SYSTEM_NOW, NewParts, Parts, rows, until
+
+
+@asynccontextmanager
+async def playing(feed: ReplayFeed) -> AsyncIterator[None]:
+    task = asyncio.create_task(feed.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def hear(bus: EventBus, subject: str) -> list[Quote]:
+    heard: list[Quote] = []
+
+    async def handle(_subject: str, payload: bytes) -> None:
+        heard.append(quote_from(QuoteMessage.FromString(payload)))
+
+    await bus.subscribe(subject, handle)
+    await bus.client.flush()
+    return heard
+
+
+async def test_plays_to_the_end_and_says_so(parts: Parts, bus: EventBus, new_parts: NewParts) -> None:
+    parts = await new_parts(seconds_per_session=0.5)
+    heard = await hear(bus, "quotes.MTUM")
+    async with playing(await parts.feed(bus)):
+        await until(lambda: not parts.clock.is_open and bool(parts.clock.detail))
+        assert (parts.clock.last_session, parts.clock.current_session) == (LAST, None)
+        assert "rewind" in parts.clock.detail
+        found = await get_quotes(parts.market, ["MTUM"], None, SYSTEM_NOW)
+        assert [quote.stale for quote in found.quotes] == [True]
+
+    times = [quote.time for quote in heard]
+    assert times == sorted(times)
+    assert {quote.source for quote in heard} == {"replay"}
+    assert all(quote.bid and quote.ask and quote.bid < quote.price < quote.ask for quote in heard)
+    bars = {bar.time: bar.close for bar in (await get_bars(parts.market, "MTUM", start=str(FIRST))).bars}
+    assert len(bars) == 3
+    assert {quote.time: quote.price for quote in heard if quote.time in bars} == bars, "each session ends at its close"
+
+
+async def test_announces_each_bar_when_its_session_closes(parts: Parts, bus: EventBus, new_parts: NewParts) -> None:
+    before = await rows(parts.database, "SELECT count(*) FROM outbox")
+    parts = await new_parts(seconds_per_session=0.5)
+    async with playing(await parts.feed(bus)):
+        await until(lambda: not parts.clock.is_open)
+    found = await rows(parts.database, "SELECT payload, occurred_at FROM outbox ORDER BY position")
+    events = [(BarsIngested.FromString(bytes(payload)), when) for payload, when in found[before[0][0] :]]
+    assert [(event.symbol, event.last_date) for event, _ in events] == [
+        (symbol, day) for day in ("2022-10-03", "2022-10-04", "2022-10-05") for symbol in ("MTUM", "QUAL", "SP500")
+    ]
+    closes = {parts.market.calendars["XNYS"].close(day) for day in parts.plan.sessions}
+    assert {when for _, when in events} == closes
+
+
+async def test_records_its_ticks(parts: Parts, bus: EventBus, new_parts: NewParts) -> None:
+    parts = await new_parts(seconds_per_session=0.5)
+    await bus.subscribe(SUBJECT, parts.recorder().handle)
+    heard = await hear(bus, "quotes.*")
+    async with playing(await parts.feed(bus)):
+        await until(lambda: not parts.clock.is_open)
+
+    async def all_are_recorded() -> bool:
+        return await rows(parts.database, "SELECT count(*), count(DISTINCT series) FROM tick") == [(len(heard), 2)]
+
+    await until(all_are_recorded)
+
+
+async def test_a_restart_goes_on_and_never_back(parts: Parts, bus: EventBus, new_parts: NewParts) -> None:
+    async with playing(await parts.feed(bus)):
+        await until(lambda: parts.clock.now() > parts.plan.market_time(parts.plan.start))
+        await asyncio.sleep(0.2)
+    seen = parts.clock.now()
+    again = await new_parts()
+    assert again.clock.now() >= seen
+    assert (again.clock.now() - seen).total_seconds() <= parts.plan.rate * 1.1
+
+
+async def test_one_replica_plays_and_the_other_follows(parts: Parts, bus: EventBus, new_parts: NewParts) -> None:
+    first, second = parts, await new_parts(holder="b")
+    heard = await hear(bus, "quotes.MTUM")
+    async with playing(await first.feed(bus, ticks_per_second=5)):
+        await until(lambda: len(heard) > 0)
+        async with playing(await second.feed(bus, ticks_per_second=5)):
+            await until(lambda: second.clock.now() > second.plan.market_time(second.plan.start))
+            count, began = len(heard), asyncio.get_running_loop().time()
+            await asyncio.sleep(1.0)
+            elapsed = asyncio.get_running_loop().time() - began
+            assert len(heard) - count <= 5 * elapsed + 2, "only one of them quotes"
+
+
+async def test_another_replica_takes_over_when_the_first_is_gone(
+    parts: Parts, bus: EventBus, new_parts: NewParts
+) -> None:
+    async with playing(await parts.feed(bus)):
+        await until(lambda: parts.clock.now() > parts.plan.market_time(parts.plan.start))
+    seen = parts.clock.now()
+    other = await new_parts(holder="b")
+    async with playing(await other.feed(bus)):
+        heard = await hear(bus, "quotes.MTUM")
+        await until(lambda: len(heard) > 0)
+        assert heard[0].time >= seen
+
+
+async def test_a_rewind_is_noticed_and_starts_over(parts: Parts, bus: EventBus, new_parts: NewParts) -> None:
+    parts = await new_parts(seconds_per_session=0.5)
+    await bus.subscribe(SUBJECT, parts.recorder().handle)
+    heard: list[tuple[datetime, str]] = []
+
+    async def handle(subject: str, payload: bytes) -> None:
+        heard.append((from_timestamp(QuoteMessage.FromString(payload).time), subject))
+
+    async with playing(await parts.feed(bus)):
+        await until(lambda: not parts.clock.is_open)
+        await bus.subscribe("quotes.MTUM", handle)
+        await parts.feed_store.rewind(parts.plan.start, parts.plan.market_time(parts.plan.start))
+        await until(lambda: len(heard) > 3)
+        assert heard[0][0].date() == FIRST
+        quotes = await get_quotes(parts.market, list(SYMBOLS[:1]), None, SYSTEM_NOW)
+        assert quotes.quotes[0].time.date() <= LAST
+
+
+class AwayAtTimes(FeedStore):
+    """A database that can be away."""
+
+    away = False
+
+    async def keep(self, state: FeedState) -> bool:
+        if self.away:
+            msg = "The database cannot be reached."
+            raise Unavailable(msg)
+        return await super().keep(state)
+
+
+async def test_while_the_database_is_away_market_time_stands_still(parts: Parts, bus: EventBus) -> None:
+    store = parts.feed_store = AwayAtTimes(parts.database, NAME, "a")
+    async with playing(await parts.feed(bus)):
+        await until(lambda: parts.clock.now() > parts.plan.market_time(parts.plan.start))
+        store.away = True
+        await until(lambda: not parts.clock.is_open)
+        stopped = parts.clock.now()
+        assert "stands still" in parts.clock.detail
+        store.away = False
+        await until(lambda: parts.clock.is_open and parts.clock.now() > stopped)
