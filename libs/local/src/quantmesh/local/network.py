@@ -2,6 +2,7 @@
 
 import socket
 from contextlib import closing
+from http.client import HTTPConnection, HTTPException
 
 import psutil
 
@@ -22,6 +23,18 @@ def accepts_connections(port: int, host: str = LOOPBACK) -> bool:
             return True
     except OSError:
         return False
+
+
+def http_status(port: int, path: str, *, method: str = "GET", body: str | None = None) -> int | None:
+    """Of one request to this machine; None where nobody answers. A full HTTP client would cost more than the answer."""
+    connection = HTTPConnection(LOOPBACK, port, timeout=0.5)
+    headers = {"Content-Type": "application/json"} if body else {}
+    with closing(connection):
+        try:
+            connection.request(method, path, body, headers)
+            return connection.getresponse().status
+        except (OSError, HTTPException):
+            return None
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:

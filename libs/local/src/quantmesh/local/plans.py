@@ -2,14 +2,13 @@
 
 import sys
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
-
-import httpx
 
 from quantmesh.local.child import ChildProcess
 from quantmesh.local.environment import Environment
 from quantmesh.local.errors import PortTaken
-from quantmesh.local.network import LOOPBACK, holder_of, is_free
+from quantmesh.local.network import LOOPBACK, holder_of, http_status, is_free
 from quantmesh.local.part import PartKind, PartPlan
 from quantmesh.local.secrets import Secrets
 from quantmesh.local.servers import EmbeddedServer, EvmNode, NatsServer, PostgresServer, RedisServer
@@ -43,7 +42,7 @@ def server_plan(server: EmbeddedServer, settings: LocalSettings) -> PartPlan:
 
 def service_plan(service: ServiceDeclaration, settings: LocalSettings, environment: Environment) -> PartPlan:
     log = settings.logs / f"{service.name}.log"
-    ready_url = f"http://{LOOPBACK}:{settings.service_port(service, 'ops').port}/readyz"
+    ops_port = settings.service_port(service, "ops").port
     public = next(kind for kind in ("http", "grpc", "ops") if kind in service.ports)
     scheme = "http://" if public == "http" else ""
     return PartPlan(
@@ -53,15 +52,8 @@ def service_plan(service: ServiceDeclaration, settings: LocalSettings, environme
         log=log,
         new_child=lambda: _service_child(service, settings, environment, log),
         prepare=lambda: None,
-        is_ready=lambda: answers_ready(ready_url),
+        is_ready=lambda: http_status(ops_port, "/readyz") == HTTPStatus.OK,
     )
-
-
-def answers_ready(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=0.5).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False
 
 
 def require_free_ports(settings: LocalSettings, embedded: list[EmbeddedServer]) -> None:

@@ -3,13 +3,12 @@
 import json
 import shutil
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
-
-import httpx
 
 from quantmesh.local.child import ChildProcess
 from quantmesh.local.errors import ToolMissing
-from quantmesh.local.network import LOOPBACK
+from quantmesh.local.network import LOOPBACK, http_status
 
 
 @dataclass(frozen=True)
@@ -51,10 +50,7 @@ class EvmNode:
 
     def is_ready(self) -> bool:
         request = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
-        try:
-            return httpx.post(self.url, json=request, timeout=0.5).status_code == httpx.codes.OK
-        except httpx.HTTPError:
-            return False
+        return http_status(self.port, "/", method="POST", body=json.dumps(request)) == HTTPStatus.OK
 
     @property
     def _state(self) -> Path:
