@@ -70,7 +70,9 @@ def test_nothing_is_recorded_ahead_of_the_market() -> None:
 
 
 def test_overspending_says_by_how_much() -> None:
-    with pytest.raises(InsufficientCash, match=r"needs 100 USD, but only 60\.5 is there .*: 39\.5 USD too much") as no:
+    with pytest.raises(
+        InsufficientCash, match=r"needs 100\.00 USD, but only 60\.50 is there .*: 39\.50 USD too much"
+    ) as no:
         admit(buy("10", "10"), "USD", books(cash="60.50"))
     assert no.value.shortfall == Decimal("39.5")
     assert [violation.field for violation in no.value.violations] == ["quantity"]
@@ -103,14 +105,14 @@ def test_all_that_there_is_can_be_spent() -> None:
 
 def test_a_backdated_purchase_cannot_take_what_was_spent_later() -> None:
     spent_later = Books({(CASH, "USD"): BalanceHistory(Decimal(10), [(day(5), Decimal(-90))])})
-    with pytest.raises(InsufficientCash, match="only 10 is there on 2020-01-07T15:00:00Z, when later entries"):
+    with pytest.raises(InsufficientCash, match=r"only 10\.00 is there on 2020-01-07T15:00:00Z, when later entries"):
         admit(buy("2", "10", day(1)), "USD", spent_later)
     assert admit(buy("1", "10", day(1)), "USD", spent_later).cash_effect == -10
 
 
 def test_money_that_came_later_does_not_pay_for_what_was_earlier() -> None:
     came_later = Books({(CASH, "USD"): BalanceHistory(Decimal(100), [(day(5), Decimal(100))])})
-    with pytest.raises(InsufficientCash, match="only 0 is there on 2020-01-03T15:00:00Z:"):
+    with pytest.raises(InsufficientCash, match=r"only 0\.00 is there on 2020-01-03T15:00:00Z:"):
         admit(buy("1", "10", day(1)), "USD", came_later)
 
 

@@ -42,6 +42,7 @@ from quantmesh.chassis.errors import (
     Unavailable,
     Violation,
 )
+from quantmesh.portfolio.core.currency import display_cash
 from quantmesh.portfolio.core.numbers import plain
 from quantmesh.portfolio.core.times import rfc3339
 
@@ -94,25 +95,29 @@ class UnreadableImport(InvalidInput):
 
 
 class _Insufficient(RuleBroken):
-    """A balance that would fall below zero, at the transaction or later."""
+    """A balance that would fall below zero, at the transaction or later; numbers as the commodity's are shown."""
+
+    def _shown(self, number: Decimal) -> str:
+        return plain(number)
 
     def __init__(
         self, commodity: str, *, needed: Decimal, available: Decimal, at: datetime, later: bool, field: str
     ) -> None:
+        self.commodity = commodity
         self.shortfall = needed - available
+        shown = [self._shown(number) for number in (needed, available, self.shortfall)]
         when = f"{rfc3339(at)}, when later entries have used the rest" if later else rfc3339(at)
         description = (
-            f"needs {plain(needed)} {commodity}, but only {plain(available)} is there on {when}: "
-            f"{plain(self.shortfall)} {commodity} too much"
+            f"needs {shown[0]} {commodity}, but only {shown[1]} is there on {when}: {shown[2]} {commodity} too much"
         )
         super().__init__(
             f"This {description}.",
             violations=[Violation(field, description)],
             metadata={
                 "commodity": commodity,
-                "needed": plain(needed),
-                "available": plain(available),
-                "shortfall": plain(self.shortfall),
+                "needed": shown[0],
+                "available": shown[1],
+                "shortfall": shown[2],
                 "at": rfc3339(at),
             },
         )
@@ -120,6 +125,9 @@ class _Insufficient(RuleBroken):
 
 class InsufficientCash(_Insufficient):
     problem = "insufficient-cash"
+
+    def _shown(self, number: Decimal) -> str:
+        return f"{display_cash(number, self.commodity):f}"
 
 
 class InsufficientHolding(_Insufficient):

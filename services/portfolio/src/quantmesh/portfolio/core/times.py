@@ -7,8 +7,9 @@ _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]
 
 
 def rfc3339(moment: datetime) -> str:
-    """In UTC, without an empty fraction: 2020-01-02T15:00:00Z."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    """In UTC with no, three or six digits of a second, as protobuf's JSON has it: 2020-01-02T15:00:00Z."""
+    precision = "microseconds" if moment.microsecond % 1000 else "milliseconds" if moment.microsecond else "seconds"
+    return moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
 
 
 def to_microseconds(moment: datetime) -> str:
