@@ -13,23 +13,23 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from nats.js.api import PubAck
 from prometheus_client import Counter, Gauge
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
-from psycopg.rows import namedtuple_row
 
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope
+from quantmesh.chassis.cancellation import raise_if_cancelled
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Unavailable
-from quantmesh.chassis.events.bus import EventBus
+from quantmesh.chassis.events.bus import BROKER_FAULTS, EventBus
 from quantmesh.chassis.events.streams import SUBJECT_ROOT, ensure_stream
+from quantmesh.chassis.leadership import leading
 from quantmesh.chassis.telemetry.logs import get_logger
 
 log = get_logger(__name__)
 
 _BATCH = 256
 _POLL_SECONDS = 0.5
-_ACK_SECONDS = 5.0
+_ACK_SECONDS = 2.0
 _SWEEP_SECONDS = 30.0
-_FAULTS = (psycopg.Error, nats.errors.Error, OSError, TimeoutError, Unavailable)
+_FAULTS = (psycopg.Error, *BROKER_FAULTS)
 
 _UNPUBLISHED = """
     SELECT id, subject, partition, aggregate_id, aggregate_version, previous_version, owner_id, occurred_at,
@@ -66,43 +66,20 @@ class Relay:
     def __init__(self, database: Database, bus: EventBus) -> None:
         self._database = database
         self._bus = bus
-        self._service = database.service
 
     async def run(self) -> None:
         """Until cancelled. Ends at once where the service has no outbox."""
         while True:
+            raise_if_cancelled()
             try:
-                async with await self._connect() as connection:
+                async with leading(self._database, "relay") as connection:
                     if not await _has_outbox(connection):
                         log.info("no outbox, no relay")
                         return
-                    await self._take_turn(connection)
-                    await _Turn(connection, self._bus, self._service).relay()
+                    await _Turn(connection, self._bus, self._database.service).relay()
             except _FAULTS as fault:
                 log.warning("relay waits", error=str(fault))
                 await asyncio.sleep(_POLL_SECONDS)
-
-    async def _connect(self) -> psycopg.AsyncConnection[Any]:
-        connection = await psycopg.AsyncConnection.connect(
-            make_conninfo(self._database.url, **self._database.connection_options("relay")),
-            autocommit=True,
-            row_factory=namedtuple_row,
-        )
-        try:
-            await connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(self._database.system_role)))
-        except psycopg.Error:
-            await connection.close()
-            raise
-        return connection
-
-    async def _take_turn(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        while True:
-            found = await connection.execute(
-                "SELECT pg_try_advisory_lock(hashtextextended(%s, 0)) AS held", [f"quantmesh-relay-{self._service}"]
-            )
-            if (await _one(found)).held:
-                return
-            await asyncio.sleep(1.0)
 
 
 class _Turn:
@@ -120,6 +97,7 @@ class _Turn:
         await self._connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
         log.info("relay publishes")
         while True:
+            raise_if_cancelled()
             if not await self._bus.wait_connected(_POLL_SECONDS):
                 await self._measure()
                 continue

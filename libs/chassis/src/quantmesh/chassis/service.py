@@ -13,6 +13,7 @@ import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
 from pydantic import ValidationError
 
+from quantmesh.chassis.cancellation import end
 from quantmesh.chassis.clock import SystemClock
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.events import Consumer, EventBus
@@ -167,8 +168,7 @@ class Service(Generic[SettingsT]):
         self._waiting_for = ["shutdown"]
         if server is not None:
             await server.stop(self.settings.shutdown_seconds)
-        for task in tasks:
-            task.cancel()
+        await end(*tasks)
         await asyncio.gather(readiness, *tasks, return_exceptions=True)
         await self._close()
         if ops is not None:

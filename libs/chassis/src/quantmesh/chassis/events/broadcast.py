@@ -8,8 +8,8 @@ from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope
-from quantmesh.chassis.events.bus import EventBus
-from quantmesh.chassis.events.consumer import BROKER_FAULTS
+from quantmesh.chassis.cancellation import raise_if_cancelled
+from quantmesh.chassis.events.bus import BROKER_FAULTS, EventBus
 from quantmesh.chassis.events.pull import ConsumerLostError, PullSubscription
 from quantmesh.chassis.events.streams import ensure_stream, publisher_of, stream_name
 from quantmesh.chassis.telemetry.logs import get_logger
@@ -35,6 +35,7 @@ class Broadcast:
 
     async def run(self, bus: EventBus) -> None:
         while True:
+            raise_if_cancelled()
             try:
                 await self._follow(bus)
             except ConsumerLostError:

@@ -12,6 +12,7 @@ from nats.aio.subscription import Subscription as NatsSubscription
 from nats.js.client import JetStreamContext
 from prometheus_client import Counter
 
+from quantmesh.chassis.cancellation import end, raise_if_cancelled
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.telemetry.logs import get_logger
 
@@ -19,6 +20,7 @@ log = get_logger(__name__)
 
 # Every wait on the broker ends, so that a lost answer costs seconds and never a hang.
 REQUEST_SECONDS = 2.0
+BROKER_FAULTS = (nats.errors.Error, OSError, TimeoutError, Unavailable)
 Handle = Callable[[str, bytes], Awaitable[None]]
 MessageHandle = Callable[[Msg], Awaitable[None]]
 
@@ -108,6 +110,7 @@ class EventBus:
         except (nats.errors.Error, OSError):
             _DROPPED.labels(self.service).inc()
             return False
+        raise_if_cancelled()
         return True
 
     async def subscribe(self, subject: str, handle: Handle) -> Subscription:
@@ -140,13 +143,13 @@ class EventBus:
         if self._client is not None and self.is_connected:
             with suppress(nats.errors.Error, OSError, TimeoutError):
                 await self._client.flush(timeout=1)
-        self._keeper.cancel()
-        await asyncio.gather(self._keeper, return_exceptions=True)
+        await end(self._keeper)
         self._keeper = None
 
     async def _keep_connected(self) -> None:
         # The client reconnects by itself; where the server told it to go away for good, a new one takes over.
         while True:
+            raise_if_cancelled()
             closed = asyncio.Event()
             self._client = Client()
             try:

@@ -54,11 +54,12 @@ _SWEEP = text("DELETE FROM inbox WHERE handled_at < now() - make_interval(days =
 
 
 class Verdict(Enum):
-    HANDLE = "handle"
+    """Its value names the outcome in metrics."""
+
+    HANDLE = "handled"
     DUPLICATE = "duplicate"
-    # The event before this one has not been handled; `UNSEEN_GAP` where no event of the aggregate ever was.
+    # The event before this one has not been handled.
     GAP = "gap"
-    UNSEEN_GAP = "unseen gap"
 
 
 async def claim(
@@ -81,7 +82,7 @@ async def claim(
         version: int = await session.scalar(_VERSION, aggregate) or 0
         return Verdict.DUPLICATE if version >= envelope.aggregate_version else Verdict.GAP
     if before == 0 and envelope.previous_version > 0 and not accept_unseen:
-        return Verdict.UNSEEN_GAP
+        return Verdict.GAP
     return Verdict.HANDLE
 
 

@@ -9,6 +9,7 @@ from collections import deque
 
 from nats.aio.msg import Msg
 
+from quantmesh.chassis.cancellation import raise_if_cancelled
 from quantmesh.chassis.events.bus import EventBus, Subscription
 
 _EXPIRES_SECONDS = 10.0
@@ -52,6 +53,7 @@ class PullSubscription:
         Raises ConsumerLostError, and Unavailable where the broker went silent.
         """
         while not self._arrived:
+            raise_if_cancelled()
             if self._lost:
                 raise ConsumerLostError(self._lost)
             if self._requested <= 0 or self._epoch != self._bus.epoch:

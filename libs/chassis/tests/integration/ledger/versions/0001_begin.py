@@ -21,3 +21,8 @@ def upgrade() -> None:
     helpers.append_only("entry")
     op.execute("CREATE TABLE tick (symbol text NOT NULL, price numeric(38, 18) NOT NULL)")
     helpers.grant("tick", app="SELECT, INSERT")
+    op.execute(
+        "CREATE TABLE arrival (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
+        " aggregate integer NOT NULL, version bigint NOT NULL, name text NOT NULL)"
+    )
+    helpers.grant("arrival", system="SELECT, INSERT")

@@ -1,0 +1,64 @@
+"""One of a service's replicas at a time: a session advisory lock of Postgres, which dies with its connection."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import namedtuple_row
+
+from quantmesh.chassis.cancellation import end
+from quantmesh.chassis.database import Database
+
+_RETRY_SECONDS = 1.0
+_PROOF_SECONDS = 1.0
+
+
+@asynccontextmanager
+async def leading(database: Database, name: str) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    """Waits for its turn; gives the connection that holds the lock, in the system role, committing each statement.
+
+    Raises psycopg.Error where Postgres is away. The caller has lost the lead when the connection fails.
+    """
+    async with await psycopg.AsyncConnection.connect(
+        make_conninfo(database.url, **database.connection_options(name)),
+        autocommit=True,
+        row_factory=namedtuple_row,
+    ) as connection:
+        await connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(database.system_role)))
+        lock = f"quantmesh-{database.service}-{name}"
+        while not await _try_lock(connection, lock):  # noqa: ASYNC110  another process's end is no event here
+            await asyncio.sleep(_RETRY_SECONDS)
+        yield connection
+
+
+async def while_leading(database: Database, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Do `work` when it is our turn, and end it within a second or two of losing the lead.
+
+    Two leaders may overlap for that long; what they do must bear it.
+    """
+    async with leading(database, name) as connection:
+        working = asyncio.ensure_future(work())
+        proving = asyncio.create_task(_prove(connection))
+        try:
+            await asyncio.wait({working, proving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await end(working, proving)
+        for task in (working, proving):
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+
+async def _prove(connection: psycopg.AsyncConnection[Any]) -> None:
+    while True:
+        await asyncio.sleep(_PROOF_SECONDS)
+        await asyncio.wait_for(connection.execute("SELECT 1"), 3 * _PROOF_SECONDS)
+
+
+async def _try_lock(connection: psycopg.AsyncConnection[Any], name: str) -> bool:
+    cursor = await connection.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0)) AS held", [name])
+    row = await cursor.fetchone()
+    return row is not None and bool(row.held)
