@@ -1,6 +1,7 @@
 """The training worker's life: spawned here when a job waits, gone again when none does."""
 
 import asyncio
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -52,22 +53,27 @@ class WorkerSpawner:
                 await asyncio.sleep(_SETTLE_SECONDS)
 
     async def _work(self) -> None:
-        worker = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "quantmesh.prediction", "worker", env=self._environment
-        )
+        worker = await asyncio.to_thread(self._start)
         log.info("training worker started", pid=worker.pid)
         try:
-            code = await worker.wait()
+            code = await asyncio.to_thread(worker.wait)
         except asyncio.CancelledError:
-            with suppress(ProcessLookupError):
-                worker.terminate()
-            try:
-                await asyncio.wait_for(worker.wait(), _FAREWELL_SECONDS)
-            except TimeoutError:
-                worker.kill()
-                await worker.wait()
+            worker.terminate()
+            await asyncio.to_thread(_wait_or_kill, worker)
             raise
         log.info("training worker ended", pid=worker.pid, code=code)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        # subprocess uses vfork here; asyncio under uvloop would fork, which a process with gRPC's threads must not.
+        return subprocess.Popen([sys.executable, "-m", "quantmesh.prediction", "worker"], env=self._environment)
+
+
+def _wait_or_kill(worker: subprocess.Popen[bytes]) -> None:
+    try:
+        worker.wait(_FAREWELL_SECONDS)
+    except subprocess.TimeoutExpired:
+        worker.kill()
+        worker.wait()
 
 
 async def stop_when_idle(database: Database, idle_seconds: float, stop: Callable[[], None]) -> None:
