@@ -1,0 +1,156 @@
+"""The market over a real channel: what is asked, what is remembered, and what its silence becomes."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import grpc
+import pytest
+
+from quantmesh.api.common.v1 import common_pb2
+from quantmesh.api.market.v1 import market_pb2 as pb
+from quantmesh.chassis.errors import Unavailable
+from quantmesh.chassis.rpc import Peer, open_channel
+from quantmesh.chassis.times import to_timestamp
+from quantmesh.portfolio.adapters.peers import MarketPeer
+from quantmesh.portfolio.core.market import Adjustment, Asset
+
+NOON = datetime(2022, 12, 20, 12, 0, tzinfo=UTC)
+
+
+class SmallMarket:
+    """Knows AAPL alone, and counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+        self.time = NOON
+
+    async def clock(self, request: pb.GetClockRequest, context: Any) -> pb.GetClockResponse:
+        self.asked.append(request)
+        return pb.GetClockResponse(market_time=to_timestamp(self.time), open=True)
+
+    async def asset(self, request: pb.GetAssetRequest, context: Any) -> pb.GetAssetResponse:
+        self.asked.append(request)
+        if request.symbol != "AAPL":
+            await context.abort(grpc.StatusCode.NOT_FOUND, "unknown")
+        return pb.GetAssetResponse(
+            asset=pb.Asset(
+                symbol="AAPL",
+                currency="USD",
+                adjustment=pb.ADJUSTMENT_TOTAL_RETURN,
+                tick_size=common_pb2.Decimal(value="0.01"),
+                lot_size=common_pb2.Decimal(value="1"),
+                tradable=True,
+            )
+        )
+
+    async def quotes(self, request: pb.GetQuotesRequest, context: Any) -> pb.GetQuotesResponse:
+        self.asked.append(request)
+        return pb.GetQuotesResponse(
+            quotes=[
+                pb.Quote(
+                    symbol=symbol,
+                    price=common_pb2.Decimal(value="130.10"),
+                    bid=common_pb2.Decimal(value="130.05"),
+                    time=to_timestamp(NOON),
+                    currency="USD",
+                )
+                for symbol in request.symbols
+                if symbol != "NONE"
+            ],
+            missing=["NONE"],
+        )
+
+    async def closes(self, request: pb.GetClosesRequest, context: Any) -> pb.GetClosesResponse:
+        self.asked.append(request)
+        if request.symbols != ["AAPL"]:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "no days")
+        return pb.GetClosesResponse(
+            dates=["2020-01-02", "2020-01-03"], series=[pb.CloseSeries(symbol="AAPL", closes=[73.35, 72.6])]
+        )
+
+    def handler(self) -> Any:
+        methods: dict[str, Any] = {
+            "GetClock": self.clock,
+            "GetAsset": self.asset,
+            "GetQuotes": self.quotes,
+            "GetCloses": self.closes,
+        }
+        return grpc.method_handlers_generic_handler(
+            pb.DESCRIPTOR.services_by_name["MarketService"].full_name,
+            {
+                name: grpc.unary_unary_rpc_method_handler(
+                    behaviour,
+                    request_deserializer=getattr(pb, f"{name}Request").FromString,
+                    response_serializer=getattr(pb, f"{name}Response").SerializeToString,
+                )
+                for name, behaviour in methods.items()
+            },
+        )
+
+
+@pytest.fixture
+async def market() -> AsyncIterator[tuple[SmallMarket, MarketPeer, grpc.aio.Server]]:
+    small = SmallMarket()
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((small.handler(),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    peer = Peer("market", open_channel(f"127.0.0.1:{port}", []), timeout_seconds=5.0)
+    yield small, MarketPeer(peer), server
+    await peer.close()
+    await server.stop(None)
+
+
+Market = tuple[SmallMarket, MarketPeer, grpc.aio.Server]
+
+
+async def test_instruments_are_asked_for_once_and_unknown_ones_left_out(market: Market) -> None:
+    small, peer, _ = market
+    for _ in range(2):
+        found = await peer.assets(["AAPL", "NOPE"])
+        assert found == {
+            "AAPL": Asset("AAPL", "USD", Adjustment.TOTAL_RETURN, Decimal("0.01"), Decimal(1), tradable=True)
+        }
+    assert sorted(request.symbol for request in small.asked) == ["AAPL", "NOPE", "NOPE"]
+
+
+async def test_a_remembered_time_will_do_for_what_was_before_it(market: Market) -> None:
+    small, peer, _ = market
+    assert await peer.now(NOON - timedelta(days=1)) == NOON
+    assert await peer.now(NOON) == NOON
+    assert len(small.asked) == 1
+    small.time = NOON + timedelta(hours=1)
+    assert await peer.now(NOON + timedelta(minutes=1)) == small.time
+
+
+async def test_quotes_come_with_the_sides_that_there_are(market: Market) -> None:
+    _, peer, _ = market
+    found = await peer.quotes(["AAPL", "NONE"])
+    assert list(found) == ["AAPL"]
+    assert (found["AAPL"].price, found["AAPL"].bid, found["AAPL"].ask) == (Decimal("130.10"), Decimal("130.05"), None)
+
+
+async def test_many_symbols_are_asked_for_in_several_calls(market: Market) -> None:
+    small, peer, _ = market
+    symbols = [f"S{number}" for number in range(250)]
+    assert list(await peer.quotes(symbols, as_of=NOON)) == symbols
+    assert sorted(len(request.symbols) for request in small.asked) == [50, 100, 100]
+    assert all(request.as_of == to_timestamp(NOON) for request in small.asked)
+
+
+async def test_closes_are_the_published_decimals_and_a_series_without_any_is_empty(market: Market) -> None:
+    _, peer, _ = market
+    found = await peer.closes(["AAPL", "NOPE"], date(2020, 1, 1), date(2020, 1, 31), NOON)
+    assert found == {
+        "AAPL": {date(2020, 1, 2): Decimal("73.35"), date(2020, 1, 3): Decimal("72.6")},
+        "NOPE": {},
+    }
+
+
+async def test_a_market_that_is_gone_is_unavailable(market: Market) -> None:
+    _, peer, server = market
+    await server.stop(None)
+    with pytest.raises(Unavailable):
+        await peer.clock()

@@ -1,0 +1,25 @@
+"""Who may call what."""
+
+import pytest
+
+from quantmesh.api.portfolio.v1 import portfolio_pb2
+from quantmesh.chassis.identity import access_of
+from quantmesh.portfolio.adapters.rpc import PortfolioRpc
+
+METHODS = [method.name for method in portfolio_pb2.DESCRIPTOR.services_by_name["PortfolioService"].methods]
+SCOPES = {
+    "CreatePortfolio": "portfolio:write",
+    "UpdatePortfolio": "portfolio:write",
+    "DeletePortfolio": "portfolio:write",
+    "RecordTransaction": "portfolio:write",
+    "ImportTransactions": "portfolio:write",
+    "PlaceOrder": "orders:write",
+    "CancelOrder": "orders:write",
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_each_method_asks_for_its_scope_and_is_open_to_nobody_else(method: str) -> None:
+    access = access_of(getattr(PortfolioRpc, method))
+    assert access is not None
+    assert (access.scope, access.public) == (SCOPES.get(method, "portfolio:read"), False)
