@@ -445,6 +445,23 @@ async def test_the_trace_and_the_envelope_travel_with_the_event(
     assert (traceparent, owner) == (trace, OWNER)
 
 
+async def test_a_series_arrives_in_order_and_only_grows(database: Database, bus: EventBus, start: Start) -> None:
+    effects = Effects(database)
+    start(Relay(database, bus).run())
+    start(effects.consumer().run(database, bus))
+    await post(database, "a", "ONE")
+    series = [outbox.SeriesEvent(Money(currency=f"C{number}"), number, NOW) for number in (3, 7, 8)]
+    async with database.transaction(OWNER) as session:
+        await outbox.append_series(session, SUBJECT, series, aggregate_id="a", owner_id=OWNER)
+    await until(lambda: effects.is_count(4))
+    assert effects.seen == ["ONE", "C3", "C7", "C8"]
+    async with database.transaction(OWNER) as session:
+        with pytest.raises(ValueError, match="version 8 is not newer"):
+            await outbox.append_series(session, SUBJECT, series[2:], aggregate_id="a")
+        with pytest.raises(ValueError, match="versions grow"):
+            await outbox.append_series(session, SUBJECT, series[::-1], aggregate_id="a")
+
+
 async def test_a_version_that_does_not_grow_is_refused_where_it_is_written(database: Database) -> None:
     async with database.transaction(OWNER) as session:
         await outbox.append(session, SUBJECT, Money(), aggregate_id="a", aggregate_version=5, occurred_at=NOW)

@@ -1,7 +1,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantmesh.api.common.v1 import common_pb2
@@ -13,6 +13,7 @@ fitting = st.decimals(
 )
 
 
+@settings(deadline=None)
 @given(fitting)
 def test_a_decimal_comes_back_from_the_wire_as_it_was(value: Decimal) -> None:
     back = from_proto(to_proto(value), "amount")

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantmesh.chassis.clock import SystemClock
@@ -10,6 +10,7 @@ from quantmesh.chassis.errors import InvalidInput
 from quantmesh.chassis.times import from_timestamp, to_timestamp
 
 
+@settings(deadline=None)
 @given(st.datetimes(timezones=st.timezones()))
 def test_a_moment_comes_back_from_the_wire_to_the_microsecond(moment: datetime) -> None:
     try:
