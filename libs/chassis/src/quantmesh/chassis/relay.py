@@ -26,7 +26,8 @@ from quantmesh.chassis.telemetry.logs import get_logger
 log = get_logger(__name__)
 
 _BATCH = 256
-_POLL_SECONDS = 0.5
+_POLL_SECONDS = 1.0
+_MEASURE_SECONDS = 5.0
 _ACK_SECONDS = 2.0
 _SWEEP_SECONDS = 30.0
 _FAULTS = (psycopg.Error, *BROKER_FAULTS)
@@ -91,6 +92,7 @@ class _Turn:
         self._service = service
         self._swept_epoch = -1
         self._swept_at = 0.0
+        self._measured_at = 0.0
 
     async def relay(self) -> None:
         channel = f"{self._service}_outbox"
@@ -105,9 +107,14 @@ class _Turn:
                 await self._sweep()
             if await self._publish_batch() < _BATCH:
                 await self._measure()
-                # A notification that arrived during the statements above is given here as well.
-                async for _ in self._connection.notifies(timeout=_POLL_SECONDS, stop_after=1):
-                    pass
+                await self._wait_for_rows()
+
+    async def _wait_for_rows(self) -> None:
+        """One notification wakes; it may have come during the statements before. The others say the same."""
+        async for _ in self._connection.notifies(timeout=_POLL_SECONDS, stop_after=1):
+            pass
+        async for _ in self._connection.notifies(timeout=0):
+            pass
 
     async def _publish_batch(self) -> int:
         """The number of rows found; raises after marking those that were acknowledged, where one was not."""
@@ -180,6 +187,9 @@ class _Turn:
             log.error("the broker lost events that it had acknowledged; they are published again", events=count)
 
     async def _measure(self) -> None:
+        if time.monotonic() - self._measured_at < _MEASURE_SECONDS:
+            return
+        self._measured_at = time.monotonic()
         backlog = await _one(await self._connection.execute(_BACKLOG))
         _ROWS.labels(self._service).set(backlog.rows)
         _AGE.labels(self._service).set(backlog.age)
