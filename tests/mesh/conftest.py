@@ -23,7 +23,7 @@ def mesh(workspace: Path) -> Iterator[Mesh]:
         # Postgres runs as another user when this is root.
         Path(folder).chmod(0o711)
         # The tests log in far more often than people do from one address.
-        settings = {"QUANTMESH_AUTH_LOGINS_PER_ADDRESS": "100000", "QUANTMESH_GATEWAY_RATE_LIMITS": "off"}
+        settings = {"QUANTMESH_AUTH_LOGINS_PER_ADDRESS": "100000", "QUANTMESH_GATEWAY_SIGN_IN_QUOTA": "100000"}
         with running_mesh(workspace, Path(folder) / "state", settings) as mesh:
             yield mesh
 

@@ -28,7 +28,7 @@ def none_match(header: str, tag: str) -> bool:
 def expected_version(header: str) -> int | None:
     """The version in If-Match; None where any will do. Raises MalformedRequest for a tag that no answer had."""
     header = header.strip()
-    if not header or header == "*":
+    if header == "*":
         return None
     match = _VERSION.fullmatch(header)
     if match is None:

@@ -44,6 +44,7 @@ class Api(FastAPI):
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
             document = super().openapi()
+            _allow_empty(document)
             components = document.setdefault("components", {})
             components.setdefault("schemas", {}).update(_schema_of_problem())
             components["securitySchemes"] = {
@@ -52,6 +53,15 @@ class Api(FastAPI):
             }
             self.openapi_schema = document
         return self.openapi_schema
+
+
+def _allow_empty(document: dict[str, Any]) -> None:
+    """An optional query parameter may be there without a value, and then counts as absent."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", ()):
+                if parameter["in"] == "query" and not parameter.get("required"):
+                    parameter["allowEmptyValue"] = True
 
 
 def _schema_of_problem() -> dict[str, Any]:

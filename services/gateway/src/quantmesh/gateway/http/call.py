@@ -49,17 +49,19 @@ class Call(Request):
         return self.edge.header(b"content-type").partition(";")[0].strip().lower()
 
     def idempotency_key(self, *, required: bool) -> str:
-        key = self.edge.header(b"idempotency-key")
-        if not key:
+        if b"idempotency-key" not in self.edge.headers:
             if required:
                 raise IdempotencyKeyMissing
             return ""
+        key = self.edge.header(b"idempotency-key")
         if not _IDEMPOTENCY_KEY.fullmatch(key):
             msg = "Idempotency-Key is 1 to 255 visible ASCII characters."
             raise MalformedRequest(msg)
         return key
 
     def expected_version(self) -> int | None:
+        if b"if-match" not in self.edge.headers:
+            return None
         return conditional.expected_version(self.edge.header(b"if-match"))
 
     async def read(self, limit_bytes: int = DEFAULT_BODY_BYTES) -> bytes:

@@ -20,7 +20,7 @@ _IF_NONE_MATCH = {
     "name": "If-None-Match",
     "in": "header",
     "description": "An ETag that the client has; 304 where it still holds.",
-    "schema": {"type": "string", "maxLength": 512},
+    "schema": {"type": "string"},
     "example": 'W/"5f2b0c1d9e10"',
 }
 _IF_MATCH = {

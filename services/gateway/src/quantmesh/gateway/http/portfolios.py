@@ -234,7 +234,7 @@ class Portfolios:
         answer, again = await self._portfolio.call_replayable(
             self._stub.ImportTransactions, request, timeout_seconds=_IMPORT_SECONDS
         )
-        return ok(translation.imported(answer), headers=replayed(again))
+        return ok(translation.imported(answer, portfolio_id), headers=replayed(again))
 
     async def positions(self, portfolio_id: Id, query: QueryOf[BitemporalQuery]) -> Answer:
         request = pb.GetPositionsRequest(

@@ -103,6 +103,8 @@ def problem_answer(error: QuantmeshError, *, instance: str, request_id: str) -> 
 def pointer(violation: Violation) -> str:
     """The edge's own violations are pointers already; a service's is the dotted path of its message."""
     field = violation.field
+    if field == "idempotency-key":
+        return "header/Idempotency-Key"
     if "/" in field or field.startswith("#"):
         return field
     for envelope in _ENVELOPES:

@@ -1,14 +1,18 @@
-"""Columns of options: JSON lists to an Arrow stream and back, in the shape that pricing reads (its README)."""
+"""Columns of options: JSON lists to an Arrow stream and back, in the shape that pricing reads (its README).
+
+pyarrow is loaded on first use: it would take 40 MB and a fifth of the gateway's start.
+"""
 
 import io
 import math
 from collections.abc import Iterator
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.gateway.http.models.options import ImpliedVolatilityColumns, PriceColumns
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # A message holds at most 4 MiB; a piece stays well below it.
 PIECE_BYTES = 1024 * 1024
@@ -17,6 +21,8 @@ _OUTPUTS = ("price", "delta", "gamma", "vega", "theta", "rho")
 
 def arrow_stream(columns: PriceColumns | ImpliedVolatilityColumns) -> bytes:
     """One record batch; a scalar travels in the schema's metadata and counts for every row."""
+    import pyarrow as pa
+
     arrays: dict[str, pa.Array] = {}
     scalars: dict[str, str] = {}
     for name, value in columns:
@@ -58,7 +64,9 @@ def implied_columns(stream: bytes) -> tuple[list[float | None], list[dict[str, A
     return values, errors
 
 
-def _table(stream: bytes) -> pa.Table:
+def _table(stream: bytes) -> "pa.Table":
+    import pyarrow as pa
+
     try:
         with pa.ipc.open_stream(stream) as reader:
             return reader.read_all()

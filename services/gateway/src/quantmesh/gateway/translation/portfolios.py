@@ -117,11 +117,11 @@ def positions(answer: pb.GetPositionsResponse) -> dict[str, Any]:
     }
 
 
-def imported(answer: pb.ImportTransactionsResponse) -> dict[str, Any]:
+def imported(answer: pb.ImportTransactionsResponse, portfolio_id: str) -> dict[str, Any]:
     return {
         "dry_run": answer.dry_run,
         "import_id": answer.import_id or None,
-        "accepted": [transaction(item) for item in answer.accepted],
+        "accepted": [{**transaction(item), "portfolio_id": portfolio_id} for item in answer.accepted],
         "rejected": [{"line": row.line, "field": row.field or None, "reason": row.reason} for row in answer.rejected],
     }
 
