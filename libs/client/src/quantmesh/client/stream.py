@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -36,6 +37,7 @@ class Stream:
         self._transport = transport
         self._url = transport.address.replace("http", "ws", 1) + "/api/v2/stream"
         self._connection: ClientConnection | None = None
+        self._held = ExitStack()
         self._last: dict[str, int | None] = {}
         self._early: list[Event] = []
 
@@ -46,8 +48,7 @@ class Stream:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        self._held.close()
 
     def subscribe(self, channels: Iterable[str]) -> None:
         """Raises Problem where one is refused. Returns once all are open, so that nothing after this is missed."""
@@ -85,8 +86,9 @@ class Stream:
         return event
 
     def _open(self) -> None:
+        self._held.close()
         try:
-            self._connection = connect(self._url, max_size=2**24)
+            self._connection = self._held.enter_context(connect(self._url, max_size=2**24))
         except (OSError, InvalidHandshake) as error:
             raise Unreachable(self._url, str(error)) from error
         self._send({"op": "auth", "token": self._transport.access_token()})

@@ -4,7 +4,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
 import httpx
 from pydantic import BaseModel
@@ -19,6 +19,16 @@ Query = Mapping[str, str | int | bool | None]
 # A service that was killed is back within five seconds.
 RETRY_SECONDS = 10.0
 _REFRESH_BEFORE_SECONDS = 15.0
+
+
+class Options(TypedDict, total=False):
+    """`idempotent` sends an Idempotency-Key, one for all attempts, so that a repeat has no second effect."""
+
+    json: Mapping[str, Any] | None
+    query: Query | None
+    content: bytes
+    content_type: str
+    idempotent: bool
 
 
 @dataclass
@@ -52,81 +62,39 @@ class Transport:
             return None
         if time.monotonic() < session.expires_at - _REFRESH_BEFORE_SECONDS:
             return session.tokens.access_token
-        self.sign_out()  # the refresh itself carries no token
-        tokens = self.call("POST", "/auth/refresh", Tokens, json={"refresh_token": session.tokens.refresh_token})
+        refresh = {"refresh_token": session.tokens.refresh_token}
+        tokens = Tokens.model_validate_json(self._exchange("POST", "/auth/refresh", {}, {"json": refresh}).content)
         self.sign_in(tokens)
         return tokens.access_token
 
-    def call(
-        self,
-        method: Method,
-        path: str,
-        answer: type[ModelT],
-        *,
-        json: Mapping[str, Any] | None = None,
-        query: Query | None = None,
-        content: bytes | None = None,
-        content_type: str | None = None,
-        idempotent: bool = False,
-    ) -> ModelT:
-        """`idempotent` sends an Idempotency-Key, one for all attempts, so that a repeat has no second effect."""
-        response = self.send(
-            method,
-            path,
-            json=json,
-            query=query,
-            content=content,
-            content_type=content_type,
-            idempotent=idempotent,
-        )
-        return answer.model_validate_json(response.content)
-
-    def send(
-        self,
-        method: Method,
-        path: str,
-        *,
-        json: Mapping[str, Any] | None = None,
-        query: Query | None = None,
-        content: bytes | None = None,
-        content_type: str | None = None,
-        idempotent: bool = False,
-    ) -> httpx.Response:
+    def call(self, method: Method, path: str, answer: type[ModelT], **options: Unpack[Options]) -> ModelT:
         """Raises Problem for every answer from 400 on."""
-        headers = {"Idempotency-Key": str(uuid.uuid4())} if idempotent else {}
-        if content_type is not None:
-            headers["Content-Type"] = content_type
-        given = {name: value for name, value in (query or {}).items() if value is not None}
-        repeatable = idempotent or method == "GET"
+        return answer.model_validate_json(self.send(method, path, **options).content)
+
+    def send(self, method: Method, path: str, **options: Unpack[Options]) -> httpx.Response:
+        """As `call`, for answers that are no JSON."""
+        headers = {"Content-Type": options["content_type"]} if "content_type" in options else {}
+        idempotent = options.get("idempotent", False)
+        if idempotent:
+            headers["Idempotency-Key"] = str(uuid.uuid4())
+        given = {name: value for name, value in (options.get("query") or {}).items() if value is not None}
+        body = {"json": options.get("json"), "content": options.get("content"), "params": given}
         deadline = time.monotonic() + RETRY_SECONDS
         while True:
             try:
-                return self._send_once(method, path, headers=headers, json=json, params=given, content=content)
+                return self._exchange(method, path, {**headers, **self._identity()}, body)
             except (Overloaded, Unreachable) as error:
                 wait = error.retry_after_seconds
-                if not repeatable or time.monotonic() + wait > deadline:
+                if not (idempotent or method == "GET") or time.monotonic() + wait > deadline:
                     raise
                 time.sleep(wait)
 
-    def _send_once(
-        self,
-        method: Method,
-        path: str,
-        *,
-        headers: Mapping[str, str],
-        json: Mapping[str, Any] | None,
-        params: Mapping[str, Any],
-        content: bytes | None,
+    def _exchange(
+        self, method: Method, path: str, headers: Mapping[str, str], content: Mapping[str, Any]
     ) -> httpx.Response:
+        """One attempt; `content` holds httpx's own arguments."""
         try:
-            response = self._http.request(
-                method,
-                f"{self.address}/api/v2{path}",
-                headers={**headers, **self._identity()},
-                json=json,
-                params=params,
-                content=content,
-            )
+            response = self._http.request(method, f"{self.address}/api/v2{path}", headers=headers, **content)
         except httpx.TransportError as error:
             raise Unreachable(self.address, str(error) or type(error).__name__) from error
         if response.is_success:

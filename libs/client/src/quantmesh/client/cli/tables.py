@@ -114,15 +114,15 @@ def price_table(price: OptionPrice) -> Table:
 
 
 def risk_table(results: Iterable[ValueAtRisk]) -> Table:
-    columns = ("value at risk", "expected shortfall", "of value")
-    made = table("method", *columns, "over", right=columns)
+    columns = ("value at risk", "of value", "expected shortfall")
+    made = table("method", *columns, "", right=columns)
     for result in results:
         made.add_row(
             result.method,
             money(result.value_at_risk),
-            money(result.expected_shortfall),
             percent(result.value_at_risk / result.market_value if result.market_value else None),
-            f"{result.horizon_days} day at {result.confidence:.0%}, {result.observations} observations",
+            money(result.expected_shortfall),
+            f"{result.confidence:.0%}, {result.horizon_days} d, {result.currency}",
         )
     return made
 
@@ -166,7 +166,7 @@ def forecast_facts(forecast: Forecast) -> Table:
     return facts(*rows)
 
 
-def _largest(allocation: Allocation, count: int = 4) -> str:
+def _largest(allocation: Allocation, count: int = 3) -> str:
     ordered = sorted(allocation.weights.items(), key=lambda item: item[1], reverse=True)
     return ", ".join(f"{symbol} {weight:.0%}" for symbol, weight in ordered[:count])
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from quantmesh.client.cli import tables
 from quantmesh.client.demo.stage import Stage
-from quantmesh.client.models.market import OptionChain, OptionQuote
+from quantmesh.client.models.market import OptionQuote
 
 UNDERLYING = "SPY"
 _MONTH_YEARS = 30 / 365
@@ -30,17 +30,17 @@ def price_options(stage: Stage) -> None:
     stage.step(3, f"Options on {UNDERLYING}: one contract with its Greeks, then the chain as one batch")
     chain = stage.investor.market.option_chain(UNDERLYING)
     contracts = [contract for quote in chain.data if (contract := _contract(quote, chain.spot)) is not None]
-    _price_one(stage, _at_the_money_call(contracts, chain.spot), chain)
+    _price_one(stage, _at_the_money_call(contracts, chain.spot), chain.spot)
     _price_all(stage, contracts, chain.spot)
 
 
-def _price_one(stage: Stage, contract: Contract, chain: OptionChain) -> None:
+def _price_one(stage: Stage, contract: Contract, spot: float) -> None:
     stage.say(
-        f"{contract.symbol}: strike {contract.strike:,.2f}, {contract.time_to_expiry * 365:.0f} days, spot"
-        f" {chain.spot:,.2f}, volatility {contract.volatility:.2%} (middle of bid and ask); {chain.source}"
+        f"{contract.symbol}: {contract.time_to_expiry * 365:.0f} days, spot {spot:,.2f},"
+        f" volatility {contract.volatility:.2%} (middle of bid and ask)"
     )
     terms = {name: value for name, value in asdict(contract).items() if name not in {"symbol", "volatility"}}
-    terms["spot"] = chain.spot
+    terms["spot"] = spot
     price = stage.investor.options.price(terms | {"volatility": contract.volatility})
     stage.console.print(tables.price_table(price))
     implied = stage.investor.options.implied_volatility(terms | {"price": price.price})
@@ -55,14 +55,13 @@ def _price_all(stage: Stage, contracts: list[Contract], spot: float) -> None:
     batch = stage.investor.options.price_batch({**columns, "spot": spot}, greeks=True)
     milliseconds = (time.perf_counter() - began) * 1000
     stage.say(f"{batch.rows} options with Greeks in one call: {milliseconds:.0f} ms. Some of them:")
-    numbers = ("strike", "days", "volatility", "price", "delta")
+    numbers = ("days", "volatility", "price", "delta")
     made = tables.table("contract", *numbers, right=numbers)
     deltas = batch.columns.delta or ()
     for index in range(0, batch.rows, max(1, batch.rows // _ROWS_SHOWN)):
         contract = contracts[index]
         made.add_row(
             contract.symbol,
-            tables.number(contract.strike, 2),
             f"{contract.time_to_expiry * 365:.0f}",
             tables.percent(contract.volatility),
             tables.number(batch.columns.price[index]),

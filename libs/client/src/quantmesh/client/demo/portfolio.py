@@ -15,7 +15,7 @@ def open_portfolio(stage: Stage) -> None:
     mesh.auth.login(email, password)
     portfolio = mesh.portfolios.create("Growth", "USD")
     stage.portfolio_id = portfolio.id
-    stage.say(f"Registered and logged in as {email}; opened portfolio {portfolio.name} ({portfolio.id}).")
+    stage.say(f"Registered and logged in as {email}; opened the portfolio {portfolio.name}.")
     content = files("quantmesh.client.demo").joinpath("transactions.csv").read_bytes()
     rehearsal = mesh.portfolios.import_csv(portfolio.id, content, dry_run=True)
     stage.say(f"Dry run: {len(rehearsal.accepted)} rows would be recorded, {len(rehearsal.rejected)} would be refused:")

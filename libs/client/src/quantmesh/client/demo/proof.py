@@ -32,7 +32,8 @@ def prove(stage: Stage, alter_command: str) -> None:
             ("leaf", last.leaf),
             ("path", f"{len(last.path)} hashes"),
             ("root", last.root),
-            ("anchored", f"block {last.anchor.block_number} of {last.anchor.network}, contract {last.anchor.contract}"),
+            ("anchored", f"block {last.anchor.block_number} of the {last.anchor.network} chain"),
+            ("contract", last.anchor.contract),
         )
     )
     _alter(stage, stage.transaction_ids[0], alter_command)

@@ -25,7 +25,7 @@ def demo(
     alter: Annotated[
         str, typer.Option(help="Command that alters a stored amount; it gets a transaction's id and the difference.")
     ] = "",
-    train_seconds: Annotated[int, typer.Option(min=5, max=60, help="How long the model may train.")] = 40,
+    train_seconds: Annotated[int, typer.Option(min=5, max=60, help="How long the model may train.")] = 55,
 ) -> None:
     """The main job on real prices: portfolio, options, risk, forecast, trade, proof."""
     credentials = _credentials(operator_file)

@@ -1,6 +1,7 @@
 """Step 6: a market order on the replayed feed, seen on the stream beside live quotes."""
 
 from decimal import Decimal
+from typing import Any
 
 from quantmesh.client.cli import tables
 from quantmesh.client.demo.stage import Stage
@@ -43,13 +44,21 @@ def _complete(seen: list[Event], account: str, quotes: str, transaction_id: str)
 
 
 def _show(stage: Stage, seen: list[Event], account: str) -> None:
-    made = tables.table("channel", "seq", "market time", "event", "", right=["seq"])
+    """All events of the account, and the first quotes."""
+    made = tables.table("channel", "seq", "market", "event", "what", right=["seq"])
+    quotes = 0
     for event in seen:
+        if event.channel != account:
+            quotes += 1
+            if quotes > _QUOTES_SHOWN:
+                continue
         channel = "portfolio" if event.channel == account else event.channel
-        made.add_row(channel, str(event.seq), f"{event.time:%Y-%m-%d %H:%M:%S}", event.type, _summary(event))
+        made.add_row(channel, str(event.seq), f"{event.time:%H:%M:%S}", event.type, _summary(event.data))
     stage.console.print(made)
 
 
-def _summary(event: Event) -> str:
-    names = ("symbol", "status", "side", "quantity", "price", "bid", "ask", "source")
-    return " ".join(str(event.data[name]) for name in names if event.data.get(name))
+def _summary(data: dict[str, Any]) -> str:
+    if "bid" in data:
+        return f"{data['price']}  {data['bid']}/{data['ask']}"
+    price = data.get("price") or data.get("average_fill_price")
+    return f"{data.get('side') or data.get('type')} {data.get('quantity')}" + (f" at {price}" if price else "")

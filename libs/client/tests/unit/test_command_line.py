@@ -1,0 +1,45 @@
+"""The command line's own errors are one clear line, and its exit codes say how it ended."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NOBODY = "http://127.0.0.1:1"
+
+
+def quantmesh(home: Path, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("QUANTMESH_")}
+    environ |= {"HOME": str(home), "XDG_CONFIG_HOME": str(home), "QUANTMESH_ADDRESS": NOBODY}
+    return subprocess.run(
+        [sys.executable, "-m", "quantmesh.client", *arguments],
+        env=environ,
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_command_without_a_login_says_how_to_log_in(tmp_path: Path) -> None:
+    done = quantmesh(tmp_path, "portfolios")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "You are not logged in: run `quantmesh login`, or set QUANTMESH_API_KEY.\n"
+
+
+def test_a_mesh_that_is_down_is_said_to_be(tmp_path: Path) -> None:
+    done = quantmesh(tmp_path, "login", "--email", "ada@example.org", "--password", "secret")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{NOBODY} cannot be reached")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("text", ["{}", "no json", json.dumps({"leaf": 1})])
+def test_what_is_no_proof_is_refused(tmp_path: Path, text: str) -> None:
+    done = quantmesh(tmp_path, "proof", "verify", "-", text=text)
+    assert done.returncode == 1
+    assert done.stderr.startswith("This is no proof: ")
