@@ -45,6 +45,9 @@ class Watcher:
     def stop(self) -> None:
         raise NotImplementedError("nothing here stops a training")
 
+    def pass_by(self, seconds: float) -> None:
+        self._left -= seconds
+
     def seconds_left(self) -> float:
         self._left -= self._per_look
         return self._left

@@ -73,3 +73,16 @@ def test_the_closes_needed_are_enough_for_every_horizon(horizon: int, symbols: i
     histories = [random_walk(closes_needed(horizon), seed, f"S{seed}") for seed in range(symbols)]
     trained = train(Panel.of(histories, horizon), MeanNetwork(), RECIPE, Watcher())
     assert np.isfinite(trained.skill.rmse)
+
+
+def test_a_moment_of_slowness_does_not_shorten_a_fit_while_there_is_time_for_the_others() -> None:
+    class SlowOnce(Watcher):
+        """Ten steps take a second; once they take forty, far over the first fit's share of the hundred."""
+
+        def report(self, progress: float, message: str) -> None:
+            super().report(progress, message)
+            self.pass_by(40.0 if len(self.reports) == 3 else 1.0)
+
+    trained = train(panel(), MeanNetwork(), RECIPE, SlowOnce(seconds=100.0))
+    assert trained.steps == (60, *[20] * STRETCHES)
+    assert not trained.stopped_early

@@ -45,6 +45,8 @@ class TensorFlowLstm:
         windows = tf.TensorSpec((None, WINDOW, len(FEATURES)), tf.float32)
         self._step = tf.function(self._descend, input_signature=[windows, tf.TensorSpec((None,), tf.float32)])
         self._answer = tf.function(self._network, input_signature=[windows])
+        # Traced here, as part of the loading: seconds that the first step would otherwise take.
+        self._step.get_concrete_function()
 
     def step(self, windows: Windows, targets: npt.NDArray[np.float32]) -> float:
         return float(self._step(tf.constant(windows), tf.constant(targets)))

@@ -3,6 +3,7 @@
 Pure but for the network behind `SequenceModel` and the watch that looks at the time.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -54,7 +55,7 @@ class Watch(Protocol):
         ...
 
     def fits_begin(self) -> None:
-        """Everything is loaded; from here on time is spent on learning."""
+        """Everything is loaded and traced; from here on time is spent on learning."""
         ...
 
     def seconds_left(self) -> float: ...
@@ -123,8 +124,8 @@ def train(panel: Panel, model: SequenceModel, recipe: Recipe, watch: Watch) -> T
         rows = np.flatnonzero(panel.usable) if last else panel.rows_known_before(starts[index])
         label = "fitting on everything" if last else f"fit {index + 1} of {STRETCHES}, then scored ahead"
         batches = islice(_batches(panel, rows, recipe, random), steps)
-        seconds = watch.seconds_left() * steps / sum(planned[index:])
-        done.append(_fit(model, batches, seconds, _Progress(watch, label, sum(done), sum(planned))))
+        progress = _Progress(watch, label, sum(done), sum(planned))
+        done.append(_fit(model, batches, steps, sum(planned[index + 1 :]), progress))
         if done[0] < min(recipe.first_steps, recipe.next_steps):
             raise BudgetTooSmall(done[0])
         if not last:
@@ -150,14 +151,30 @@ def _batches(
         yield panel.windows(drawn), panel.targets(drawn)
 
 
-def _fit(model: SequenceModel, batches: Iterable[tuple[Windows, Windows]], seconds: float, progress: _Progress) -> int:
-    """The steps taken: all batches, or as many as the seconds allow."""
-    stop_at = progress.watch.seconds_left() - seconds
+def _fit(
+    model: SequenceModel,
+    batches: Iterable[tuple[Windows, Windows]],
+    steps: int,
+    later_steps: int,
+    progress: _Progress,
+) -> int:
+    """The steps taken: all of them, or fewer where time is short.
+
+    A fit ends early when it has used its share of the time, and the rest would not do for the later ones at the best
+    pace seen: a moment of slowness in a training with time to spare changes nothing, and so not the model either.
+    """
+    looked = began = progress.watch.seconds_left()
+    share = began * steps / (steps + later_steps)
+    pace = math.inf
     taken = 0
     for windows, targets in batches:
         if taken % _STEPS_PER_REPORT == 0:
             progress.report(taken)
-            if progress.watch.seconds_left() < stop_at:
+            left = progress.watch.seconds_left()
+            if taken:
+                pace = min(pace, (looked - left) / _STEPS_PER_REPORT)
+            looked = left
+            if began - left > share and left <= pace * later_steps:
                 break
         if not np.isfinite(model.step(windows, targets)):
             raise FitDiverged(taken)
