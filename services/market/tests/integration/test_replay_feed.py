@@ -95,7 +95,7 @@ async def test_a_restart_goes_on_and_never_back(parts: Parts, bus: EventBus, new
     seen = parts.clock.now()
     again = await new_parts()
     assert again.clock.now() >= seen
-    assert (again.clock.now() - seen).total_seconds() <= parts.plan.rate * 1.1
+    assert (again.clock.now() - seen).total_seconds() <= parts.plan.rate * 2.6
 
 
 async def test_one_replica_plays_and_the_other_follows(parts: Parts, bus: EventBus, new_parts: NewParts) -> None:

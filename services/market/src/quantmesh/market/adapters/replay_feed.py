@@ -26,8 +26,9 @@ from quantmesh.market.core.ticks import PRICE_SCALE
 log = get_logger(__name__)
 
 NAME = "replay"
-# The position is written ahead by this much: a restart skips what may have been seen, and never repeats it.
-_AHEAD_SECONDS = 1.0
+# The position is written ahead of what is shown: a restart skips what may have been seen, and never repeats it.
+# It stays ahead by more than the others' time between two looks, so that no quote is newer than their clocks.
+_AHEAD_SECONDS, _LEAST_AHEAD_SECONDS, _LOOK_SECONDS = 1.5, 0.5, 0.25
 # A process that was suspended does not race through what it missed.
 _LONGEST_STEP_SECONDS = 1.0
 _RETRY_SECONDS = 0.5
@@ -72,7 +73,7 @@ class ReplayFeed:
         self._bus = bus
         self._system_clock = system_clock
         self._epoch = 0
-        self._ticks = TickBuffer(NAME)
+        self._ticks = TickBuffer(NAME, self._epoch)
 
     async def run(self) -> None:
         """Until cancelled. While the database is away market time stands still."""
@@ -81,7 +82,7 @@ class ReplayFeed:
                 state = await self._store.take()
                 if state is None:
                     self._clock.show((await self._store.read()).position)
-                    await asyncio.sleep(_AHEAD_SECONDS)
+                    await asyncio.sleep(_LOOK_SECONDS)
                 else:
                     await self._play(state)
             except (Unavailable, Conflict) as error:
@@ -95,6 +96,7 @@ class ReplayFeed:
             # What was quoted in a later past must not look newer than what comes now.
             await self._quotes.drop(list(self._assets))
             self._epoch = state.epoch
+            self._ticks = TickBuffer(NAME, self._epoch)
         log.info("feed plays", epoch=state.epoch, session=str(state.position.session), ended=state.position.ended)
         position: Position | None = state.position
         while position is not None:
@@ -114,7 +116,7 @@ class ReplayFeed:
             due = max(due, now - period)
             position = self._plan.advance(position, min(now - seen, _LONGEST_STEP_SECONDS))
             seen = now
-            if position >= ahead:
+            if self._plan.advance(position, _LEAST_AHEAD_SECONDS) >= ahead and not self._plan.at_close(ahead):
                 ahead = self._plan.advance(position, _AHEAD_SECONDS)
                 if not await self._store.keep(FeedState(self._epoch, ahead)):
                     return None
@@ -139,7 +141,7 @@ class ReplayFeed:
     async def _rest(self, position: Position) -> Position | None:
         """At the end of the data; the lease is kept, so that a rewind is noticed."""
         self._clock.show(position)
-        await asyncio.sleep(_AHEAD_SECONDS)
+        await asyncio.sleep(_LEAST_AHEAD_SECONDS)
         return position if await self._store.keep(FeedState(self._epoch, position)) else None
 
     async def _load(self, session: date) -> SessionPrices:

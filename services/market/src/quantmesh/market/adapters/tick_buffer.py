@@ -8,13 +8,16 @@ from numpy.typing import NDArray
 from quantmesh.market.core.ticks import TickBatch
 
 Int64s = NDArray[np.int64]
+# Milliseconds until the year 2109.
+_TIME_BITS = 42
 
 
 class TickBuffer:
-    """Sequences are the market time of a batch's last tick: they grow by themselves, across restarts too."""
+    """A batch's sequence is the epoch and the market time of its last tick: it grows across restarts and rewinds."""
 
-    def __init__(self, feed: str) -> None:
+    def __init__(self, feed: str, epoch: int) -> None:
         self._feed = feed
+        self._epoch = epoch
         self._symbols: Sequence[str] = ()
         self._rows: list[tuple[int, Int64s, Int64s, Int64s]] = []
 
@@ -32,7 +35,7 @@ class TickBuffer:
         count = len(self._symbols)
         return TickBatch(
             self._feed,
-            times[-1],
+            (self._epoch << _TIME_BITS) + times[-1] // 1_000,
             self._symbols,
             np.tile(np.arange(count, dtype=np.uint16), len(times)),
             np.repeat(np.array(times, dtype=np.int64), count),

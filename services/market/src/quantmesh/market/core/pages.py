@@ -16,7 +16,8 @@ def decode_cursor(cursor: str) -> str:
         key = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
     except (binascii.Error, ValueError):
         raise InvalidCursor from None
-    if key and not key.isprintable():
+    # The decoder skips what is no base64.
+    if encode_cursor(key) != cursor or not key.isprintable():
         raise InvalidCursor
     return key
 

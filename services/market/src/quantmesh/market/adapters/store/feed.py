@@ -89,7 +89,7 @@ class FeedStore:
         async with self._database.system_transaction() as session:
             parameters = {"name": self._name, "session": start.session, "seconds": start.seconds}
             await session.execute(_REWIND, parameters)
-            await forget_ticks_from(session, self._name, moment)
+            await forget_ticks_from(session, moment)
 
     def _state(self, state: FeedState) -> dict[str, object]:
         position = state.position

@@ -25,7 +25,6 @@ _COPY = "COPY tick (series, time, price, bid, ask) FROM STDIN (FORMAT BINARY)"
 _CREATE = text("SELECT create_tick_partition(CAST(:day AS date))")
 _DROP = text("SELECT drop_tick_partitions(CAST(:before AS date))")
 _FORGET_FROM = text("DELETE FROM tick WHERE time >= :moment")
-_FORGET_FEED = text("DELETE FROM tick_feed WHERE feed = :feed")
 
 
 class TickStore:
@@ -58,10 +57,9 @@ class TickStore:
             return int(await session.scalar(_DROP, {"before": day}) or 0)
 
 
-async def forget_ticks_from(session: AsyncSession, feed: str, moment: datetime) -> None:
-    """The feed goes back to `moment`: what it said of later times will be said anew."""
+async def forget_ticks_from(session: AsyncSession, moment: datetime) -> None:
+    """Market time goes back to `moment`: what was said of later times will be said anew."""
     await session.execute(_FORGET_FROM, {"moment": moment})
-    await session.execute(_FORGET_FEED, {"feed": feed})
 
 
 def day_of(time_micros: int) -> date:

@@ -166,7 +166,7 @@ def create_ticks() -> None:
         op.execute(f"REVOKE ALL ON FUNCTION {helpers.schema()}.{function} FROM PUBLIC")
         op.execute(f"GRANT EXECUTE ON FUNCTION {helpers.schema()}.{function} TO {helpers.system_role()}")
     helpers.grant("tick", system="SELECT, INSERT, DELETE")
-    helpers.grant("tick_feed", system="SELECT, INSERT, UPDATE, DELETE")
+    helpers.grant("tick_feed", system="SELECT, INSERT, UPDATE")
 
 
 def create_chains() -> None:
