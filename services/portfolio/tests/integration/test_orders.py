@@ -3,9 +3,12 @@
 import asyncio
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from quantmesh.api.portfolio.v1 import events_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.errors import InvalidInput, NotFound, Unavailable
 from quantmesh.portfolio.core.errors import (
@@ -43,6 +46,32 @@ async def test_an_order_fills_at_the_ask_with_its_postings_and_events(service: S
     assert filled["transaction_id"] == recorded["id"] == order.transaction_id
     assert recorded["order_id"] == order.id
     assert recorded["executed_at"] == "2022-12-20T18:00:00Z"
+
+
+async def test_each_event_of_the_log_is_told_once_with_its_number(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    await user.deposit(portfolio.id)
+    await user.order(portfolio.id, "1")
+    service.market.open = False
+    await user.order(portfolio.id, "1")
+    async with service.database.system_transaction() as session:
+        found = await session.execute(
+            text("SELECT subject, aggregate_id, aggregate_version, payload FROM outbox ORDER BY aggregate_version")
+        )
+        told = found.all()
+    log = await user.events(portfolio.id)
+    assert [row.aggregate_version for row in told] == [event.seq for event in log.events] == [1, 2, 3, 4, 5]
+    assert {row.aggregate_id for row in told} == {portfolio.id}
+    messages: dict[str, Any] = {
+        "portfolio.transaction.recorded": events_pb2.TransactionRecorded,
+        "portfolio.order.accepted": events_pb2.OrderAccepted,
+        "portfolio.order.filled": events_pb2.OrderFilled,
+        "portfolio.order.rejected": events_pb2.OrderRejected,
+    }
+    for row, event in zip(told, log.events, strict=True):
+        assert row.subject == f"portfolio.{event.type}"
+        assert messages[row.subject].FromString(bytes(row.payload)).event == event
 
 
 async def test_a_sale_fills_at_the_bid(service: Service) -> None:

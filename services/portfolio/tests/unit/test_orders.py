@@ -91,6 +91,7 @@ def test_the_fee_is_of_the_amount_with_a_least_one() -> None:
     ("quote", "clock", "reason"),
     [
         (QUOTE, MarketClock(START, open=False), "the market is closed"),
+        (QUOTE, MarketClock(START, open=False, detail="the feed has ended"), "the feed has ended"),
         (None, OPEN, "there is no quote for AAPL"),
         (replace(QUOTE, stale=True), OPEN, "is stale"),
         (replace(QUOTE, bid=None), OPEN, "lacks a side"),

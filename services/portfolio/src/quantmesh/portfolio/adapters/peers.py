@@ -36,7 +36,7 @@ class MarketPeer:
 
     async def clock(self) -> MarketClock:
         answer = await self._peer.call(self._stub.GetClock, pb.GetClockRequest())
-        clock = MarketClock(from_timestamp(answer.market_time, "market_time"), answer.open)
+        clock = MarketClock(from_timestamp(answer.market_time, "market_time"), answer.open, answer.detail)
         self._seen_time = clock.time
         return clock
 

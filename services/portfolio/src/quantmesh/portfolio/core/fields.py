@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from quantmesh.chassis.errors import Violation
 from quantmesh.portfolio.core.currency import DECIMAL_PLACES
-from quantmesh.portfolio.core.numbers import LIMIT, plain
+from quantmesh.portfolio.core.numbers import LIMIT, QUANTITY_LIMIT, plain
 
 NAME_LIMIT = 100
 NOTE_LIMIT = 500
@@ -33,6 +33,7 @@ _OPTIONAL: Mapping[str, frozenset[str]] = {
     "split": frozenset({"currency", "note"}),
 }
 _NOTE_ALONE = frozenset({"note"})
+_LIMITS = {"quantity": QUANTITY_LIMIT, "split_ratio": Decimal(10) ** 6}
 _MAY_BE_ZERO = frozenset({"fee"})
 
 
@@ -80,8 +81,9 @@ def _number_problem(field: str, value: Decimal) -> str | None:
         return "must be a finite number"
     if value < 0 or (value == 0 and field not in _MAY_BE_ZERO):
         return f"{plain(value)} must {'not be negative' if field in _MAY_BE_ZERO else 'be more than zero'}"
-    if value >= LIMIT:
-        return f"{plain(value)} must be less than {plain(LIMIT)}"
+    limit = _LIMITS.get(field, LIMIT)
+    if value >= limit:
+        return f"{plain(value)} must be less than {plain(limit)}"
     if exponent < -_STORED_PLACES:
         return f"{value} has more than {_STORED_PLACES} decimal places"
     return "1 would change nothing" if field == "split_ratio" and value == 1 else None

@@ -27,8 +27,11 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class MarketClock:
+    """`detail` says why the market is closed, where it says so."""
+
     time: datetime
     open: bool
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

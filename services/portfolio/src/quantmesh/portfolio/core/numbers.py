@@ -9,8 +9,9 @@ ZERO = Decimal(0)
 # Products of two NUMERIC(38,18) have 76 digits; the default context would silently keep 28 of them.
 EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero])
 _STORED = Decimal("1e-18")
-# Any quantity, price or amount is below this, so that a portfolio's sums fit NUMERIC(38,18) with room to spare.
+# What is recorded is below these, so that sums and values of a portfolio fit NUMERIC(38,18) with room to spare.
 LIMIT = Decimal(10) ** 15
+QUANTITY_LIMIT = Decimal(10) ** 12
 _PLAIN = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,18})?", re.ASCII)
 
 

@@ -12,7 +12,7 @@ from quantmesh.portfolio.core.currency import round_cash
 from quantmesh.portfolio.core.errors import IllegalTransition, InvalidOrder, NotTradable
 from quantmesh.portfolio.core.fields import SYMBOL, printable
 from quantmesh.portfolio.core.market import Asset, MarketClock, Quote
-from quantmesh.portfolio.core.numbers import LIMIT, ZERO, exact, plain
+from quantmesh.portfolio.core.numbers import QUANTITY_LIMIT, ZERO, exact, plain
 
 CLIENT_ORDER_ID_LIMIT = 128
 _BASIS_POINT = Decimal("0.0001")
@@ -65,10 +65,9 @@ class OrderRequest:
         violations = []
         if not SYMBOL.fullmatch(self.symbol):
             violations.append(Violation("symbol", f"{self.symbol[:40]!r} is not a symbol such as AAPL"))
-        if not (self.quantity.is_finite() and ZERO < self.quantity < LIMIT):
-            violations.append(
-                Violation("quantity", f"{self.quantity} must be more than zero and less than {plain(LIMIT)}")
-            )
+        if not (self.quantity.is_finite() and ZERO < self.quantity < QUANTITY_LIMIT):
+            allowed = f"more than zero and less than {plain(QUANTITY_LIMIT)}"
+            violations.append(Violation("quantity", f"{self.quantity} must be {allowed}"))
         if len(self.client_order_id) > CLIENT_ORDER_ID_LIMIT or not printable(self.client_order_id):
             violations.append(
                 Violation("client_order_id", f"must be at most {CLIENT_ORDER_ID_LIMIT} printable characters")
@@ -160,7 +159,7 @@ def execute(
 
 def _refusal(request: OrderRequest, quote: Quote | None, clock: MarketClock) -> str | None:
     if not clock.open:
-        return "the market is closed"
+        return clock.detail or "the market is closed"
     if quote is None:
         return f"there is no quote for {request.symbol}"
     if quote.stale:

@@ -2,7 +2,7 @@
 
 A day's return is `(V_t + W_t) / (V_{t-1} + D_t) - 1`: deposits D count from the start of the day, withdrawals W until
 its end, so that both a first deposit and a last withdrawal have a return. Days are linked geometrically, as the GIPS
-standards (2020, provision 2.A.21 ff.) and Bacon, "Practical Portfolio Performance Measurement and Attribution"
+standards (2020, section 2.A) and Bacon, "Practical Portfolio Performance Measurement and Attribution"
 (2nd ed., chapter 2) define a time-weighted return with daily valuation. Fees and income stay inside the value.
 """
 

@@ -11,7 +11,7 @@ from quantmesh.chassis.errors import Violation
 from quantmesh.portfolio.core.currency import DECIMAL_PLACES, round_cash
 from quantmesh.portfolio.core.errors import InvalidTransaction
 from quantmesh.portfolio.core.model import Entry, Posting, TransactionInput, TransactionType
-from quantmesh.portfolio.core.numbers import LIMIT, ZERO, exact, plain, to_stored
+from quantmesh.portfolio.core.numbers import LIMIT, QUANTITY_LIMIT, ZERO, exact, plain, to_stored
 
 CASH = "assets:cash"
 SECURITIES = "assets:securities"
@@ -79,7 +79,7 @@ def _trade(asked: TransactionInput, currency: str, sign: int) -> Entry:
 
 def _split(asked: TransactionInput, currency: str, held: Decimal) -> Entry:
     gained = to_stored(held * (asked.split_ratio or ZERO)) - held
-    if held + gained >= LIMIT:
+    if held + gained >= QUANTITY_LIMIT:
         raise InvalidTransaction([Violation("split_ratio", f"would make {plain(held + gained)} of it")])
     postings = (Posting(SECURITIES, asked.symbol, gained), Posting(trading(asked.symbol), asked.symbol, -gained))
     return Entry(asked, currency, round_cash(ZERO, currency), postings)
