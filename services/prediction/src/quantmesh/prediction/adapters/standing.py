@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from quantmesh.api.prediction.v1 import prediction_pb2 as pb
 from quantmesh.prediction.adapters.peers import MarketDay, MarketPeer
 from quantmesh.prediction.adapters.store import Store
 from quantmesh.prediction.core.model import AssetClass, Timeframe
@@ -16,8 +17,11 @@ LIFETIME_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Standing:
+    """`answers` holds what was answered under this standing, and goes with it."""
+
     day: MarketDay
     versions: dict[Timeframe, str]
+    answers: dict[str, pb.GetForecastResponse] = field(default_factory=dict)
 
     def key(self, symbol: str, timeframe: Timeframe, asset_class: AssetClass) -> str:
         """Of a cached forecast: a new close or a new model leads to another key, and so drops the old entry."""
