@@ -15,6 +15,8 @@ from quantmesh.chassis.times import from_timestamp, to_timestamp
 from quantmesh.portfolio.core.market import Adjustment, Asset, Closes, MarketClock, Quote
 
 _ASSET_SECONDS = 60.0
+# Short, because a replay may be rewound.
+_CLOCK_SECONDS = 5.0
 _CALLS_AT_ONCE = 16
 _QUOTES_AT_ONCE = 100
 _ADJUSTMENTS = {
@@ -25,24 +27,24 @@ _ADJUSTMENTS = {
 
 
 class MarketPeer:
-    """Remembers instruments for a minute and the last time it was told, so that recording rarely has to ask."""
+    """Remembers instruments for a minute and the market's time for seconds, so that recording rarely has to ask."""
 
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
         self._stub = MarketServiceStub(peer.channel)
         self._assets: dict[str, tuple[float, Asset]] = {}
-        self._seen_time: datetime | None = None
+        self._told: tuple[float, datetime] | None = None
         self._limit = asyncio.Semaphore(_CALLS_AT_ONCE)
 
     async def clock(self) -> MarketClock:
         answer = await self._peer.call(self._stub.GetClock, pb.GetClockRequest())
         clock = MarketClock(from_timestamp(answer.market_time, "market_time"), answer.open, answer.detail)
-        self._seen_time = clock.time
+        self._told = (time.monotonic() + _CLOCK_SECONDS, clock.time)
         return clock
 
     async def now(self, at_least: datetime) -> datetime:
-        if self._seen_time is not None and self._seen_time >= at_least:
-            return self._seen_time
+        if self._told is not None and self._told[0] > time.monotonic() and self._told[1] >= at_least:
+            return self._told[1]
         return (await self.clock()).time
 
     async def assets(self, symbols: Collection[str]) -> Mapping[str, Asset]:

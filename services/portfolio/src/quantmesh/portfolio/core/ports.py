@@ -85,7 +85,7 @@ class Market(Protocol):
     async def clock(self) -> MarketClock: ...
 
     async def now(self, at_least: datetime) -> datetime:
-        """The market's time; one remembered will do if it is not before `at_least`, since it never runs backwards."""
+        """The market's time; one told seconds ago will do if it is not before `at_least`."""
         ...
 
     async def assets(self, symbols: Collection[str]) -> Mapping[str, Asset]:
