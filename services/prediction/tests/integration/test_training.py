@@ -112,6 +112,12 @@ async def test_symbols_that_cannot_be_trained_on_are_refused_at_once(prediction:
     assert [violation.field for violation in refused.value.violations] == ["symbols", "symbols"]
 
 
+async def test_a_thousand_unknown_symbols_are_refused_in_a_few_words(prediction: Prediction) -> None:
+    with pytest.raises(InvalidInput, match="and 980 more") as refused:
+        await prediction.train(*(f"{number:04}{'X' * 100}" for number in range(1000)))
+    assert len(refused.value.violations) == 20
+
+
 @pytest.mark.parametrize("max_seconds", [1, 601])
 async def test_a_budget_out_of_range_is_refused(prediction: Prediction, max_seconds: int) -> None:
     with pytest.raises(InvalidInput, match="between 5 and 600"):

@@ -84,7 +84,7 @@ class PredictionRpc(PredictionServiceServicer):
         try:
             forecast_id = UUID(request.id)
         except ValueError:
-            raise ForecastUnknown(request.id[:64]) from None
+            raise ForecastUnknown(request.id) from None
         forecast = await self._store.get(forecast_id)
         if forecast is None:
             raise ForecastUnknown(request.id)

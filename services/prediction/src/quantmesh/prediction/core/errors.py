@@ -28,6 +28,10 @@ from typing import ClassVar
 
 from quantmesh.chassis.errors import InvalidInput, NotFound, RuleBroken, Unavailable, Violation
 
+_SHOWN = 40
+_NAMED = 20
+"""Errors travel in metadata, which holds 8 KiB: so much of a text, and so many of a list, are shown."""
+
 
 class TimeframeUnknown(InvalidInput):
     problem: ClassVar[str] = "timeframe-unknown"
@@ -90,9 +94,10 @@ class SymbolsNotTrainable(InvalidInput):
     problem: ClassVar[str] = "symbols-not-trainable"
 
     def __init__(self, reasons: Sequence[tuple[str, str]]) -> None:
+        shown = [f"{symbol[:_SHOWN]} {reason}" for symbol, reason in reasons[:_NAMED]]
+        more = f"; and {len(reasons) - _NAMED} more" if len(reasons) > _NAMED else ""
         super().__init__(
-            "not trainable: " + "; ".join(f"{symbol} {reason}" for symbol, reason in reasons),
-            violations=[Violation("symbols", f"{symbol} {reason}") for symbol, reason in reasons],
+            "not trainable: " + "; ".join(shown) + more, violations=[Violation("symbols", each) for each in shown]
         )
 
 
@@ -121,14 +126,14 @@ class SymbolUnknown(NotFound):
     problem: ClassVar[str] = "symbol-unknown"
 
     def __init__(self, symbol: str, asset_class: str) -> None:
-        super().__init__(f"no {asset_class or 'asset'} has the symbol {symbol!r}")
+        super().__init__(f"no {asset_class} has the symbol {symbol[:_SHOWN]!r}")
 
 
 class ForecastUnknown(NotFound):
     problem: ClassVar[str] = "forecast-unknown"
 
     def __init__(self, forecast_id: str) -> None:
-        super().__init__(f"no forecast has the id {forecast_id!r}")
+        super().__init__(f"no forecast has the id {forecast_id[:_SHOWN]!r}")
 
 
 class ModelMissing(Unavailable):
