@@ -10,7 +10,7 @@ from quantmesh.api.pricing.v1 import pricing_pb2 as pb
 from quantmesh.chassis.errors import InvalidInput, RuleBroken
 from quantmesh.quant import black_scholes
 
-from .conftest import Pricing, sent, written
+from .conftest import Pricing, cut, sent, written
 
 ROWS = 150_000
 
@@ -101,6 +101,15 @@ async def test_the_first_bad_row_is_named_by_its_place_in_the_whole_stream(prici
     )
     with pytest.raises(InvalidInput, match=r"spot\[1\] must be"):
         await pricing.batch(nothing)
+
+
+async def test_nothing_is_answered_before_the_first_rows_are_found_good(pricing: Pricing) -> None:
+    columns = options()
+    columns["spot"][ROWS - 1] = -1.0
+    requests = [pb.PriceBatchRequest(arrow=part) for part in cut(written(columns), 1 << 20)]
+    answers = pricing.peer.stream(pricing.stub.PriceBatch, sent(requests))
+    with pytest.raises(InvalidInput, match=rf"spot\[{ROWS - 1}\]"):
+        await anext(answers)
 
 
 async def test_implied_volatilities_with_a_reason_for_each_row_that_has_none(pricing: Pricing) -> None:

@@ -24,6 +24,8 @@ from quantmesh.quant.errors import DomainError
 Answer = Callable[[OptionColumns], pa.RecordBatch]
 # One batch is priced while the next one arrives and the one before leaves.
 _IN_FLIGHT = 2
+# Over HTTP a refusal has its own status only before the first byte; 13 MB of answers are what that may cost in memory.
+_HELD_ROWS = 262_144
 
 
 class Batches:
@@ -47,6 +49,24 @@ class Batches:
     async def _run(
         self, pieces: AsyncIterator[bytes], value: str, schema: pa.Schema, answer: Answer
     ) -> AsyncIterator[bytes]:
+        """The answer's messages. What the first rows answer is held back: until then a bad row refuses the call."""
+        held = [schema.serialize().to_pybytes()]
+        rows = 0
+        async for batch_rows, messages in self._answers(pieces, value, answer):
+            rows += batch_rows
+            held += messages
+            if rows > _HELD_ROWS:
+                for message in held:
+                    yield message
+                held.clear()
+        for message in held:
+            yield message
+        yield END_OF_STREAM
+
+    async def _answers(
+        self, pieces: AsyncIterator[bytes], value: str, answer: Answer
+    ) -> AsyncIterator[tuple[int, list[bytes]]]:
+        """Rows and messages per record batch, in order."""
         loop = asyncio.get_running_loop()
         framer = Framer()
         # The messages that each batch is read behind: the schema, then dictionaries as they come.
@@ -54,7 +74,6 @@ class Batches:
         reader: ColumnReader | None = None
         pending: deque[asyncio.Future[tuple[int, list[bytes]]]] = deque()
         rows = 0
-        yield schema.serialize().to_pybytes()
         async for piece in pieces:
             for kind, parts in framer.feed(piece):
                 if kind != Kind.RECORDS:
@@ -64,27 +83,25 @@ class Batches:
                     reader = ColumnReader(_read_schema(before), value)
                 pending.append(loop.run_in_executor(self._pool, _answer, reader, [*before, *parts], answer))
                 if len(pending) >= _IN_FLIGHT:
-                    rows, answers = await _placed(pending.popleft(), rows)
-                    for message in answers:
-                        yield message
+                    answered = await _placed(pending.popleft(), rows)
+                    rows += answered[0]
+                    yield answered
         if framer.broken_off or not before:
             raise InvalidColumns("arrow", "the stream ends before its end marker" if before else "no schema was sent")
         if reader is None:
             ColumnReader(_read_schema(before), value)
         while pending:
-            rows, answers = await _placed(pending.popleft(), rows)
-            for message in answers:
-                yield message
-        yield END_OF_STREAM
+            answered = await _placed(pending.popleft(), rows)
+            rows += answered[0]
+            yield answered
 
 
 async def _placed(answered: asyncio.Future[tuple[int, list[bytes]]], rows_before: int) -> tuple[int, list[bytes]]:
-    """The rows so far and the answer; a bad row is counted from the start of the stream."""
+    """The answer; a bad row is counted from the start of the stream."""
     try:
-        rows, answers = await answered
+        return await answered
     except DomainError as error:
         raise InvalidArgument.of_column(error, rows_before) from error
-    return rows_before + rows, answers
 
 
 def _read_schema(messages: list[memoryview]) -> pa.Schema:
