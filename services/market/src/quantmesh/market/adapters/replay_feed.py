@@ -73,6 +73,7 @@ class ReplayFeed:
         self._bus = bus
         self._system_clock = system_clock
         self._epoch = 0
+        self._waiting = False
         self._ticks = TickBuffer(NAME, self._epoch)
 
     async def run(self) -> None:
@@ -80,13 +81,16 @@ class ReplayFeed:
         while True:
             try:
                 state = await self._store.take()
+                self._waiting = False
                 if state is None:
                     self._clock.show((await self._store.read()).position)
                     await asyncio.sleep(_LOOK_SECONDS)
                 else:
                     await self._play(state)
             except (Unavailable, Conflict) as error:
-                log.warning("feed waits", error=error.detail)
+                if not self._waiting:
+                    log.warning("feed waits", error=error.detail)
+                self._waiting = True
                 self._clock.pause("The feed waits for its database; market time stands still.")
                 await asyncio.sleep(_RETRY_SECONDS)
 
