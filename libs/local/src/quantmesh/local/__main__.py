@@ -18,7 +18,7 @@ from quantmesh.local.alter import alter as falsify
 from quantmesh.local.errors import AlreadyRunning, LocalError, StartFailed
 from quantmesh.local.lock import SupervisorLock
 from quantmesh.local.logs import follow, tail
-from quantmesh.local.plans import embedded_servers, server_addresses
+from quantmesh.local.plans import local_environment
 from quantmesh.local.screen import Progress, show_addresses, show_status
 from quantmesh.local.secrets import Secrets
 from quantmesh.local.settings import LocalSettings
@@ -109,6 +109,22 @@ def clean() -> None:
         shutil.rmtree(settings.state_folder)
 
 
+@app.command()
+def run(
+    service: Annotated[str, typer.Argument(help="Such as market.")],
+    command: Annotated[str, typer.Argument(help="Such as rewind, for `python -m quantmesh.market rewind`.")],
+) -> None:
+    """Run a service's command in the environment that the supervisor gives it."""
+    settings = _settings()
+    declaration = next((each for each in settings.workspace.services if each.name == service), None)
+    if declaration is None:
+        names = ", ".join(each.name for each in settings.workspace.services)
+        raise LocalError(f"There is no service {service!r}; there are {names}.")
+    environment = local_environment(settings, Secrets(settings.secrets_file)).of_service(declaration)
+    program = [sys.executable, "-m", f"quantmesh.{service}", command]
+    raise typer.Exit(subprocess.run(program, env=environment, check=False).returncode)  # noqa: S603 - our own command
+
+
 @app.command(context_settings={"ignore_unknown_options": True})
 def alter(
     transaction: Annotated[UUID, typer.Argument(help="The transaction's id.")],
@@ -116,9 +132,8 @@ def alter(
 ) -> None:
     """Falsify a recorded amount in the database itself; its proof no longer holds then."""
     settings = _settings()
-    secrets = Secrets(settings.state_folder / "secrets.json")
-    addresses = server_addresses(settings, embedded_servers(settings, secrets))
-    falsify(addresses["postgres"], transaction, Decimal(difference))
+    environment = local_environment(settings, Secrets(settings.secrets_file))
+    falsify(environment.admin_url, transaction, Decimal(difference))
 
 
 @app.command(hidden=True)

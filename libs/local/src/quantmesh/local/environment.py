@@ -25,6 +25,11 @@ class Environment:
         self._secrets = secrets
         self._servers = servers
 
+    @property
+    def admin_url(self) -> str:
+        """Postgres' superuser."""
+        return self._servers["postgres"]
+
     def of_service(self, service: ServiceDeclaration) -> dict[str, str]:
         """What `python -m quantmesh.<service>` reads."""
         variables = self._inherited() | {

@@ -1,7 +1,6 @@
 """From settings to plans: which servers to start, how each service is run, and which ports must be free."""
 
 import sys
-from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
 
@@ -22,9 +21,14 @@ def embedded_servers(settings: LocalSettings, secrets: Secrets) -> list[Embedded
     return [_server(name, settings, secrets) for name in wanted]
 
 
-def server_addresses(settings: LocalSettings, embedded: list[EmbeddedServer]) -> Mapping[str, str]:
-    given = {name: settings.server_address(name) for name in settings.workspace.servers}
-    return {name: url for name, url in given.items() if url} | {server.name: server.url for server in embedded}
+def local_environment(settings: LocalSettings, secrets: Secrets) -> Environment:
+    """Over the embedded servers, and over those whose addresses are given."""
+    addresses = {server.name: server.url for server in embedded_servers(settings, secrets)}
+    for name in settings.workspace.servers:
+        given = settings.server_address(name)
+        if given is not None:
+            addresses[name] = given
+    return Environment(settings, secrets, addresses)
 
 
 def server_plan(server: EmbeddedServer, settings: LocalSettings) -> PartPlan:

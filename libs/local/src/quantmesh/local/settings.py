@@ -58,6 +58,10 @@ class LocalSettings:
         return None
 
     @property
+    def secrets_file(self) -> Path:
+        return self.state_folder / "secrets.json"
+
+    @property
     def operator_file(self) -> Path:
         return self.state_folder / "operator.json"
 

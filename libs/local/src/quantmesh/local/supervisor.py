@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 
-from quantmesh.local.environment import Environment
 from quantmesh.local.errors import LocalError, StartFailed
 from quantmesh.local.lock import SupervisorLock
 from quantmesh.local.logs import rotate, tail
@@ -15,8 +14,8 @@ from quantmesh.local.operator import operator_of
 from quantmesh.local.part import Part, PartKind, PartPlan, PartState
 from quantmesh.local.plans import (
     embedded_servers,
+    local_environment,
     require_free_ports,
-    server_addresses,
     server_plan,
     service_plan,
 )
@@ -78,11 +77,10 @@ class Supervisor:
 
     async def _start(self) -> None:
         settings = self._settings
-        secrets = Secrets(settings.state_folder / "secrets.json")
+        secrets = Secrets(settings.secrets_file)
         servers = embedded_servers(settings, secrets)
         require_free_ports(settings, servers)
-        addresses = server_addresses(settings, servers)
-        environment = Environment(settings, secrets, addresses)
+        environment = local_environment(settings, secrets)
         if settings.gateway_address is not None:
             operator_of(secrets, settings.gateway_address).write(settings.operator_file)
         plans = [server_plan(server, settings) for server in servers]
@@ -90,7 +88,7 @@ class Supervisor:
         self._parts = [Part(plan, self._changed) for plan in (*plans, *services)]
         self._report(Phase.STARTING, "starting the servers")
         await self._bring_up(PartKind.SERVER)
-        if "postgres" in addresses:
+        if "postgres" in settings.workspace.servers:
             self._report(Phase.STARTING, "migrating the schemas")
             await self._migrate(environment.of_database_setup())
         self._report(Phase.STARTING, "starting the services")

@@ -23,17 +23,17 @@ def prove(stage: Stage, alter_command: str) -> None:
         verdict = proofs.verify(proof, _node(proof))
         if not verdict.valid:
             raise ClientError(f"The proof of {proof.payload.get('transaction_id')} does not hold: {verdict.reason}")
-    last = fetched[-1]
+    first = fetched[0]
     roots = {proof.root for proof in fetched}
     stage.say(f"{count} proofs of {count} hold, judged from the proof and the node alone; {len(roots)} roots on chain.")
     stage.console.print(
         tables.facts(
-            ("transaction", str(last.payload.get("transaction_id"))),
-            ("leaf", last.leaf),
-            ("path", f"{len(last.path)} hashes"),
-            ("root", last.root),
-            ("anchored", f"block {last.anchor.block_number} of the {last.anchor.network} chain"),
-            ("contract", last.anchor.contract),
+            ("transaction", str(first.payload.get("transaction_id"))),
+            ("leaf", first.leaf),
+            ("path", f"{len(first.path)} hashes to the root"),
+            ("root", first.root),
+            ("anchored", f"block {first.anchor.block_number} of the {first.anchor.network} chain"),
+            ("contract", first.anchor.contract),
         )
     )
     _alter(stage, stage.transaction_ids[0], alter_command)
