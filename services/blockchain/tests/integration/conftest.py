@@ -23,7 +23,7 @@ from quantmesh.blockchain.core.advance_anchoring import Anchoring, Policy
 from quantmesh.blockchain.core.get_inclusion_proof import get_inclusion_proof
 from quantmesh.blockchain.core.merkle import leaf_of
 from quantmesh.blockchain.core.model import AnchorStatus, Leaf, Network
-from quantmesh.blockchain.core.verify_proof import verify_proof
+from quantmesh.blockchain.core.verify_proof import Refuted, verify_proof
 from quantmesh.chassis.clock import SystemClock
 from quantmesh.chassis.database import Database
 from quantmesh.local.testing import NewDatabase, RunningServer
@@ -101,9 +101,12 @@ class Anchorage:
         }
 
     async def verdict(self, proof: dict[str, Any]) -> str | None:
-        return await verify_proof(
-            read_proof(json.dumps(proof)), self.chain, self.anchoring.network, canonical, keccak256
-        )
+        """Why the proof does not hold; None where it does."""
+        try:
+            await verify_proof(read_proof(json.dumps(proof)), self.chain, self.anchoring.network, canonical, keccak256)
+        except Refuted as refutation:
+            return str(refutation)
+        return None
 
     async def submissions(self) -> list[tuple[str, str | None]]:
         """Purpose and outcome, in order."""

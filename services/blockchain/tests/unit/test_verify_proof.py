@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,11 +14,11 @@ from hypothesis import strategies as st
 
 from quantmesh.blockchain.adapters.hashing import canonical, keccak256
 from quantmesh.blockchain.adapters.proof_document import MAXIMUM_BYTES, read_proof
-from quantmesh.blockchain.core.errors import InvalidProof, NodeUnavailable
+from quantmesh.blockchain.core.errors import NodeUnavailable
 from quantmesh.blockchain.core.fees import Fees
 from quantmesh.blockchain.core.merkle import build_tree, leaf_of
 from quantmesh.blockchain.core.model import Network
-from quantmesh.blockchain.core.verify_proof import verify_proof
+from quantmesh.blockchain.core.verify_proof import Refuted, verify_proof
 
 from .fakes import CONTRACT, FakeChain, FakeContract, FakeSigner
 
@@ -66,8 +65,13 @@ class Scene:
         }
 
     async def verify(self, text: str | None = None) -> str | None:
-        proof = read_proof(json.dumps(self.document) if text is None else text)
-        return await verify_proof(proof, self.chain, NETWORK, canonical, keccak256)
+        """Why the proof does not hold; None where it does."""
+        try:
+            proof = read_proof(json.dumps(self.document) if text is None else text)
+            await verify_proof(proof, self.chain, NETWORK, canonical, keccak256)
+        except Refuted as refutation:
+            return str(refutation)
+        return None
 
 
 @pytest.fixture
@@ -162,12 +166,8 @@ async def test_a_silent_node_says_nothing_about_the_proof(scene: Scene) -> None:
 
 
 def test_no_library_lets_the_interpreter_recurse_until_it_dies() -> None:
-    program = (
-        "import sys; before = sys.getrecursionlimit();"
-        "import quantmesh.blockchain.__main__; print(sys.getrecursionlimit() - before)"
-    )
-
-    assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout == b"0\n"
+    """py_ecc raises the limit to 100,000, see the adapters' package."""
+    assert sys.getrecursionlimit() < 10_000
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_no_library_lets_the_interpreter_recurse_until_it_dies() -> None:
         ("{", "is not JSON"),
         ("[]", "valid dictionary"),
         ("null", "valid dictionary"),
-        ("{}", "proof.leaf: Field required"),
+        ("{}", "leaf: Field required"),
         ('{"leaf": "0x", "leaf": "0x"}', "a member twice"),
         ('{"leaf": NaN}', "NaN is no JSON number"),
         ('{"leaf": -Infinity}', "-Infinity is no JSON number"),
@@ -187,26 +187,26 @@ def test_no_library_lets_the_interpreter_recurse_until_it_dies() -> None:
         (" " * (MAXIMUM_BYTES + 1), "at most"),
     ],
 )
-def test_what_is_no_proof_at_all_is_invalid_input(text: str, said: str) -> None:
-    with pytest.raises(InvalidProof, match=said):
+def test_what_is_no_proof_at_all_is_refuted(text: str, said: str) -> None:
+    with pytest.raises(Refuted, match=said):
         read_proof(text)
 
 
 @pytest.mark.parametrize(
     ("alter", "field"),
     [
-        (lambda proof: proof.pop("leaf"), "proof.leaf"),
-        (lambda proof: proof.update(leaf=1), "proof.leaf"),
-        (lambda proof: proof.update(payload="{}"), "proof.payload"),
-        (lambda proof: proof.update(path="0x"), "proof.path"),
-        (lambda proof: proof.update(path=[1]), "proof.path.0"),
-        (lambda proof: proof.update(path=["0x"] * 65), "proof.path"),
-        (lambda proof: proof.update(verified=True), "proof.verified"),
-        (lambda proof: proof.update(anchor=None), "proof.anchor"),
-        (lambda proof: proof["anchor"].update(chain_id="31337"), "proof.anchor.chain_id"),
-        (lambda proof: proof["anchor"].update(chain_id=True), "proof.anchor.chain_id"),
-        (lambda proof: proof["anchor"].update(block_number=1.5), "proof.anchor.block_number"),
-        (lambda proof: proof["anchor"].update(proxy="x"), "proof.anchor.proxy"),
+        (lambda proof: proof.pop("leaf"), "leaf"),
+        (lambda proof: proof.update(leaf=1), "leaf"),
+        (lambda proof: proof.update(payload="{}"), "payload"),
+        (lambda proof: proof.update(path="0x"), "path"),
+        (lambda proof: proof.update(path=[1]), "path.0"),
+        (lambda proof: proof.update(path=["0x"] * 65), "path"),
+        (lambda proof: proof.update(verified=True), "verified"),
+        (lambda proof: proof.update(anchor=None), "anchor"),
+        (lambda proof: proof["anchor"].update(chain_id="31337"), "anchor.chain_id"),
+        (lambda proof: proof["anchor"].update(chain_id=True), "anchor.chain_id"),
+        (lambda proof: proof["anchor"].update(block_number=1.5), "anchor.block_number"),
+        (lambda proof: proof["anchor"].update(proxy="x"), "anchor.proxy"),
     ],
 )
 def test_members_that_are_missing_unknown_or_of_another_type_are_named(
@@ -214,40 +214,34 @@ def test_members_that_are_missing_unknown_or_of_another_type_are_named(
 ) -> None:
     alter(scene.document)
 
-    with pytest.raises(InvalidProof) as caught:
+    with pytest.raises(Refuted, match=rf"This is not a proof: {field}: "):
         read_proof(json.dumps(scene.document))
 
-    assert [violation.field for violation in caught.value.violations] == [field]
 
-
-def test_a_lone_surrogate_in_the_document_is_invalid_input(scene: Scene) -> None:
+def test_a_lone_surrogate_in_the_document_is_refuted(scene: Scene) -> None:
     text = json.dumps(scene.document).replace("100000", "\\ud800")
 
-    with pytest.raises(InvalidProof, match="is not JSON"):
+    with pytest.raises(Refuted, match="is not JSON"):
         read_proof(text)
 
 
 async def test_a_payload_without_a_canonical_form_is_refuted(scene: Scene) -> None:
     proof = replace(read_proof(json.dumps(scene.document)), payload={"amount": "\ud800"})
 
-    verdict = await verify_proof(proof, scene.chain, NETWORK, canonical, keccak256)
-
-    assert "no canonical form" in (verdict or "")
+    with pytest.raises(Refuted, match="no canonical form"):
+        await verify_proof(proof, scene.chain, NETWORK, canonical, keccak256)
 
 
 @given(position=st.integers(0), character=st.characters(codec="utf-8"))
 async def test_no_single_changed_character_makes_another_proof(position: int, character: str) -> None:
-    """Refuted, or no proof at all; a change that JSON does not see (case of hex, white space) leaves it as it is."""
+    """A change that JSON does not see (case of hex, white space) leaves it as it is."""
     scene = Scene()
     del scene.document["anchor"]["rpc_url"]
     text = json.dumps(scene.document, ensure_ascii=False)
     position %= len(text)
     altered = text[:position] + character + text[position + 1 :]
 
-    try:
-        verdict = await scene.verify(altered)
-    except InvalidProof:
-        return
+    verdict = await scene.verify(altered)
 
     assert verdict is not None or altered.lower() == text.lower() or json.loads(altered) == scene.document
 

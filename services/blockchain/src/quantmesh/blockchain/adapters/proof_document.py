@@ -6,12 +6,11 @@ from typing import NoReturn
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import from_json
 
-from quantmesh.blockchain.core.errors import InvalidProof
-from quantmesh.blockchain.core.verify_proof import AnchorClaim, Proof
-from quantmesh.chassis.errors import Violation
+from quantmesh.blockchain.core.verify_proof import AnchorClaim, Proof, Refuted
 
 MAXIMUM_BYTES = 256 * 1024
 MAXIMUM_PATH = 64
+_MOST_PROBLEMS = 10
 
 
 class _Strict(BaseModel):
@@ -39,16 +38,14 @@ class _Document(_Strict):
 
 
 def read_proof(text: str) -> Proof:
-    """Raises InvalidProof with each member that is missing, unknown or of a wrong type."""
+    """Raises Refuted where `text` is no proof at all, with the members that are missing, unknown or of a wrong type."""
     try:
         document = _Document.model_validate(_loads(text))
     except ValidationError as error:
-        raise InvalidProof(
-            [
-                Violation(".".join(["proof", *map(str, problem["loc"])]), problem["msg"])
-                for problem in error.errors(include_url=False, include_input=False)
-            ]
-        ) from error
+        problems = error.errors(include_url=False, include_input=False)[:_MOST_PROBLEMS]
+        listed = "; ".join(f"{'.'.join(map(str, each['loc']))[:100]}: {each['msg']}" for each in problems)
+        msg = f"This is not a proof: {listed}."
+        raise Refuted(msg) from error
     anchor = document.anchor
     return Proof(
         leaf=document.leaf,
@@ -91,4 +88,5 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _refuse(description: str) -> NoReturn:
-    raise InvalidProof([Violation("proof", description)])
+    msg = f"This is not a proof: it {description}."
+    raise Refuted(msg)

@@ -12,7 +12,7 @@ from quantmesh.blockchain.core.get_chain_transaction import get_chain_transactio
 from quantmesh.blockchain.core.get_inclusion_proof import get_inclusion_proof
 from quantmesh.blockchain.core.model import Network
 from quantmesh.blockchain.core.ports import Chain, Proofs
-from quantmesh.blockchain.core.verify_proof import hash_from_hex, verify_proof
+from quantmesh.blockchain.core.verify_proof import Refuted, hash_from_hex, verify_proof
 from quantmesh.chassis.identity import current_caller, requires
 from quantmesh.chassis.times import to_timestamp
 
@@ -37,9 +37,12 @@ class BlockchainRpc(BlockchainServiceServicer):
 
     @requires("blockchain:read")
     async def VerifyProof(self, request: api.VerifyProofRequest, context: object) -> api.VerifyProofResponse:
-        proof = read_proof(request.proof_json)
-        reason = await verify_proof(proof, self._chain, self._network, canonical, keccak256)
-        return api.VerifyProofResponse(valid=reason is None, reason=reason or "")
+        try:
+            proof = read_proof(request.proof_json)
+            await verify_proof(proof, self._chain, self._network, canonical, keccak256)
+        except Refuted as refutation:
+            return api.VerifyProofResponse(valid=False, reason=str(refutation))
+        return api.VerifyProofResponse(valid=True)
 
     @requires("blockchain:read")
     async def ListNetworks(self, request: api.ListNetworksRequest, context: object) -> api.ListNetworksResponse:

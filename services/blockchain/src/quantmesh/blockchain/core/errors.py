@@ -2,7 +2,6 @@
 
 QuantmeshError
 ├── InvalidInput
-│   ├── InvalidProof              not JSON, or members missing, unknown or of a wrong type
 │   └── InvalidIdentifier         a value that is not 32 bytes in hex, or not a UUID
 ├── NotFound
 │   ├── ProofNotFound             no leaf of this transaction has arrived for this caller
@@ -17,18 +16,9 @@ QuantmeshError
     └── NodeUnavailable           the node is silent, of another chain, or speaks no JSON-RPC
 """
 
-from collections.abc import Sequence
 from uuid import UUID
 
 from quantmesh.chassis.errors import InvalidInput, NotFound, RuleBroken, TooEarly, Unavailable, Violation
-
-
-class InvalidProof(InvalidInput):
-    problem = "invalid-proof"
-
-    def __init__(self, violations: Sequence[Violation]) -> None:
-        listed = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
-        super().__init__(f"This is not a proof: {listed}.", violations=violations)
 
 
 class InvalidIdentifier(InvalidInput):

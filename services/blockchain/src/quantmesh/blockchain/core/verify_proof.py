@@ -35,20 +35,16 @@ class Proof:
 
 
 class Refuted(Exception):
-    """The proof does not hold; the sentence says where it broke."""
+    """The outcome of a judgement, and no error: the proof does not hold; the sentence says where it broke."""
 
 
 async def verify_proof(
     proof: Proof, chain: Chain, network: Network, canonical: Canonical, keccak256: Keccak256
-) -> str | None:
-    """None where the proof holds, else why it does not. Raises NodeUnavailable where the node cannot say."""
-    try:
-        root = _recompute_root(proof, canonical, keccak256)
-        transaction_hash = _require_our_chain(proof.anchor, network)
-        await _require_anchored(root, transaction_hash, proof.anchor.block_number, chain, network)
-    except Refuted as refutation:
-        return str(refutation)
-    return None
+) -> None:
+    """Returns where the proof holds. Raises Refuted where it does not, NodeUnavailable where the node cannot say."""
+    root = _recompute_root(proof, canonical, keccak256)
+    transaction_hash = _require_our_chain(proof.anchor, network)
+    await _require_anchored(root, transaction_hash, proof.anchor.block_number, chain, network)
 
 
 def _recompute_root(proof: Proof, canonical: Canonical, keccak256: Keccak256) -> bytes:
