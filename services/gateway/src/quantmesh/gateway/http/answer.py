@@ -48,17 +48,28 @@ class Answer:
 
 
 class StreamedAnswer:
-    """A body that is passed on as it arrives; the first piece is awaited before the status is sent."""
+    """A body that is passed on as it arrives, once `held_bytes` of it or all of it are there.
 
-    def __init__(self, pieces: AsyncIterator[bytes], content_type: bytes) -> None:
+    Held back at first, since an error in that time still becomes a problem with its own status, and since a client
+    that sends its whole body before it reads would otherwise wait for us while we wait for it.
+    """
+
+    def __init__(self, pieces: AsyncIterator[bytes], content_type: bytes, *, held_bytes: int) -> None:
         self._pieces = pieces
         self._content_type = content_type
+        self._held_bytes = held_bytes
 
     async def send_to(self, _: Scope, send: Send) -> None:
-        # An error before the first byte still becomes a problem with its own status.
-        first = await anext(self._pieces, b"")
+        held: list[bytes] = []
+        size = 0
+        async for piece in self._pieces:
+            held.append(piece)
+            size += len(piece)
+            if size >= self._held_bytes:
+                break
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", self._content_type)]})
-        await send({"type": "http.response.body", "body": first, "more_body": True})
+        for piece in held:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
         async for piece in self._pieces:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
