@@ -81,7 +81,7 @@ class Prediction:
     async def job(self, job_id: str) -> job_pb2.Job:
         return (await self.peer.call(self.jobs.GetJob, job_pb2.GetJobRequest(id=job_id))).job
 
-    async def until(self, job_id: str, reached: Callable[[job_pb2.Job], bool], seconds: float = 60.0) -> job_pb2.Job:
+    async def until(self, job_id: str, reached: Callable[[job_pb2.Job], bool], seconds: float = 100.0) -> job_pb2.Job:
         async with asyncio.timeout(seconds):
             while True:
                 job = await self.job(job_id)
@@ -89,7 +89,7 @@ class Prediction:
                     return job
                 await asyncio.sleep(0.05)
 
-    async def ended(self, job_id: str, seconds: float = 60.0) -> job_pb2.Job:
+    async def ended(self, job_id: str, seconds: float = 100.0) -> job_pb2.Job:
         open_states = {job_pb2.JOB_STATUS_QUEUED, job_pb2.JOB_STATUS_RUNNING}
         return await self.until(job_id, lambda job: job.status not in open_states, seconds)
 

@@ -1,7 +1,6 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
-from uuid import uuid4
 
 import psycopg
 import pytest
@@ -117,7 +116,7 @@ async def test_a_timeframe_left_out_is_named(prediction: Prediction) -> None:
     assert [violation.field for violation in refused.value.violations] == ["timeframe"]
 
 
-@pytest.mark.parametrize("forecast_id", ["", "nonsense", str(uuid4())])
+@pytest.mark.parametrize("forecast_id", ["", "nonsense", "01a1fbc0-1453-7c7f-b5b3-1427aff95363"])
 async def test_an_unknown_id_is_not_found(prediction: Prediction, forecast_id: str) -> None:
     with pytest.raises(NotFound):
         await prediction.peer.call(prediction.stub.GetForecastById, pb.GetForecastByIdRequest(id=forecast_id))
