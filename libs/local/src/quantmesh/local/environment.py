@@ -70,8 +70,15 @@ class Environment:
 
     def _inherited(self) -> dict[str, str]:
         """The caller's, without the addresses that are given to each part on purpose."""
-        given = {"QUANTMESH_POSTGRES_ADMIN_URL", "QUANTMESH_NATS_URL", "QUANTMESH_REDIS_URL", "QUANTMESH_EVM_URL"}
-        return {name: value for name, value in self._settings.environ.items() if name not in given}
+        left_out = {
+            "QUANTMESH_POSTGRES_ADMIN_URL",
+            "QUANTMESH_NATS_URL",
+            "QUANTMESH_REDIS_URL",
+            "QUANTMESH_EVM_URL",
+            # Eight services that compile every module anew at each start take twice as long.
+            "PYTHONDONTWRITEBYTECODE",
+        }
+        return {name: value for name, value in self._settings.environ.items() if name not in left_out}
 
     def _database_url(self, role: str, owner: str) -> str:
         at = conninfo_to_dict(self._servers["postgres"])
