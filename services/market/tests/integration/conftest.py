@@ -35,6 +35,7 @@ from quantmesh.market.core.ports import Market
 from quantmesh.market.core.replay import ReplayPlan
 
 FIRST, LAST = date(2022, 10, 3), date(2022, 10, 5)
+NO_REDIS = "redis://127.0.0.1:1"
 SYSTEM_NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SYMBOLS = ("MTUM", "QUAL", "SP500", "VIX", "LTC-USD", "FB-RAW")
 
@@ -115,7 +116,7 @@ def loaded(postgres_server: PostgresServer) -> Iterator[ServiceDatabase]:
 
     async def load(url: str) -> None:
         database = Database(url, "market")
-        parts = await build(database, "redis://127.0.0.1:1")
+        parts = await build(database, NO_REDIS)
         await backfill(parts.market, SomeSeries())
         await parts.quotes.close()
         await database.close()
@@ -163,6 +164,16 @@ async def new_parts(database: Database, redis_server: RunningServer) -> AsyncIte
 async def parts(new_parts: NewParts) -> Parts:
     """With its data, at the open of the first session."""
     return await new_parts()
+
+
+@pytest.fixture
+async def reading(loaded: ServiceDatabase) -> AsyncIterator[Parts]:
+    """For tests that write nothing: on the database that the others copy, and without Redis."""
+    database = Database(loaded.url, "market")
+    parts = await build(database, NO_REDIS)
+    yield parts
+    await parts.quotes.close()
+    await database.close()
 
 
 @pytest.fixture

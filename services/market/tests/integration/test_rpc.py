@@ -52,9 +52,11 @@ class Client:
 
 
 @pytest.fixture
-async def client(parts: Parts) -> AsyncIterator[Client]:
+async def client(reading: Parts) -> AsyncIterator[Client]:
     server = RpcServer("127.0.0.1:0", TokenVerifier(OneKey()))
-    server.add_servicer(add_MarketServiceServicer_to_server, MarketRpc(parts.market, parts.clock, parts.system_clock))
+    server.add_servicer(
+        add_MarketServiceServicer_to_server, MarketRpc(reading.market, reading.clock, reading.system_clock)
+    )
     await server.start()
     peer = Peer("market", open_channel(f"127.0.0.1:{server.port}", []))
     client = Client(peer, MarketServiceStub(peer.channel))
@@ -64,9 +66,9 @@ async def client(parts: Parts) -> AsyncIterator[Client]:
     await server.stop(1.0)
 
 
-async def test_the_clock_tells_market_time(client: Client, parts: Parts) -> None:
+async def test_the_clock_tells_market_time(client: Client, reading: Parts) -> None:
     answer = await client.peer.call(client.stub.GetClock, pb.GetClockRequest())
-    assert from_timestamp(answer.market_time) == parts.clock.now()
+    assert from_timestamp(answer.market_time) == reading.clock.now()
     assert (answer.open, answer.source, answer.last_session, answer.current_session, answer.detail) == (
         True,
         "replay",
