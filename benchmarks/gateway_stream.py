@@ -82,6 +82,10 @@ class Listener(asyncio.Protocol):
         self.transport.write(self._handshake)
 
     def data_received(self, data: bytes) -> None:
+        if self._open and not self._held and data[1] == 126 and int.from_bytes(data[2:4]) + 4 == len(data):
+            # One event and nothing else, as nearly always.
+            self._audience.arrived()
+            return
         self._held += data
         if not self._open:
             end = self._held.find(b"\r\n\r\n")

@@ -121,10 +121,11 @@ async def test_a_socket_that_is_not_read_is_told_and_closed_with_4008(edge: Edge
             quote = Quote(symbol="AAPL", source="x" * 50_000)
             quote.price.value = "73.35"
             payload = quote.SerializeToString()
-            for _ in range(60):
+            for _ in range(500):
                 await edge.quotes.handle("quotes.AAPL", payload)
-                await asyncio.sleep(0.03)
-            await asyncio.sleep(1.0)
+                await asyncio.sleep(0.02)
+                if any(connection.is_ending for connection in edge.stream._connections):
+                    break
             last = ""
             with suppress(ConnectionClosedError):
                 async for message in client:

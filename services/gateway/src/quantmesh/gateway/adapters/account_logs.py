@@ -11,6 +11,7 @@ from quantmesh.api.portfolio.v1.portfolio_pb2 import AccountEvent, ListEventsReq
 from quantmesh.api.portfolio.v1.portfolio_pb2_grpc import PortfolioServiceStub
 from quantmesh.chassis.rpc import Peer
 from quantmesh.chassis.telemetry.logs import get_logger
+from quantmesh.gateway.core.stream.frames import Frame
 from quantmesh.gateway.translation.portfolios import event
 
 log = get_logger(__name__)
@@ -29,11 +30,11 @@ _CARRIERS = {
     )
 }
 # Called with an event's number and its frame.
-Follower = Callable[[int, str], None]
+Follower = Callable[[int, Frame], None]
 
 
-def frame(message: AccountEvent) -> str:
-    return orjson.dumps(event(message)).decode()
+def frame(message: AccountEvent) -> Frame:
+    return Frame(orjson.dumps(event(message)).decode())
 
 
 class AccountLogs:
@@ -68,6 +69,6 @@ class AccountLogs:
             return
         followers = self._followers.get(message.portfolio_id)
         if followers and message.seq:
-            text = frame(message)
+            worded = frame(message)
             for follower in tuple(followers):
-                follower(message.seq, text)
+                follower(message.seq, worded)

@@ -13,6 +13,8 @@ QuantmeshError
 │   └── TooManyChannels     more channels than one stream carries          422
 ├── Unauthenticated
 │   └── TokenMissing        no credential at all                           401
+├── TooEarly
+│   └── LeafUnderWay        recorded, and not yet arrived where it is anchored 425
 ├── TooManyRequests
 │   └── RateLimited         over the limit of an address, a user or a tier 429
 └── Unavailable
@@ -116,6 +118,16 @@ class TokenMissing(Unauthenticated):
 
     def __init__(self) -> None:
         super().__init__("Send a header Authorization: Bearer <access token>, or X-Api-Key.")
+
+
+class LeafUnderWay(TooEarly):
+    problem = "not-yet-anchored"
+
+    def __init__(self, transaction_id: str) -> None:
+        super().__init__(
+            f"The transaction {transaction_id} is recorded; its leaf is under way to be anchored.",
+            retry_after_seconds=2.0,
+        )
 
 
 class RateLimited(TooManyRequests):

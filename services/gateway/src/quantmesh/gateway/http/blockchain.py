@@ -8,9 +8,10 @@ from quantmesh.api.blockchain.v1 import blockchain_pb2 as pb
 from quantmesh.api.blockchain.v1.blockchain_pb2_grpc import BlockchainServiceStub
 from quantmesh.api.portfolio.v1.portfolio_pb2 import GetTransactionPayloadRequest
 from quantmesh.api.portfolio.v1.portfolio_pb2_grpc import PortfolioServiceStub
+from quantmesh.chassis.errors import NotFound
 from quantmesh.chassis.rpc import Peer
 from quantmesh.gateway.core import strict_json
-from quantmesh.gateway.core.errors import InvalidRequest
+from quantmesh.gateway.core.errors import InvalidRequest, LeafUnderWay
 from quantmesh.gateway.http.answer import Answer, ok, tagged
 from quantmesh.gateway.http.call import Call
 from quantmesh.gateway.http.models import blockchain as models
@@ -73,13 +74,18 @@ class Blockchain:
         return operations
 
     async def proof(self, transaction_id: Id) -> Answer:
-        """The payload comes first: its owner alone gets it, so a foreign id is 404 before the chain is asked."""
+        """The payload comes first: its owner alone gets it, so a foreign id is 404 before the chain is asked.
+
+        A transaction that its owner has and the chain's service has not is one whose event is still under way.
+        """
         payload = await self._portfolio.call(
             self._portfolio_stub.GetTransactionPayload, GetTransactionPayloadRequest(transaction_id=transaction_id)
         )
-        inclusion = await self._blockchain.call(
-            self._stub.GetInclusionProof, pb.GetInclusionProofRequest(transaction_id=transaction_id)
-        )
+        request = pb.GetInclusionProofRequest(transaction_id=transaction_id)
+        try:
+            inclusion = await self._blockchain.call(self._stub.GetInclusionProof, request)
+        except NotFound as error:
+            raise LeafUnderWay(transaction_id) from error
         return tagged(translation.proof(payload.payload, inclusion))
 
     async def verify(self, call: Call) -> Answer:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from quantmesh.gateway.http.stream.protocol import StreamProtocol
+
 STREAM_MESSAGE_BYTES = 64 * 1024
 STREAM_PING_SECONDS = 20.0
 # What the kernel may hold for a client that does not read: enough for speed, little enough to notice it soon.
@@ -39,7 +41,7 @@ class HttpServer:
                 app,
                 loop="none",
                 http="httptools",
-                ws="websockets-sansio",
+                ws=StreamProtocol,
                 lifespan="off",
                 ws_max_size=STREAM_MESSAGE_BYTES,
                 ws_ping_interval=STREAM_PING_SECONDS,

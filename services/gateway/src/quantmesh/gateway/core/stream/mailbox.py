@@ -3,6 +3,8 @@
 from collections import deque
 from collections.abc import Callable
 
+from quantmesh.gateway.core.stream.frames import Frame
+
 
 class Mailbox:
     """`wake` is called when something comes into an empty mailbox. Never grows beyond its bound."""
@@ -12,8 +14,8 @@ class Mailbox:
     def __init__(self, wake: Callable[[], None], maximum_ordered: int = 1000) -> None:
         self._wake = wake
         self._maximum_ordered = maximum_ordered
-        self._ordered: deque[str] = deque()
-        self._latest: dict[str, str] = {}
+        self._ordered: deque[Frame] = deque()
+        self._latest: dict[str, Frame] = {}
 
     def __len__(self) -> int:
         return len(self._ordered) + len(self._latest)
@@ -23,12 +25,12 @@ class Mailbox:
         """Whether log frames may be added; control frames always may, since a client's own messages bound them."""
         return len(self._ordered) < self._maximum_ordered
 
-    def put(self, frame: str) -> None:
+    def put(self, frame: Frame) -> None:
         self._ordered.append(frame)
         if len(self._ordered) == 1 and not self._latest:
             self._wake()
 
-    def put_latest(self, channel: str, frame: str) -> None:
+    def put_latest(self, channel: str, frame: Frame) -> None:
         """Takes the place of an unsent frame of the same channel."""
         latest = self._latest
         latest[channel] = frame
@@ -38,7 +40,7 @@ class Mailbox:
     def drop_channel(self, channel: str) -> None:
         self._latest.pop(channel, None)
 
-    def take(self) -> str | None:
+    def take(self) -> Frame | None:
         """The next frame to send; ordered ones first."""
         if self._ordered:
             return self._ordered.popleft()

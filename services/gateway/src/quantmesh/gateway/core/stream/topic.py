@@ -2,11 +2,13 @@
 
 from typing import Protocol
 
+from quantmesh.gateway.core.stream.frames import Frame, event_frame
+
 
 class Reader(Protocol):
     """Someone who reads topics."""
 
-    def put_latest(self, channel: str, frame: str) -> None: ...
+    def put_latest(self, channel: str, frame: Frame) -> None: ...
 
 
 class Topic:
@@ -17,7 +19,7 @@ class Topic:
     def __init__(self, channel: str) -> None:
         self.channel = channel
         self.seq = 0
-        self.latest = ""
+        self.latest: Frame | None = None
         self.readers: set[Reader] = set()
 
     def publish(self, time: str, kind: str, data: str) -> None:
@@ -32,15 +34,10 @@ class Topic:
     def join(self, reader: Reader, after_seq: int | None = None) -> int:
         """From now on `reader` gets the events, and at once the latest it does not have; answers its number."""
         self.readers.add(reader)
-        if self.latest and after_seq != self.seq:
+        if self.latest is not None and after_seq != self.seq:
             reader.put_latest(self.channel, self.latest)
             return self.seq
         return self.seq + 1
 
     def leave(self, reader: Reader) -> None:
         self.readers.discard(reader)
-
-
-def event_frame(channel: str, seq: int, time: str, kind: str, data: str) -> str:
-    """The one form of every event. Channel, time and kind hold nothing that JSON would escape."""
-    return f'{{"channel":"{channel}","seq":{seq},"time":"{time}","type":"{kind}","data":{data}}}'

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ from quantmesh.chassis.telemetry.logs import get_logger
 from quantmesh.gateway.adapters.credentials import is_api_key
 from quantmesh.gateway.core.errors import InvalidRequest, TokenMissing, TooManyChannels
 from quantmesh.gateway.core.stream import messages
+from quantmesh.gateway.core.stream.frames import Frame
 from quantmesh.gateway.core.stream.mailbox import Mailbox
 from quantmesh.gateway.http.edge import Edge
 from quantmesh.gateway.http.problems import problem_document
@@ -31,14 +33,19 @@ CLOSE_UNAUTHENTICATED = 4001
 CLOSE_SLOW = 4008
 
 
+# Sends a whole frame at once, or answers False where it would have to wait.
+WriteNow = Callable[[bytes], bool]
+
+
 class Connection:
     """Between accept and close; `run` ends when either side closes."""
 
-    def __init__(self, desk: StreamDesk, edge: Edge, receive: Receive, send: Send) -> None:
+    def __init__(self, desk: StreamDesk, edge: Edge, receive: Receive, send: Send, write_now: WriteNow) -> None:
         self._desk = desk
         self._edge = edge
         self._receive = receive
         self._send = send
+        self._write_now = write_now
         self._caller = edge.caller
         # What the caller can be renewed from: an API key outlives the tokens it is exchanged for.
         self._credential = edge.header(b"x-api-key") if not edge.header(b"authorization") else ""
@@ -63,11 +70,14 @@ class Connection:
     def has_room(self) -> bool:
         return self._mailbox.has_room
 
-    def put(self, frame: str) -> None:
-        self._mailbox.put(frame)
+    def put(self, frame: Frame) -> None:
+        if self._waiting is None or not self._write_now(frame.wire):
+            self._mailbox.put(frame)
 
-    def put_latest(self, channel: str, frame: str) -> None:
-        self._mailbox.put_latest(channel, frame)
+    def put_latest(self, channel: str, frame: Frame) -> None:
+        # While the writer waits the mailbox is empty, so that nothing is overtaken.
+        if self._waiting is None or not self._write_now(frame.wire):
+            self._mailbox.put_latest(channel, frame)
 
     def act(self) -> None:
         set_call(
@@ -203,32 +213,32 @@ class Connection:
                 self.sending_since = 0.0
                 self._waiting = asyncio.get_running_loop().create_future()
                 await self._waiting
-                self._waiting = None
                 continue
             self.sending_since = time.monotonic()
-            await send({"type": "websocket.send", "text": frame})
+            await send({"type": "websocket.send", "text": frame.text})
             if self._mailbox.has_room:
                 self._room.set()
         code, error = self._closing
         self.refuse(error)
         while (frame := self._last_words()) is not None:
-            await send({"type": "websocket.send", "text": frame})
+            await send({"type": "websocket.send", "text": frame.text})
         await send({"type": "websocket.close", "code": code, "reason": error.detail[:120]})
 
-    def _last_words(self) -> str | None:
+    def _last_words(self) -> Frame | None:
         """Of what still waits only what is said about the closing: a slow reader would wait for the rest again."""
         last = None
         while (frame := self._mailbox.take()) is not None:
-            if frame.startswith('{"op":"error"'):
+            if frame.text.startswith('{"op":"error"'):
                 last = frame
         return last
 
     def _say(self, content: dict[str, Any]) -> None:
-        self._mailbox.put(orjson.dumps(content).decode())
+        self.put(Frame(orjson.dumps(content).decode()))
 
     def _wake(self) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            waiting.set_result(None)
 
 
 def _demand(caller: Caller, scope: str) -> None:

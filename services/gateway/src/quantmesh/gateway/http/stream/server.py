@@ -11,6 +11,7 @@ from quantmesh.gateway.core.errors import SlowReader
 from quantmesh.gateway.http.edge import edge_of
 from quantmesh.gateway.http.stream.connection import CLOSE_SLOW, CLOSE_UNAUTHENTICATED, Connection
 from quantmesh.gateway.http.stream.desk import StreamDesk
+from quantmesh.gateway.http.stream.protocol import EXTENSION
 
 _CONNECTIONS = Gauge("quantmesh_stream_connections", "Clients of the stream")
 
@@ -30,7 +31,9 @@ class StreamServer:
             raise edge.refusal
         await receive()
         await send({"type": "websocket.accept"})
-        connection = Connection(self._desk, edge, receive, send)
+        # Without uvicorn below there is no short way, and every frame goes through ASGI.
+        write_now = scope.get("extensions", {}).get(EXTENSION, _never)
+        connection = Connection(self._desk, edge, receive, send, write_now)
         task = asyncio.create_task(connection.run())
         self._connections[connection] = task
         _CONNECTIONS.inc()
@@ -60,3 +63,7 @@ class StreamServer:
                     task.cancel()
                 elif waited > self._slow_seconds:
                     connection.end(CLOSE_SLOW, SlowReader())
+
+
+def _never(_: bytes) -> bool:
+    return False

@@ -11,7 +11,8 @@ from quantmesh.chassis.errors import QuantmeshError, Unavailable
 from quantmesh.chassis.telemetry.logs import get_logger
 from quantmesh.gateway.adapters.account_logs import PAGE, AccountLogs, frame
 from quantmesh.gateway.core.stream.account_log import Arrival, LogPlace
-from quantmesh.gateway.core.stream.topic import Topic, event_frame
+from quantmesh.gateway.core.stream.frames import Frame, event_frame
+from quantmesh.gateway.core.stream.topic import Topic
 from quantmesh.gateway.translation.jobs import FINAL, job
 
 log = get_logger(__name__)
@@ -28,9 +29,9 @@ class Client(Protocol):
     @property
     def has_room(self) -> bool: ...
 
-    def put(self, frame: str) -> None: ...
+    def put(self, frame: Frame) -> None: ...
 
-    def put_latest(self, channel: str, frame: str) -> None: ...
+    def put_latest(self, channel: str, frame: Frame) -> None: ...
 
     def act(self) -> None:
         """Calls made from here on are made as this client."""
@@ -103,10 +104,10 @@ class PortfolioSubscription(_Worked):
         self._logs.unfollow(self._portfolio_id, self._on_live)
         await super().close()
 
-    def _on_live(self, seq: int, text: str) -> None:
+    def _on_live(self, seq: int, worded: Frame) -> None:
         arrival = self._place.arrived(seq, room=self._client.has_room)
         if arrival is Arrival.NEXT:
-            self._client.put(text)
+            self._client.put(worded)
         elif arrival is Arrival.AHEAD:
             self._fall_behind()
 
