@@ -177,6 +177,16 @@ async def test_a_services_error_keeps_its_kind_and_a_fault_its_secrets(
     assert answer.json()["instance"] == PORTFOLIO
 
 
+async def test_a_recorded_transaction_that_the_chain_has_not_heard_of_is_425(edge: Edge) -> None:
+    edge.peers["portfolio"].answers["GetTransactionPayload"] = portfolio_pb2.GetTransactionPayloadResponse(
+        payload=b"{}"
+    )
+    edge.peers["blockchain"].answers["GetInclusionProof"] = NotFound("no leaf")
+    answer = await edge.http.get("/api/v2/blockchain/proofs/019aa2b0-0f4e-7c3a-8b1d-3f2b7c1d9e10")
+    assert (answer.status_code, answer.json()["type"]) == (425, "/problems/not-yet-anchored")
+    assert int(answer.headers["retry-after"]) > 0
+
+
 async def test_a_bug_is_a_bare_500(edge: Edge) -> None:
     def broken(_: object) -> object:
         raise RuntimeError("a secret")

@@ -28,6 +28,7 @@ from quantmesh.chassis.errors import (
     InvalidInput,
     NotFound,
     QuantmeshError,
+    TooEarly,
     TooManyRequests,
     Unauthenticated,
     Unavailable,
