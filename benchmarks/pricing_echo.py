@@ -1,7 +1,7 @@
 """The peer of the batch benchmark: the same bytes over the same two hops, and nothing done with them.
 
 python benchmarks/pricing_echo.py echo PORT             a grpc.aio stream that answers each piece with itself
-python benchmarks/pricing_echo.py http PORT ECHO_PORT   a bare FastAPI handler that passes a body through it
+python benchmarks/pricing_echo.py http PORT ECHO_PORT   a bare ASGI application that passes a body through it
 """
 
 import sys
@@ -10,8 +10,7 @@ from collections.abc import AsyncIterator
 import grpc
 import uvicorn
 import uvloop
-from fastapi import FastAPI, Request
-from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 _PIECE_BYTES = 1024 * 1024
 _LIMIT = [("grpc.max_receive_message_length", 4 * 1024 * 1024)]
@@ -31,29 +30,39 @@ async def serve_echo(port: int) -> None:
 
 
 async def serve_http(port: int, echo_port: int) -> None:
-    app = FastAPI()
     channel = grpc.aio.insecure_channel(f"127.0.0.1:{echo_port}", options=_LIMIT)
     echo: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream("/bench.Echo/Echo")
 
-    @app.post("/echo")
-    async def pass_through(request: Request) -> StreamingResponse:
+    async def application(_: Scope, receive: Receive, send: Send) -> None:
         async def pieces() -> AsyncIterator[bytes]:
             held: list[bytes] = []
-            size = 0
-            async for chunk in request.stream():
+            size, more = 0, True
+            while more:
+                message = await receive()
+                chunk, more = message.get("body", b""), message.get("more_body", False)
                 held.append(chunk)
                 size += len(chunk)
-                if size >= _PIECE_BYTES:
+                if size >= _PIECE_BYTES or not more:
                     yield b"".join(held)
                     held.clear()
                     size = 0
-            if size:
-                yield b"".join(held)
 
-        return StreamingResponse(echo(pieces()))
+        # Clients read once they have sent everything: an answer before that would wait for them, and they for it.
+        answer = [piece async for piece in echo(pieces())]
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for piece in answer:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
     config = uvicorn.Config(
-        app, host="127.0.0.1", port=port, loop="none", http="httptools", access_log=False, log_level="warning"
+        application,
+        host="127.0.0.1",
+        port=port,
+        loop="none",
+        http="httptools",
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
     )
     await uvicorn.Server(config).serve()
 

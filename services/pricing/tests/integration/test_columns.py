@@ -103,7 +103,7 @@ async def test_the_first_bad_row_is_named_by_its_place_in_the_whole_stream(prici
         await pricing.batch(nothing)
 
 
-async def test_nothing_is_answered_before_the_first_rows_are_found_good(pricing: Pricing) -> None:
+async def test_nothing_is_answered_before_every_row_is_found_good(pricing: Pricing) -> None:
     columns = options()
     columns["spot"][ROWS - 1] = -1.0
     requests = [pb.PriceBatchRequest(arrow=part) for part in cut(written(columns), 1 << 20)]

@@ -22,10 +22,10 @@ from quantmesh.pricing.core.price_columns import imply_columns, price_columns
 from quantmesh.quant.errors import DomainError
 
 Answer = Callable[[OptionColumns], pa.RecordBatch]
-# One batch is priced while the next one arrives and the one before leaves.
+# One batch is priced while the next one arrives.
 _IN_FLIGHT = 2
-# Over HTTP a refusal has its own status only before the first byte; 13 MB of answers are what that may cost in memory.
-_HELD_ROWS = 262_144
+# What is held of an answer: 48 bytes a row.
+_MOST_ROWS = 4_000_000
 
 
 class Batches:
@@ -49,16 +49,18 @@ class Batches:
     async def _run(
         self, pieces: AsyncIterator[bytes], value: str, schema: pa.Schema, answer: Answer
     ) -> AsyncIterator[bytes]:
-        """The answer's messages. What the first rows answer is held back: until then a bad row refuses the call."""
+        """The answer's messages, all of them after the last piece.
+
+        A bad row anywhere thus refuses the whole call, and a client that reads only once it has sent everything, as
+        HTTP clients do, cannot come to a standstill with an answer that waits to be read.
+        """
         held = [schema.serialize().to_pybytes()]
         rows = 0
         async for batch_rows, messages in self._answers(pieces, value, answer):
             rows += batch_rows
+            if rows > _MOST_ROWS:
+                raise InvalidColumns("arrow", f"more than {_MOST_ROWS:,} rows; send them in several calls")
             held += messages
-            if rows > _HELD_ROWS:
-                for message in held:
-                    yield message
-                held.clear()
         for message in held:
             yield message
         yield END_OF_STREAM
