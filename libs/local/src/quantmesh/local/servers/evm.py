@@ -10,6 +10,9 @@ from quantmesh.local.child import ChildProcess
 from quantmesh.local.errors import ToolMissing
 from quantmesh.local.network import LOOPBACK, http_status
 
+# Past states, for reorganisations; without a bound each block would take 100 kB of memory. Blocks and receipts stay.
+_STATES_KEPT = 64
+
 
 @dataclass(frozen=True)
 class EvmNode:
@@ -44,7 +47,8 @@ class EvmNode:
             str(programs[0]),
             *("--host", LOOPBACK, "--port", str(self.port), "--quiet"),
             *("--block-time", str(self.block_seconds)),
-            *("--state", str(self._state), "--state-interval", "1", "--max-persisted-states", "0"),
+            *("--state", str(self._state), "--state-interval", "1"),
+            *("--prune-history", str(_STATES_KEPT)),
         ]
         return ChildProcess(self.name, command, log)
 
