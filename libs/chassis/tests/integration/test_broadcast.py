@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -24,9 +25,9 @@ async def bus(nats_server: RunningServer) -> AsyncIterator[EventBus]:
 
 
 class Edge:
-    def __init__(self, subject: str = "qm.ledger.>") -> None:
+    def __init__(self, subject: str = "qm.ledger.>", backlog: timedelta = timedelta(0)) -> None:
         self.got: list[int] = []
-        self.broadcast = Broadcast(subject=subject, handle=self.handle)
+        self.broadcast = Broadcast(subject=subject, handle=self.handle, backlog=backlog)
 
     async def handle(self, envelope: EventEnvelope) -> None:
         self.got.append(envelope.aggregate_version)
@@ -97,3 +98,12 @@ async def test_what_is_no_envelope_does_not_stop_the_others(bus: EventBus, start
     await bus.jetstream.publish("qm.ledger.entry.posted.0", b"\xff")
     await send(bus, 7)
     await edge.has(7)
+
+
+async def test_a_backlog_is_given_first_and_once(bus: EventBus, start: Start) -> None:
+    await send(bus, 1, 2)
+    edge = Edge(backlog=timedelta(minutes=5))
+    start(edge.broadcast.run(bus))
+    await edge.has(1, 2)
+    await send(bus, 3)
+    await edge.has(1, 2, 3)

@@ -115,14 +115,13 @@ async def wire(service: Service[GatewaySettings]) -> None:
     )
     bus = service.bus
     await bus.subscribe(quote_feed.SUBJECT, quotes.handle)
-    for subject, handle in (
-        (credentials.SUBJECT, known.handle),
-        (account_logs.SUBJECT, logs.handle),
-        (forecast_feed.SUBJECT, forecasts.handle),
-        (response_cache.SUBJECT, kept.handle),
+    for broadcast in (
+        Broadcast(subject=credentials.SUBJECT, handle=known.handle, backlog=credentials.REVOKED_FOR),
+        Broadcast(subject=account_logs.SUBJECT, handle=logs.handle),
+        Broadcast(subject=forecast_feed.SUBJECT, handle=forecasts.handle),
+        Broadcast(subject=response_cache.SUBJECT, handle=kept.handle),
     ):
-        broadcast = Broadcast(subject=subject, handle=handle)
-        service.add_task(f"broadcast {subject}", partial(broadcast.run, bus))
+        service.add_task(f"broadcast {broadcast.subject}", partial(broadcast.run, bus))
     service.add_task("stream", stream.watch)
     service.add_task("http", server.run)
     service.on_stop(limiter.close)

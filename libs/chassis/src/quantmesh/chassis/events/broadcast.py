@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from google.protobuf.message import DecodeError
 from nats.aio.msg import Msg
@@ -24,13 +26,15 @@ class Broadcast:
     """An ephemeral subscription without acknowledgement to `subject` (wildcards allowed), without its partition.
 
     After a fault it goes on behind the last event it gave; an edge that was away for longer reads the owner's log.
-    `handle` must not raise: it fans out to clients, and one event cannot be tried again here.
+    `handle` must not raise: it fans out to clients, and one event cannot be tried again here. With `backlog` it begins
+    that far in the past, for what a fresh process has to know already (revocations).
     """
 
-    def __init__(self, *, subject: str, handle: EnvelopeHandle) -> None:
+    def __init__(self, *, subject: str, handle: EnvelopeHandle, backlog: timedelta = timedelta(0)) -> None:
         self.subject = subject
         self._publisher = publisher_of(subject)
         self._handle = handle
+        self._backlog = backlog
         self._last_sequence = 0
 
     async def run(self, bus: EventBus) -> None:
@@ -47,15 +51,11 @@ class Broadcast:
 
     async def _follow(self, bus: EventBus) -> None:
         info = await ensure_stream(bus.jetstream, self._publisher)
-        # A broker restored to an older state counts from there again.
-        start = min(self._last_sequence, info.state.last_seq) if self._last_sequence else info.state.last_seq
-        self._last_sequence = start
         created = await bus.jetstream.add_consumer(
             stream_name(self._publisher),
             ConsumerConfig(
                 filter_subject=self.subject if self.subject.endswith(">") else f"{self.subject}.*",
-                deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-                opt_start_seq=start + 1,
+                **self._start(info.state.last_seq),
                 ack_policy=AckPolicy.NONE,
                 inactive_threshold=_INACTIVE_SECONDS,
                 mem_storage=True,
@@ -69,6 +69,16 @@ class Broadcast:
                     await self._give(message)
         finally:
             await asyncio.shield(pulled.close())
+
+    def _start(self, last_sequence: int) -> dict[str, Any]:
+        """Where to begin: behind the last event given; at first from now, or from the backlog."""
+        if not self._last_sequence and self._backlog:
+            begin = datetime.now(UTC) - self._backlog
+            return {"deliver_policy": DeliverPolicy.BY_START_TIME, "opt_start_time": begin}
+        # A broker restored to an older state counts from there again.
+        start = min(self._last_sequence, last_sequence) if self._last_sequence else last_sequence
+        self._last_sequence = start
+        return {"deliver_policy": DeliverPolicy.BY_START_SEQUENCE, "opt_start_seq": start + 1}
 
     async def _give(self, message: Msg) -> None:
         self._last_sequence = message.metadata.sequence.stream

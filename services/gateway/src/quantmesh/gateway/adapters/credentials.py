@@ -5,6 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from google.protobuf.message import DecodeError
 
@@ -24,7 +25,7 @@ SUBJECT = "qm.auth.credential.revoked"
 MAXIMUM_KEY_LENGTH = 256
 _KEY_MARK = "qmk_"
 # An access token lives five minutes: what was revoked longer ago has expired by itself.
-_REVOKED_SECONDS = 360.0
+REVOKED_FOR = timedelta(minutes=6)
 # Renewed while it still has this long to live, so that it does not expire on the way through the mesh.
 _MARGIN_SECONDS = 10.0
 
@@ -95,7 +96,7 @@ class Credentials:
         self._revoked = {name: until for name, until in self._revoked.items() if until > now}
         for name in (message.session_id, message.api_key_id):
             if name:
-                self._revoked[name] = now + _REVOKED_SECONDS
+                self._revoked[name] = now + REVOKED_FOR.total_seconds()
                 self._verifier.forget_session(name)
                 self.on_revoked(name)
         self._keys = OrderedDict(
