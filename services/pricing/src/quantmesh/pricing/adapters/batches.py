@@ -26,6 +26,8 @@ Answer = Callable[[OptionColumns], pa.RecordBatch]
 _IN_FLIGHT = 2
 # What is held of an answer: 48 bytes a row.
 _MOST_ROWS = 4_000_000
+# Small enough that a hop passes one on while the next arrives.
+_PIECE_BYTES = 1024 * 1024
 
 
 class Batches:
@@ -62,7 +64,8 @@ class Batches:
                 raise InvalidColumns("arrow", f"more than {_MOST_ROWS:,} rows; send them in several calls")
             held += messages
         for message in held:
-            yield message
+            for start in range(0, len(message), _PIECE_BYTES):
+                yield message[start : start + _PIECE_BYTES]
         yield END_OF_STREAM
 
     async def _answers(
