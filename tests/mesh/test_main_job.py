@@ -158,7 +158,7 @@ def test_a_forecast_answers_with_an_interval_and_its_score_before_anything_is_tr
 def test_training_is_a_job_that_ends_and_changes_what_answers(mesh: Mesh, user: httpx.Client) -> None:
     operator = mesh.operator
     with mesh.login(operator.email, operator.password) as admin:
-        body = {"timeframe": "1d", "symbols": ["AAPL", "JPM", "XOM"], "max_seconds": 5}
+        body = {"timeframe": "1d", "symbols": ["AAPL", "JPM", "XOM"], "max_seconds": 40}
         started = admin.post(f"{API}/predictions/train", json=body, headers=key())
         assert started.status_code == 202, started.text
         deadline = time.monotonic() + 110
