@@ -18,7 +18,7 @@ PROTOS := $(shell find protos -name '*.proto')
 SOURCES := libs services scripts tests benchmarks conftest.py
 s ?=
 
-.PHONY: help setup demo up down status logs clean test check format bench protos contracts lock
+.PHONY: help setup demo up down status logs clean test check format bench protos baseline contracts lock
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -69,6 +69,9 @@ bench: setup ## every figure of the README, as ratios to a peer measured in the 
 protos: $(PACKAGES) ## generate the stubs of quantmesh.api
 	$(BIN)/python scripts/generate_stubs.py
 	@touch $(STUBS)
+
+baseline: setup ## record the protos as what later ones must stay compatible with
+	$(BIN)/buf build protos --exclude-source-info --output protos/image.binpb
 
 contracts: setup ## compile the contracts and run their tests
 	npm run --silent contracts
