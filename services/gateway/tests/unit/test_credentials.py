@@ -75,7 +75,7 @@ async def test_a_revoked_key_is_out_though_its_token_would_still_be_good() -> No
     await desk.revoke(api_key_id="key-1")
     with pytest.raises(Unauthenticated):
         await desk.credentials.of_api_key(KEY)
-    assert ended == ["key-1"]
+    assert ended == ["key:key-1"]
 
 
 async def test_a_revoked_session_is_out_and_others_are_not() -> None:

@@ -38,7 +38,7 @@ class _Exchanged:
 
 
 class Credentials:
-    """`on_revoked` is told a session's or key's id, so that open connections end too."""
+    """`on_revoked` is told the session that has ended, so that its open connections end too."""
 
     def __init__(self, verifier: TokenVerifier, auth: Peer, *, maximum_keys: int = 10_000) -> None:
         self._verifier = verifier
@@ -72,7 +72,7 @@ class Credentials:
             self._keys.move_to_end(digest)
             while len(self._keys) > self._maximum_keys:
                 self._keys.popitem(last=False)
-        if self._is_revoked(known.api_key_id):
+        if self._is_revoked(_session_of_key(known.api_key_id)):
             msg = "The API key is not valid."
             raise Unauthenticated(msg)
         return await self._verifier.verify(known.token)
@@ -94,7 +94,7 @@ class Credentials:
             return
         now = time.monotonic()
         self._revoked = {name: until for name, until in self._revoked.items() if until > now}
-        for name in (message.session_id, message.api_key_id):
+        for name in (message.session_id, _session_of_key(message.api_key_id)):
             if name:
                 self._revoked[name] = now + REVOKED_FOR.total_seconds()
                 self._verifier.forget_session(name)
@@ -110,3 +110,8 @@ class Credentials:
 
 def is_api_key(text: str) -> bool:
     return text.startswith(_KEY_MARK)
+
+
+def _session_of_key(api_key_id: str) -> str:
+    """What auth writes as the session into the tokens of a key."""
+    return f"key:{api_key_id}" if api_key_id else ""

@@ -16,9 +16,7 @@ from quantmesh.gateway.translation import portfolios as translation
 from quantmesh.gateway.translation import risk as risk_translation
 from quantmesh.gateway.translation.common import day_request, instant_request, next_cursor, page_request
 
-CSV = "text/csv"
 _IMPORT_BODY_BYTES = 16 * 1024 * 1024
-# gRPC messages hold 4 MiB; what is bigger than that as CSV answers 413 with the true limit.
 _IMPORT_SECONDS = 60.0
 _READ_SECONDS = 15.0
 
@@ -130,8 +128,8 @@ class Portfolios:
             idempotency="required",
             takes_body=True,
             deadline_seconds=_IMPORT_SECONDS,
-            raw={CSV: self.import_transactions},
-            extra={"requestBody": _CSV_BODY},
+            raw={models.CSV: self.import_transactions},
+            extra={"requestBody": models.CSV_BODY},
         )
 
     def _declare_reads(self, operations: Operations) -> None:
@@ -288,16 +286,3 @@ class Portfolios:
         request = risk_translation.optimize_request(body, portfolio_id)
         answer = await self._risk.call(self._risk_stub.Optimize, request, timeout_seconds=_READ_SECONDS)
         return ok(risk_translation.optimization(answer))
-
-
-_CSV_BODY = {
-    "required": True,
-    "content": {
-        CSV: {
-            "schema": {"type": "string"},
-            "example": "type,symbol,quantity,price,amount,fee,currency,executed_at\n"
-            "deposit,,,,100000.00,,USD,2020-01-02T15:00:00Z\n"
-            "buy,AAPL,10,73.35,,1.00,USD,2020-01-02T21:00:00Z\n",
-        }
-    },
-}

@@ -226,3 +226,17 @@ class EventsShown(Shown):
     data: list[EventShown]
     last_seq: int
     next_cursor: Annotated[str | None, Field(description="The `after` of the next page.")]
+
+
+CSV = "text/csv"
+CSV_BODY = {
+    "required": True,
+    "content": {
+        CSV: {
+            "schema": {"type": "string"},
+            "example": "type,symbol,quantity,price,amount,fee,currency,executed_at\n"
+            "deposit,,,,100000.00,,USD,2020-01-02T15:00:00Z\n"
+            "buy,AAPL,10,73.35,,1.00,USD,2020-01-02T21:00:00Z\n",
+        }
+    },
+}

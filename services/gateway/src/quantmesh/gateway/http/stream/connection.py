@@ -170,6 +170,8 @@ class Connection:
                     self._say({"op": "resumed", **seen})
 
     async def _authenticate(self, token: str) -> None:
+        # A key is exchanged by the gateway itself, not by who was here before.
+        set_call(CallContext(request_id=self._edge.request_id, traceparent=self._edge.traceparent))
         caller = await self._desk.verify(token)
         if self._caller is not None and caller.subject != self._caller.subject:
             msg = "This connection belongs to another user; open a new one."

@@ -46,7 +46,7 @@ class StreamServer:
             await asyncio.gather(task, return_exceptions=True)
 
     def revoke(self, session_id: str) -> None:
-        """A session or key has ended: so have its connections."""
+        """A session has ended: so have its connections."""
         for connection in self._connections:
             if connection.session_id == session_id:
                 connection.end(CLOSE_UNAUTHENTICATED, Unauthenticated("The session has ended."))
