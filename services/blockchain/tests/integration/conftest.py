@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -126,12 +127,18 @@ class Anchorage:
 
 @pytest.fixture
 async def anchorage(evm_node: RunningServer, service_database: NewDatabase) -> AsyncIterator[Anchorage]:
-    database = Database(service_database("blockchain").url, "blockchain", pool_size=4)
+    async with open_anchorage(evm_node, service_database("blockchain").url) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def open_anchorage(node: RunningServer, database_url: str) -> AsyncIterator[Anchorage]:
+    database = Database(database_url, "blockchain", pool_size=4)
     artifact = load_artifact()
     signer = signer_for(LOCAL_CHAIN_ID, "")
     contract = deployed_by_us(artifact, signer.address)
     network = Network("local", LOCAL_CHAIN_ID, confirmations=2, contract=contract.address, public_rpc_url="")
-    chain = EvmChain("local", LOCAL_CHAIN_ID, evm_node.url, artifact)
+    chain = EvmChain("local", LOCAL_CHAIN_ID, node.url, artifact)
     policy = Policy(
         max_leaves=100,
         batch_after=timedelta(),
@@ -141,7 +148,7 @@ async def anchorage(evm_node: RunningServer, service_database: NewDatabase) -> A
     anchoring = Anchoring(network, chain, contract, signer, policy, keccak256)
     store = Store(database, network, signer.address)
     loop = AnchoringLoop(anchoring, store, SystemClock(), poll_seconds=0.1)
-    anchorage = Anchorage(evm_node, database, chain, signer, store, loop, anchoring)
+    anchorage = Anchorage(node, database, chain, signer, store, loop, anchoring)
     await anchorage.rpc("anvil_setIntervalMining", 0)
     yield anchorage
     await chain.close()

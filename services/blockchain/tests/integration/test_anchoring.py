@@ -16,8 +16,10 @@ from quantmesh.blockchain.core.errors import (
 )
 from quantmesh.blockchain.core.fees import Fees
 from quantmesh.blockchain.core.model import AnchorStatus, Call
+from quantmesh.local.testing import RunningServer
+from quantmesh.local.testing.databases import cloned_database
 
-from .conftest import OWNER, Anchorage, until
+from .conftest import OWNER, Anchorage, open_anchorage, until
 
 
 async def test_a_leaf_becomes_a_proof_that_holds(anchorage: Anchorage) -> None:
@@ -192,6 +194,28 @@ async def test_the_node_killed_and_back_loses_no_leaf(anchorage: Anchorage) -> N
     running.cancel()
     with suppress(asyncio.CancelledError):
         await running
+
+
+async def test_the_database_killed_and_back_loses_no_leaf(evm_node: RunningServer, own_postgres: RunningServer) -> None:
+    with cloned_database(own_postgres._server, "blockchain") as database:  # type: ignore[arg-type]  # it is Postgres
+        async with open_anchorage(evm_node, database.url) as anchorage:
+            await anchorage.rpc("anvil_setIntervalMining", 1)
+            transaction = await anchorage.record()
+            running = asyncio.create_task(anchorage.loop.run())
+            await asyncio.sleep(0.5)
+
+            own_postgres.kill()
+            await asyncio.sleep(0.5)
+            own_postgres.start_again()
+
+            async def confirmed() -> bool:
+                return await anchorage.status(transaction) is AnchorStatus.CONFIRMED
+
+            await until(confirmed)
+            assert await anchorage.verdict(await anchorage.proof(transaction)) is None
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
 
 
 async def _call_contract(anchorage: Anchorage, data: str) -> None:
