@@ -52,6 +52,8 @@ class Connection:
         self._opened_at = time.monotonic()
         self._subscriptions: dict[str, Subscription] = {}
         self._mailbox = Mailbox(self._wake)
+        # Events that come while a subscription is being answered: the answer goes first.
+        self._held: Mailbox | None = None
         self._waiting: asyncio.Future[None] | None = None
         self._room = asyncio.Event()
         self._closing: tuple[int, QuantmeshError] | None = None
@@ -68,13 +70,18 @@ class Connection:
 
     @property
     def has_room(self) -> bool:
-        return self._mailbox.has_room
+        return self._mailbox.has_room if self._held is None else self._held.has_room
 
     def put(self, frame: Frame) -> None:
-        if self._waiting is None or not self._write_now(frame.wire):
-            self._mailbox.put(frame)
+        if self._held is not None:
+            self._held.put(frame)
+        else:
+            self._deliver(frame)
 
     def put_latest(self, channel: str, frame: Frame) -> None:
+        if self._held is not None:
+            self._held.put_latest(channel, frame)
+            return
         # While the writer waits the mailbox is empty, so that nothing is overtaken.
         if self._waiting is None or not self._write_now(frame.wire):
             self._mailbox.put_latest(channel, frame)
@@ -90,7 +97,7 @@ class Connection:
         )
 
     async def wait_for_room(self) -> None:
-        while not self._mailbox.has_room:
+        while not self.has_room:
             self._room.clear()
             await self._room.wait()
 
@@ -132,7 +139,10 @@ class Connection:
         finally:
             for task in (reader, writer):
                 task.cancel()
-            await asyncio.gather(reader, writer, return_exceptions=True)
+            for ended in await asyncio.gather(reader, writer, return_exceptions=True):
+                # A client that went away is an OSError.
+                if isinstance(ended, Exception) and not isinstance(ended, OSError):
+                    log.error("bug", request_id=self._edge.request_id, route="stream", exc_info=ended)
             for subscription in self._subscriptions.values():
                 await subscription.close()
 
@@ -156,18 +166,22 @@ class Connection:
             case messages.Ping():
                 self._say({"op": "pong"})
             case messages.Subscribe(channels):
+                self._held = Mailbox(_nothing)
                 opened = [seen for name in channels if (seen := await self._open(name, None)) is not None]
                 if opened:
                     self._say({"op": "subscribed", "channels": opened})
+                self._release()
             case messages.Unsubscribe(channels):
                 for name in channels:
                     await self._close(name)
                 self._say({"op": "unsubscribed", "channels": list(channels)})
             case messages.Resume(channel, after_seq):
                 await self._close(channel)
+                self._held = Mailbox(_nothing)
                 seen = await self._open(channel, after_seq)
                 if seen is not None:
                     self._say({"op": "resumed", **seen})
+                self._release()
 
     async def _authenticate(self, token: str) -> None:
         # A key is exchanged by the gateway itself, not by who was here before.
@@ -235,12 +249,26 @@ class Connection:
         return last
 
     def _say(self, content: dict[str, Any]) -> None:
-        self.put(Frame(orjson.dumps(content).decode()))
+        self._deliver(Frame(orjson.dumps(content).decode()))
+
+    def _deliver(self, frame: Frame) -> None:
+        if self._waiting is None or not self._write_now(frame.wire):
+            self._mailbox.put(frame)
+
+    def _release(self) -> None:
+        held, self._held = self._held, None
+        while held is not None and (frame := held.take()) is not None:
+            self._deliver(frame)
+        self._room.set()
 
     def _wake(self) -> None:
         if self._waiting is not None:
             waiting, self._waiting = self._waiting, None
             waiting.set_result(None)
+
+
+def _nothing() -> None:
+    """Nobody waits for what is held back."""
 
 
 def _demand(caller: Caller, scope: str) -> None:
