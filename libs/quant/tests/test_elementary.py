@@ -1,6 +1,7 @@
 """The functions under every formula, in both their Python and compiled forms, against mpmath."""
 
 import math
+import re
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import numba
 import numpy as np
 import pytest
 
+from quantmesh import quant
 from quantmesh.quant import _elementary, _elementary_kernels
 
 
@@ -65,3 +67,7 @@ def test_importing_the_library_loads_nothing_heavy():
     )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert answer.stdout.strip() == "False"
+
+
+def test_the_code_version_names_release_and_source():
+    assert re.fullmatch(r"\d+\.\d+\.\d+\+[0-9a-f]{12}", quant.version.code_version())

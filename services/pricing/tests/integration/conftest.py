@@ -17,10 +17,10 @@ from quantmesh.chassis.identity import TokenVerifier
 from quantmesh.chassis.rpc import Peer, RpcServer, open_channel
 from quantmesh.local.testing import NewDatabase
 from quantmesh.pricing.adapters.batches import Batches
-from quantmesh.pricing.adapters.code_version import code_version
 from quantmesh.pricing.adapters.quote_recorder import QuoteRecorder
 from quantmesh.pricing.adapters.rpc import PricingRpc
 from quantmesh.pricing.adapters.store import QuoteStore
+from quantmesh.quant.version import code_version
 
 ADA = UUID("01930000-0000-7000-8000-00000000000a")
 BOB = UUID("01930000-0000-7000-8000-00000000000b")

@@ -3,7 +3,7 @@
 from importlib import import_module
 from types import ModuleType
 
-_MODULES = frozenset({"black_scholes", "covariance", "errors", "optimize", "performance", "value_at_risk"})
+_MODULES = frozenset({"black_scholes", "covariance", "errors", "optimize", "performance", "value_at_risk", "version"})
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -8,14 +8,19 @@ from typing import NamedTuple, TypeGuard, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quantmesh.quant._limits import (
+    LARGEST_AMOUNT,
+    LARGEST_EXPONENT,
+    LARGEST_RATE,
+    LARGEST_TIME,
+    LARGEST_VOLATILITY,
+)
 from quantmesh.quant.errors import DomainError
 
 Floats = NDArray[np.float64]
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 OPTION_TYPE_REQUIREMENT = '"call", "put", 1 or -1'
-# A discount factor of exp(400) times the largest amount is still a double; beyond it prices have no meaning.
-LARGEST_EXPONENT = 400.0
 
 
 class Domain(NamedTuple):
@@ -25,14 +30,14 @@ class Domain(NamedTuple):
     requirement: str
 
 
-POSITIVE_LIMIT = 1e100
-SPOT = Domain("spot", 0.0, POSITIVE_LIMIT, "a number from 0 to 1e100")
-STRIKE = Domain("strike", 0.0, POSITIVE_LIMIT, "a number from 0 to 1e100")
-TIME_TO_EXPIRY = Domain("time_to_expiry", 0.0, 1e6, "a number of years from 0 to 1e6")
-RATE = Domain("rate", -1e6, 1e6, "a finite rate per year")
-DIVIDEND_YIELD = Domain("dividend_yield", -1e6, 1e6, "a finite yield per year")
-VOLATILITY = Domain("volatility", 0.0, 1e6, "a number from 0 to 1e6")
-PRICE = Domain("price", 0.0, POSITIVE_LIMIT, "a number from 0 to 1e100")
+_AMOUNT = f"a number from 0 to {LARGEST_AMOUNT:g}"
+SPOT = Domain("spot", 0.0, LARGEST_AMOUNT, _AMOUNT)
+STRIKE = Domain("strike", 0.0, LARGEST_AMOUNT, _AMOUNT)
+PRICE = Domain("price", 0.0, LARGEST_AMOUNT, _AMOUNT)
+TIME_TO_EXPIRY = Domain("time_to_expiry", 0.0, LARGEST_TIME, "a number of years from 0 to 1e6")
+RATE = Domain("rate", -LARGEST_RATE, LARGEST_RATE, "a finite rate per year")
+DIVIDEND_YIELD = Domain("dividend_yield", -LARGEST_RATE, LARGEST_RATE, "a finite yield per year")
+VOLATILITY = Domain("volatility", 0.0, LARGEST_VOLATILITY, "a number from 0 to 1e6")
 
 
 def sign_of(option_type: object) -> int:

@@ -14,9 +14,36 @@ from quantmesh.quant._elementary import (
     mills_ratio,
     square_root,
 )
+from quantmesh.quant._limits import (
+    LARGEST_AMOUNT,
+    LARGEST_EXPONENT,
+    LARGEST_RATE,
+    LARGEST_TIME,
+    LARGEST_VOLATILITY,
+)
 
 # Beyond 38.6 standard deviations the normal density is below the smallest double.
 _FARTHEST = 40.0
+
+
+def is_inside_domain(
+    spot: float, strike: float, time: float, rate: float, dividend_yield: float, volatility: float
+) -> bool:
+    """Branch-free; a comparison with NaN is false."""
+    return (
+        (spot >= 0.0)
+        & (spot <= LARGEST_AMOUNT)
+        & (strike >= 0.0)
+        & (strike <= LARGEST_AMOUNT)
+        & (time >= 0.0)
+        & (time <= LARGEST_TIME)
+        & (abs(rate) <= LARGEST_RATE)
+        & (abs(dividend_yield) <= LARGEST_RATE)
+        & (abs(rate) * time <= LARGEST_EXPONENT)
+        & (abs(dividend_yield) * time <= LARGEST_EXPONENT)
+        & (volatility >= 0.0)
+        & (volatility <= LARGEST_VOLATILITY)
+    )
 
 
 def discount_factor(rate: float, time: float) -> float:

@@ -23,6 +23,7 @@ def _quotient(numerator: float, denominator: float) -> float:
 
 compile_as(formulas.quotient, _quotient)
 _FORMULAS: tuple[Callable[..., Any], ...] = (
+    formulas.is_inside_domain,
     formulas.discount_factor,
     formulas.standardized,
     formulas.density,
@@ -68,6 +69,22 @@ def _load_inputs(
     load(scratch, 6, volatility, start, count)
 
 
+def _count_invalid(scratch: Any) -> int:
+    """How many rows hold an argument outside its domain."""
+    invalid = 0
+    for j in range(BLOCK):
+        inside = formulas.is_inside_domain(
+            scratch[BLOCK + j],
+            scratch[2 * BLOCK + j],
+            scratch[3 * BLOCK + j],
+            scratch[4 * BLOCK + j],
+            scratch[5 * BLOCK + j],
+            scratch[6 * BLOCK + j],
+        )
+        invalid += 0 if inside else 1
+    return invalid
+
+
 def _compute_parts(scratch: Any) -> None:
     """Rows 7 to 13: carry, discount factor, d1, d2, density, and the two tail ratios."""
     for j in range(BLOCK):
@@ -102,11 +119,13 @@ def _price(
     start: int,
     stop: int,
     outputs: Any,
-) -> None:
+) -> int:
     scratch = np.empty(15 * BLOCK)
+    invalid = 0
     for begin in range(start, stop, BLOCK):
         count = min(BLOCK, stop - begin)
         load_inputs(scratch, begin, count, sign, spot, strike, time, rate, dividend_yield, volatility)
+        invalid += count_invalid(scratch)
         compute_parts(scratch)
         for j in range(BLOCK):
             scratch[14 * BLOCK + j] = formulas.price_from_parts(
@@ -120,6 +139,7 @@ def _price(
                 scratch[13 * BLOCK + j],
             )
         outputs[0, begin : begin + count] = scratch[14 * BLOCK : 14 * BLOCK + count]
+    return invalid
 
 
 def _price_and_greeks(
@@ -133,11 +153,13 @@ def _price_and_greeks(
     start: int,
     stop: int,
     outputs: Any,
-) -> None:
+) -> int:
     scratch = np.empty(20 * BLOCK)
+    invalid = 0
     for begin in range(start, stop, BLOCK):
         count = min(BLOCK, stop - begin)
         load_inputs(scratch, begin, count, sign, spot, strike, time, rate, dividend_yield, volatility)
+        invalid += count_invalid(scratch)
         compute_parts(scratch)
         for j in range(BLOCK):
             price, delta, gamma, vega, theta, rho = formulas.greeks_from_parts(
@@ -164,6 +186,7 @@ def _price_and_greeks(
             scratch[19 * BLOCK + j] = rho
         for k in range(6):
             outputs[k, begin : begin + count] = scratch[(14 + k) * BLOCK : (14 + k) * BLOCK + count]
+    return invalid
 
 
 def _higher_order_greeks(
@@ -177,11 +200,13 @@ def _higher_order_greeks(
     start: int,
     stop: int,
     outputs: Any,
-) -> None:
+) -> int:
     scratch = np.empty(17 * BLOCK)
+    invalid = 0
     for begin in range(start, stop, BLOCK):
         count = min(BLOCK, stop - begin)
         load_inputs(scratch, begin, count, sign, spot, strike, time, rate, dividend_yield, volatility)
+        invalid += count_invalid(scratch)
         for j in range(BLOCK):
             epsilon, vanna, charm, volga, veta, vera, speed, zomma, color, ultima = formulas.higher_order_greeks_of_one(
                 scratch[j],
@@ -204,15 +229,18 @@ def _higher_order_greeks(
             scratch[16 * BLOCK + j] = ultima
         for k in range(10):
             outputs[k, begin : begin + count] = scratch[(7 + k) * BLOCK : (7 + k) * BLOCK + count]
+    return invalid
 
 
 load = njit(**INLINE)(_load)
 load_inputs = njit(**INLINE)(_load_inputs)
+count_invalid = njit(**INLINE)(_count_invalid)
 compute_parts = njit(**INLINE)(_compute_parts)
 
+# Each answers how many rows, padding included, hold an argument outside its domain.
 # Read-only views (of Arrow buffers) pass too, and nothing is compiled twice.
 _INPUT = types.Array(types.float64, 1, "C", readonly=True)
-_SIGNATURE = types.void(
+_SIGNATURE = types.int64(
     types.Array(types.int8, 1, "C", readonly=True), *[_INPUT] * 6, types.int64, types.int64, types.float64[:, ::1]
 )
 price = njit(_SIGNATURE, **OPTIONS)(_price)

@@ -16,6 +16,7 @@ from quantmesh.quant._elementary import (
     mills_slope,
     square_root,
 )
+from quantmesh.quant._limits import LARGEST_AMOUNT, LARGEST_EXPONENT, LARGEST_TIME, SMALLEST_AMOUNT
 
 # What an answer's status says.
 SOLVED = 0
@@ -29,11 +30,6 @@ INVALID_TIME_TO_EXPIRY = 7
 INVALID_RATE = 8
 INVALID_DIVIDEND_YIELD = 9
 
-LARGEST_AMOUNT = 1e100
-SMALLEST_AMOUNT = 1e-100
-LARGEST_TIME = 1e6
-# A discount factor of exp(400) times the largest amount is still a double; beyond it prices have no meaning.
-LARGEST_EXPONENT = 400.0
 # Rounding of the intrinsic value itself, in units of the larger of the two discounted amounts.
 _ROUNDING = 4.5e-16
 _MOST_STEPS = 100

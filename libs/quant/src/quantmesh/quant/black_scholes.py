@@ -294,8 +294,8 @@ def _evaluate(kernel: str, count: int, option_type: ArrayLike, arguments: tuple[
         run = getattr(kernels, kernel)
 
         def task(start: int, stop: int) -> None:
-            columns.check(_DOMAINS, start, stop)
-            run(*columns.arrays, start, stop, outputs)
+            if run(*columns.arrays, start, stop, outputs):
+                columns.check(_DOMAINS, start, stop)
 
         run_in_chunks(task, columns.rows)
     if columns.shape == ():

@@ -8,11 +8,11 @@ from quantmesh.api.pricing.v1.pricing_pb2_grpc import add_PricingServiceServicer
 from quantmesh.chassis.service import Service, serve
 from quantmesh.chassis.settings import ServiceSettings
 from quantmesh.pricing.adapters.batches import Batches
-from quantmesh.pricing.adapters.code_version import code_version
 from quantmesh.pricing.adapters.quote_recorder import QuoteRecorder
 from quantmesh.pricing.adapters.rpc import PricingRpc
 from quantmesh.pricing.adapters.store import QuoteStore
 from quantmesh.quant import black_scholes
+from quantmesh.quant.version import code_version
 
 
 class PricingSettings(ServiceSettings):

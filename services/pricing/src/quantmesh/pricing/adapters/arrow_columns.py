@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from quantmesh.pricing.core.errors import InvalidArgument, InvalidColumns
 from quantmesh.pricing.core.model import Column, OptionColumns
 from quantmesh.pricing.core.price_columns import REASONS
-from quantmesh.quant._arguments import OPTION_TYPE_REQUIREMENT
-from quantmesh.quant.black_scholes import ImpliedVolatilities
+from quantmesh.quant.black_scholes import REQUIREMENTS, ImpliedVolatilities, Status
 
 BATCH_ROWS = 65_536
 _ALWAYS = ("option_type", "spot", "strike", "time_to_expiry")
@@ -106,7 +105,7 @@ def _constant(name: str, text: str) -> float | int:
     if name == "option_type":
         sign = {"call": 1, "put": -1, "1": 1, "-1": -1}.get(text)
         if sign is None:
-            raise InvalidArgument(name, repr(text[:40]), OPTION_TYPE_REQUIREMENT)
+            raise InvalidArgument(name, repr(text[:40]), REQUIREMENTS[Status.INVALID_OPTION_TYPE][1])
         return sign
     try:
         return float(text)
