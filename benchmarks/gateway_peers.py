@@ -56,7 +56,7 @@ def bare(kind: str, *ports: int) -> Iterator[int]:
     """A peer of `gateway_bare.py` on a free port, which it gives; the other ports are its own peers'."""
     port = free_port()
     command = [sys.executable, str(_BARE), kind, str(port), *map(str, ports)]
-    child = subprocess.Popen(command)  # noqa: S603  our own file
+    child = subprocess.Popen(command)
     try:
         _wait_for(port)
         yield port

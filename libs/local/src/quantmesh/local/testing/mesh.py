@@ -39,8 +39,15 @@ class Mesh:
         return address
 
     @property
+    def operator_file(self) -> Path:
+        return self._settings.operator_file
+
+    @property
     def operator(self) -> Operator:
-        return Operator(**json.loads(self._settings.operator_file.read_text()))
+        return Operator(**json.loads(self.operator_file.read_text()))
+
+    def server_port(self, server: str) -> int:
+        return self._settings.server_port(server).port
 
     @property
     def report(self) -> MeshReport:
