@@ -87,8 +87,8 @@ def train(
 
 def follow_training(client: Client, job: Job, console: Console) -> Job:
     """Show a job's progress until it has ended."""
-    columns = (TextColumn("  {task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"))
-    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+    bar = (BarColumn(bar_width=24), TextColumn("{task.percentage:3.0f} %"), TimeElapsedColumn())
+    with Progress(*bar, TextColumn("{task.description}"), console=console) as progress:
         task = progress.add_task(job.message or "queued", total=1.0)
 
         def show(job: Job) -> None:
