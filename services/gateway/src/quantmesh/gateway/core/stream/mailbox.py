@@ -17,24 +17,22 @@ class Mailbox:
         self._ordered: deque[Frame] = deque()
         self._latest: dict[str, Frame] = {}
 
-    def __len__(self) -> int:
-        return len(self._ordered) + len(self._latest)
-
     @property
     def has_room(self) -> bool:
         """Whether log frames may be added; control frames always may, since a client's own messages bound them."""
         return len(self._ordered) < self._maximum_ordered
 
     def put(self, frame: Frame) -> None:
+        was_empty = not self._ordered and not self._latest
         self._ordered.append(frame)
-        if len(self._ordered) == 1 and not self._latest:
+        if was_empty:
             self._wake()
 
     def put_latest(self, channel: str, frame: Frame) -> None:
         """Takes the place of an unsent frame of the same channel."""
-        latest = self._latest
-        latest[channel] = frame
-        if len(latest) == 1 and not self._ordered:
+        was_empty = not self._ordered and not self._latest
+        self._latest[channel] = frame
+        if was_empty:
             self._wake()
 
     def drop_channel(self, channel: str) -> None:
