@@ -109,6 +109,22 @@ async def test_fifty_clients_with_one_key_have_one_effect_and_one_answer(databas
     assert await count(database) == 1
 
 
+async def test_repetitions_of_what_is_finished_do_not_take_each_other_for_the_first(database: Database) -> None:
+    first, _ = await deposit(database, "k", Money(currency="EUR"))
+    with called_with_key("k"):
+        async with database.transaction(ALICE) as session:
+            await idempotency.once(
+                session, ALICE, scope="Deposit", request=Money(currency="EUR"), answer=Decimal, run=_nothing_to_do
+            )
+            # The transaction of this repetition is still open.
+            assert await deposit(database, "k", Money(currency="EUR")) == (first, True)
+
+
+async def _nothing_to_do() -> Decimal:
+    msg = "a repetition has no effect"
+    raise AssertionError(msg)
+
+
 async def test_without_a_key_each_call_has_its_effect(database: Database) -> None:
     await deposit(database, "", Money(currency="EUR"))
     await deposit(database, "", Money(currency="EUR"))

@@ -70,13 +70,17 @@ async def once(
             )
         return await run()
     _check_key(key)
-    locked = await session.scalar(_LOCK, {"name": f"{scope} {owner_id} {key}"})
-    if not locked:
-        msg = f"The first request with the idempotency key {key!r} is still being worked on."
-        raise TwinRunning(msg, retry_after_seconds=0.2)
     request_hash = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
     place = {"owner_id": owner_id, "scope": scope, "key": key}
+    # What is finished needs no lock: repetitions must not take each other for the first request.
     found = (await session.execute(_FIND, place)).one_or_none()
+    if found is None:
+        locked = await session.scalar(_LOCK, {"name": f"{scope} {owner_id} {key}"})
+        # The first request may have ended between the two; each statement sees what is committed by then.
+        found = (await session.execute(_FIND, place)).one_or_none()
+        if found is None and not locked:
+            msg = f"The first request with the idempotency key {key!r} is still being worked on."
+            raise TwinRunning(msg, retry_after_seconds=0.2)
     if found is None:
         response = await run()
         kept = response.SerializeToString(deterministic=True)
