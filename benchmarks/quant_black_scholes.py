@@ -77,7 +77,7 @@ class Peer:
         np.savez(folder / "inputs.npz", **options._asdict(), price=price)
         self._outputs = folder / "outputs.npz"
         python, program = _ROOT / ".venv-bench/bin/python", _ROOT / "benchmarks/quant_peers.py"
-        self._process = subprocess.Popen(  # noqa: S603  our own program
+        self._process = subprocess.Popen(
             [python, program, folder / "inputs.npz", self._outputs],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

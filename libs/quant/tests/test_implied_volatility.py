@@ -1,11 +1,12 @@
 """Implied volatilities against mpmath with 60 digits over the whole domain, QuantLib, and the prices they came from."""
 
 import math
+from typing import Any
 
-import mpmath
+import mpmath  # type: ignore[import-untyped]  # it has no stubs
 import numpy as np
 import pytest
-import QuantLib
+import QuantLib  # type: ignore[import-untyped]  # it has no stubs
 
 from quantmesh.quant import _implied_volatility_formulas as formulas
 from quantmesh.quant import black_scholes
@@ -13,12 +14,12 @@ from quantmesh.quant.black_scholes import Status
 from quantmesh.quant.errors import DomainError
 
 
-def exact_normalized_price(a, s):
+def exact_normalized_price(a: Any, s: Any) -> Any:
     z, t = a / s, s / 2
     return mpmath.exp(-a / 2) * mpmath.ncdf(t - z) - mpmath.exp(a / 2) * mpmath.ncdf(-z - t)
 
 
-def test_full_double_accuracy_over_the_whole_domain():
+def test_full_double_accuracy_over_the_whole_domain() -> None:
     """Deviations from 1e-4 to 20, up to 35 of them out of the money, prices down to 1e-300 and up to the bound."""
     generator = np.random.default_rng(5)
     tried = 0
@@ -39,7 +40,7 @@ def test_full_double_accuracy_over_the_whole_domain():
     assert tried > 500
 
 
-def test_columns_within_three_deviations_come_back_to_the_last_bits():
+def test_columns_within_three_deviations_come_back_to_the_last_bits() -> None:
     generator = np.random.default_rng(3)
     rows = 50_000
     time, volatility = generator.uniform(0.02, 2, rows), generator.uniform(0.05, 0.9, rows)
@@ -52,10 +53,10 @@ def test_columns_within_three_deviations_come_back_to_the_last_bits():
     np.testing.assert_allclose(found, volatility, rtol=2e-13)
 
 
-def test_columns_agree_with_the_scalar_twin():
+def test_columns_agree_with_the_scalar_twin() -> None:
     strikes = np.array([20.0, 70.0, 99.0, 100.0, 101.0, 140.0, 400.0])
     for time, volatility in ((0.003, 0.8), (0.5, 0.2), (4.0, 1.5), (1.0, 6.0)):
-        prices = black_scholes.price("put", 100.0, strikes, time, 0.02, 0.0, volatility)
+        prices = np.asarray(black_scholes.price("put", 100.0, strikes, time, 0.02, 0.0, volatility))
         columns = black_scholes.implied_volatilities(prices, "put", 100.0, strikes, time, 0.02, 0.0)
         for strike, price, found, status in zip(strikes, prices, *columns, strict=True):
             if status == Status.SOLVED:
@@ -63,7 +64,7 @@ def test_columns_agree_with_the_scalar_twin():
                 assert found == pytest.approx(alone, rel=1e-9)
 
 
-def test_in_the_money_prices_come_back_as_far_as_they_determine_a_volatility():
+def test_in_the_money_prices_come_back_as_far_as_they_determine_a_volatility() -> None:
     price = black_scholes.price("call", 100.0, 70.0, 0.5, 0.03, 0.01, 0.35)
     assert black_scholes.implied_volatility(price, "call", 100.0, 70.0, 0.5, 0.03, 0.01) == pytest.approx(
         0.35, rel=1e-13
@@ -73,7 +74,7 @@ def test_in_the_money_prices_come_back_as_far_as_they_determine_a_volatility():
     assert black_scholes.price("call", 100.0, 20.0, 0.5, 0.0, 0.0, found) == pytest.approx(deep, rel=1e-15)
 
 
-def test_quantlib_prices_come_back():
+def test_quantlib_prices_come_back() -> None:
     for strike, volatility in ((80.0, 0.15), (100.0, 0.3), (150.0, 0.9)):
         payoff = QuantLib.PlainVanillaPayoff(QuantLib.Option.Call, strike)
         oracle = QuantLib.BlackCalculator(payoff, 100.0 * math.exp(0.03), volatility, math.exp(-0.04))
@@ -81,13 +82,13 @@ def test_quantlib_prices_come_back():
         assert found == pytest.approx(volatility, rel=1e-11)
 
 
-def test_a_price_at_its_intrinsic_value_has_no_volatility():
+def test_a_price_at_its_intrinsic_value_has_no_volatility() -> None:
     intrinsic = 100.0 - 80.0 * math.exp(-0.05)
     assert black_scholes.implied_volatility(intrinsic, "call", 100.0, 80.0, 1.0, 0.05, 0.0) == 0.0
     assert black_scholes.implied_volatility(0.0, "put", 100.0, 80.0, 1.0, 0.05, 0.0) == 0.0
 
 
-CONTRACT = {
+CONTRACT: dict[str, Any] = {
     "price": 10.0,
     "option_type": "call",
     "spot": 100.0,
@@ -111,7 +112,9 @@ BAD = [
 
 
 @pytest.mark.parametrize(("wrong", "argument", "status"), BAD)
-def test_a_row_without_an_answer_says_why_and_spares_the_others(wrong, argument, status):
+def test_a_row_without_an_answer_says_why_and_spares_the_others(
+    wrong: dict[str, float], argument: str, status: Status
+) -> None:
     rows = 300
     columns = {name: np.full(rows, value) for name, value in CONTRACT.items() if name != "option_type"}
     for name, value in wrong.items():
@@ -128,6 +131,6 @@ def test_a_row_without_an_answer_says_why_and_spares_the_others(wrong, argument,
         black_scholes.implied_volatility(**(CONTRACT | wrong))
 
 
-def test_an_unknown_option_type_in_a_column_is_a_status():
+def test_an_unknown_option_type_in_a_column_is_a_status() -> None:
     _, status = black_scholes.implied_volatilities(10.0, np.array([1, 0, -1], np.int8), 100.0, 100.0, 1.0, 0.0, 0.0)
     assert status.tolist() == [Status.SOLVED, Status.INVALID_OPTION_TYPE, Status.SOLVED]

@@ -1,8 +1,9 @@
 """PricingService on a real Postgres, over a real channel."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 from uuid import UUID
 
 import pyarrow as pa
@@ -24,6 +25,9 @@ from quantmesh.quant.version import code_version
 
 ADA = UUID("01930000-0000-7000-8000-00000000000a")
 BOB = UUID("01930000-0000-7000-8000-00000000000b")
+
+
+Request = TypeVar("Request")
 
 
 class NamedCallers(TokenVerifier):
@@ -48,7 +52,7 @@ class Pricing:
     def act_as(self, user: UUID) -> None:
         set_call(CallContext(caller=Caller(str(user), frozenset(), frozenset(), "", "", str(user), 0.0, user)))
 
-    async def price(self, volatility: float = 0.2, *, greeks: bool = True, **contract: object) -> pb.PriceResponse:
+    async def price(self, volatility: float = 0.2, *, greeks: bool = True, **contract: Any) -> pb.PriceResponse:
         return await self.peer.call(self.stub.Price, price_request(volatility, greeks=greeks, **contract))
 
     async def batch(self, stream: bytes, *, piece: int = 1 << 20, greeks: bool = True) -> pa.Table:
@@ -63,8 +67,8 @@ class Pricing:
         return read([answer.arrow async for answer in answers])
 
 
-def price_request(volatility: float = 0.2, *, greeks: bool = True, **contract: object) -> pb.PriceRequest:
-    terms = {
+def price_request(volatility: float = 0.2, *, greeks: bool = True, **contract: Any) -> pb.PriceRequest:
+    terms: dict[str, Any] = {
         "option_type": pb.OPTION_TYPE_CALL,
         "spot": 100.0,
         "strike": 100.0,
@@ -75,7 +79,7 @@ def price_request(volatility: float = 0.2, *, greeks: bool = True, **contract: o
     return pb.PriceRequest(contract=pb.Contract(**(terms | contract)), volatility=volatility, greeks=greeks)
 
 
-async def sent(requests: Iterable[object]) -> AsyncIterator[object]:
+async def sent(requests: Iterable[Request]) -> AsyncIterator[Request]:
     for request in requests:
         yield request
 
@@ -89,13 +93,14 @@ def read(pieces: list[bytes]) -> pa.Table:
         return reader.read_all()
 
 
-def written(columns: dict[str, object], constants: dict[str, str] | None = None, rows: int = 65_536) -> bytes:
+def written(columns: Mapping[str, Any], constants: dict[str, str] | None = None, rows: int = 65_536) -> bytes:
     """An Arrow IPC stream."""
-    table = pa.table(columns).replace_schema_metadata(constants)
+    table = pa.table(dict(columns)).replace_schema_metadata(constants)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table, max_chunksize=rows)
-    return sink.getvalue().to_pybytes()
+    stream: bytes = sink.getvalue().to_pybytes()
+    return stream
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,6 +13,7 @@ from quantmesh.chassis.clock import SystemClock
 from quantmesh.chassis.errors import InvalidInput, NotFound, RuleBroken, Unavailable
 from quantmesh.pricing.adapters.quote_recorder import QuoteRecorder
 from quantmesh.pricing.core.errors import RecordsBehind
+from quantmesh.pricing.core.ports import QuoteRecord
 from quantmesh.quant import black_scholes
 
 from .conftest import ADA, BOB, Pricing, price_request
@@ -90,13 +92,13 @@ class AbsentStore:
         self.away = True
         self.written: list[UUID] = []
 
-    async def insert(self, records) -> None:
+    async def insert(self, records: list[QuoteRecord]) -> None:
         if self.away:
             msg = "away"
             raise Unavailable(msg)
         self.written += [record.quote_id for record in records]
 
-    async def find(self, owner_id, quote_id):
+    async def find(self, owner_id: UUID, quote_id: UUID) -> QuoteRecord | None:
         return None
 
 
@@ -130,7 +132,7 @@ async def test_quotes_wait_for_an_absent_database_up_to_a_limit() -> None:
         ({"volatility": -0.2}, "volatility"),
     ],
 )
-async def test_bad_input_names_its_field(pricing: Pricing, wrong: dict[str, float], field: str) -> None:
+async def test_bad_input_names_its_field(pricing: Pricing, wrong: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         await pricing.price(**wrong)
     assert [violation.field for violation in refused.value.violations] == [field]
@@ -139,7 +141,7 @@ async def test_bad_input_names_its_field(pricing: Pricing, wrong: dict[str, floa
 @pytest.mark.parametrize(
     ("model", "style"), [(0, pb.EXERCISE_STYLE_AMERICAN), (pb.MODEL_BLACK_SCHOLES, pb.EXERCISE_STYLE_AMERICAN), (99, 0)]
 )
-async def test_what_is_not_built_says_what_is(pricing: Pricing, model: int, style: int) -> None:
+async def test_what_is_not_built_says_what_is(pricing: Pricing, model: pb.Model.ValueType, style: int) -> None:
     request = price_request(style=style)
     request.model = model
     with pytest.raises(RuleBroken, match="there is black_scholes for european exercise") as refused:
