@@ -227,8 +227,12 @@ class Connection:
             frame = take()
             if frame is None:
                 self.sending_since = 0.0
-                self._waiting = asyncio.get_running_loop().create_future()
-                await self._waiting
+                self._waiting = waiting = asyncio.get_running_loop().create_future()
+                try:
+                    await waiting
+                finally:
+                    # Also where the client has left: what still comes for it must not wake what has ended.
+                    self._waiting = None
                 continue
             self.sending_since = time.monotonic()
             await send({"type": "websocket.send", "text": frame.text})
@@ -262,8 +266,8 @@ class Connection:
         self._room.set()
 
     def _wake(self) -> None:
-        if self._waiting is not None:
-            waiting, self._waiting = self._waiting, None
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and not waiting.done():
             waiting.set_result(None)
 
 
