@@ -1,0 +1,95 @@
+"""The `quantmesh` command line over the running mesh, as a person types it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import pytest
+
+from quantmesh.local.testing.mesh import PASSWORD, Mesh
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def quantmesh(mesh: Mesh, tmp_path: Path) -> Run:
+    """Run a command in a home of its own; gives what it printed."""
+    environ = os.environ | {
+        "QUANTMESH_ADDRESS": mesh.url,
+        "QUANTMESH_PASSWORD": PASSWORD,
+        "HOME": str(tmp_path),
+        "XDG_CONFIG_HOME": str(tmp_path),
+        "COLUMNS": "160",
+    }
+
+    def run(*arguments: str, text: str = "", code: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "quantmesh.client", *arguments],
+            env=environ,
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    run("register", "--email", f"cli-{time.time_ns():x}@example.com", "--full-name", "Ada Lovelace")
+    return run
+
+
+def test_an_account_from_registration_to_logout(quantmesh: Run) -> None:
+    assert "Ada Lovelace" in quantmesh("whoami")
+    quantmesh("logout")
+    quantmesh("whoami", code=1)
+
+
+def test_a_portfolio_from_import_to_proof(quantmesh: Run) -> None:
+    portfolio = quantmesh("create", "Growth").strip()
+    assert portfolio in quantmesh("portfolios")
+    with as_file(files("quantmesh.client.demo").joinpath("transactions.csv")) as path:
+        assert "35 rows would be recorded" in quantmesh("import", portfolio, str(path), "--dry-run")
+        imported = quantmesh("import", portfolio, str(path))
+    assert "35 rows were recorded" in imported
+    assert "needs 5000 GE, but only 126 is there" in imported
+    assert "AAPL" in quantmesh("positions", portfolio)
+    assert "maximum drawdown" in quantmesh("performance", portfolio)
+    assert "assets:cash" in quantmesh("ledger", portfolio)
+    assert "expected shortfall" in quantmesh("var", portfolio, "--method", "parametric")
+    assert "equal weight" in quantmesh("optimize", portfolio, "risk_parity")
+    traded = quantmesh("trade", portfolio, "buy", "2", "msft")
+    assert traded.startswith("filled: buy 2 MSFT at ")
+    transaction = traded.partition("Transaction ")[2].partition(";")[0]
+    proof = quantmesh("proof", "get", transaction, "--patience", "60")
+    assert quantmesh("proof", "verify", "-", text=proof).startswith("valid: anchored in block ")
+    falsified = json.loads(proof)
+    falsified["payload"]["quantity"] = "3"
+    refused = quantmesh("proof", "verify", "-", text=json.dumps(falsified), code=1)
+    assert refused.startswith("not valid: The payload hashes to ")
+
+
+def test_options_and_forecasts(quantmesh: Run) -> None:
+    contract = ("--spot", "100", "--strike", "100", "--years", "1", "--volatility", "0.2", "--rate", "0.05")
+    assert "10.4506" in quantmesh("price", "call", *contract)
+    assert "SPY at 382.38, 427 quotes" in quantmesh("chain", "spy")
+    assert "interval" in quantmesh("predict", "aapl")
+
+
+def test_live_quotes_are_one_json_object_a_line(quantmesh: Run) -> None:
+    lines = quantmesh("watch", "quotes.AAPL", "--seconds", "4").splitlines()
+    events = [json.loads(line) for line in lines]
+    assert events
+    assert {event["channel"] for event in events} == {"quotes.AAPL"}
+    numbers = [event["seq"] for event in events]
+    assert numbers == sorted(set(numbers))
+
+
+def test_what_is_not_there_is_one_clear_line(quantmesh: Run) -> None:
+    assert quantmesh("positions", "019aa2b0-0f4e-7c3a-8b1d-3f2b7c1d9e10", code=1) == ""
+    assert quantmesh("predict", "NOSUCH", code=1) == ""
