@@ -10,7 +10,7 @@ import pytest
 from quantmesh.api.auth.v1 import auth_pb2
 from quantmesh.api.market.v1 import market_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2
-from quantmesh.chassis.errors import InvalidInput, NotFound, PermissionDenied, QuantmeshError, Unavailable
+from quantmesh.chassis.errors import InvalidInput, NotFound, PermissionDenied, QuantmeshError, Unavailable, Violation
 
 from .edges import ADA, Edge, caller, make_edge, policies
 
@@ -208,6 +208,14 @@ async def test_query_parameters_are_checked(edge: Edge, query: str) -> None:
     answer = await edge.http.get(f"/api/v2/portfolios?{query}")
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"].startswith("query/")
+
+
+@pytest.mark.parametrize("field", ["page.cursor", "cursor"])
+async def test_what_a_service_finds_wrong_with_a_query_parameter_points_at_the_query(edge: Edge, field: str) -> None:
+    refused = InvalidInput("no such page", violations=[Violation(field, "is not one that this list gave")])
+    edge.peers["portfolio"].answers["ListPortfolios"] = refused
+    answer = await edge.http.get("/api/v2/portfolios?cursor=abc")
+    assert [item["pointer"] for item in answer.json()["errors"]] == ["query/cursor"]
 
 
 async def test_an_empty_query_parameter_counts_as_absent(edge: Edge) -> None:

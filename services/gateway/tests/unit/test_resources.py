@@ -72,6 +72,7 @@ async def test_a_transaction_travels_in_exact_decimals(edge: Edge) -> None:
         ("executed_at", "2020-01-02T15:00:00"),
         ("executed_at", "2020-13-02T15:00:00Z"),
         ("executed_at", "0001-01-01T00:00:00+14:00"),
+        ("executed_at", "2020-01-02T15:00:00+00:99"),
         ("executed_at", 1577977200),
         ("symbol", "aapl"),
         ("symbol", "A" * 33),

@@ -86,11 +86,11 @@ async def test_every_timeframe_and_the_crypto_path_answer(prediction: Prediction
 @pytest.mark.parametrize(
     ("symbol", "asset_class", "kind", "problem"),
     [
-        ("ZZZ", "stock", NotFound, "symbol-unknown"),
-        ("", "stock", NotFound, "symbol-unknown"),
-        ("aaa'; --", "stock", NotFound, "symbol-unknown"),
-        ("AAA", "crypto", NotFound, "symbol-unknown"),
-        ("BTC-USD", "stock", NotFound, "symbol-unknown"),
+        ("ZZZ", "stock", NotFound, "unknown-symbol"),
+        ("", "stock", NotFound, "unknown-symbol"),
+        ("aaa'; --", "stock", NotFound, "unknown-symbol"),
+        ("AAA", "crypto", NotFound, "unknown-symbol"),
+        ("BTC-USD", "stock", NotFound, "unknown-symbol"),
         ("AAA", "bond", InvalidInput, "asset-class-unknown"),
         ("AAA-RAW", "stock", RuleBroken, "series-unadjusted"),
     ],

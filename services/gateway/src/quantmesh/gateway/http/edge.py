@@ -28,7 +28,7 @@ class Edge:
     caller: Caller | None = None
     refusal: QuantmeshError | None = None
     route: str = ""
-    field_root: str = ""
+    field_root: str = "#"
     answer_headers: list[Header] = field(default_factory=list)
 
     @classmethod

@@ -58,7 +58,7 @@ class Operations:
         body_limit_bytes: int = DEFAULT_BODY_BYTES,
         takes_body: bool = False,
         raw: Mapping[str, Endpoint] | None = None,
-        field_root: str = "",
+        field_root: str = "#",
         extra: Mapping[str, Any] | None = None,
     ) -> None:
         """`statuses` are those beyond what the policy itself implies; `conditional` is "none-match" or "match"."""
@@ -68,7 +68,7 @@ class Operations:
             deadline_seconds=deadline_seconds,
             body_limit_bytes=body_limit_bytes,
             raw=dict(raw or {}),
-            field_root=field_root,
+            field_root=field_root if takes_body else "query",
         )
         full_path = self._prefix + path
         answers = {400, 422, 429, 503, *statuses}

@@ -60,7 +60,7 @@ class Options:
             body_limit_bytes=_JSON_BODY_BYTES,
             deadline_seconds=_BATCH_SECONDS,
             raw={ARROW: self._price_arrow},
-            field_root="columns/",
+            field_root="#/columns",
             extra={"requestBody": _ARROW_STREAM, "responses": {"200": _ARROW_STREAM}},
         )
         add(

@@ -62,8 +62,11 @@ def status_of(error: QuantmeshError) -> int:
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 
 
-def problem_document(error: QuantmeshError, *, instance: str, request_id: str) -> dict[str, Any]:
-    """What a client reads. A 500 says nothing of its cause: that is in the log under the request id."""
+def problem_document(error: QuantmeshError, *, instance: str, request_id: str, field_root: str = "#") -> dict[str, Any]:
+    """What a client reads; `field_root` is where a service's bare field names lie in the request.
+
+    A 500 says nothing of its cause: that is in the log under the request id.
+    """
     status = status_of(error)
     slug = error.problem if status != 500 else "internal"
     document: dict[str, Any] = {
@@ -76,13 +79,14 @@ def problem_document(error: QuantmeshError, *, instance: str, request_id: str) -
     }
     if error.violations:
         document["errors"] = [
-            {"pointer": pointer(violation), "detail": violation.description} for violation in error.violations
+            {"pointer": pointer(violation, field_root), "detail": violation.description}
+            for violation in error.violations
         ]
     return document
 
 
-def problem_answer(error: QuantmeshError, *, instance: str, request_id: str) -> Answer:
-    document = problem_document(error, instance=instance, request_id=request_id)
+def problem_answer(error: QuantmeshError, *, instance: str, request_id: str, field_root: str = "#") -> Answer:
+    document = problem_document(error, instance=instance, request_id=request_id, field_root=field_root)
     headers: list[Header] = []
     status = document["status"]
     retry_after = error.retry_after_seconds
@@ -100,7 +104,7 @@ def problem_answer(error: QuantmeshError, *, instance: str, request_id: str) -> 
     return Answer(orjson.dumps(document), status=status, content_type=PROBLEM_JSON, headers=tuple(headers))
 
 
-def pointer(violation: Violation) -> str:
+def pointer(violation: Violation, root: str = "#") -> str:
     """The edge's own violations are pointers already; a service's is the dotted path of its message."""
     field = violation.field
     if field == "idempotency-key":
@@ -111,4 +115,4 @@ def pointer(violation: Violation) -> str:
         if field.startswith(envelope):
             field = _PLACES.get(envelope, "") + field[len(envelope) :]
             break
-    return "#/" + field.replace("[", ".").replace("]", "").replace(".", "/")
+    return f"{root}/" + field.replace("[", ".").replace("]", "").replace(".", "/")

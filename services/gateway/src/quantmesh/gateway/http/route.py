@@ -36,7 +36,7 @@ class Policy:
     deadline_seconds: float = 5.0
     body_limit_bytes: int = DEFAULT_BODY_BYTES
     raw: Mapping[str, Endpoint] = field(default_factory=dict)
-    field_root: str = ""  # where a service's bare field names lie in the JSON body
+    field_root: str = "#"  # where a service's bare field names lie in the request
 
 
 class Operation(APIRoute):

@@ -123,14 +123,14 @@ class FitDiverged(RuleBroken):
 
 
 class SymbolUnknown(NotFound):
-    problem: ClassVar[str] = "symbol-unknown"
+    problem: ClassVar[str] = "unknown-symbol"
 
     def __init__(self, symbol: str, asset_class: str) -> None:
         super().__init__(f"no {asset_class} has the symbol {symbol[:_SHOWN]!r}")
 
 
 class ForecastUnknown(NotFound):
-    problem: ClassVar[str] = "forecast-unknown"
+    problem: ClassVar[str] = "forecast-not-found"
 
     def __init__(self, forecast_id: str) -> None:
         super().__init__(f"no forecast has the id {forecast_id[:_SHOWN]!r}")

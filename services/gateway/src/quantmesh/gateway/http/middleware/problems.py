@@ -3,7 +3,7 @@
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from quantmesh.chassis.errors import QuantmeshError, Violation
+from quantmesh.chassis.errors import QuantmeshError
 from quantmesh.chassis.telemetry.logs import get_logger
 from quantmesh.gateway.http.edge import Edge, edge_of
 from quantmesh.gateway.http.problems import problem_answer, status_of
@@ -49,9 +49,7 @@ class Problems:
 
 
 async def _tell(error: QuantmeshError, edge: Edge, scope: Scope, send: Send) -> None:
-    if edge.field_root and error.violations:
-        error.violations = tuple(_rooted(violation, edge.field_root) for violation in error.violations)
-    answer = problem_answer(error, instance=scope["path"], request_id=edge.request_id)
+    answer = problem_answer(error, instance=scope["path"], request_id=edge.request_id, field_root=edge.field_root)
     if scope["type"] == "http":
         await answer.send_to(scope, send)
         return
@@ -60,9 +58,3 @@ async def _tell(error: QuantmeshError, edge: Edge, scope: Scope, send: Send) -> 
         await send({**message, "type": f"websocket.{message['type']}"})
 
     await answer.send_to({**scope, "method": "GET"}, send_refusal)
-
-
-def _rooted(violation: Violation, root: str) -> Violation:
-    if "/" in violation.field or violation.field.startswith("#"):
-        return violation
-    return Violation(f"#/{root}{violation.field.replace('[', '/').replace(']', '')}", violation.description)
