@@ -276,3 +276,16 @@ async def test_an_expired_token_ends_the_stream() -> None:
             assert (await client.hear())["code"] == 4001
     finally:
         watching.cancel()
+
+
+async def test_events_for_a_client_that_is_leaving_are_dropped_quietly(edge: Edge) -> None:
+    edge.peers["market"].answers["GetAsset"] = market_pb2.GetAssetResponse()
+    account = Account(edge)
+    client = await StreamClient(edge, Authorization="Bearer ada").__aenter__()
+    await client.ask(op="subscribe", channels=["quotes.AAPL", CHANNEL])
+    leaving = asyncio.create_task(client.__aexit__())
+    while not leaving.done():
+        await tick(edge, "73.35")
+        await account.announce(account.record())
+        await asyncio.sleep(0)
+    assert not edge.quotes.topic("AAPL").readers
