@@ -1,5 +1,6 @@
 """Ports of this machine."""
 
+import secrets
 import socket
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException
@@ -7,14 +8,16 @@ from http.client import HTTPConnection, HTTPException
 import psutil
 
 LOOPBACK = "127.0.0.1"
+_FREE_RANGE = range(20_000, 32_000)
 
 
 def free_port() -> int:
-    """A port that nobody listened on a moment ago."""
-    with closing(socket.socket()) as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port where nobody listens, from a range that the kernel takes none for outgoing connections from and that holds
+    no default of ours; chosen at random, so that two processes that ask at once hardly get the same."""
+    while True:
+        port = secrets.choice(_FREE_RANGE)
+        if is_free(port):
+            return port
 
 
 def accepts_connections(port: int, host: str = LOOPBACK) -> bool:
