@@ -5,6 +5,7 @@ Goal: 0.6 of the echo's speed. The stream is price and volatility columns of 65,
 
 import io
 import statistics
+import sys
 import time
 
 import httpx
@@ -42,7 +43,8 @@ def timed(client: httpx.Client, url: str, body: bytes) -> tuple[float, bytes]:
     return elapsed, answer.content
 
 
-def measure(gateway: Target, bare_port: int) -> None:
+def measure(gateway: Target, bare_port: int) -> float:
+    """The ratio of our speed to the echo's."""
     body = options_stream(ROWS)
     seconds: dict[str, list[float]] = {"gateway": [], "echo": []}
     ours, bare = f"{gateway.url}/api/v2/options/price/batch", f"http://127.0.0.1:{bare_port}/batch"
@@ -61,13 +63,16 @@ def measure(gateway: Target, bare_port: int) -> None:
         print(
             f"{ROWS:,} options of {len(body) / 2**20:.0f} MiB, {name}: {median:.2f} s, {ROWS / median:,.0f} options/s"
         )
-    print(f"batch pricing, ratio to the echo: {medians['echo'] / medians['gateway']:.2f} (goal {GOAL})")
+    ratio = medians["echo"] / medians["gateway"]
+    print(f"batch pricing, ratio to the echo: {ratio:.2f} (goal {GOAL})")
+    return ratio
 
 
 def main() -> None:
     gateway = target(__doc__)
     with bare_http() as port:
-        measure(gateway, port)
+        ratio = measure(gateway, port)
+    sys.exit(0 if ratio >= GOAL else 1)
 
 
 if __name__ == "__main__":

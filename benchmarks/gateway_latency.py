@@ -5,6 +5,7 @@ the bare handler's requests a second at 64 connections.
 """
 
 import statistics
+import sys
 
 import uvloop
 from gateway_load import Load, load, request_bytes
@@ -18,7 +19,9 @@ OPTION = (
 )
 
 
-async def measure(gateway: Target, bare_port: int) -> None:
+async def measure(gateway: Target, bare_port: int) -> dict[int, float]:
+    """The ratio of requests a second, by the number of connections."""
+    ratios = {}
     ours_url, bare_url = f"{gateway.url}/api/v2/options/price", f"http://127.0.0.1:{bare_port}/price"
     requests = {
         "gateway": (ours_url, request_bytes(ours_url, OPTION, gateway.headers)),
@@ -37,14 +40,17 @@ async def measure(gateway: Target, bare_port: int) -> None:
                 f"option price, {connections} connections, {name}: {rates[name]:,.0f} requests/s, "
                 f"p50 {p50:.2f} ms, p99 {p99:.2f} ms, {failures} failures"
             )
+        ratios[connections] = rates["gateway"] / rates["bare"]
         goal = f" (goal {GOAL})" if connections == 64 else ""
-        print(f"option price, {connections} connections, ratio: {rates['gateway'] / rates['bare']:.2f}{goal}")
+        print(f"option price, {connections} connections, ratio: {ratios[connections]:.2f}{goal}")
+    return ratios
 
 
 def main() -> None:
     gateway = target(__doc__)
     with bare_http() as port:
-        uvloop.run(measure(gateway, port))
+        ratios = uvloop.run(measure(gateway, port))
+    sys.exit(0 if ratios[64] >= GOAL else 1)
 
 
 if __name__ == "__main__":
