@@ -8,7 +8,7 @@ import websockets
 
 from quantmesh.local.testing.mesh import Mesh
 
-from .accounts import API, events, funded_portfolio, record  # noqa: TID252  see conftest
+from .accounts import API, events, funded_portfolio, record
 
 
 async def test_clients_that_leave_take_nobody_along(mesh: Mesh, user: httpx.Client) -> None:
