@@ -2,6 +2,7 @@
 
 import time
 
+import psycopg
 import pytest
 
 from quantmesh.chassis.errors import NotFound
@@ -118,3 +119,20 @@ async def test_thousands_of_rows_are_recorded_within_seconds(service: Service) -
     # A loop of single recordings takes several times as long.
     assert time.perf_counter() - started < 15
     assert (await user.events(portfolio.id, after=2999)).last_seq == 3001
+
+
+async def test_a_portfolio_is_read_at_once_after_an_import_that_the_planner_has_not_heard_of(service: Service) -> None:
+    user = service.user()
+    for _ in range(30):
+        small = await user.create()
+        await user.deposit(small.id)
+    async with await psycopg.AsyncConnection.connect(service.admin_url, autocommit=True) as connection:
+        await connection.execute("ANALYZE")
+    portfolio = await user.create()
+    rows = "\n".join(f"buy,AAPL,1,70.25,,1.00,USD,2020-01-03T15:00:00Z,row {number}" for number in range(6000))
+    await user.import_csv(portfolio.id, f"{HEADER}\ndeposit,,,,1000000,,USD,2020-01-02T15:00:00Z,\n{rows}\n")
+    started = time.perf_counter()
+    positions = await user.positions(portfolio.id)
+    assert [position.quantity.value for position in positions.positions] == ["6000"]
+    # Comparing each transaction with each posting takes tens of seconds.
+    assert time.perf_counter() - started < 5

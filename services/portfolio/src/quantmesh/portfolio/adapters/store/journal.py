@@ -31,9 +31,18 @@ _SEEN = """
     AND (CAST(:known_at AS timestamptz) IS NULL OR t.recorded_at <= :known_at)
     AND (CAST(:seq AS bigint) IS NULL OR t.seq <= :seq)
 """
+# Each transaction with its postings, looked up by key: OFFSET 0 keeps the planner from flattening this. Right after an
+# import its statistics know nothing of the portfolio, and it would compare every transaction with every posting.
+_POSTED = """transaction AS t
+    CROSS JOIN LATERAL (
+        SELECT account, commodity, amount
+        FROM posting
+        WHERE posting.portfolio_id = t.portfolio_id AND posting.transaction_id = t.id
+        OFFSET 0
+    ) AS p"""
 
 _BOOKS = text(
-    """
+    f"""
     WITH wanted AS (
         SELECT account, commodity
         FROM unnest(CAST(:accounts AS text[]), CAST(:commodities AS text[])) AS asked (account, commodity)
@@ -43,8 +52,7 @@ _BOOKS = text(
     WHERE portfolio_id = :portfolio_id
     UNION ALL
     SELECT 'later', p.account, p.commodity, t.executed_at, t.seq, p.amount
-    FROM transaction AS t
-    JOIN posting AS p ON p.portfolio_id = t.portfolio_id AND p.transaction_id = t.id
+    FROM {_POSTED}
     JOIN wanted ON wanted.account = p.account AND wanted.commodity = p.commodity
     WHERE t.portfolio_id = :portfolio_id AND t.executed_at > :since
     UNION ALL
@@ -54,15 +62,14 @@ _BOOKS = text(
       AND t.symbol IN (SELECT commodity FROM wanted WHERE account = :securities) AND t.symbol <> ''
     GROUP BY t.symbol
     ORDER BY executed_at, seq
-    """
+    """  # noqa: S608  the fragment is our own
 )
 # What a trade paid or brought without its fee is what it moved in cash and fees together.
 _MOVEMENTS = f"""
     SELECT t.type, t.symbol, t.currency, t.executed_at, t.split_ratio,
            sum(p.amount) FILTER (WHERE p.account = '{SECURITIES}') AS quantity,
            coalesce(abs(sum(p.amount) FILTER (WHERE p.account IN ('{CASH}', '{FEES}'))), 0) AS gross
-    FROM transaction AS t
-    JOIN posting AS p ON p.portfolio_id = t.portfolio_id AND p.transaction_id = t.id
+    FROM {_POSTED}
     WHERE {_SEEN} AND t.type IN ('buy', 'sell', 'split')
 """  # noqa: S608  the accounts are our own constants
 _MOVEMENTS_ORDER = " GROUP BY t.portfolio_id, t.id ORDER BY t.executed_at, t.seq"
@@ -73,8 +80,7 @@ _MOVEMENTS_OF_SYMBOLS = text(
 _CASH = text(
     f"""
     SELECT p.commodity, sum(p.amount) AS amount
-    FROM transaction AS t
-    JOIN posting AS p ON p.portfolio_id = t.portfolio_id AND p.transaction_id = t.id
+    FROM {_POSTED}
     WHERE {_SEEN} AND p.account = '{CASH}'
     GROUP BY p.commodity
     ORDER BY p.commodity
@@ -86,8 +92,7 @@ _DAILY_FLOWS = text(
            coalesce(sum(p.amount) FILTER (WHERE p.account = '{CASH}'), 0) AS cash,
            coalesce(-sum(p.amount) FILTER (WHERE p.account = '{CONTRIBUTIONS}' AND p.amount < 0), 0) AS deposits,
            coalesce(sum(p.amount) FILTER (WHERE p.account = '{CONTRIBUTIONS}' AND p.amount > 0), 0) AS withdrawals
-    FROM transaction AS t
-    JOIN posting AS p ON p.portfolio_id = t.portfolio_id AND p.transaction_id = t.id
+    FROM {_POSTED}
     WHERE {_SEEN} AND p.account IN ('{CASH}', '{CONTRIBUTIONS}')
     GROUP BY 1, 2
     ORDER BY 1, 2
