@@ -12,6 +12,7 @@ BIN := $(VENV)/bin
 # The stamps live in what they speak of: removing .venv or node_modules undoes them.
 PACKAGES := $(VENV)/.packages
 STUBS := $(VENV)/.stubs
+KERNELS := $(VENV)/.kernels
 NODE := node_modules/.package-lock.json
 PROJECTS := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
 PROTOS := $(shell find protos -name '*.proto')
@@ -80,7 +81,7 @@ contracts: setup ## compile the contracts and run their tests
 lock: $(PACKAGES) ## pin every dependency of every distribution anew
 	$(BIN)/python scripts/compile_lock.py
 
-setup: $(STUBS) $(NODE)
+setup: $(STUBS) $(KERNELS) $(NODE)
 
 $(BIN)/uv:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11 or later (apt-get install python3 python3-venv)." >&2; exit 1; }
@@ -96,6 +97,11 @@ $(PACKAGES): $(BIN)/uv requirements.lock $(PROJECTS)
 
 $(STUBS): $(PACKAGES) $(PROTOS) scripts/generate_stubs.py
 	$(BIN)/python scripts/generate_stubs.py
+	@touch $@
+
+# Compiled once and kept beside their source: the first batch would wait for it otherwise.
+$(KERNELS): $(PACKAGES) $(wildcard libs/quant/src/quantmesh/quant/*.py)
+	$(BIN)/python -c 'from quantmesh.quant import black_scholes; black_scholes.load_kernels()'
 	@touch $@
 
 $(NODE): package-lock.json package.json
