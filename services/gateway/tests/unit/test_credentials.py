@@ -34,6 +34,18 @@ class FakeVerifier:
         self.forgotten.append(session_id)
 
 
+class FakeCache:
+    """Redis as auth left it."""
+
+    def __init__(self) -> None:
+        self.marks: set[str] = set()
+        self.asked: list[str] = []
+
+    async def get(self, key: str) -> bytes | None:
+        self.asked.append(key)
+        return b"1" if key in self.marks else None
+
+
 class Desk:
     def __init__(self, expires_in: int = 60) -> None:
         self.auth = FakePeer(
@@ -42,7 +54,9 @@ class Desk:
         self.verifier = FakeVerifier()
         verifier: Any = self.verifier
         auth: Any = self.auth
-        self.credentials = Credentials(verifier, auth)
+        self.ended = FakeCache()
+        ended: Any = self.ended
+        self.credentials = Credentials(verifier, auth, ended)
 
     async def revoke(self, **what: str) -> None:
         event = events_pb2.CredentialRevoked(user_id=str(ADA), **what)
@@ -85,6 +99,21 @@ async def test_a_revoked_session_is_out_and_others_are_not() -> None:
         await desk.credentials.of_bearer("stolen")
     assert (await desk.credentials.of_bearer("own")).session_id == "session-own"
     assert desk.verifier.forgotten == ["session-stolen"]
+
+
+async def test_a_session_that_auth_has_marked_as_ended_is_out_though_no_broker_told() -> None:
+    desk = Desk()
+    desk.ended.marks.add("session-stolen")
+    for _ in range(2):
+        with pytest.raises(Unauthenticated):
+            await desk.credentials.of_bearer("stolen")
+
+
+async def test_the_mark_of_a_live_session_is_not_looked_up_on_every_request() -> None:
+    desk = Desk()
+    for _ in range(3):
+        await desk.credentials.of_bearer("own")
+    assert desk.ended.asked == ["session-own"]
 
 
 async def test_a_services_token_is_no_token_at_the_edge() -> None:

@@ -75,7 +75,8 @@ async def wire(service: Service[GatewaySettings]) -> None:
     prediction = service.peer("prediction", prediction_pb2.DESCRIPTOR.services_by_name["PredictionService"], jobs)
     blockchain = service.peer("blockchain", blockchain_pb2.DESCRIPTOR.services_by_name["BlockchainService"])
 
-    known = credentials.Credentials(service.verifier, auth)
+    ended_sessions = Cache(settings.redis_url, credentials.ENDED_SESSIONS)
+    known = credentials.Credentials(service.verifier, auth, ended_sessions)
     limiter = RateLimiter(open_redis(settings.redis_url))
     limits = Limits(limiter, settings.policies())
     cache = Cache(settings.redis_url, "gateway:responses")
@@ -126,6 +127,7 @@ async def wire(service: Service[GatewaySettings]) -> None:
     service.add_task("http", server.run)
     service.on_stop(limiter.close)
     service.on_stop(cache.close)
+    service.on_stop(ended_sessions.close)
 
 
 if __name__ == "__main__":

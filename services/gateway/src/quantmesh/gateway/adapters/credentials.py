@@ -13,6 +13,7 @@ from quantmesh.api.auth.v1.auth_pb2 import ExchangeApiKeyRequest
 from quantmesh.api.auth.v1.auth_pb2_grpc import AuthServiceStub
 from quantmesh.api.auth.v1.events_pb2 import CredentialRevoked
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope
+from quantmesh.chassis.cache import Cache
 from quantmesh.chassis.context import Caller
 from quantmesh.chassis.errors import Unauthenticated
 from quantmesh.chassis.identity import TokenVerifier
@@ -22,12 +23,16 @@ from quantmesh.chassis.telemetry.logs import get_logger
 log = get_logger(__name__)
 
 SUBJECT = "qm.auth.credential.revoked"
+# Where auth marks ended sessions in Redis, for as long as one of their tokens may live.
+ENDED_SESSIONS = "auth:revoked"
 MAXIMUM_KEY_LENGTH = 256
 _KEY_MARK = "qmk_"
 # An access token lives five minutes: what was revoked longer ago has expired by itself.
 REVOKED_FOR = timedelta(minutes=6)
 # Renewed while it still has this long to live, so that it does not expire on the way through the mesh.
 _MARGIN_SECONDS = 10.0
+# A revocation reaches every edge within this, also while the broker is away.
+_LOOK_AGAIN_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +45,12 @@ class _Exchanged:
 class Credentials:
     """`on_revoked` is told the session that has ended, so that its open connections end too."""
 
-    def __init__(self, verifier: TokenVerifier, auth: Peer, *, maximum_keys: int = 10_000) -> None:
+    def __init__(
+        self, verifier: TokenVerifier, auth: Peer, ended_sessions: Cache, *, maximum_keys: int = 10_000
+    ) -> None:
         self._verifier = verifier
+        self._ended_sessions = ended_sessions
+        self._looked_up: OrderedDict[str, float] = OrderedDict()
         self._auth = auth
         self._stub = AuthServiceStub(auth.channel)
         self._keys: OrderedDict[bytes, _Exchanged] = OrderedDict()
@@ -52,8 +61,8 @@ class Credentials:
     async def of_bearer(self, token: str) -> Caller:
         """Raises Unauthenticated; Unavailable where auth's keys cannot be had."""
         caller = await self._verifier.verify(token)
-        if caller.is_service or self._is_revoked(caller.session_id):
-            # Services call each other, not the edge.
+        # Services call each other, not the edge.
+        if caller.is_service or self._is_revoked(caller.session_id) or await self._has_ended(caller.session_id):
             msg = "The access token is not valid."
             raise Unauthenticated(msg)
         return caller
@@ -102,6 +111,19 @@ class Credentials:
         self._keys = OrderedDict(
             (digest, known) for digest, known in self._keys.items() if known.api_key_id != message.api_key_id
         )
+
+    async def _has_ended(self, session_id: str) -> bool:
+        """What auth noted of the session, asked every few seconds; while Redis is away the broker still tells."""
+        now = time.monotonic()
+        if self._looked_up.get(session_id, 0.0) > now:
+            return False
+        if await self._ended_sessions.get(session_id) is not None:
+            return True
+        self._looked_up[session_id] = now + _LOOK_AGAIN_SECONDS
+        self._looked_up.move_to_end(session_id)
+        while len(self._looked_up) > self._maximum_keys:
+            self._looked_up.popitem(last=False)
+        return False
 
     def _is_revoked(self, name: str) -> bool:
         until = self._revoked.get(name)
