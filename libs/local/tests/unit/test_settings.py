@@ -16,7 +16,7 @@ from quantmesh.local.workspace import Workspace
 
 AUTH = """
 [tool.quantmesh]
-grpc_port = 50051
+grpc_port = 15051
 ops_port = 9101
 servers = ["postgres", "redis"]
 peers = []
@@ -62,7 +62,7 @@ def environment_of(checkout: Path, service: str, **environ: str) -> dict[str, st
 def test_a_service_gets_the_servers_and_peers_that_it_declares_and_no_others(checkout: Path) -> None:
     variables = environment_of(checkout, "edge")
     assert variables["QUANTMESH_NATS_URL"] == SERVERS["nats"]
-    assert variables["QUANTMESH_AUTH_TARGET"] == "127.0.0.1:50051"
+    assert variables["QUANTMESH_AUTH_TARGET"] == "127.0.0.1:15051"
     assert variables["QUANTMESH_EDGE_BIND"] == "127.0.0.1:8080"
     assert variables["QUANTMESH_OPS_BIND"] == "127.0.0.1:9100"
     assert "QUANTMESH_DATABASE_URL" not in variables
