@@ -257,3 +257,20 @@ async def test_a_price_that_no_volatility_reproduces_is_422_alone_and_null_in_a_
     assert shown.columns.implied_volatility == [0.2, None]
     assert shown.errors is not None
     assert [(error.index, error.reason) for error in shown.errors] == [(1, "below the intrinsic value")]
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"spot": [1, None]}, "#/columns/spot/1"),
+        ({"option_type": ["call", "straddle"]}, "#/columns/option_type/1"),
+        ({"strike": "1"}, "#/columns/strike"),
+        ({"float": 1}, "#/columns/float"),
+    ],
+)
+async def test_a_row_that_the_edge_refuses_is_named_by_its_place_in_the_body(
+    edge: Edge, change: dict[str, Any], pointer: str
+) -> None:
+    columns = {"option_type": "call", "spot": 1, "strike": [1, 2], "time_to_expiry": 1, "volatility": 0.1, **change}
+    answer = await edge.http.post("/api/v2/options/price/batch", json={"columns": columns})
+    assert answer.json()["errors"][0]["pointer"] == pointer

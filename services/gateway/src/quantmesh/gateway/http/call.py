@@ -27,6 +27,8 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 DEFAULT_BODY_BYTES = 1024 * 1024
 JSON_TYPES = ("application/json",)
 _BODY_SECONDS = 30.0
+# What pydantic calls the branches of a union, "a list or one number": no place in the body.
+_BRANCH = re.compile(r"float|(list|literal)\[.*\]")
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -140,8 +142,18 @@ def violations(error: ValidationError, root: str) -> list[Violation]:
     """Each as a JSON pointer below `root` ("#" is the body) and what would be right; inputs are not repeated."""
     return [
         Violation(
-            "/".join([root, *(str(part).replace("~", "~0").replace("/", "~1") for part in problem["loc"])])[:512],
+            "/".join([root, *_places(problem["loc"], is_key=problem["type"] == "extra_forbidden")])[:512],
             problem["msg"].removeprefix("Value error, "),
         )
         for problem in error.errors(include_url=False, include_context=False, include_input=False)[:100]
     ]
+
+
+def _places(location: tuple[int | str, ...], *, is_key: bool) -> list[str]:
+    """`is_key`: the last part is a key that the client chose, whatever it looks like."""
+    kept = [
+        str(part)
+        for index, part in enumerate(location)
+        if isinstance(part, int) or not _BRANCH.fullmatch(part) or (is_key and index == len(location) - 1)
+    ]
+    return [part.replace("~", "~0").replace("/", "~1") for part in kept]
