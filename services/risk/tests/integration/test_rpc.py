@@ -3,7 +3,7 @@
 import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import jwt
@@ -18,12 +18,14 @@ from quantmesh.chassis.context import CallContext, Caller, set_call
 from quantmesh.chassis.errors import InvalidInput, NotFound, PermissionDenied, RuleBroken
 from quantmesh.chassis.identity import AUDIENCE, ISSUER, TOKEN_TYPE, TokenVerifier
 from quantmesh.chassis.rpc import Peer, RpcServer, open_channel
+from quantmesh.chassis.times import to_timestamp
 from quantmesh.risk.adapters.rpc import RiskRpc
 from quantmesh.risk.core.errors import MissingHistory
 from quantmesh.risk.core.model import Book, History, Terms
 
 KEY = Ed25519PrivateKey.generate()
-PRICES = {"AAPL": 150.0, "JPM": 110.0, "XOM": 90.0}
+PRICES = {"AAPL": 150.0, "AAPL-RAW": 600.0, "JPM": 110.0, "XOM": 90.0}
+CLOSE = datetime(2022, 10, 3, 20, tzinfo=UTC)
 
 
 class OneKey:
@@ -32,6 +34,9 @@ class OneKey:
 
 
 class StandInMarket:
+    def __init__(self, market_time: datetime = CLOSE) -> None:
+        self.market_time = market_time
+
     async def history(self, symbols: Sequence[str], closes: int, as_of: datetime | None) -> History:
         missing = [symbol for symbol in symbols if symbol not in PRICES]
         if missing:
@@ -39,10 +44,13 @@ class StandInMarket:
         steps = np.random.default_rng(3).normal(3e-4, 0.012, (closes, len(PRICES)))
         paths = np.array(list(PRICES.values())) * np.exp(steps.cumsum(axis=0))
         chosen = [list(PRICES).index(symbol) for symbol in symbols]
-        return History(tuple(symbols), paths[:, chosen], datetime(2022, 10, 3, 20, tzinfo=UTC))
+        return History(tuple(symbols), paths[:, chosen], CLOSE)
 
     async def terms(self, symbols: Sequence[str]) -> list[Terms]:
-        return [Terms("USD", Decimal(1)) for _ in symbols]
+        return [Terms("USD", Decimal(1), is_raw=symbol == "AAPL-RAW") for symbol in symbols]
+
+    async def now(self) -> datetime:
+        return self.market_time
 
 
 class StandInPortfolios:
@@ -162,6 +170,26 @@ async def test_infeasible_constraints_say_what_would_pass(risk: tuple[Peer, Risk
     ):
         with pytest.raises(InvalidInput):
             await peer.call(stub.Optimize, broken)
+
+
+async def test_a_raw_series_is_refused(risk: tuple[Peer, RiskServiceStub]) -> None:
+    peer, stub = risk
+    raw = "AAPL-RAW"
+    for call in (
+        peer.call(stub.ValueAtRisk, request(positions=positions(**{raw: "1"}))),
+        peer.call(stub.Optimize, pb.OptimizeRequest(symbols=[raw, "JPM"], objective=pb.OBJECTIVE_RISK_PARITY)),
+    ):
+        with pytest.raises(RuleBroken) as caught:
+            await call
+        assert caught.value.problem == "series-unadjusted"
+
+
+async def test_a_last_common_close_of_long_ago_is_stale() -> None:
+    rpc = RiskRpc(StandInMarket(CLOSE + timedelta(days=30)), StandInPortfolios())
+    late = await rpc.ValueAtRisk(request(positions=positions(AAPL="1")), None)
+    assert late.stale
+    then = request(positions=positions(AAPL="1"), as_of=to_timestamp(CLOSE + timedelta(days=1)))
+    assert not (await rpc.ValueAtRisk(then, None)).stale
 
 
 async def test_the_scope_is_needed(risk: tuple[Peer, RiskServiceStub]) -> None:

@@ -37,7 +37,15 @@ class MarketPeer:
         requests = [market_pb2.GetAssetRequest(symbol=symbol) for symbol in symbols]
         answers = await asyncio.gather(*(self._peer.call(self._stub.GetAsset, request) for request in requests))
         assets = [answer.asset for answer in answers]
-        return [Terms(asset.currency, from_proto(asset.lot_size, "lot_size")) for asset in assets]
+        raw = market_pb2.ADJUSTMENT_RAW
+        return [
+            Terms(asset.currency, from_proto(asset.lot_size, "lot_size"), is_raw=asset.adjustment == raw)
+            for asset in assets
+        ]
+
+    async def now(self) -> datetime:
+        answer = await self._peer.call(self._stub.GetClock, market_pb2.GetClockRequest())
+        return from_timestamp(answer.market_time)
 
 
 class PortfolioPeer:

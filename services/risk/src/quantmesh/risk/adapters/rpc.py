@@ -13,8 +13,8 @@ from quantmesh.api.risk.v1.risk_pb2_grpc import RiskServiceServicer
 from quantmesh.chassis.decimals import from_proto, to_proto
 from quantmesh.chassis.identity import requires
 from quantmesh.chassis.times import from_timestamp, to_timestamp
-from quantmesh.risk.core.errors import EmptyBook, UnknownChoice
-from quantmesh.risk.core.model import Book, Floats, History, checked_observations
+from quantmesh.risk.core.errors import EmptyBook, UnadjustedSeries, UnknownChoice
+from quantmesh.risk.core.model import Book, Floats, History, Terms, checked_observations
 from quantmesh.risk.core.optimize import Allocation, Bounds, Objective, ProposedOrder, optimum_of, orders_to
 from quantmesh.risk.core.ports import Market, Portfolios
 from quantmesh.risk.core.value_at_risk import Method, value_at_risk_of
@@ -44,7 +44,11 @@ class RiskRpc(RiskServiceServicer):
         observations = checked_observations(request.observations)
         as_of = _instant(request, "as_of")
         book = (await self._book(request, as_of)).require_positions()
-        history = await self._market.history(list(book.quantities), observations + 1, as_of)
+        history, now, _ = await asyncio.gather(
+            self._market.history(list(book.quantities), observations + 1, as_of),
+            self._market.now(),
+            self._adjusted(list(book.quantities)),
+        )
         risk = await asyncio.to_thread(
             value_at_risk_of, book, history, method, request.confidence, request.horizon_days, observations
         )
@@ -69,7 +73,7 @@ class RiskRpc(RiskServiceServicer):
             method=request.method,
             confidence=request.confidence,
             horizon_days=request.horizon_days,
-            stale=book.stale,
+            stale=book.stale or history.is_stale(now if as_of is None else min(as_of, now)),
         )
 
     @requires("risk:use")
@@ -83,7 +87,9 @@ class RiskRpc(RiskServiceServicer):
         if request.portfolio_id:
             book = await self._portfolios.book(request.portfolio_id, as_of, _instant(request, "known_at"))
         symbols = _universe(request, book)
-        history = await self._market.history(symbols, observations + 1, as_of)
+        history, terms = await asyncio.gather(
+            self._market.history(symbols, observations + 1, as_of), self._adjusted(symbols)
+        )
         held = None if book is None else _market_values(book, history)
         optimum = await asyncio.to_thread(
             optimum_of, history, objective, _bounds(request.constraints), request.risk_free_rate, observations, held
@@ -93,8 +99,7 @@ class RiskRpc(RiskServiceServicer):
             benchmarks["current"] = _allocation(optimum.current, history)
         orders: list[ProposedOrder] = []
         if book is not None:
-            lots = [terms.lot_size for terms in await self._market.terms(symbols)]
-            orders = orders_to(optimum, history, book, lots)
+            orders = orders_to(optimum, history, book, [each.lot_size for each in terms])
         return pb.OptimizeResponse(
             optimal=_allocation(optimum.optimal, history),
             benchmarks=benchmarks,
@@ -104,6 +109,14 @@ class RiskRpc(RiskServiceServicer):
             solver=optimum.solver,
             orders=[_order(order) for order in orders],
         )
+
+    async def _adjusted(self, symbols: list[str]) -> list[Terms]:
+        """The symbols' terms; raises UnadjustedSeries."""
+        terms = await self._market.terms(symbols)
+        raw = [symbol for symbol, each in zip(symbols, terms, strict=True) if each.is_raw]
+        if raw:
+            raise UnadjustedSeries(raw)
+        return terms
 
     async def _book(self, request: pb.ValueAtRiskRequest, as_of: datetime | None) -> Book:
         match request.WhichOneof("book"):

@@ -8,6 +8,7 @@ QuantmeshError
     ├── EmptyBook               nothing to measure, or to optimise
     ├── MissingHistory          too few closes that all symbols share
     ├── SeveralCurrencies
+    ├── UnadjustedSeries        a split would read as a crash
     ├── UnsupportedConstraint
     └── InfeasibleConstraints   with the binding bounds and the least change that would pass
 """
@@ -56,6 +57,16 @@ class SeveralCurrencies(RuleBroken):
 
     def __init__(self, currencies: Sequence[str]) -> None:
         super().__init__(f"The positions are in {', '.join(currencies)}; a book is measured in one currency.")
+
+
+class UnadjustedSeries(RuleBroken):
+    problem = "series-unadjusted"
+
+    def __init__(self, symbols: Sequence[str]) -> None:
+        super().__init__(
+            f"The closes of {', '.join(symbols)} are raw: a split would read as a crash. Take an adjusted series.",
+            metadata={"symbols": ", ".join(symbols)},
+        )
 
 
 class UnsupportedConstraint(RuleBroken):

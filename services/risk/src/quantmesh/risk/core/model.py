@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -14,6 +14,7 @@ Floats = NDArray[np.float64]
 
 DEFAULT_OBSERVATIONS = 500
 TRADING_DAYS = 252
+STALE_AFTER = timedelta(days=5)
 _OBSERVATIONS = range(2, 10_001)
 
 
@@ -31,6 +32,8 @@ class Terms:
 
     currency: str
     lot_size: Decimal
+    is_raw: bool = False
+    """Splits and dividends show in its closes as jumps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,10 @@ class History:
         if self.returns.shape[0] < observations:
             raise MissingHistory(self.symbols, self.closes.shape[0], observations + 1)
         return self
+
+    def is_stale(self, now: datetime) -> bool:
+        """Whether the last close that all symbols share lies further back than a long weekend."""
+        return now - self.as_of > STALE_AFTER
 
     @property
     def last(self) -> Floats:

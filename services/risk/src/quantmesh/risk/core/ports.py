@@ -12,6 +12,10 @@ class Market(Protocol):
         """The last `closes` closes that the symbols share."""
         ...
 
+    async def now(self) -> datetime:
+        """Market time."""
+        ...
+
     async def terms(self, symbols: Sequence[str]) -> list[Terms]: ...
 
 
