@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import psutil
 
+from quantmesh.local.logs import tail
 from quantmesh.local.network import free_port
 from quantmesh.local.operator import Operator
 from quantmesh.local.settings import SERVER_PORTS, LocalSettings
@@ -110,17 +111,28 @@ class Mesh:
             check=False,
         )
         if done.returncode:
-            msg = f"`{command}` ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+            logs = "".join(self._last_words())
+            msg = f"`{command}` ended with {done.returncode}:\n{done.stdout}{done.stderr}\n{logs}"
             raise RuntimeError(msg)
+
+    def _last_words(self) -> Iterator[str]:
+        """The ends of the services' logs: the folder is gone before anybody can look."""
+        for log in sorted(self._settings.logs.glob("*.log")):
+            for line in tail(log, 3):
+                yield f"{log.stem}: {line[:2000]}\n"
 
 
 @contextmanager
 def running_mesh(root: Path, state_folder: Path, settings: Mapping[str, str]) -> Iterator[Mesh]:
     """Up on free ports, and down at the end whatever happened."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("QUANTMESH_")}
-    environ |= {f"QUANTMESH_{server.upper()}_PORT": str(free_port()) for server in SERVER_PORTS}
+    parts = [server.upper() for server in SERVER_PORTS]
     for service in Workspace.read(root).services:
-        environ |= {f"QUANTMESH_{service.name.upper()}_{kind.upper()}_PORT": str(free_port()) for kind in service.ports}
+        parts += [f"{service.name.upper()}_{kind.upper()}" for kind in service.ports]
+    ports: set[int] = set()
+    while len(ports) < len(parts):
+        ports.add(free_port())
+    environ |= {f"QUANTMESH_{part}_PORT": str(port) for part, port in zip(parts, ports, strict=True)}
     mesh = Mesh(root, {**environ, "QUANTMESH_STATE_FOLDER": str(state_folder), **settings})
     try:
         mesh.up()

@@ -37,11 +37,7 @@ class MarketPeer:
         requests = [market_pb2.GetAssetRequest(symbol=symbol) for symbol in symbols]
         answers = await asyncio.gather(*(self._peer.call(self._stub.GetAsset, request) for request in requests))
         assets = [answer.asset for answer in answers]
-        raw = market_pb2.ADJUSTMENT_RAW
-        return [
-            Terms(asset.currency, from_proto(asset.lot_size, "lot_size"), is_raw=asset.adjustment == raw)
-            for asset in assets
-        ]
+        return [Terms(asset.currency, from_proto(asset.lot_size, "lot_size"), _is_raw(asset)) for asset in assets]
 
     async def now(self) -> datetime:
         answer = await self._peer.call(self._stub.GetClock, market_pb2.GetClockRequest())
@@ -66,6 +62,12 @@ class PortfolioPeer:
             cash={money.currency: from_proto(money.amount, "cash") for money in answer.cash},
             stale=any(position.stale for position in answer.positions),
         )
+
+
+def _is_raw(asset: market_pb2.Asset) -> bool:
+    """Only what pays dividends and splits can be told raw from adjusted: coins and indices are as they are."""
+    shares = (market_pb2.ASSET_CLASS_STOCK, market_pb2.ASSET_CLASS_FUND)
+    return asset.asset_class in shares and asset.adjustment == market_pb2.ADJUSTMENT_RAW
 
 
 def _stamp(instant: datetime | None) -> Timestamp | None:
