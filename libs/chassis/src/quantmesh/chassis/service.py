@@ -164,12 +164,13 @@ class Service(Generic[SettingsT]):
         readiness = asyncio.create_task(self._watch_readiness(server))
         await self._stopping.wait()
         log.info("stopping")
-        readiness.cancel()
+        # A single cancellation may be swallowed by the broker's client, whom the readiness check asks.
+        await end(readiness)
         self._waiting_for = ["shutdown"]
         if server is not None:
             await server.stop(self.settings.shutdown_seconds)
         await end(*tasks)
-        await asyncio.gather(readiness, *tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._close()
         if ops is not None:
             await asyncio.to_thread(ops.stop)
