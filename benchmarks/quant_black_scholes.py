@@ -4,22 +4,16 @@
 """
 
 import argparse
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable
-from contextlib import ExitStack
-from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import mpmath  # type: ignore[import-untyped]  # it has no stubs
 import numpy as np
 from scipy.special import ndtr
+from side_by_side import Peer, Table, in_turn, seconds_of
 
 from quantmesh.quant import black_scholes
 
-_ROOT = Path(__file__).resolve().parent.parent
 _BLOCK = 8_192
 _SAMPLE = 300
 
@@ -70,44 +64,6 @@ def numpy_in_blocks(options: Options) -> np.ndarray:
     return answers
 
 
-class Peer:
-    """py_vollib_vectorized in a process of its own."""
-
-    def __init__(self, options: Options, price: np.ndarray, folder: Path) -> None:
-        np.savez(folder / "inputs.npz", **options._asdict(), price=price)
-        self._outputs = folder / "outputs.npz"
-        python, program = _ROOT / ".venv-bench/bin/python", _ROOT / "benchmarks/quant_peers.py"
-        self._process = subprocess.Popen(
-            [python, program, folder / "inputs.npz", self._outputs],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def seconds(self, work: str) -> float:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{work}\n")
-        self._process.stdin.flush()
-        return float(self._process.stdout.readline())
-
-    def answer(self, name: str) -> np.ndarray:
-        answer: np.ndarray = np.load(self._outputs)[name]
-        return answer
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.communicate(timeout=60)
-
-
-def seconds_of(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
 def exact_price(row: tuple[float, ...]) -> float:
     sign, spot, strike, years, rate, dividend_yield, volatility = map(mpmath.mpf, row)
     deviation = volatility * mpmath.sqrt(years)
@@ -124,65 +80,60 @@ def largest_price_error(options: Options, prices: np.ndarray) -> float:
     return float(np.abs(prices[::step] - exact).max())
 
 
-def report(name: str, rows: int, ours: list[float], peer: list[float]) -> None:
-    """Rates by medians, and the median of the ratios of each round."""
-    ratio = np.median(np.array(peer) / np.array(ours))
-    line = f"{name:<62} {rows / np.median(ours) / 1e6:8.1f} M/s {rows / np.median(peer) / 1e6:8.2f} M/s {ratio:8.1f}x\n"
-    sys.stdout.write(line)
-
-
-def compare_prices(rows: int, rounds: int, folder: Path) -> None:
+def compare_prices(rows: int, rounds: int, table: Table) -> None:
     options = make_options(rows, 0.0, 3.0)
     ours = black_scholes.price_and_greeks(*options)
-    with Peer(options, np.asarray(ours.price), folder) as peer:
-        peer.seconds("price_and_greeks")
-        times: dict[str, list[float]] = {"ours": [], "numpy": [], "vollib": []}
-        for _ in range(rounds):
-            times["ours"].append(seconds_of(lambda: black_scholes.price_and_greeks(*options)))
-            times["numpy"].append(seconds_of(lambda: numpy_in_blocks(options)))
-            times["vollib"].append(peer.seconds("price_and_greeks"))
-        theirs = peer.answer("price")
-    report("price and 5 Greeks, to NumPy in blocks", rows, times["ours"], times["numpy"])
-    report("price and 5 Greeks, to py_vollib_vectorized", rows, times["ours"], times["vollib"])
-    errors = [
-        f"{name} {largest_price_error(options, np.asarray(prices)):.1e}"
-        for name, prices in (("ours", ours.price), ("NumPy", numpy_in_blocks(options)[0]), ("py_vollib", theirs))
-    ]
-    sys.stdout.write(f"  largest error of a price at spot 100: {', '.join(errors)}\n")
+    with Peer("black_scholes", {**options._asdict(), "price": np.asarray(ours.price)}) as peer:
+        against_numpy = in_turn(
+            lambda: black_scholes.price_and_greeks(*options),
+            lambda: seconds_of(lambda: numpy_in_blocks(options)),
+            rounds,
+        )
+        against_vollib = in_turn(
+            lambda: black_scholes.price_and_greeks(*options), lambda: peer.seconds("price_and_greeks"), rounds
+        )
+        vollib = peer.answer("price")
+    table.row("price and 5 Greeks, to NumPy in blocks", rows, against_numpy, goal=7)
+    table.row("price and 5 Greeks, to py_vollib_vectorized", rows, against_vollib, goal=180)
+    for name, prices, limit in (
+        ("ours", np.asarray(ours.price), 1e-12),
+        ("NumPy", numpy_in_blocks(options)[0], np.inf),
+        ("py_vollib", vollib, np.inf),
+    ):
+        table.bound(f"largest error of a price at spot 100, {name}", largest_price_error(options, prices), limit)
 
 
-def compare_implied(rows: int, rounds: int, folder: Path, nearest: float, farthest: float) -> None:
+def compare_implied(rows: int, rounds: int, nearest: float, farthest: float, goal: float, table: Table) -> None:
     options = make_options(rows, nearest, farthest)
     price = np.asarray(black_scholes.price(*options))
     contract = options[:-1]
-    with Peer(options, price, folder) as peer:
-        peer.seconds("implied_volatility")
-        ours: list[float] = []
-        theirs: list[float] = []
-        for _ in range(rounds):
-            ours.append(seconds_of(lambda: black_scholes.implied_volatility(price, *contract)))
-            theirs.append(peer.seconds("implied_volatility"))
+    with Peer("black_scholes", {**options._asdict(), "price": price}) as peer:
+        times = in_turn(
+            lambda: black_scholes.implied_volatility(price, *contract),
+            lambda: peer.seconds("implied_volatility"),
+            rounds,
+        )
         vollib = peer.answer("implied_volatility")
-    report(f"implied volatility, {nearest:g} to {farthest:g} deviations, to py_vollib_vectorized", rows, ours, theirs)
-    errors = [
-        f"{name} {np.nanmax(np.abs(found / options.volatility - 1)):.1e}"
-        for name, found in (("ours", black_scholes.implied_volatility(price, *contract)), ("py_vollib", vollib))
-    ]
-    sys.stdout.write(f"  largest relative error: {', '.join(errors)}\n")
+    table.row(f"implied volatility, {nearest:g} to {farthest:g} deviations, to py_vollib_vectorized", rows, times, goal)
+    for name, found, limit in (
+        ("ours", black_scholes.implied_volatility(price, *contract), 1e-11),
+        ("py_vollib", vollib, np.inf),
+    ):
+        table.bound(f"largest relative error, {name}", float(np.nanmax(np.abs(found / options.volatility - 1))), limit)
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     black_scholes.load_kernels()
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        compare_prices(arguments.rows, arguments.rounds, folder)
-        compare_implied(arguments.rows, arguments.rounds, folder, 0.0, 3.0)
-        compare_implied(arguments.rows, arguments.rounds, folder, 3.0, 8.0)
+    table = Table()
+    compare_prices(arguments.rows, arguments.rounds, table)
+    compare_implied(arguments.rows, arguments.rounds, 0.0, 3.0, 20, table)
+    compare_implied(arguments.rows, arguments.rounds, 3.0, 8.0, 3, table)
+    return table.exit_status
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -18,7 +18,8 @@ from quantmesh.local.testing.mesh import Mesh, running_mesh
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 PEERS = ROOT / ".venv-bench"
-ALONE = ("quant_black_scholes", "market_ticks")
+NUMERICS = tuple(sorted(path.stem for path in HERE.glob("quant_*.py")))
+ALONE = (*NUMERICS, "market_ticks")
 ON_A_MESH = ("gateway_latency", "gateway_arrow", "gateway_stream", "prediction_forecast")
 START_GOAL_SECONDS = 20.0
 MEMORY_GOAL_GIB = 3.0
@@ -46,7 +47,7 @@ def main() -> int:
 
 
 def alone(name: str) -> bool:
-    if name.startswith("quant"):
+    if name in NUMERICS:
         install_peers()
     return script(name)
 

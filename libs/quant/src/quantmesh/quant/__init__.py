@@ -1,9 +1,10 @@
 """Pricing and risk numerics over arrays. Every model family is a module of its own; each loads on first use."""
 
 from importlib import import_module
+from pkgutil import iter_modules
 from types import ModuleType
 
-_MODULES = frozenset({"black_scholes", "covariance", "errors", "optimize", "performance", "value_at_risk", "version"})
+_MODULES = frozenset(module.name for module in iter_modules(__path__) if not module.name.startswith("_"))
 
 
 def __getattr__(name: str) -> ModuleType:
