@@ -119,9 +119,12 @@ class Columns:
             if not (part.min() >= domain.minimum and part.max() <= domain.maximum):
                 row = int(np.flatnonzero(~((part >= domain.minimum) & (part <= domain.maximum)))[0])
                 raise DomainError(domain.name, part[row], domain.requirement, self._row(index, start, row))
-        times = self.part(_TIME_INDEX, start, stop)
+        at = domains.index(TIME_TO_EXPIRY)
+        times = self.part(at, start, stop)
         longest = times.max()
-        for index, domain in ((_TIME_INDEX + 1, RATE), (_TIME_INDEX + 2, DIVIDEND_YIELD)):
+        for index, domain in enumerate(domains):
+            if domain not in {RATE, DIVIDEND_YIELD}:
+                continue
             part = self.part(index, start, stop)
             if longest * max(part.max(), -part.min()) > LARGEST_EXPONENT:
                 exponents = np.broadcast_arrays(np.abs(part) * times, part, times)
@@ -131,11 +134,12 @@ class Columns:
                     requirement = _exponent_requirement(float(exponents[2][row]))
                     raise DomainError(domain.name, exponents[1][row], requirement, self._row(index, start, row))
 
+    def value(self, index: int, row: int) -> float:
+        column = self.arrays[index]
+        return float(column[row if column.size > 1 else 0])
+
     def _row(self, index: int, start: int, row: int) -> int | None:
         return None if self.shape == () or self.values[index].size < self.rows else start + row
-
-
-_TIME_INDEX = 2
 
 
 def broadcast(option_type: ArrayLike, *values: ArrayLike, check_signs: bool = True) -> Columns:

@@ -33,10 +33,9 @@ from quantmesh.quant._arguments import (
     is_scalar_option_type,
     sign_of,
 )
-from quantmesh.quant._threads import run_in_chunks
+from quantmesh.quant._evaluation import Value, check_solved, evaluate, invert
 from quantmesh.quant.errors import DomainError
 
-Value = float | Floats
 _T = TypeVar("_T")
 _Six = tuple[_T, _T, _T, _T, _T, _T]
 
@@ -102,7 +101,7 @@ class ImpliedVolatilities(NamedTuple):
 
 _RATE_REQUIREMENT = "a fraction per year, at most 400 in size over the time to expiry"
 # What the argument with this status must be.
-REQUIREMENTS = {
+REQUIREMENTS: dict[int, tuple[str, str]] = {
     Status.BELOW_INTRINSIC: ("price", "at least the discounted intrinsic value"),
     Status.ABOVE_BOUND: ("price", "below the discounted spot (call) or strike (put)"),
     Status.INVALID_OPTION_TYPE: ("option_type", OPTION_TYPE_REQUIREMENT),
@@ -221,13 +220,7 @@ def implied_volatility(
         return volatility
     columns = broadcast(option_type, *arguments)
     volatilities, statuses = _solve(columns)
-    unsolved = np.flatnonzero(statuses)
-    if unsolved.size:
-        row = int(unsolved[0])
-        name, requirement = REQUIREMENTS[Status(statuses[row])]
-        column = columns.arrays[_ARGUMENTS.index(name)]
-        value = column[row if column.size > 1 else 0]
-        raise DomainError(name, value, requirement, None if columns.shape == () else row)
+    check_solved(columns, statuses, _ARGUMENTS, REQUIREMENTS)
     return float(volatilities[0]) if columns.shape == () else volatilities.reshape(columns.shape)
 
 
@@ -255,17 +248,10 @@ def load_kernels() -> None:
 
 
 def _solve(columns: Columns) -> tuple[Floats, NDArray[np.int8]]:
-    volatilities = np.empty(columns.rows)
-    statuses = np.empty(columns.rows, np.int8)
-    if columns.rows:
-        # Numba takes 0.7 s to import: on first use.
-        from quantmesh.quant import _implied_volatility_kernels as kernels
+    # Numba takes 0.7 s to import: on first use.
+    from quantmesh.quant import _implied_volatility_kernels as kernels
 
-        def task(start: int, stop: int) -> None:
-            kernels.implied_volatility(*columns.arrays, start, stop, volatilities, statuses)
-
-        run_in_chunks(task, columns.rows)
-    return volatilities, statuses
+    return invert(columns, kernels.implied_volatility)
 
 
 def _as_scalars(option_type: ArrayLike, arguments: _Six[ArrayLike]) -> _Six[float] | None:
@@ -286,18 +272,7 @@ def _as_scalars(option_type: ArrayLike, arguments: _Six[ArrayLike]) -> _Six[floa
 
 def _evaluate(kernel: str, count: int, option_type: ArrayLike, arguments: tuple[ArrayLike, ...]) -> tuple[Value, ...]:
     columns = broadcast(option_type, *arguments)
-    outputs = np.empty((count, columns.rows))
-    if columns.rows:
-        # Numba takes 0.7 s to import: on first use.
-        from quantmesh.quant import _black_scholes_kernels as kernels
+    # Numba takes 0.7 s to import: on first use.
+    from quantmesh.quant import _black_scholes_kernels as kernels
 
-        run = getattr(kernels, kernel)
-
-        def task(start: int, stop: int) -> None:
-            if run(*columns.arrays, start, stop, outputs):
-                columns.check(_DOMAINS, start, stop)
-
-        run_in_chunks(task, columns.rows)
-    if columns.shape == ():
-        return tuple(float(output[0]) for output in outputs)
-    return tuple(outputs.reshape(count, *columns.shape))
+    return evaluate(columns, _DOMAINS, count, getattr(kernels, kernel))

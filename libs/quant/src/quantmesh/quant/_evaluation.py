@@ -1,0 +1,53 @@
+"""What every family of closed forms does with its columns: run a kernel over chunks of rows, tell what was wrong."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantmesh.quant._arguments import Columns, Domain, Floats
+from quantmesh.quant._threads import run_in_chunks
+from quantmesh.quant.errors import DomainError
+
+Value = float | Floats
+
+
+def evaluate(columns: Columns, domains: Sequence[Domain], count: int, kernel: Callable[..., int]) -> tuple[Value, ...]:
+    """`count` answers per row; `kernel` returns how many rows lie outside their domain."""
+    outputs = np.empty((count, columns.rows))
+
+    def task(start: int, stop: int) -> None:
+        if kernel(*columns.arrays, start, stop, outputs):
+            columns.check(domains, start, stop)
+
+    run_in_chunks(task, columns.rows)
+    if columns.shape == ():
+        return tuple(float(output[0]) for output in outputs)
+    return tuple(outputs.reshape(count, *columns.shape))
+
+
+def invert(columns: Columns, kernel: Callable[..., None]) -> tuple[Floats, NDArray[np.int8]]:
+    """An answer and a status per row."""
+    answers = np.empty(columns.rows)
+    statuses = np.empty(columns.rows, np.int8)
+
+    def task(start: int, stop: int) -> None:
+        kernel(*columns.arrays, start, stop, answers, statuses)
+
+    run_in_chunks(task, columns.rows)
+    return answers, statuses
+
+
+def check_solved(
+    columns: Columns,
+    statuses: NDArray[np.int8],
+    arguments: Sequence[str],
+    requirements: Mapping[int, tuple[str, str]],
+) -> None:
+    """Raise for the first row without an answer; `arguments` names the columns in their order."""
+    unsolved = np.flatnonzero(statuses)
+    if unsolved.size:
+        row = int(unsolved[0])
+        name, requirement = requirements[int(statuses[row])]
+        value = columns.value(arguments.index(name), row)
+        raise DomainError(name, value, requirement, None if columns.shape == () else row)
