@@ -9,6 +9,7 @@ from quantmesh.quant._elementary import (
     INVERSE_ROOT_TWO_PI,
     TINY,
     TINY_ROOT,
+    bounded_exponential,
     exponential,
     logarithm_of_ratio,
     mills_ratio,
@@ -47,7 +48,7 @@ def is_inside_domain(
 
 
 def discount_factor(rate: float, time: float) -> float:
-    return exponential(-rate * time)
+    return bounded_exponential(-rate * time)
 
 
 def standardized(
@@ -56,6 +57,11 @@ def standardized(
     """d1 and d2; at zero volatility or time they stand at a far end, or at 0 exactly at the money."""
     deviation = volatility * square_root(time)
     moneyness = logarithm_of_ratio(max(spot, TINY), max(strike, TINY)) + (rate - dividend_yield) * time
+    return standardized_moneyness(moneyness, deviation)
+
+
+def standardized_moneyness(moneyness: float, deviation: float) -> tuple[float, float]:
+    """d1 and d2 of the logarithm of forward over strike."""
     ratio = moneyness / max(deviation, TINY_ROOT)
     d1 = min(max(ratio + 0.5 * deviation, -_FARTHEST), _FARTHEST)
     d2 = min(max(ratio - 0.5 * deviation, -_FARTHEST), _FARTHEST)

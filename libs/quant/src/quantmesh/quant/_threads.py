@@ -21,13 +21,13 @@ def _pool() -> ThreadPoolExecutor:
 os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
-def run_in_chunks(task: Callable[[int, int], None], rows: int) -> None:
+def run_in_chunks(task: Callable[[int, int], None], rows: int, chunk_rows: int = CHUNK_ROWS) -> None:
     """Call `task(start, stop)` until all rows are done; the first error in row order is raised."""
-    if rows <= CHUNK_ROWS:
+    if rows <= chunk_rows:
         task(0, rows)
         return
-    starts = range(0, rows, CHUNK_ROWS)
-    futures = [_pool().submit(task, start, min(start + CHUNK_ROWS, rows)) for start in starts]
+    starts = range(0, rows, chunk_rows)
+    futures = [_pool().submit(task, start, min(start + chunk_rows, rows)) for start in starts]
     try:
         for future in futures:
             future.result()
