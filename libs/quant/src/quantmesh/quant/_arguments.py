@@ -75,7 +75,7 @@ def is_scalar_option_type(option_type: ArrayLike) -> bool:
     return isinstance(option_type, (str, int, float, np.integer))
 
 
-def all_scalars(values: tuple[ArrayLike, ...]) -> TypeGuard[tuple[float, float, float, float, float, float]]:
+def all_scalars(values: tuple[ArrayLike, ...]) -> TypeGuard[tuple[float, ...]]:
     return all(isinstance(value, (float, int)) for value in values)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantmesh.quant._arguments import Columns, Domain, Floats
+from quantmesh.quant._recycled import empty
 from quantmesh.quant._threads import run_in_chunks
 from quantmesh.quant.errors import DomainError
 
@@ -14,7 +15,7 @@ Value = float | Floats
 
 def evaluate(columns: Columns, domains: Sequence[Domain], count: int, kernel: Callable[..., int]) -> tuple[Value, ...]:
     """`count` answers per row; `kernel` returns how many rows lie outside their domain."""
-    outputs = np.empty((count, columns.rows))
+    outputs = empty((count, columns.rows))
 
     def task(start: int, stop: int) -> None:
         if kernel(*columns.arrays, start, stop, outputs):

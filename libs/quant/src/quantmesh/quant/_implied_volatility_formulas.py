@@ -40,10 +40,18 @@ NOT_A_NUMBER = float("nan")
 def first_guess(a: float, b: float) -> float:
     """The standard deviation, to 7e-6 where it is small, to some percent where it is 1."""
     intrinsic = 2.0 * hyperbolic_sine(0.5 * a)
-    straddle = 2.0 * b + intrinsic
-    v = intrinsic / straddle
+    normal = normal_deviation(intrinsic, b)
+    squared = normal * normal
+    slant = a / intrinsic if a > 1e-6 else 1.0
+    return normal * slant * (1.0 + squared * (1.0 / 24.0 + squared * (7.0 / 1920.0)))
+
+
+def normal_deviation(distance: float, value: float) -> float:
+    """The standard deviation in Bachelier's model of an option so far out of the money, to 7e-6 of itself."""
+    straddle = 2.0 * value + distance
+    v = distance / straddle
     # v / artanh(v), by its series where v is small.
-    eta = v / (0.5 * logarithm_of_ratio(straddle + intrinsic, 2.0 * b)) if v > 1e-3 else 1.0 - v * v * (1.0 / 3.0)
+    eta = v / (0.5 * logarithm_of_ratio(straddle + distance, 2.0 * value)) if v > 1e-3 else 1.0 - v * v * (1.0 / 3.0)
     numerator = 5938.185233469921
     numerator = numerator * eta + 3787.7541269497337
     numerator = numerator * eta + 1096.1602731426149
@@ -56,10 +64,7 @@ def first_guess(a: float, b: float) -> float:
     denominator = denominator * eta + 1095.8867401944042
     denominator = denominator * eta + 111.67851115084828
     denominator = denominator * eta + 1.0
-    normal = straddle * square_root(eta) * numerator / denominator
-    squared = normal * normal
-    slant = a / intrinsic if a > 1e-6 else 1.0
-    return normal * slant * (1.0 + squared * (1.0 / 24.0 + squared * (7.0 / 1920.0)))
+    return straddle * square_root(eta) * numerator / denominator
 
 
 def hyperbolic_sine(x: float) -> float:

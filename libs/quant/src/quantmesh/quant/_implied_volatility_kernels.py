@@ -16,6 +16,7 @@ _FINE_STEP = 1.5e-4
 
 _FORMULAS: tuple[Callable[..., Any], ...] = (
     formulas.hyperbolic_sine,
+    formulas.normal_deviation,
     formulas.first_guess,
     formulas.normalized,
     formulas.vega_of,
