@@ -24,6 +24,11 @@ def exponential(x: float) -> float:
     return math.exp(x) if x < 709.0 else math.inf
 
 
+def bounded_exponential(x: float) -> float:
+    """exp(x) for x between -700 and 700; without a look at the ends, which costs a fifth of it."""
+    return math.exp(x)
+
+
 def logarithm_of_ratio(numerator: float, denominator: float) -> float:
     """ln(numerator / denominator) of positive numbers, without the rounding of the quotient where the two are close."""
     if 0.5 * denominator < numerator < 2.0 * denominator:

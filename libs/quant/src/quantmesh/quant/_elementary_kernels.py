@@ -57,11 +57,10 @@ def _square_root(x: float) -> float:
     return math.sqrt(x)
 
 
-def _exponential(x: float) -> float:
-    clamped = max(min(x, 709.0), -708.0)
-    rounded = clamped * _LOG2_E + _ROUNDER
+def _bounded_exponential(x: float) -> float:
+    rounded = x * _LOG2_E + _ROUNDER
     whole = rounded - _ROUNDER
-    r = (clamped - whole * _LN2_HIGH) - whole * _LN2_LOW
+    r = (x - whole * _LN2_HIGH) - whole * _LN2_LOW
     # Taylor's series to r^13 on |r| <= ln(2) / 2, remainder 4e-18; odd and even terms side by side.
     s = r * r
     even = 2.08767569878681e-09
@@ -78,7 +77,12 @@ def _exponential(x: float) -> float:
     odd = odd * s + 0.16666666666666666
     value = ((odd * s) * r + even * s) + r + 1.0
     power: float = _double((_bits(rounded) + 1023) << 52)
-    return 0.0 if x < -708.0 else (math.inf if x >= 709.0 else value * power)
+    return value * power
+
+
+def _exponential(x: float) -> float:
+    value: float = _elementary.bounded_exponential(max(min(x, 709.0), -708.0))
+    return 0.0 if x < -708.0 else (math.inf if x >= 709.0 else value)
 
 
 def _logarithm_of_ratio(numerator: float, denominator: float) -> float:
@@ -110,6 +114,7 @@ def compile_as(function: Callable[..., Any], source: Callable[..., Any], options
     overload(function, jit_options=options, strict=False)(lambda *_arguments: source)
 
 
+compile_as(_elementary.bounded_exponential, _bounded_exponential)
 compile_as(_elementary.exponential, _exponential)
 compile_as(_elementary.logarithm_of_ratio, _logarithm_of_ratio)
 compile_as(_elementary.square_root, _square_root)
