@@ -100,8 +100,8 @@ $(STUBS): $(PACKAGES) $(PROTOS) scripts/generate_stubs.py
 	@touch $@
 
 # Compiled once and kept beside their source: the first batch would wait for it otherwise.
-$(KERNELS): $(PACKAGES) $(wildcard libs/quant/src/quantmesh/quant/*.py)
-	$(BIN)/python -c 'from quantmesh.quant import black_scholes; black_scholes.load_kernels()'
+$(KERNELS): $(PACKAGES) $(wildcard libs/quant/src/quantmesh/quant/*.py libs/quant/src/quantmesh/quant/*/*.py)
+	$(BIN)/python -m quantmesh.quant.kernels
 	@touch $@
 
 $(NODE): package-lock.json package.json
