@@ -48,9 +48,9 @@ def _shift_out_mantissa(_typing_context: Any, _pattern: Any) -> Any:
 
 
 # The 64 bits of a double as an integer, the way back, and bits 52 to 63 as a small positive integer.
-_bits: Any = intrinsic(_as_bits)
-_double: Any = intrinsic(_as_double)
-_high_bits: Any = intrinsic(_shift_out_mantissa)
+bits_of: Any = intrinsic(_as_bits)
+double_of: Any = intrinsic(_as_double)
+high_bits_of: Any = intrinsic(_shift_out_mantissa)
 
 
 def _square_root(x: float) -> float:
@@ -76,7 +76,7 @@ def _bounded_exponential(x: float) -> float:
     odd = odd * s + 0.008333333333333333
     odd = odd * s + 0.16666666666666666
     value = ((odd * s) * r + even * s) + r + 1.0
-    power: float = _double((_bits(rounded) + 1023) << 52)
+    power: float = double_of((bits_of(rounded) + 1023) << 52)
     return value * power
 
 
@@ -87,9 +87,9 @@ def _exponential(x: float) -> float:
 
 def _logarithm_of_ratio(numerator: float, denominator: float) -> float:
     # The difference of the bit patterns is log2 of the ratio in fixed point, to within 0.09; biased to stay positive.
-    biased = _high_bits(_bits(numerator) - _bits(denominator) + _EXPONENT_BIAS)
+    biased = high_bits_of(bits_of(numerator) - bits_of(denominator) + _EXPONENT_BIAS)
     exponent = min(max(biased - 2048, -1000), 1000)
-    scaled = denominator * _double((exponent + 1023) << 52)
+    scaled = denominator * double_of((exponent + 1023) << 52)
     f = (numerator - scaled) / (numerator + scaled)
     # 2 artanh(f) on |f| < 0.201, remainder 2e-17 of the first term.
     s = f * f
@@ -104,7 +104,7 @@ def _logarithm_of_ratio(numerator: float, denominator: float) -> float:
     series = series * s + 0.2857142857142857
     series = series * s + 0.4
     series = series * s + 0.6666666666666666
-    whole: float = _double((exponent + 2048) | _TWO_TO_52_BITS) - (4503599627370496.0 + 2048.0)
+    whole: float = double_of((exponent + 2048) | _TWO_TO_52_BITS) - (4503599627370496.0 + 2048.0)
     logarithm: float = (whole * _LN2_LOW + (series * s * f + 2.0 * f)) + whole * _LN2_HIGH
     return logarithm
 
