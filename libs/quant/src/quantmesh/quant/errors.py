@@ -2,11 +2,15 @@
 
 QuantError (ValueError)
 ├── DomainError        an argument lies outside the domain of its formula
-├── InfeasibleError    no weights satisfy all the bounds
+├── InfeasibleError    no weights satisfy the constraints
 └── SolverError        an optimisation ended without an answer
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from quantmesh.quant.optimize import Constraints
 
 
 class QuantError(ValueError):
@@ -25,18 +29,41 @@ class DomainError(QuantError):
         self.index = index
 
 
-class InfeasibleError(QuantError):
-    """Bounds on weights that no fully invested portfolio meets.
+class Change(NamedTuple):
+    """The limit `constraint` (an argument of Constraints, or "group minimum", "group maximum") has been `given` and
+    would have to be `relaxed`; `name` is its asset or group, empty where it concerns all."""
 
-    `conflicts` names the binding bounds; `shortfall` is the least total amount by which they must be relaxed, and
-    `relaxation` one way to do it: the new value of each named bound.
+    constraint: str
+    name: str
+    given: float
+    relaxed: float
+
+    @property
+    def label(self) -> str:
+        return f"{self.constraint} of {self.name}" if self.name else self.constraint
+
+
+class InfeasibleError(QuantError):
+    """Constraints that no weights satisfy.
+
+    `conflicts` names an irreducible set of them: without any one, the others of the set can be satisfied.
+    `changes` is the least relaxation that makes all of them feasible, by `shortfall` in total, and `relaxed` the
+    constraints with these changes, ready to be asked for.
     """
 
-    def __init__(self, detail: str, conflicts: Sequence[str], shortfall: float, relaxation: dict[str, float]) -> None:
-        super().__init__(detail)
+    def __init__(
+        self, conflicts: Sequence[str], shortfall: float, changes: Sequence[Change], relaxed: "Constraints"
+    ) -> None:
+        super().__init__(f"No weights satisfy {', '.join(conflicts)} together.")
         self.conflicts = tuple(conflicts)
         self.shortfall = shortfall
-        self.relaxation = dict(relaxation)
+        self.changes = tuple(changes)
+        self.relaxed = relaxed
+
+    @property
+    def relaxation(self) -> dict[str, float]:
+        """The new value of each changed limit, by its label."""
+        return {change.label: change.relaxed for change in self.changes}
 
 
 class SolverError(QuantError):

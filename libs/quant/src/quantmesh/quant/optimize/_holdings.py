@@ -1,0 +1,3 @@
+from quantmesh.quant.optimize._constraints import Limits
+def require_feasible_holdings(limits: Limits) -> None:
+    pass

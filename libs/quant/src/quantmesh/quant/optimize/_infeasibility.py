@@ -1,0 +1,172 @@
+"""Which constraints conflict, and the least relaxation with which they do not (NEW-6).
+
+Conflicts: by Farkas' lemma multipliers prove infeasibility, and the support of a vertex of their polyhedron is an
+irreducible infeasible subset (Gleeson and Ryan, ORSA Journal on Computing 2, 1990). Relaxation: each limit but the
+budget may give way (Brown and Graves' elastic program; Chinneck, Feasibility and Infeasibility in Optimization, 2008,
+chapter 6); the total is least, and spread as evenly as that allows.
+"""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from quantmesh.quant._samples import Floats
+from quantmesh.quant.errors import Change, InfeasibleError
+from quantmesh.quant.optimize._constraints import Group, Limits
+from quantmesh.quant.optimize._highs import INFINITY, Model, Solution
+from quantmesh.quant.optimize._holdings import require_feasible_holdings
+from quantmesh.quant.optimize._linear_form import LinearObjective
+
+# Multipliers and relaxations below these are rounding; they are relative to sums of weights of about one.
+_SUPPORT = 1e-7
+_NEGLIGIBLE = 1e-9
+# What is relaxed goes beyond the least by this, or its own rounding would leave it infeasible.
+_ROUNDING = 1e-12
+
+
+class SoftLimit(NamedTuple):
+    """sign * row' x <= sign * value over columns [weights, purchases, sales]; a maximum has sign 1."""
+
+    constraint: str
+    name: str
+    index: int  # of the asset or group
+    columns: tuple[int, ...]
+    sign: float
+    value: float
+
+
+def require_feasible(limits: Limits) -> None:
+    """Raises InfeasibleError where no weights satisfy the limits."""
+    if not LinearObjective(limits).is_feasible():
+        soft = _soft_limits(limits)
+        relaxations = _least_relaxations(limits, soft)
+        changes = [
+            (limit, limit.value + limit.sign * (amount + _ROUNDING))
+            for limit, amount in zip(soft, relaxations, strict=True)
+            if amount > _NEGLIGIBLE
+        ]
+        raise InfeasibleError(
+            conflicts=_conflicts(limits, soft),
+            shortfall=float(relaxations.sum()),
+            changes=[Change(limit.constraint, limit.name, limit.value, value) for limit, value in changes],
+            relaxed=replace(limits.given, **_relaxed_fields(limits, changes)),
+        )
+    if limits.is_discrete:
+        require_feasible_holdings(limits)
+
+
+def _soft_limits(limits: Limits) -> list[SoftLimit]:
+    count, given = limits.count, limits.given
+    found = []
+    for index, name in enumerate(limits.names):
+        found.append(SoftLimit("minimum", name, index, (index,), -1.0, float(limits.lower[index])))
+        found.append(SoftLimit("maximum", name, index, (index,), 1.0, float(limits.upper[index])))
+    for index, group in enumerate(given.groups):
+        if group.minimum is not None:
+            found.append(SoftLimit("group minimum", group.name, index, group.members, -1.0, group.minimum))
+        if group.maximum is not None:
+            found.append(SoftLimit("group maximum", group.name, index, group.members, 1.0, group.maximum))
+    if given.maximum_turnover is not None:
+        trades = tuple(range(count, 3 * count))
+        found.append(SoftLimit("maximum_turnover", "", 0, trades, 1.0, given.maximum_turnover))
+    return found
+
+
+def _soft_rows(soft: list[SoftLimit], columns: int) -> tuple[sparse.csr_matrix, Floats]:
+    """The limits as rows @ x <= values."""
+    indices = [column for limit in soft for column in limit.columns]
+    data = [limit.sign for limit in soft for _ in limit.columns]
+    starts = np.concatenate([[0], np.cumsum([len(limit.columns) for limit in soft])])
+    rows = sparse.csr_matrix((data, indices, starts), shape=(len(soft), columns))
+    return rows, np.array([limit.sign * limit.value for limit in soft])
+
+
+def _hard_rows(limits: Limits) -> tuple[sparse.csr_matrix, Floats]:
+    """rows @ x = values: the budget, and weights = current weights + purchases - sales."""
+    count = limits.count
+    if limits.current is None:
+        return sparse.csr_matrix(np.ones((1, count))), np.array([limits.budget])
+    one = sparse.identity(count)
+    budget = sparse.csr_matrix(np.concatenate([np.ones(count), np.zeros(2 * count)])[None, :])
+    rows = sparse.vstack([budget, sparse.hstack([one, -one, one])])
+    return sparse.csr_matrix(rows), np.concatenate([[limits.budget], limits.current])
+
+
+def _least_relaxations(limits: Limits, soft: list[SoftLimit]) -> Floats:
+    """How far each limit gives way."""
+    hard, hard_values = _hard_rows(limits)
+    count, columns, size = limits.count, hard.shape[1], len(soft)
+    rows, values = _soft_rows(soft, columns)
+    model = Model()
+    free = np.full(count, -INFINITY)
+    lower = np.concatenate([free, np.zeros(columns - count)])
+    model.add_columns(np.zeros(columns), lower, np.full(columns, INFINITY))
+    elastic = model.add_columns(np.ones(size), np.zeros(size), np.full(size, INFINITY))
+    model.add_rows(sparse.csr_matrix(sparse.hstack([hard, sparse.csr_matrix((hard_values.size, size))])), hard_values, hard_values)
+    model.add_rows(sparse.csr_matrix(sparse.hstack([rows, -sparse.identity(size)])), np.full(size, -INFINITY), values)
+    total = _certain(model.solve()).objective
+    # The same total, with the largest relaxation as small as possible.
+    model.set_cost(elastic, np.zeros(size))
+    largest = model.add_columns(np.ones(1), np.zeros(1), np.full(1, INFINITY))
+    at_most = sparse.hstack(
+        [sparse.csr_matrix((size, columns)), sparse.identity(size), sparse.csr_matrix(-np.ones((size, 1)))]
+    )
+    model.add_rows(sparse.csr_matrix(at_most), np.full(size, -INFINITY), np.zeros(size))
+    sum_of_all = np.zeros((1, largest.stop))
+    sum_of_all[0, elastic] = 1.0
+    model.add_rows(sparse.csr_matrix(sum_of_all), np.array([-INFINITY]), np.array([total]))
+    return _certain(model.solve()).values[elastic]
+
+
+def _conflicts(limits: Limits, soft: list[SoftLimit]) -> list[str]:
+    """Multipliers y >= 0 of the limits and u of the equalities: y' rows + u' hard >= 0 where x is at least zero and
+    = 0 where it is free, y' values + u' hard values = -1."""
+    hard, hard_values = _hard_rows(limits)
+    count, columns = limits.count, hard.shape[1]
+    rows, values = _soft_rows(soft, columns)
+    model = Model()
+    size = len(soft)
+    model.add_columns(np.ones(size), np.zeros(size), np.full(size, INFINITY))
+    free = np.full(hard_values.size, INFINITY)
+    equalities = model.add_columns(np.zeros(hard_values.size), -free, free)
+    upper = np.concatenate([np.zeros(count), np.full(columns - count, INFINITY)])
+    model.add_rows(sparse.csr_matrix(sparse.hstack([rows.T, hard.T])), np.zeros(columns), upper)
+    contradiction = sparse.csr_matrix(np.concatenate([values, hard_values])[None, :])
+    model.add_rows(contradiction, np.array([-1.0]), np.array([-1.0]))
+    multipliers = _certain(model.solve()).values
+    support = _SUPPORT * float(np.abs(multipliers).max())
+    labels = [
+        Change(limit.constraint, limit.name, limit.value, limit.value).label
+        for limit, multiplier in zip(soft, multipliers[:size], strict=True)
+        if multiplier > support
+    ]
+    return [*labels, *(["budget"] if abs(multipliers[equalities.start]) > support else [])]
+
+
+def _certain(solution: Solution | None) -> Solution:
+    if solution is None:
+        raise AssertionError("elastic programs and the multipliers of infeasible ones exist")
+    return solution
+
+
+def _relaxed_fields(limits: Limits, changes: list[tuple[SoftLimit, float]]) -> dict[str, object]:
+    """The fields of Constraints that the changes touch, with new values."""
+    bounds = {"minimum": limits.lower.copy(), "maximum": limits.upper.copy()}
+    groups = list(limits.given.groups)
+    fields: dict[str, object] = {}
+    for limit, value in changes:
+        if limit.constraint in bounds:
+            bounds[limit.constraint][limit.index] = value
+            fields[limit.constraint] = bounds[limit.constraint]
+        elif limit.constraint == "maximum_turnover":
+            fields["maximum_turnover"] = value
+        else:
+            groups[limit.index] = _regrouped(groups[limit.index], limit.constraint, value)
+            fields["groups"] = tuple(groups)
+    return fields
+
+
+def _regrouped(group: Group, constraint: str, value: float) -> Group:
+    return replace(group, minimum=value) if constraint == "group minimum" else replace(group, maximum=value)

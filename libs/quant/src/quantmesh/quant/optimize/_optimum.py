@@ -1,0 +1,116 @@
+"""What every optimisation answers: the best weights beside equal weights and what is held now."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from quantmesh.quant._samples import Floats, vector_of
+from quantmesh.quant.optimize._constraints import Limits
+
+
+class Certificate(NamedTuple):
+    """What is known of an answer: no weights within the constraints have an objective beyond `bound`."""
+
+    solver: str
+    iterations: int
+    bound: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Allocation:
+    """Weights and what they give per period of the inputs, before costs; None where an input for it is missing.
+
+    `sharpe` is the excess of the expected return over the risk-free rate by the volatility. `objective` is what was
+    optimised, costs included; `is_feasible` says whether the weights satisfy the constraints.
+    """
+
+    weights: Floats
+    objective: float
+    expected_return: float | None
+    volatility: float | None
+    sharpe: float | None
+    cost: float
+    is_feasible: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Optimum:
+    """`no_change` are the current weights, where given.
+
+    `bound` is a proven limit of the objective within the constraints and `gap` the distance from it, relative to the
+    larger of the two; both are None where the method has no objective.
+    """
+
+    optimal: Allocation
+    equal_weight: Allocation
+    no_change: Allocation | None
+    solver: str
+    iterations: int
+    bound: float | None
+    gap: float | None
+
+    @property
+    def weights(self) -> Floats:
+        return self.optimal.weights
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moments:
+    """Expected returns and covariance of one period, the same for both, and the risk-free rate of that period."""
+
+    covariance: Floats
+    expected_return: Floats | None
+    risk_free_rate: float
+
+    @classmethod
+    def of(cls, covariance: Floats, expected_return: ArrayLike | None, risk_free_rate: float) -> "Moments":
+        count = covariance.shape[0]
+        mean = None if expected_return is None else vector_of("expected_return", expected_return, count)
+        vector_of("risk_free_rate", [risk_free_rate], 1)
+        return cls(covariance, mean, float(risk_free_rate))
+
+    def variance(self, weights: Floats) -> float:
+        return max(float(weights @ self.covariance @ weights), 0.0)
+
+    def statistics(self, weights: Floats) -> tuple[float | None, float, float | None]:
+        """Expected return, volatility, and Sharpe ratio."""
+        volatility = self.variance(weights) ** 0.5
+        if self.expected_return is None:
+            return None, volatility, None
+        expected = float(weights @ self.expected_return)
+        excess = expected - self.risk_free_rate * float(weights.sum())
+        return expected, volatility, excess / volatility if volatility > 0.0 else None
+
+
+def optimum_of(
+    weights: Floats,
+    limits: Limits,
+    moments: Moments,
+    objective: Callable[[Floats], float],
+    certificate: Certificate,
+) -> Optimum:
+    """The optimum with its companions, all on the same objective."""
+
+    def allocation(given: Floats) -> Allocation:
+        cost, feasible = limits.cost_of(given), limits.are_met_by(given)
+        return Allocation(given, objective(given), *moments.statistics(given), cost, feasible)
+
+    optimal = allocation(weights)
+    bound = certificate.bound
+    return Optimum(
+        optimal=optimal,
+        equal_weight=allocation(np.full(limits.count, limits.budget / limits.count)),
+        no_change=None if limits.current is None else allocation(limits.current),
+        solver=certificate.solver,
+        iterations=certificate.iterations,
+        bound=bound,
+        gap=None if bound is None else _relative_gap(optimal.objective, bound),
+    )
+
+
+def _relative_gap(value: float, bound: float) -> float:
+    size = max(abs(value), abs(bound))
+    return abs(value - bound) / size if size > 0.0 else 0.0

@@ -1,0 +1,62 @@
+"""The program behind minimum variance and mean-variance: aversion w'Cw / 2 - m'w + costs, least within limits."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from quantmesh.quant._samples import Floats
+from quantmesh.quant.errors import SolverError
+from quantmesh.quant.optimize import _clarabel
+from quantmesh.quant.optimize._box_program import SOLVER, BoxProgram
+from quantmesh.quant.optimize._constraints import Limits, settle
+from quantmesh.quant.optimize._infeasibility import require_feasible
+from quantmesh.quant.optimize._linear_form import LinearObjective, bounded_rows, fill
+from quantmesh.quant.optimize._optimum import Certificate
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Utility:
+    """What is minimised, in units of a return; `mean` is zero for minimum variance."""
+
+    covariance: Floats
+    mean: Floats
+    aversion: float
+    limits: Limits
+
+    def value(self, weights: Floats) -> float:
+        variance = float(weights @ self.covariance @ weights)
+        return 0.5 * self.aversion * variance - float(self.mean @ weights) + self.limits.cost_of(weights)
+
+    def bound(self, weights: Floats, linear: LinearObjective) -> float:
+        """No feasible weights have less: the tangent at `weights` has not (Frank and Wolfe, 1956)."""
+        marginal = self.aversion * (self.covariance @ weights)
+        least = linear.least(marginal - self.mean)[1]
+        return least - 0.5 * float(marginal @ weights)
+
+
+def least_utility(utility: Utility) -> tuple[Floats, Certificate]:
+    """Raises InfeasibleError where nothing satisfies the limits."""
+    limits = utility.limits
+    require_feasible(limits)
+    weights, solver, iterations = _by_exchange(utility) if limits.is_box else _by_clarabel(utility)
+    return weights, Certificate(solver, iterations, utility.bound(weights, LinearObjective(limits)))
+
+
+def _by_exchange(utility: Utility) -> tuple[Floats, str, int]:
+    limits, aversion = utility.limits, utility.aversion
+    program = BoxProgram(utility.covariance, utility.mean, limits)
+    alone = 0.5 * aversion * np.diagonal(utility.covariance) - utility.mean
+    try:
+        weights = program.solve(1.0 / aversion, fill(limits, np.argsort(alone)))
+    except SolverError:
+        return _by_clarabel(utility)
+    return settle(weights, limits), SOLVER, program.iterations
+
+
+def _by_clarabel(utility: Utility) -> tuple[Floats, str, int]:
+    limits = utility.limits
+    rows, row_lower, row_upper, linear = bounded_rows(limits)
+    linear[: limits.count] -= utility.mean
+    quadratic = utility.aversion * utility.covariance
+    found, iterations = _clarabel.solve(quadratic, linear, rows, row_lower, row_upper)
+    return settle(found[: limits.count], limits), _clarabel.SOLVER, iterations
