@@ -13,7 +13,7 @@ def sample_of(returns: ArrayLike, *, least: int = 2) -> Floats:
     sample = np.asarray(returns, dtype=np.float64)
     if sample.ndim != 2 or sample.shape[0] < least or sample.shape[1] < 1:
         raise DomainError("returns", f"shape {sample.shape}", f"observations by assets, at least {least} by 1")
-    _check_finite("returns", sample)
+    check_finite("returns", sample)
     return sample
 
 
@@ -21,7 +21,7 @@ def vector_of(name: str, values: ArrayLike, size: int) -> Floats:
     vector = np.asarray(values, dtype=np.float64)
     if vector.shape != (size,):
         raise DomainError(name, f"shape {vector.shape}", f"a vector of {size}")
-    _check_finite(name, vector)
+    check_finite(name, vector)
     return vector
 
 
@@ -30,7 +30,7 @@ def covariance_of(values: ArrayLike) -> Floats:
     matrix = np.asarray(values, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] == 0:
         raise DomainError("covariance", f"shape {matrix.shape}", "a square matrix")
-    _check_finite("covariance", matrix)
+    check_finite("covariance", matrix)
     if not np.allclose(matrix, matrix.T, rtol=1e-10, atol=1e-14 * float(np.abs(matrix).max())):
         raise DomainError("covariance", "an asymmetric matrix", "symmetric")
     flat = np.flatnonzero(np.diagonal(matrix) <= 0.0)
@@ -39,7 +39,7 @@ def covariance_of(values: ArrayLike) -> Floats:
     return matrix
 
 
-def _check_finite(name: str, values: Floats) -> None:
+def check_finite(name: str, values: Floats) -> None:
     wrong = np.flatnonzero(~np.isfinite(values))
     if wrong.size:
         raise DomainError(name, float(values.flat[wrong[0]]), "finite", int(wrong[0]))

@@ -1,29 +1,39 @@
-"""Value at risk and expected shortfall of a book of exposures (RSK-1). Losses are positive.
+"""Value at risk and expected shortfall of a book (RSK-1). Losses are positive.
 
-Exposures are amounts of money; returns are simple and of one day. A horizon of h days scales one day's figure by the
-square root of h, which holds for independent returns (McNeil, Frey, Embrechts, Quantitative Risk Management, 2nd ed.,
-2.3.4).
-Contributions are Euler's: the derivative of the figure by the size of each exposure, times that exposure (ibid., 8.5).
-They add up to the figure, which is homogeneous of degree one.
+Exposures are amounts of money; returns are of one day. Contributions are Euler's: the derivative of the figure by the
+size of each exposure, times that exposure (McNeil, Frey, Embrechts, Quantitative Risk Management, 2nd ed., 8.5). They
+add up to the figure, which is homogeneous of degree one.
 """
 
 import math
-from typing import NamedTuple
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from quantmesh.quant import garch
+from quantmesh.quant._delta_gamma import delta_gamma
 from quantmesh.quant._samples import Floats, covariance_of, sample_of, vector_of
+from quantmesh.quant._tail import (
+    ValueAtRisk,
+    check_figure,
+    empirical_weights,
+    incremental_of,
+    shortfall_weights,
+    smooth_weights,
+    standard_errors,
+    tail_of,
+)
+from quantmesh.quant.book import Book
 from quantmesh.quant.errors import DomainError
+from quantmesh.quant.revaluation import Groups, groups_of, revalue
+from quantmesh.quant.scenarios import Scenarios
 
+__all__ = ["ValueAtRisk", "filtered_historical", "historical", "monte_carlo", "parametric"]
 
-class ValueAtRisk(NamedTuple):
-    """`value` and `expected_shortfall` in the money of the exposures; contributions in the order of the assets."""
-
-    value: float
-    expected_shortfall: float
-    contributions: Floats
-    shortfall_contributions: Floats
+TRADING_DAYS = 252
+# Profits of so many groups times paths are held at once.
+_PROFITS_AT_ONCE = 20_000_000
 
 
 def historical(
@@ -31,55 +41,214 @@ def historical(
 ) -> ValueAtRisk:
     """From the empirical distribution of the book's loss over the rows of `returns` (observations by assets).
 
-    With n losses sorted upwards, the value is number ceil(n * confidence): the least loss that is not exceeded in at
-    least that share of the sample. The expected shortfall averages the worst n * (1 - confidence) losses, the last of
-    them in part (Acerbi and Tasche, On the coherence of expected shortfall, 2002, eq. 4.12).
+    The value is the least loss that is not exceeded in at least `confidence` of the sample; the expected shortfall
+    averages the worst part of the sample beyond. A horizon of h days scales both by the square root of h, which holds
+    for independent returns (McNeil, Frey, Embrechts, 2.3.4).
     """
     sample = sample_of(returns)
     amounts = vector_of("exposures", exposures, sample.shape[1])
-    _check(confidence, horizon_days)
-    profits = sample * amounts
-    losses = -profits.sum(axis=1)
-    order = np.argsort(-losses, kind="stable")
-    count = losses.size
-    at_value = order[count - math.ceil(count * confidence - 1e-9)]
-    tail = count * (1.0 - confidence)
-    shares = np.clip(tail - np.arange(count), 0.0, 1.0)
-    shares /= shares.sum()
-    scale = math.sqrt(horizon_days)
-    shortfall_contributions = -(shares @ profits[order]) * scale
-    return ValueAtRisk(
-        value=float(losses[at_value]) * scale,
-        expected_shortfall=float(shares @ losses[order]) * scale,
-        contributions=-profits[at_value] * scale,
-        shortfall_contributions=shortfall_contributions,
+    check_figure(confidence, horizon_days)
+    weights = empirical_weights(sample.shape[0], confidence)
+    return tail_of(sample, amounts, confidence, weights, scale=math.sqrt(horizon_days))
+
+
+def filtered_historical(
+    returns: ArrayLike,
+    exposures: ArrayLike,
+    *,
+    confidence: float = 0.99,
+    horizon_days: int = 1,
+    volatility: Literal["garch", "ewma"] = "garch",
+    decay: float = 0.94,
+    paths: int = 10_000,
+    seed: int = 0,
+) -> ValueAtRisk:
+    """Past days drawn at random, each asset's return rescaled from the volatility of its day to that of the path.
+
+    Barone-Adesi, Giannopoulos and Vosper (VaR without correlations for portfolios of derivative securities, 1999): the
+    residuals of a GARCH(1,1) per asset, or of an exponentially weighted variance with `decay`, over their conditional
+    deviations; whole days are drawn, so that assets keep their dependence, and every drawn return moves the variance of
+    the next day. Returns of a path compound. One day needs no draws: every past day counts once. Means are left out.
+    """
+    sample = sample_of(returns)
+    amounts = vector_of("exposures", exposures, sample.shape[1])
+    check_figure(confidence, horizon_days)
+    if not paths >= 2:
+        raise DomainError("paths", paths, "at least 2")
+    filters = [_filter(column, volatility, decay) for column in sample.T]
+    residuals = np.column_stack([one.standardized for one in filters])
+    omega, alpha, beta, variance = (
+        np.array([getattr(one, name) for one in filters]) for name in ("omega", "alpha", "beta", "next_variance")
     )
+    if horizon_days == 1:
+        simulated = np.maximum(residuals * np.sqrt(variance), -1.0)
+        return tail_of(simulated, amounts, confidence, empirical_weights(sample.shape[0], confidence), scale=1.0)
+    generator = np.random.default_rng(seed)
+    variances = np.tile(variance, (paths, 1))
+    growth = np.ones_like(variances)
+    for _ in range(horizon_days):
+        drawn = np.maximum(residuals[generator.integers(0, sample.shape[0], paths)] * np.sqrt(variances), -1.0)
+        growth *= 1.0 + drawn
+        variances = omega + alpha * drawn * drawn + beta * variances
+    simulated = growth - 1.0
+    figure = tail_of(simulated, amounts, confidence, smooth_weights(paths, confidence), scale=1.0)
+    errors = standard_errors(-(simulated @ amounts), confidence)
+    return figure._replace(standard_error=errors[0], shortfall_standard_error=errors[1])
 
 
 def parametric(
-    covariance: ArrayLike, exposures: ArrayLike, *, confidence: float = 0.99, horizon_days: int = 1
+    covariance: ArrayLike,
+    exposures: ArrayLike,
+    *,
+    gammas: ArrayLike | None = None,
+    thetas: ArrayLike | None = None,
+    confidence: float = 0.99,
+    horizon_days: int = 1,
 ) -> ValueAtRisk:
-    """Under normal returns of zero mean with the daily `covariance` (delta-normal; McNeil, Frey, Embrechts, 9.2.2).
+    """Under normal returns of zero mean with the daily `covariance`.
 
-    A mean over days is small beside its own error and is left out (J.P. Morgan, RiskMetrics, 4th ed., 5.3).
+    Delta-normal (McNeil, Frey, Embrechts, 9.2.2) where only `exposures` are given: a mean over days is small beside its
+    own error and is left out (J.P. Morgan, RiskMetrics, 4th ed., 5.3).
+
+    Delta-gamma with `gammas` (per asset, or a matrix between assets) and `thetas` (money per day): the profit is
+    exposures' r + r' gammas r / 2 + thetas h, a gamma being that of the price times the spot squared. Its distribution
+    is exact, see `_delta_gamma`.
     """
     matrix = covariance_of(covariance)
     amounts = vector_of("exposures", exposures, matrix.shape[0])
-    _check(confidence, horizon_days)
+    check_figure(confidence, horizon_days)
+    if gammas is not None or thetas is not None:
+        return delta_gamma(
+            matrix * horizon_days,
+            amounts,
+            _gamma_matrix(gammas, amounts.size),
+            vector_of("thetas", np.zeros(amounts.size) if thetas is None else thetas, amounts.size) * horizon_days,
+            confidence,
+        )
     from scipy.special import ndtri
 
-    marginal = matrix @ amounts
-    variance = float(amounts @ marginal)
-    deviation = math.sqrt(max(variance, 0.0) * horizon_days)
-    quantile = float(ndtri(confidence))
-    density = math.exp(-0.5 * quantile * quantile) / math.sqrt(2.0 * math.pi)
-    share = amounts * marginal / variance if variance > 0.0 else np.zeros_like(amounts)
-    value, shortfall = quantile * deviation, density / (1.0 - confidence) * deviation
-    return ValueAtRisk(value, shortfall, share * value, share * shortfall)
+    covariances = matrix @ amounts
+    variance = max(float(amounts @ covariances), 0.0)
+    root = math.sqrt(horizon_days)
+    deviation = math.sqrt(variance)
+    slope = covariances / deviation if deviation > 0.0 else np.zeros_like(amounts)
+    without = variance - 2.0 * amounts * covariances + amounts * amounts * np.diagonal(matrix)
+    quantile = float(ndtri(confidence)) * root
+    shortfall = math.exp(-0.5 * float(ndtri(confidence)) ** 2) / math.sqrt(2.0 * math.pi) / (1.0 - confidence) * root
+    return ValueAtRisk(
+        value=quantile * deviation,
+        expected_shortfall=shortfall * deviation,
+        contributions=quantile * slope * amounts,
+        shortfall_contributions=shortfall * slope * amounts,
+        marginal=quantile * slope,
+        incremental=quantile * (deviation - np.sqrt(np.maximum(without, 0.0))),
+    )
 
 
-def _check(confidence: float, horizon_days: int) -> None:
-    if not 0.5 <= confidence < 1.0:
-        raise DomainError("confidence", confidence, "from 0.5 to below 1")
-    if horizon_days < 1:
-        raise DomainError("horizon_days", horizon_days, "at least 1")
+def monte_carlo(
+    book: Book,
+    covariance: ArrayLike,
+    *,
+    confidence: float = 0.99,
+    horizon_days: int = 1,
+    distribution: Literal["normal", "student_t"] = "normal",
+    degrees_of_freedom: float = 5.0,
+    paths: int = 10_000,
+    seed: int = 0,
+    by: Groups = "position",
+) -> ValueAtRisk:
+    """Every position priced anew on every path, with contributions per position, underlying or group.
+
+    `covariance` is of one day, of the logarithms of the spots in the order of the book's underlyings, and may go on
+    with those of their volatilities and then with the rate's. Shocks are normal, or Student's t with the same
+    covariance, and their h-day covariance is h times that of a day. Options age by horizon_days / 252 years.
+    `marginal` is by the relative size of a group, which is its contribution.
+    """
+    matrix = covariance_of(covariance)
+    check_figure(confidence, horizon_days)
+    if not paths >= 2:
+        raise DomainError("paths", paths, "at least 2")
+    groups, count = groups_of(book, by)
+    shocks = _shocks(matrix * horizon_days, distribution, degrees_of_freedom, paths, seed)
+    scenarios = _scenarios(shocks, len(book.underlyings), horizon_days)
+    losses = -revalue(book, scenarios).profits[0]
+    order = np.argsort(losses, kind="stable")
+    weights, tail = smooth_weights(paths, confidence), shortfall_weights(paths, confidence)
+    value, shortfall = float(weights @ losses[order]), float(tail @ losses[order])
+    contributions, shortfall_contributions, incremental = (np.zeros(count) for _ in range(3))
+    at_once = max(1, _PROFITS_AT_ONCE // paths)
+    for start in range(0, count, at_once):
+        stop = min(start + at_once, count)
+        chosen = (groups >= start) & (groups < stop)
+        part = revalue(book.where(chosen), scenarios, by=groups[chosen] - start).profits
+        profits = np.zeros((stop - start, paths))
+        profits[: part.shape[0]] = part
+        contributions[start:stop] = -(profits[:, order] @ weights)
+        shortfall_contributions[start:stop] = -(profits[:, order] @ tail)
+        incremental[start:stop] = incremental_of(profits.T, losses, weights, value)
+    error, shortfall_error = standard_errors(losses, confidence)
+    return ValueAtRisk(
+        value,
+        shortfall,
+        contributions,
+        shortfall_contributions,
+        marginal=contributions,
+        incremental=incremental,
+        standard_error=error,
+        shortfall_standard_error=shortfall_error,
+    )
+
+
+def _filter(returns: Floats, volatility: str, decay: float) -> garch.Garch:
+    """An asset whose returns never vary keeps a variance of 0."""
+    if volatility not in {"garch", "ewma"}:
+        raise DomainError("volatility", repr(volatility), '"garch" or "ewma"')
+    if np.ptp(returns) == 0.0:
+        nothing = np.zeros_like(returns)
+        return garch.Garch(float(returns[0]), 0.0, 0.0, 0.0, math.inf, nothing, nothing, 0.0)
+    return garch.fit(returns) if volatility == "garch" else garch.ewma(returns, decay=decay, demean=True)
+
+
+def _gamma_matrix(gammas: ArrayLike | None, size: int) -> Floats:
+    if gammas is None:
+        return np.zeros((size, size))
+    given = np.asarray(gammas, dtype=np.float64)
+    matrix = np.diag(given) if given.ndim == 1 else given
+    if matrix.shape != (size, size) or not np.isfinite(matrix).all():
+        raise DomainError(
+            "gammas", f"shape {given.shape}", f"finite, a vector of {size} or a matrix of {size} by {size}"
+        )
+    if not np.allclose(matrix, matrix.T, rtol=1e-10, atol=1e-14 * float(np.abs(matrix).max())):
+        raise DomainError("gammas", "an asymmetric matrix", "symmetric")
+    return matrix
+
+
+def _shocks(covariance: Floats, distribution: str, degrees_of_freedom: float, paths: int, seed: int) -> Floats:
+    generator = np.random.default_rng(seed)
+    values, vectors = np.linalg.eigh(covariance)
+    if values[0] < -1e-10 * values[-1]:
+        raise DomainError("covariance", f"an eigenvalue of {values[0]:g}", "positive semidefinite")
+    shocks: Floats = generator.standard_normal((paths, values.size)) @ (vectors * np.sqrt(np.maximum(values, 0.0))).T
+    if distribution == "normal":
+        return shocks
+    if distribution != "student_t":
+        raise DomainError("distribution", repr(distribution), '"normal" or "student_t"')
+    if not 2.0 < degrees_of_freedom < math.inf:
+        raise DomainError("degrees_of_freedom", degrees_of_freedom, "above 2, where the variance is finite")
+    mixing = (degrees_of_freedom - 2.0) / generator.chisquare(degrees_of_freedom, paths)
+    scaled: Floats = shocks * np.sqrt(mixing)[:, None]
+    return scaled
+
+
+def _scenarios(shocks: Floats, underlyings: int, horizon_days: int) -> Scenarios:
+    factors = shocks.shape[1]
+    if factors not in {underlyings, 2 * underlyings, 2 * underlyings + 1}:
+        raise DomainError(
+            "covariance", f"{factors} factors", f"{underlyings} spots, their volatilities if any, and the rate if any"
+        )
+    return Scenarios(
+        np.expm1(shocks[:, :underlyings]),
+        volatility_moves=np.expm1(shocks[:, underlyings : 2 * underlyings]) if factors > underlyings else None,
+        rate_shifts=shocks[:, -1] if factors > 2 * underlyings else None,
+        elapsed_years=horizon_days / TRADING_DAYS,
+    )

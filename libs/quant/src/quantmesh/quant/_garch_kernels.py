@@ -1,0 +1,76 @@
+"""Likelihoods of GARCH(1,1) and of its dynamic conditional correlation, with their recursions.
+
+The functions without a compiled name are the pure Python twins of those below.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+
+from quantmesh.quant._black_scholes_kernels import OPTIONS
+
+
+def _garch(
+    squares: Any, initial: float, omega: float, alpha: float, beta: float, variances: Any, gradient: Any
+) -> float:
+    """Sum of ln(h) + e^2 / h, with its slopes by omega, alpha and beta in `gradient`.
+
+    `variances` takes h_0 to h_T, one more than there are squares: the last is the forecast.
+    """
+    total = 0.0
+    h = omega + (alpha + beta) * initial
+    slopes = (1.0, initial, initial)
+    gradient[:] = 0.0
+    for t in range(squares.size):
+        variances[t] = h
+        total += np.log(h) + squares[t] / h
+        weight = (1.0 - squares[t] / h) / h
+        gradient[0] += weight * slopes[0]
+        gradient[1] += weight * slopes[1]
+        gradient[2] += weight * slopes[2]
+        slopes = (1.0 + beta * slopes[0], squares[t] + beta * slopes[1], h + beta * slopes[2])
+        h = omega + alpha * squares[t] + beta * h
+    variances[squares.size] = h
+    return total
+
+
+def _correlation(residuals: Any, target: Any, a: float, b: float, quasi: Any) -> float:
+    """Sum of ln det R + z' R^-1 z over the rows z of `residuals`; `quasi` takes Q after the last of them.
+
+    R is Q scaled to a unit diagonal, Q' = (1 - a - b) target + a z z' + b Q. Infinite where R is not definite.
+    """
+    count, size = residuals.shape
+    factor = np.empty((size, size))
+    solved = np.empty(size)
+    quasi[:] = target
+    total = 0.0
+    for t in range(count):
+        # Cholesky's factor of R, and the forward substitution of z, row by row.
+        for i in range(size):
+            for j in range(i + 1):
+                value = quasi[i, j] / np.sqrt(quasi[i, i] * quasi[j, j])
+                for k in range(j):
+                    value -= factor[i, k] * factor[j, k]
+                if i == j:
+                    if value <= 0.0:
+                        return np.inf
+                    factor[i, i] = np.sqrt(value)
+                else:
+                    factor[i, j] = value / factor[j, j]
+            value = residuals[t, i]
+            for k in range(i):
+                value -= factor[i, k] * solved[k]
+            solved[i] = value / factor[i, i]
+            total += 2.0 * np.log(factor[i, i]) + solved[i] * solved[i]
+        for i in range(size):
+            for j in range(size):
+                quasi[i, j] = (1.0 - a - b) * target[i, j] + a * residuals[t, i] * residuals[t, j] + b * quasi[i, j]
+    return total
+
+
+_COLUMN = types.Array(types.float64, 1, "C")
+_MATRIX = types.Array(types.float64, 2, "C")
+_NUMBER = types.float64
+garch = njit(_NUMBER(_COLUMN, *[_NUMBER] * 4, _COLUMN, _COLUMN), **OPTIONS)(_garch)
+correlation = njit(_NUMBER(_MATRIX, _MATRIX, _NUMBER, _NUMBER, _MATRIX), **OPTIONS)(_correlation)

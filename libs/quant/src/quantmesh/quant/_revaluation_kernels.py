@@ -1,0 +1,101 @@
+"""Profits of stocks and European options over scenarios, position by position over a stretch of scenarios.
+
+Whatever does not depend on the scenario is computed once per position before; within a block of scenarios one short
+loop per stage of the formula lets LLVM vectorise. The markets' arrays are underlyings by scenarios, padded to whole
+blocks; an array of moves without a row says that there are none.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+
+from quantmesh.quant import _black_scholes_formulas as formulas
+from quantmesh.quant._black_scholes_kernels import BLOCK, OPTIONS
+from quantmesh.quant._elementary import TINY_ROOT, exponential
+
+
+def _add_stocks(
+    underlying: Any, group: Any, units: Any, spot: Any, spot_factor: Any, start: int, stop: int, profit: Any
+) -> None:
+    for i in range(units.size):
+        u, g = underlying[i], group[i]
+        exposure = units[i] * spot[i]
+        for s in range(start, stop):
+            profit[g, s] += exposure * (spot_factor[u, s] - 1.0)
+
+
+def _add_europeans(
+    underlying: Any,
+    group: Any,
+    sign: Any,
+    units: Any,
+    carried_spot: Any,
+    discounted_strike: Any,
+    moneyness: Any,
+    time: Any,
+    volatility: Any,
+    value_before: Any,
+    spot_factor: Any,
+    log_factor: Any,
+    volatility_factor: Any,
+    volatility_shift: Any,
+    rate_shift: Any,
+    start: int,
+    stop: int,
+    profit: Any,
+) -> None:
+    """`moneyness` is ln(spot / strike) plus the carry over `time`; start and stop are multiples of the block."""
+    scratch = np.empty(7 * BLOCK)
+    for begin in range(start, stop, BLOCK):
+        for i in range(units.size):
+            u, g = underlying[i], group[i]
+            root_time = np.sqrt(time[i])
+            for j in range(BLOCK):
+                scratch[5 * BLOCK + j] = discounted_strike[i]
+                scratch[6 * BLOCK + j] = moneyness[i] + log_factor[u, begin + j]
+            if rate_shift.size:
+                for j in range(BLOCK):
+                    growth = rate_shift[begin + j] * time[i]
+                    scratch[5 * BLOCK + j] *= exponential(-growth)
+                    scratch[6 * BLOCK + j] += growth
+            if volatility_factor.shape[0]:
+                for j in range(BLOCK):
+                    moved = volatility[i] * volatility_factor[u, begin + j] + volatility_shift[u, begin + j]
+                    deviation = max(moved, 0.0) * root_time
+                    d1, d2 = formulas.standardized_from(scratch[6 * BLOCK + j] / max(deviation, TINY_ROOT), deviation)
+                    scratch[j] = d1
+                    scratch[BLOCK + j] = d2
+            else:
+                deviation = volatility[i] * root_time
+                inverse_deviation = 1.0 / max(deviation, TINY_ROOT)
+                for j in range(BLOCK):
+                    d1, d2 = formulas.standardized_from(scratch[6 * BLOCK + j] * inverse_deviation, deviation)
+                    scratch[j] = d1
+                    scratch[BLOCK + j] = d2
+            for j in range(BLOCK):
+                scratch[2 * BLOCK + j] = formulas.density(scratch[j])
+            for j in range(2 * BLOCK):
+                scratch[3 * BLOCK + j] = formulas.tail_ratio(scratch[j])
+            for j in range(BLOCK):
+                value = formulas.price_from_parts(
+                    sign[i],
+                    carried_spot[i] * spot_factor[u, begin + j],
+                    scratch[5 * BLOCK + j],
+                    scratch[j],
+                    scratch[BLOCK + j],
+                    scratch[2 * BLOCK + j],
+                    scratch[3 * BLOCK + j],
+                    scratch[4 * BLOCK + j],
+                )
+                profit[g, begin + j] += units[i] * value - value_before[i]
+
+
+_COLUMN = types.Array(types.float64, 1, "C")
+_INDEX = types.Array(types.int64, 1, "C")
+_TABLE = types.Array(types.float64, 2, "C")
+_STRETCH = (types.int64, types.int64, _TABLE)
+add_stocks: Any = njit(types.void(_INDEX, _INDEX, _COLUMN, _COLUMN, _TABLE, *_STRETCH), **OPTIONS)(_add_stocks)
+add_europeans: Any = njit(types.void(_INDEX, _INDEX, *[_COLUMN] * 8, *[_TABLE] * 4, _COLUMN, *_STRETCH), **OPTIONS)(
+    _add_europeans
+)
