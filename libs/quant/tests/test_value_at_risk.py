@@ -70,6 +70,20 @@ def test_contributions_add_up_and_are_derivatives() -> None:
             assert whole.contributions[index] == pytest.approx(slope * EXPOSURES[index], rel=1e-6, abs=1e-6)
 
 
+def test_incremental_leaves_an_asset_out_and_marginal_is_per_unit_of_exposure() -> None:
+    matrix = covariance.sample(RETURNS)
+    figures: list[Callable[[Floats], value_at_risk.ValueAtRisk]] = [
+        lambda exposures: value_at_risk.historical(RETURNS, exposures, horizon_days=10),
+        lambda exposures: value_at_risk.parametric(matrix, exposures, horizon_days=10),
+    ]
+    for figure in figures:
+        whole = figure(EXPOSURES)
+        np.testing.assert_allclose(whole.marginal * EXPOSURES, whole.contributions, rtol=1e-12)
+        for index in range(3):
+            rest = figure(np.where(np.arange(3) == index, 0.0, EXPOSURES))
+            assert whole.incremental[index] == pytest.approx(whole.value - rest.value, rel=1e-10)
+
+
 @given(st.floats(0.01, 1e3), st.integers(1, 250))
 def test_figures_scale_with_the_book_and_the_root_of_time(scale: float, days: int) -> None:
     one = value_at_risk.historical(RETURNS, EXPOSURES)

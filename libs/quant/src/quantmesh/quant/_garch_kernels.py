@@ -72,5 +72,5 @@ def _correlation(residuals: Any, target: Any, a: float, b: float, quasi: Any) ->
 _COLUMN = types.Array(types.float64, 1, "C")
 _MATRIX = types.Array(types.float64, 2, "C")
 _NUMBER = types.float64
-garch = njit(_NUMBER(_COLUMN, *[_NUMBER] * 4, _COLUMN, _COLUMN), **OPTIONS)(_garch)
-correlation = njit(_NUMBER(_MATRIX, _MATRIX, _NUMBER, _NUMBER, _MATRIX), **OPTIONS)(_correlation)
+garch: Any = njit(_NUMBER(_COLUMN, *[_NUMBER] * 4, _COLUMN, _COLUMN), **OPTIONS)(_garch)
+correlation: Any = njit(_NUMBER(_MATRIX, _MATRIX, _NUMBER, _NUMBER, _MATRIX), **OPTIONS)(_correlation)

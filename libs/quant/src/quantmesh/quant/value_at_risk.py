@@ -33,7 +33,7 @@ __all__ = ["ValueAtRisk", "filtered_historical", "historical", "monte_carlo", "p
 
 TRADING_DAYS = 252
 # Profits of so many groups times paths are held at once.
-_PROFITS_AT_ONCE = 20_000_000
+_PROFITS_AT_ONCE = 4_000_000
 
 
 def historical(
