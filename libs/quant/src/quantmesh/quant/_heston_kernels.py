@@ -1,0 +1,170 @@
+"""Rows under Heston's model with jumps: those of one law stand together in `order` and share one quadrature."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+
+from quantmesh.quant import _black_scholes_formulas as european
+from quantmesh.quant import _elementary
+from quantmesh.quant import _heston_moments as moments
+from quantmesh.quant import _heston_quadrature as quadrature
+from quantmesh.quant._elementary_kernels import INLINE, compile_as
+from quantmesh.quant._heston_moments import Law
+
+# Rows of outputs: price, delta, gamma, vega, theta, rho, and the price by v0, kappa, theta, sigma, rho, and the three
+# parameters of the jumps.
+FIRST_PARAMETER = 6
+_OPTIONS: Any = {**quadrature.PLAIN, "cache": True}
+compile_as(european.is_inside_domain, european.is_inside_domain)
+
+
+def _element(column: Any, row: int) -> float:
+    value: float = column[0] if column.size == 1 else column[row]
+    return value
+
+
+def _law_of(columns: Any, row: int) -> Law:
+    return Law(
+        element(columns[2], row),
+        element(columns[5], row),
+        element(columns[6], row),
+        element(columns[7], row),
+        element(columns[8], row),
+        element(columns[9], row),
+        element(columns[10], row),
+        element(columns[11], row),
+        element(columns[12], row),
+    )
+
+
+def _is_inside_domain(columns: Any, row: int, law: Law) -> bool:
+    return european.is_inside_domain(
+        element(columns[0], row),
+        element(columns[1], row),
+        law.time,
+        element(columns[3], row),
+        element(columns[4], row),
+        law.v0,
+    ) & moments.is_inside_domain(law)
+
+
+def _log_forward_over_strike(columns: Any, row: int, law: Law) -> float:
+    spot = max(element(columns[0], row), _elementary.TINY)
+    strike = max(element(columns[1], row), _elementary.TINY)
+    drift = (element(columns[3], row) - element(columns[4], row)) * law.time
+    moneyness: float = _elementary.logarithm_of_ratio(spot, strike)
+    return moneyness + drift
+
+
+def _fill_row(
+    row: int,
+    signs: Any,
+    columns: Any,
+    law: Law,
+    reaches: Any,
+    k: float,
+    period: float,
+    zero_exponent: float,
+    sums: Any,
+    outputs: Any,
+) -> None:
+    sign = float(signs[0] if signs.size == 1 else signs[row])
+    spot, strike = element(columns[0], row), element(columns[1], row)
+    rate, dividend_yield = element(columns[3], row), element(columns[4], row)
+    carry, discount = math.exp(-dividend_yield * law.time), math.exp(-rate * law.time)
+    carried_spot, discounted_strike = spot * carry, strike * discount
+    outputs[0, row] = max(sign * (carried_spot - discounted_strike), 0.0)
+    if not -reaches[0] < k < reaches[1]:
+        # Nothing is left to chance; exactly at the money each Greek is the mean of its two sides.
+        if outputs.shape[0] > 1:
+            exercised = 0.5 * (1.0 + np.sign(sign * k))
+            outputs[1, row] = sign * exercised * carry
+            outputs[2, row] = math.inf if k == 0.0 else 0.0
+            outputs[3, row] = 0.0
+            outputs[4, row] = sign * exercised * (dividend_yield * carried_spot - rate * discounted_strike)
+            outputs[5, row] = sign * exercised * law.time * discounted_strike
+            outputs[FIRST_PARAMETER:, row] = 0.0
+        return
+    scale = math.sqrt(carried_spot) * math.sqrt(discounted_strike)
+    value = quadrature.time_value(k, period, zero_exponent, sums[0])
+    outputs[0, row] += scale * value
+    if outputs.shape[0] == 1:
+        return
+    # The lesser of spot and strike is worth scale * covered; the option is what the one it pays in is worth above that.
+    covered = math.exp(-0.5 * abs(k)) - value
+    slope = sums[quadrature.SLOPE] - math.sinh(0.5 * k) / math.expm1(0.5 * period)
+    outputs[1, row] = (carry if sign > 0.0 else 0.0) - scale / spot * (0.5 * covered + slope)
+    outputs[2, row] = scale / (spot * spot) * sums[quadrature.DENSITY]
+    outputs[3, row] = -2.0 * math.sqrt(law.v0) * scale * sums[quadrature.BY_V0]
+    held = dividend_yield * carried_spot if sign > 0.0 else rate * discounted_strike
+    drift = (rate - dividend_yield) * slope - 0.5 * (rate + dividend_yield) * covered
+    outputs[4, row] = held + scale * (drift + sums[quadrature.BY_TIME])
+    paid = 0.0 if sign > 0.0 else law.time * discounted_strike
+    outputs[5, row] = law.time * scale * (0.5 * covered - slope) - paid
+    for i in range(FIRST_PARAMETER, outputs.shape[0]):
+        series = quadrature.BY_V0 + i - FIRST_PARAMETER
+        outputs[i, row] = -scale * sums[series if series < quadrature.BY_TIME else series + 1]
+
+
+def _evaluate(order: Any, sign: Any, columns: Any, outputs: Any) -> int:
+    """Fill the columns of outputs named by `order`; answers how many rows lie outside their domain.
+
+    The row whose integral does not converge is answered as -1 less its number.
+    One row of outputs is the price alone; eleven have Heston's parameters, fourteen the jumps' too.
+    """
+    count = quadrature.PRICE_SERIES if outputs.shape[0] == 1 else outputs.shape[0] - 2
+    scratch = np.empty(quadrature.SCRATCH)
+    reaches = np.empty(2)
+    invalid = 0
+    start = 0
+    while start < order.size:
+        law = law_of(columns, order[start])
+        stop = start + 1
+        while stop < order.size and law_of(columns, order[stop]) == law:
+            stop += 1
+        lanes = (stop - start + quadrature.LANES - 1) // quadrature.LANES * quadrature.LANES
+        k = np.zeros(lanes)
+        inside = True
+        for i in range(start, stop):
+            row = order[i]
+            if not is_inside_domain(columns, row, law):
+                invalid += 1
+                inside = False
+            k[i - start] = log_forward_over_strike(columns, row, law)
+        if inside:
+            sums = np.empty((count, lanes))
+            variance = moments.expected_variance(law)
+            period, zero_exponent = 0.0, 0.0
+            reaches[:] = 0.0
+            if variance > 0.0:
+                tolerance = quadrature.TOLERANCE * min(math.sqrt(variance), 1.0)
+                reaches[0] = moments.reach(1.0, -math.log(tolerance), variance, law)
+                reaches[1] = moments.reach(-1.0, -math.log(tolerance), variance, law)
+                period, zero_exponent = quadrature.integrate(law, tolerance, reaches, k, count, scratch, sums)
+                if math.isnan(period):
+                    return -1 - int(order[start])
+            for i in range(start, stop):
+                column = sums[:, i - start]
+                fill_row(order[i], sign, columns, law, reaches, k[i - start], period, zero_exponent, column, outputs)
+        start = stop
+    return invalid
+
+
+element = njit(**INLINE)(_element)
+law_of = njit(**INLINE)(_law_of)
+is_inside_domain = njit(**INLINE)(_is_inside_domain)
+log_forward_over_strike = njit(**quadrature.PLAIN)(_log_forward_over_strike)
+fill_row = njit(**quadrature.PLAIN)(_fill_row)
+
+# Numba's own constructors carry no types.
+_columns: Any = types.UniTuple
+# Read-only views (of Arrow buffers) pass too, and nothing is compiled twice.
+_SIGNATURE = types.int64(
+    types.Array(types.int64, 1, "C"),
+    types.Array(types.int8, 1, "C", readonly=True),
+    _columns(types.Array(types.float64, 1, "C", readonly=True), 13),
+    types.float64[:, ::1],
+)
+evaluate = njit(_SIGNATURE, **_OPTIONS)(_evaluate)
