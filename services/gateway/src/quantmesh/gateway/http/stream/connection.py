@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -19,6 +18,7 @@ from quantmesh.gateway.core.stream.mailbox import Mailbox
 from quantmesh.gateway.http.edge import Edge
 from quantmesh.gateway.http.problems import problem_document
 from quantmesh.gateway.http.stream.desk import StreamDesk
+from quantmesh.gateway.http.stream.protocol import WriteNow
 from quantmesh.gateway.http.stream.subscriptions import Subscription
 
 log = get_logger(__name__)
@@ -31,10 +31,6 @@ _SCOPES = {"quotes": "market:read", "portfolio": "portfolio:read", "predictions"
 
 CLOSE_UNAUTHENTICATED = 4001
 CLOSE_SLOW = 4008
-
-
-# Sends a whole frame at once, or answers False where it would have to wait.
-WriteNow = Callable[[bytes], bool]
 
 
 class Connection:
