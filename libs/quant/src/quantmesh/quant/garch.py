@@ -1,4 +1,4 @@
-"""GARCH(1,1): h' = omega + alpha e^2 + beta h, fitted by quasi maximum likelihood (Bollerslev, 1986).
+"""GARCH(1,1): h' = omega + alpha e^2 + beta h, fitted by quasi maximum likelihood (Bollerslev, 1986), and correlations.
 
 Returns are of one period and of any unit; variances are per period in the square of that unit.
 """
@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from quantmesh.quant._samples import Floats, check_finite
+from quantmesh.quant._dynamic_correlation import fit_correlation
+from quantmesh.quant._samples import Floats, check_finite, sample_of
 from quantmesh.quant.errors import DomainError
 
 _LEAST_OBSERVATIONS = 10
@@ -101,6 +102,28 @@ def ewma(returns: ArrayLike, *, decay: float = 0.94, demean: bool = False) -> Ga
         raise DomainError("decay", decay, "between 0 and 1")
     mean, residuals, initial = _residuals_of(returns, demean)
     return _filtered(mean, residuals, initial, 0.0, 1.0 - decay, decay)
+
+
+class DynamicCorrelation(NamedTuple):
+    """`covariance` and `correlation` are those of the next period, assets by assets."""
+
+    a: float
+    b: float
+    correlation: Floats
+    covariance: Floats
+    assets: tuple[Garch, ...]
+
+
+def dynamic_correlation(returns: ArrayLike) -> DynamicCorrelation:
+    """A GARCH(1,1) for each asset of `returns` (observations by assets), then the correlation of what is left.
+
+    Engle, Dynamic conditional correlation, 2002: quasi maximum likelihood in two steps.
+    """
+    assets = tuple(fit(column) for column in sample_of(returns, least=_LEAST_OBSERVATIONS).T)
+    correlation = fit_correlation(np.column_stack([asset.standardized for asset in assets]))
+    deviations = np.sqrt([asset.next_variance for asset in assets])
+    covariance = correlation.matrix * np.outer(deviations, deviations)
+    return DynamicCorrelation(correlation.a, correlation.b, correlation.matrix, covariance, assets)
 
 
 def load_kernels() -> None:
