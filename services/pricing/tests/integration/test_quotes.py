@@ -144,7 +144,7 @@ async def test_bad_input_names_its_field(pricing: Pricing, wrong: dict[str, Any]
 async def test_what_is_not_built_says_what_is(pricing: Pricing, model: pb.Model.ValueType, style: int) -> None:
     request = price_request(style=style)
     request.model = model
-    with pytest.raises(RuleBroken, match="there is black_scholes for european exercise") as refused:
+    with pytest.raises(RuleBroken, match="there are black_scholes european, black_76 european") as refused:
         await pricing.peer.call(pricing.stub.Price, request)
     assert refused.value.problem == "unsupported-model"
 

@@ -7,69 +7,95 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from quantmesh.pricing.core.errors import InvalidArgument, NoImpliedVolatility, QuoteNotFound
+from quantmesh.pricing.core.errors import (
+    InvalidArgument,
+    NoImpliedVolatility,
+    QuoteNotFound,
+    UnsupportedModel,
+)
 from quantmesh.pricing.core.explain_quote import explain_quote
-from quantmesh.pricing.core.imply_volatility import imply_volatility
-from quantmesh.pricing.core.model import Column, Contract, OptionColumns
+from quantmesh.pricing.core.imply_volatility import imply_volatility, inverse_of
+from quantmesh.pricing.core.model import Column, OptionColumns
+from quantmesh.pricing.core.models import find_model
 from quantmesh.pricing.core.price_columns import imply_columns, price_columns
 from quantmesh.pricing.core.price_option import price_option
 from quantmesh.quant.errors import DomainError
 
-CALL = Contract(1, 100.0, 100.0, 1.0, 0.05, 0.0)
-PUT = Contract(-1, 100.0, 100.0, 1.0, 0.05, 0.0)
+EUROPEAN = find_model("black_scholes", "european")
+CONTRACT = (100.0, 100.0, 1.0, 0.05, 0.0)
 
 
 def test_call_less_put_is_the_forward() -> None:
-    difference = price_option(CALL, 0.2).price - price_option(PUT, 0.2).price
+    difference = price_option(EUROPEAN, 1, (*CONTRACT, 0.2)).price - price_option(EUROPEAN, -1, (*CONTRACT, 0.2)).price
     assert difference == pytest.approx(100 - 100 * math.exp(-0.05), abs=1e-12)
 
 
 def test_an_expired_option_is_worth_its_intrinsic_value() -> None:
-    assert price_option(Contract(1, 110.0, 100.0, 0.0, 0.05, 0.0), 0.2).price == 10.0
+    assert price_option(EUROPEAN, 1, (110.0, 100.0, 0.0, 0.05, 0.0, 0.2)).price == 10.0
 
 
 def test_a_bad_argument_is_named_where_the_request_has_it() -> None:
     with pytest.raises(InvalidArgument, match=r"^contract\.strike must be .* got -1"):
-        price_option(Contract(1, 100.0, -1.0, 1.0, 0.0, 0.0), 0.2)
+        price_option(EUROPEAN, 1, (100.0, -1.0, 1.0, 0.0, 0.0, 0.2))
     with pytest.raises(InvalidArgument, match=r"^volatility must be .* got nan"):
-        price_option(CALL, math.nan)
+        price_option(EUROPEAN, 1, (*CONTRACT, math.nan))
     with pytest.raises(InvalidArgument, match=r"^price must be .* got -2"):
-        imply_volatility(CALL, -2.0)
+        imply_volatility(EUROPEAN, 1, CONTRACT, -2.0)
     with pytest.raises(InvalidArgument, match=r"^contract\.time_to_expiry must be a positive"):
-        imply_volatility(Contract(1, 100.0, 100.0, 0.0, 0.0, 0.0), 5.0)
+        imply_volatility(EUROPEAN, 1, (100.0, 100.0, 0.0, 0.0, 0.0), 5.0)
 
 
 def test_the_range_of_prices_is_told_for_either_kind() -> None:
     with pytest.raises(NoImpliedVolatility) as call:
-        imply_volatility(CALL, 200.0)
+        imply_volatility(EUROPEAN, 1, CONTRACT, 200.0)
     assert call.value.lowest == pytest.approx(100 - 100 * math.exp(-0.05))
     assert call.value.bound == 100.0
     with pytest.raises(NoImpliedVolatility) as put:
-        imply_volatility(PUT, 99.0)
+        imply_volatility(EUROPEAN, -1, CONTRACT, 99.0)
     assert put.value.lowest == 0.0
     assert put.value.bound == pytest.approx(100 * math.exp(-0.05))
 
 
 def columns(value: Column, sign: NDArray[np.int8] | int = 1) -> OptionColumns:
-    return OptionColumns(3, sign, np.array([90.0, 100.0, 110.0]), 100.0, 1.0, 0.05, 0.0, value)
+    return OptionColumns(3, sign, (np.array([90.0, 100.0, 110.0]), 100.0, 1.0, 0.05, 0.0, value))
 
 
 def test_columns_and_constants_are_priced_alike() -> None:
-    constant = price_columns(columns(0.2), greeks=True)
-    column = price_columns(columns(np.full(3, 0.2), np.ones(3, np.int8)), greeks=True)
+    constant = price_columns(EUROPEAN, columns(0.2), greeks=True)
+    column = price_columns(EUROPEAN, columns(np.full(3, 0.2), np.ones(3, np.int8)), greeks=True)
     assert list(constant) == ["price", "delta", "gamma", "vega", "theta", "rho"]
     for name, values in constant.items():
         np.testing.assert_array_equal(values, column[name])
-        assert values[1] == pytest.approx(getattr(price_option(CALL, 0.2), name), rel=1e-13)
+        assert values[1] == pytest.approx(getattr(price_option(EUROPEAN, 1, (*CONTRACT, 0.2)), name), rel=1e-13)
 
 
 def test_a_bad_row_of_prices_is_an_error_and_of_volatilities_a_status() -> None:
     with pytest.raises(DomainError) as refused:
-        price_columns(columns(np.array([0.2, -0.1, 0.3])), greeks=False)
+        price_columns(EUROPEAN, columns(np.array([0.2, -0.1, 0.3])), greeks=False)
     assert (refused.value.argument, refused.value.index) == ("volatility", 1)
-    implied = imply_columns(columns(np.array([5.0, 1.0, 20.0])))
+    implied = imply_columns(inverse_of(EUROPEAN), columns(np.array([5.0, 1.0, 20.0])))
     assert implied.status.tolist() == [0, 1, 0]
     assert np.isnan(implied.volatility).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("name", ["black_76", "bachelier"])
+def test_models_of_a_forward_name_it_and_imply_their_own_volatility(name: str) -> None:
+    model = find_model(name, "european")
+    volatility = 0.2 if name == "black_76" else 18.0
+    price = price_option(model, 1, (100.0, 95.0, 1.0, 0.03, volatility)).price
+    assert imply_volatility(model, 1, (100.0, 95.0, 1.0, 0.03), price) == pytest.approx(volatility, rel=1e-12)
+    with pytest.raises(InvalidArgument, match=r"^contract\.forward must be"):
+        price_option(model, 1, (math.nan, 95.0, 1.0, 0.03, volatility))
+
+
+def test_without_a_bound_the_lowest_price_is_told_alone() -> None:
+    with pytest.raises(NoImpliedVolatility, match="This contract is worth at least 5"):
+        imply_volatility(find_model("bachelier", "european"), 1, (105.0, 100.0, 1.0, 0.0), 4.0)
+
+
+def test_an_unknown_model_is_answered_with_what_there_is() -> None:
+    with pytest.raises(UnsupportedModel, match=r"no model heston for american exercise; there are black_scholes euro"):
+        find_model("heston", "american")
 
 
 class NoQuotes:

@@ -34,6 +34,14 @@ class Status(IntEnum):
     INVALID_RATE = inverse.INVALID_RATE
 
 
+# What the argument with this status must be.
+REQUIREMENTS: dict[int, tuple[str, str]] = {
+    status: ("forward" if name == "spot" else name, requirement.replace("spot", "forward"))
+    for status, (name, requirement) in black_scholes.REQUIREMENTS.items()
+    if name != "dividend_yield"
+}
+
+
 def price(
     option_type: ArrayLike,
     forward: ArrayLike,

@@ -92,7 +92,7 @@ class Options:
 
     async def price_batch(self, query: QueryOf[models.BatchQuery], body: models.PriceBatchBody) -> Answer:  # noqa: ARG002  the binder names it
         """A JSON body says everything itself; the query parameters are for an Arrow body."""
-        options = translation.batch_options(body.model, body.style, greeks=body.greeks)
+        options = translation.batch_options(body.model, body.style, body.accuracy, greeks=body.greeks)
         stream = columns.arrow_stream(body.columns)
         answers = self._pricing.stream(
             self._stub.PriceBatch,
@@ -104,7 +104,7 @@ class Options:
 
     async def _price_arrow(self, call: Call, query: models.BatchQuery) -> StreamedAnswer:
         call.check_length(_ARROW_BODY_BYTES)
-        options = translation.batch_options(query.model, query.style, greeks=query.greeks)
+        options = translation.batch_options(query.model, query.style, query.accuracy, greeks=query.greeks)
         return StreamedAnswer(self._pass_arrow(call, options), ARROW.encode(), held_bytes=_ARROW_HELD_BYTES)
 
     async def _pass_arrow(self, call: Call, options: pb.BatchOptions) -> AsyncIterator[bytes]:

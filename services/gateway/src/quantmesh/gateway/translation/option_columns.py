@@ -28,7 +28,7 @@ def arrow_stream(columns: PriceColumns | ImpliedVolatilityColumns) -> bytes:
     for name, value in columns:
         if isinstance(value, list):
             arrays[name] = pa.array(value, pa.utf8() if name == "option_type" else pa.float64())
-        else:
+        elif value is not None:
             scalars[name] = value if isinstance(value, str) else repr(float(value))
     batch = pa.record_batch(arrays).replace_schema_metadata(scalars)
     sink = io.BytesIO()

@@ -4,11 +4,27 @@ from typing import Any
 
 from quantmesh.api.pricing.v1 import pricing_pb2 as pb
 from quantmesh.gateway.http.models.options import ImpliedVolatilityBody, PriceBody
+from quantmesh.gateway.http.models.pricing_models import ON_FORWARD, PARAMETERS
 from quantmesh.gateway.translation.common import finite, instant, inverse
 
-MODELS = {"black_scholes": pb.MODEL_BLACK_SCHOLES}
+MODELS = {
+    "black_scholes": pb.MODEL_BLACK_SCHOLES,
+    "black_76": pb.MODEL_BLACK_76,
+    "bachelier": pb.MODEL_BACHELIER,
+    "heston": pb.MODEL_HESTON,
+    "bates": pb.MODEL_BATES,
+}
 STYLES = {"european": pb.EXERCISE_STYLE_EUROPEAN, "american": pb.EXERCISE_STYLE_AMERICAN}
 OPTION_TYPES = {"call": pb.OPTION_TYPE_CALL, "put": pb.OPTION_TYPE_PUT}
+ACCURACIES = {
+    None: pb.ACCURACY_UNSPECIFIED,
+    "fast": pb.ACCURACY_FAST,
+    "accurate": pb.ACCURACY_ACCURATE,
+    "high_precision": pb.ACCURACY_HIGH_PRECISION,
+}
+# Whose parameters have a message of the model's name.
+_OWN_PARAMETERS = frozenset(name for name, parameters in PARAMETERS.items() if parameters != ("volatility",))
+_ACCURACY_NAMES = inverse({name: number for name, number in ACCURACIES.items() if name is not None})
 _MODEL_NAMES = inverse(MODELS)
 _STYLE_NAMES = inverse(STYLES)
 _OPTION_TYPE_NAMES = inverse(OPTION_TYPES)
@@ -16,19 +32,31 @@ _OPTION_TYPE_NAMES = inverse(OPTION_TYPES)
 
 def price_request(body: PriceBody, years: float) -> pb.PriceRequest:
     """`years` is the time to expiry, given or worked out from `expiry`."""
-    return pb.PriceRequest(
+    request = pb.PriceRequest(
         model=MODELS[body.model],
-        contract=pb.Contract(
-            option_type=OPTION_TYPES[body.option_type],
-            style=STYLES[body.style],
-            spot=body.spot,
-            strike=body.strike,
-            time_to_expiry=years,
-            rate=body.rate,
-            dividend_yield=body.dividend_yield,
-        ),
-        volatility=body.volatility,
+        contract=_contract(body, years),
+        volatility=body.volatility or 0.0,
         greeks=body.greeks,
+        accuracy=ACCURACIES[body.accuracy],
+    )
+    if body.model in _OWN_PARAMETERS:
+        parameters = getattr(request, body.model)
+        for name in PARAMETERS[body.model]:
+            setattr(parameters, name, getattr(body, name))
+    return request
+
+
+def _contract(body: PriceBody | ImpliedVolatilityBody, years: float) -> pb.Contract:
+    """What the model has found to be there; what it does not need is 0, as an absent number is in a message."""
+    return pb.Contract(
+        option_type=OPTION_TYPES[body.option_type or ""],
+        style=STYLES[body.style],
+        spot=body.spot or 0.0,
+        forward=body.forward or 0.0,
+        strike=body.strike or 0.0,
+        time_to_expiry=years,
+        rate=body.rate or 0.0,
+        dividend_yield=body.dividend_yield or 0.0,
     )
 
 
@@ -54,41 +82,35 @@ def greeks(values: pb.Greeks) -> dict[str, float | None]:
 
 
 def implied_volatility_request(body: ImpliedVolatilityBody, years: float) -> pb.ImpliedVolatilityRequest:
-    """Of a scalar body, whose fields the model has found to be there."""
+    """Of a scalar body."""
     return pb.ImpliedVolatilityRequest(
-        model=MODELS[body.model],
-        contract=pb.Contract(
-            option_type=OPTION_TYPES[body.option_type or ""],
-            style=STYLES[body.style],
-            spot=body.spot or 0.0,
-            strike=body.strike or 0.0,
-            time_to_expiry=years,
-            rate=body.rate or 0.0,
-            dividend_yield=body.dividend_yield or 0.0,
-        ),
-        price=body.price or 0.0,
+        model=MODELS[body.model], contract=_contract(body, years), price=body.price or 0.0
     )
 
 
-def batch_options(model: str, style: str, *, greeks: bool = False) -> pb.BatchOptions:
-    return pb.BatchOptions(model=MODELS[model], style=STYLES[style], greeks=greeks)
+def batch_options(model: str, style: str, accuracy: str | None = None, *, greeks: bool = False) -> pb.BatchOptions:
+    return pb.BatchOptions(model=MODELS[model], style=STYLES[style], greeks=greeks, accuracy=ACCURACIES[accuracy])
 
 
 def quote_record(record: pb.GetQuoteRecordResponse) -> dict[str, Any]:
-    contract = record.request.contract
+    request, contract = record.request, record.request.contract
+    model = _MODEL_NAMES[request.model]
+    on_forward = {"forward": contract.forward}
+    on_spot = {"spot": contract.spot, "dividend_yield": contract.dividend_yield}
+    own = getattr(request, model) if model in _OWN_PARAMETERS else request
     return {
         "quote_id": record.quote_id,
         "request": {
-            "model": _MODEL_NAMES[record.request.model],
+            "model": model,
             "style": _STYLE_NAMES[contract.style],
             "option_type": _OPTION_TYPE_NAMES[contract.option_type],
-            "spot": contract.spot,
+            **(on_forward if model in ON_FORWARD else on_spot),
             "strike": contract.strike,
             "time_to_expiry": contract.time_to_expiry,
             "rate": contract.rate,
-            "dividend_yield": contract.dividend_yield,
-            "volatility": record.request.volatility,
-            "greeks": record.request.greeks,
+            **{name: getattr(own, name) for name in PARAMETERS[model]},
+            **({"accuracy": _ACCURACY_NAMES[request.accuracy]} if request.accuracy else {}),
+            "greeks": request.greeks,
         },
         "response": price(record.response),
         "code_version": record.code_version,

@@ -1,6 +1,6 @@
 """Arrow record batches to columns of options, and answers back (the README says how columns travel)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -9,23 +9,20 @@ from numpy.typing import NDArray
 
 from quantmesh.pricing.core.errors import InvalidArgument, InvalidColumns
 from quantmesh.pricing.core.model import Column, OptionColumns
-from quantmesh.pricing.core.price_columns import REASONS
+from quantmesh.pricing.core.models import Inverse
 from quantmesh.quant.black_scholes import REQUIREMENTS, ImpliedVolatilities, Status
 
 BATCH_ROWS = 65_536
-_ALWAYS = ("option_type", "spot", "strike", "time_to_expiry")
 _OPTIONAL = ("rate", "dividend_yield")
-_REASONS = pa.array([None, *(REASONS[status] for status in sorted(REASONS))], pa.utf8())
 
 
 class ColumnReader:
-    """Reads the batches of one stream; `value` names its last column, "volatility" or "price"."""
+    """Reads the batches of one stream; `arguments` are what it has to have beside the option type, in order."""
 
-    def __init__(self, schema: pa.Schema, value: str) -> None:
+    def __init__(self, schema: pa.Schema, arguments: Sequence[str]) -> None:
         """Raises InvalidColumns where the schema has unknown columns, or lacks one."""
-        needed = (*_ALWAYS, value)
-        known = {*needed, *_OPTIONAL}
-        self._value = value
+        known = {"option_type", *arguments}
+        self._arguments = arguments
         self._names = schema.names
         for index, name in enumerate(self._names):
             if name not in known:
@@ -33,15 +30,17 @@ class ColumnReader:
             if name in self._names[:index]:
                 raise InvalidColumns(name, "the column is there twice")
         if not self._names:
-            raise InvalidColumns(value, "at least one value must be a column, since it says how many rows there are")
-        self._constants: dict[str, float | int] = {name: 0.0 for name in _OPTIONAL if name not in self._names}
+            raise InvalidColumns(arguments[-1], "at least one must be a column, since it says how many rows there are")
+        self._constants: dict[str, float | int] = {
+            name: 0.0 for name in _OPTIONAL if name in known and name not in self._names
+        }
         for key, text in (schema.metadata or {}).items():
             name = key.decode("utf-8", "replace")
             if name in known:
                 if name in self._names:
                     raise InvalidColumns(name, "both a column and a constant in the schema's metadata")
                 self._constants[name] = _constant(name, text.decode("utf-8", "replace"))
-        for name in needed:
+        for name in ("option_type", *arguments):
             if name not in self._names and name not in self._constants:
                 raise InvalidColumns(name, "missing: neither a column nor a constant in the schema's metadata")
 
@@ -53,16 +52,7 @@ class ColumnReader:
         def column(name: str) -> Column:
             return _numbers(name, arrays[name]) if name in arrays else self._constants[name]
 
-        return OptionColumns(
-            batch.num_rows,
-            sign,
-            column("spot"),
-            column("strike"),
-            column("time_to_expiry"),
-            column("rate"),
-            column("dividend_yield"),
-            column(self._value),
-        )
+        return OptionColumns(batch.num_rows, sign, tuple(column(name) for name in self._arguments))
 
 
 def price_schema(*, greeks: bool) -> pa.Schema:
@@ -77,10 +67,18 @@ def price_batch(schema: pa.Schema, values: Mapping[str, NDArray[np.float64]]) ->
     return pa.record_batch([_finite(values[name]) for name in schema.names], schema=schema)
 
 
-def implied_batch(implied: ImpliedVolatilities) -> pa.RecordBatch:
+def reasons_of(inverse: Inverse) -> pa.Array:
+    """A sentence for every status; null for 0, which says that there is a volatility."""
+    sentences = {
+        status: f"{name} must be {requirement}" for status, (name, requirement) in inverse.requirements.items()
+    }
+    return pa.array([sentences.get(status) for status in range(max(sentences) + 1)], pa.utf8())
+
+
+def implied_batch(implied: ImpliedVolatilities, reasons: pa.Array) -> pa.RecordBatch:
     errors: pa.Array
     if implied.status.any():
-        errors = pc.take(_REASONS, pa.array(implied.status))
+        errors = pc.take(reasons, pa.array(implied.status))
         volatilities = pa.array(implied.volatility, mask=implied.status != 0)
     else:
         errors = pa.nulls(implied.status.size, pa.utf8())

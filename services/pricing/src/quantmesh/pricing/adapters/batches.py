@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
@@ -13,11 +13,14 @@ from quantmesh.pricing.adapters.arrow_columns import (
     implied_batch,
     price_batch,
     price_schema,
+    reasons_of,
     slices,
 )
 from quantmesh.pricing.adapters.arrow_frames import END_OF_STREAM, Framer, Kind
 from quantmesh.pricing.core.errors import InvalidArgument, InvalidColumns
+from quantmesh.pricing.core.imply_volatility import inverse_of
 from quantmesh.pricing.core.model import OptionColumns
+from quantmesh.pricing.core.models import PricingModel
 from quantmesh.pricing.core.price_columns import imply_columns, price_columns
 from quantmesh.quant.errors import DomainError
 
@@ -36,20 +39,31 @@ class Batches:
     def __init__(self, threads: int) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="batch")
 
-    def price(self, pieces: AsyncIterator[bytes], *, greeks: bool) -> AsyncIterator[bytes]:
+    def price(self, pieces: AsyncIterator[bytes], model: PricingModel, *, greeks: bool) -> AsyncIterator[bytes]:
         schema = price_schema(greeks=greeks)
         return self._run(
-            pieces, "volatility", schema, lambda columns: price_batch(schema, price_columns(columns, greeks=greeks))
+            pieces,
+            model.arguments,
+            schema,
+            lambda columns: price_batch(schema, price_columns(model, columns, greeks=greeks)),
         )
 
-    def imply(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        return self._run(pieces, "price", IMPLIED_SCHEMA, lambda columns: implied_batch(imply_columns(columns)))
+    def imply(self, pieces: AsyncIterator[bytes], model: PricingModel) -> AsyncIterator[bytes]:
+        """Raises NoInverse."""
+        inverse = inverse_of(model)
+        reasons = reasons_of(inverse)
+        return self._run(
+            pieces,
+            (*model.contract, "price"),
+            IMPLIED_SCHEMA,
+            lambda columns: implied_batch(imply_columns(inverse, columns), reasons),
+        )
 
     def close(self) -> None:
         self._pool.shutdown()
 
     async def _run(
-        self, pieces: AsyncIterator[bytes], value: str, schema: pa.Schema, answer: Answer
+        self, pieces: AsyncIterator[bytes], arguments: Sequence[str], schema: pa.Schema, answer: Answer
     ) -> AsyncIterator[bytes]:
         """The answer's messages, all of them after the last piece.
 
@@ -58,7 +72,7 @@ class Batches:
         """
         held = [schema.serialize().to_pybytes()]
         rows = 0
-        async for batch_rows, messages in self._answers(pieces, value, answer):
+        async for batch_rows, messages in self._answers(pieces, arguments, answer):
             rows += batch_rows
             if rows > _MOST_ROWS:
                 raise InvalidColumns("arrow", f"more than {_MOST_ROWS:,} rows; send them in several calls")
@@ -69,7 +83,7 @@ class Batches:
         yield END_OF_STREAM
 
     async def _answers(
-        self, pieces: AsyncIterator[bytes], value: str, answer: Answer
+        self, pieces: AsyncIterator[bytes], arguments: Sequence[str], answer: Answer
     ) -> AsyncIterator[tuple[int, list[bytes]]]:
         """Rows and messages per record batch, in order."""
         loop = asyncio.get_running_loop()
@@ -85,7 +99,7 @@ class Batches:
                     before.extend(parts)
                     continue
                 if reader is None:
-                    reader = ColumnReader(_read_schema(before), value)
+                    reader = ColumnReader(_read_schema(before), arguments)
                 pending.append(loop.run_in_executor(self._pool, _answer, reader, [*before, *parts], answer))
                 if len(pending) >= _IN_FLIGHT:
                     answered = await _placed(pending.popleft(), rows)
@@ -94,7 +108,7 @@ class Batches:
         if framer.broken_off or not before:
             raise InvalidColumns("arrow", "the stream ends before its end marker" if before else "no schema was sent")
         if reader is None:
-            ColumnReader(_read_schema(before), value)
+            ColumnReader(_read_schema(before), arguments)
         while pending:
             answered = await _placed(pending.popleft(), rows)
             rows += answered[0]

@@ -1,5 +1,6 @@
 """PricingService over gRPC."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from quantmesh.pricing.adapters.batches import Batches
 from quantmesh.pricing.adapters.quote_recorder import QuoteRecorder
 from quantmesh.pricing.core.explain_quote import explain_quote
 from quantmesh.pricing.core.imply_volatility import imply_volatility
+from quantmesh.pricing.core.models import PricingModel
 from quantmesh.pricing.core.price_option import price_option
 
 BatchRequest = TypeVar("BatchRequest", pb.PriceBatchRequest, pb.ImpliedVolatilityBatchRequest)
@@ -28,11 +30,15 @@ class PricingRpc(PricingServiceServicer):
     @requires("pricing:use")
     async def Price(self, request: pb.PriceRequest, context: Context) -> pb.PriceResponse:
         owner_id = current_caller().user_id
-        translate.check_model(request.model, request.contract.style)
+        model = translate.model_of(request.model, request.contract.style, request.accuracy)
         self._recorder.check_room()
-        priced = price_option(translate.contract_of(request.contract), request.volatility)
+        sign, values = translate.arguments_of(request, model)
+        if model.is_slow:
+            priced = await asyncio.to_thread(price_option, model, sign, values)
+        else:
+            priced = price_option(model, sign, values)
         quote_id = uuid7()
-        response = translate.price_response(priced, str(quote_id), greeks=request.greeks)
+        response = translate.price_response(request, model, priced, str(quote_id))
         self._recorder.record(quote_id, owner_id, request, response)
         return response
 
@@ -40,24 +46,25 @@ class PricingRpc(PricingServiceServicer):
     async def ImpliedVolatility(
         self, request: pb.ImpliedVolatilityRequest, context: Context
     ) -> pb.ImpliedVolatilityResponse:
-        translate.check_model(request.model, request.contract.style)
-        volatility = imply_volatility(translate.contract_of(request.contract), request.price)
+        model = translate.model_of(request.model, request.contract.style)
+        sign, contract = translate.contract_of(request.contract, model)
+        volatility = imply_volatility(model, sign, contract, request.price)
         return pb.ImpliedVolatilityResponse(implied_volatility=volatility)
 
     @requires("pricing:use")
     async def PriceBatch(
         self, request_iterator: AsyncIterator[pb.PriceBatchRequest], context: Context
     ) -> AsyncIterator[pb.PriceBatchResponse]:
-        options, pieces = await _opened(request_iterator)
-        async for answer in self._batches.price(pieces, greeks=options.greeks):
+        options, model, pieces = await _opened(request_iterator)
+        async for answer in self._batches.price(pieces, model, greeks=options.greeks):
             yield pb.PriceBatchResponse(arrow=answer)
 
     @requires("pricing:use")
     async def ImpliedVolatilityBatch(
         self, request_iterator: AsyncIterator[pb.ImpliedVolatilityBatchRequest], context: Context
     ) -> AsyncIterator[pb.ImpliedVolatilityBatchResponse]:
-        _, pieces = await _opened(request_iterator)
-        async for answer in self._batches.imply(pieces):
+        _, model, pieces = await _opened(request_iterator)
+        async for answer in self._batches.imply(pieces, model):
             yield pb.ImpliedVolatilityBatchResponse(arrow=answer)
 
     @requires("pricing:use")
@@ -66,11 +73,11 @@ class PricingRpc(PricingServiceServicer):
         return translate.quote_record(record)
 
 
-async def _opened(requests: AsyncIterator[BatchRequest]) -> tuple[pb.BatchOptions, AsyncIterator[bytes]]:
-    """The first message's options, checked, and the pieces from that message on."""
+async def _opened(requests: AsyncIterator[BatchRequest]) -> tuple[pb.BatchOptions, PricingModel, AsyncIterator[bytes]]:
+    """The first message's options with the model they name, and the pieces from that message on."""
     first = await anext(aiter(requests), None)
     options = pb.BatchOptions() if first is None else first.options
-    translate.check_model(options.model, options.style)
+    model = translate.model_of(options.model, options.style, options.accuracy)
 
     async def pieces() -> AsyncIterator[bytes]:
         if first is not None and first.arrow:
@@ -78,4 +85,4 @@ async def _opened(requests: AsyncIterator[BatchRequest]) -> tuple[pb.BatchOption
         async for request in requests:
             yield request.arrow
 
-    return options, pieces()
+    return options, model, pieces()

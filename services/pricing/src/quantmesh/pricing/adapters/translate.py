@@ -2,67 +2,94 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
 
 from quantmesh.api.pricing.v1 import pricing_pb2 as pb
 from quantmesh.chassis.times import to_timestamp
-from quantmesh.pricing.core.errors import InvalidArgument, UnsupportedModel
-from quantmesh.pricing.core.model import Contract, Priced
+from quantmesh.pricing.core.errors import InvalidArgument
+from quantmesh.pricing.core.model import Priced
+from quantmesh.pricing.core.models import FORWARD_CONTRACT, SPOT_CONTRACT, VOLATILITY, PricingModel, find_model
 from quantmesh.pricing.core.ports import QuoteRecord
 
 _SIGNS = {pb.OPTION_TYPE_CALL: 1, pb.OPTION_TYPE_PUT: -1}
 _OPTION_TYPES = {pb.OPTION_TYPE_CALL: "call", pb.OPTION_TYPE_PUT: "put"}
 # What a client leaves out is Black-Scholes, and European.
-_MODELS = (pb.MODEL_UNSPECIFIED, pb.MODEL_BLACK_SCHOLES)
-_STYLES = (pb.EXERCISE_STYLE_UNSPECIFIED, pb.EXERCISE_STYLE_EUROPEAN)
-_ENGINE = "closed_form"
+_MODELS = {pb.MODEL_UNSPECIFIED: "black_scholes"} | {
+    number: name.removeprefix("MODEL_").lower() for name, number in pb.Model.items() if number
+}
+_STYLES = {
+    pb.EXERCISE_STYLE_UNSPECIFIED: "european",
+    pb.EXERCISE_STYLE_EUROPEAN: "european",
+    pb.EXERCISE_STYLE_AMERICAN: "american",
+}
+_ACCURACIES = {number: name.removeprefix("ACCURACY_").lower() if number else "" for name, number in pb.Accuracy.items()}
 
 
-def check_model(model: pb.Model.ValueType, style: pb.ExerciseStyle.ValueType) -> None:
-    """Raises UnsupportedModel."""
-    if model not in _MODELS or style not in _STYLES:
-        raise UnsupportedModel(
-            _name(pb.Model.items(), model, "MODEL_"), _name(pb.ExerciseStyle.items(), style, "EXERCISE_STYLE_")
-        )
+def model_of(
+    model: pb.Model.ValueType,
+    style: pb.ExerciseStyle.ValueType,
+    accuracy: pb.Accuracy.ValueType = pb.ACCURACY_UNSPECIFIED,
+) -> PricingModel:
+    """Raises UnsupportedModel; a number that the interface does not know is told as it came."""
+    return find_model(
+        _MODELS.get(model, f"number {model}"),
+        _STYLES.get(style, f"number {style}"),
+        _ACCURACIES.get(accuracy, f"number {accuracy}"),
+    )
 
 
-def _name(items: Iterable[tuple[str, int]], value: int, prefix: str) -> str:
-    return next((name.removeprefix(prefix).lower() for name, number in items if number == value), f"number {value}")
-
-
-def contract_of(message: pb.Contract) -> Contract:
-    sign = _SIGNS.get(message.option_type)
+def contract_of(contract: pb.Contract, model: PricingModel) -> tuple[int, tuple[float, ...]]:
+    """The sign, and what the model asks of a contract, in its order. Raises InvalidArgument."""
+    sign = _SIGNS.get(contract.option_type)
     if sign is None:
-        raise InvalidArgument("contract.option_type", message.option_type, "OPTION_TYPE_CALL or OPTION_TYPE_PUT")
-    return Contract(sign, message.spot, message.strike, message.time_to_expiry, message.rate, message.dividend_yield)
+        raise InvalidArgument("contract.option_type", contract.option_type, "OPTION_TYPE_CALL or OPTION_TYPE_PUT")
+    for name in _UNASKED[model.contract]:
+        if value := getattr(contract, name):
+            raise InvalidArgument(f"contract.{name}", value, f"left out: {model.name} does not take it")
+    return sign, tuple(getattr(contract, name) for name in model.contract)
 
 
-def price_response(priced: Priced, quote_id: str, *, greeks: bool) -> pb.PriceResponse:
+_UNASKED: dict[tuple[str, ...], list[str]] = {
+    asked: [name for name in {*SPOT_CONTRACT, *FORWARD_CONTRACT} if name not in asked]
+    for asked in (SPOT_CONTRACT, FORWARD_CONTRACT)
+}
+
+
+def arguments_of(request: pb.PriceRequest, model: PricingModel) -> tuple[int, tuple[float, ...]]:
+    """As `contract_of`, with the model's parameters behind."""
+    sign, contract = contract_of(request.contract, model)
+    return sign, (*contract, *_parameters(request, model))
+
+
+def _parameters(request: pb.PriceRequest, model: PricingModel) -> tuple[float, ...]:
+    if model.parameters == VOLATILITY:
+        return (request.volatility,)
+    own = getattr(request, model.name)
+    return tuple(getattr(own, name) for name in model.parameters)
+
+
+def price_response(request: pb.PriceRequest, model: PricingModel, priced: Priced, quote_id: str) -> pb.PriceResponse:
     price, delta, gamma, vega, theta, rho = priced
     return pb.PriceResponse(
         price=price,
-        greeks=pb.Greeks(delta=delta, gamma=gamma, vega=vega, theta=theta, rho=rho) if greeks else None,
-        model=pb.MODEL_BLACK_SCHOLES,
-        engine=_ENGINE,
+        greeks=pb.Greeks(delta=delta, gamma=gamma, vega=vega, theta=theta, rho=rho) if request.greeks else None,
+        model=request.model or pb.MODEL_BLACK_SCHOLES,
+        engine=model.engine,
         quote_id=quote_id,
     )
 
 
 def canonical_inputs(request: pb.PriceRequest) -> bytes:
     """What a quote's hash is taken of: JSON with sorted keys, no spaces, and the shortest numbers that read back."""
-    contract = request.contract
+    model = model_of(request.model, request.contract.style, request.accuracy)
     inputs = {
-        "dividend_yield": contract.dividend_yield,
-        "model": "black_scholes",
-        "option_type": _OPTION_TYPES[contract.option_type],
-        "rate": contract.rate,
-        "spot": contract.spot,
-        "strike": contract.strike,
-        "style": "european",
-        "time_to_expiry": contract.time_to_expiry,
-        "volatility": request.volatility,
+        "model": model.name,
+        "option_type": _OPTION_TYPES[request.contract.option_type],
+        "style": model.style,
+        **dict(zip(model.arguments, arguments_of(request, model)[1], strict=True)),
     }
-    return json.dumps(inputs, separators=(",", ":"), allow_nan=False).encode()
+    if request.accuracy:
+        inputs["accuracy"] = _ACCURACIES[request.accuracy]
+    return json.dumps(inputs, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
 def sha256(data: bytes) -> bytes:

@@ -5,6 +5,7 @@ InvalidInput
 └── InvalidColumns         the columns of a batch do not make a table of options
 RuleBroken
 ├── UnsupportedModel       no such model, or not for this exercise style
+├── NoInverse              the model has no volatility to imply
 └── NoImpliedVolatility    the price is below the intrinsic value, or above every price a volatility gives
 NotFound
 └── QuoteNotFound
@@ -12,10 +13,11 @@ Unavailable
 └── RecordsBehind          quotes come faster than they can be recorded
 """
 
+import math
+from collections.abc import Callable, Sequence
+
 from quantmesh.chassis.errors import InvalidInput, NotFound, RuleBroken, Unavailable, Violation
 from quantmesh.quant.errors import DomainError
-
-_IN_CONTRACT = frozenset({"option_type", "spot", "strike", "time_to_expiry", "rate", "dividend_yield"})
 
 
 class InvalidArgument(InvalidInput):
@@ -24,9 +26,9 @@ class InvalidArgument(InvalidInput):
         super().__init__(f"{field} {description}.", violations=[Violation(field, description)])
 
     @classmethod
-    def of_contract(cls, error: DomainError) -> "InvalidArgument":
-        prefix = "contract." if error.argument in _IN_CONTRACT else ""
-        return cls(prefix + error.argument, error.value, error.requirement)
+    def placed(cls, error: DomainError, place: Callable[[str], str]) -> "InvalidArgument":
+        """`place` tells where the request has the argument."""
+        return cls(place(error.argument), error.value, error.requirement)
 
     @classmethod
     def of_column(cls, error: DomainError, first_row: int) -> "InvalidArgument":
@@ -43,10 +45,21 @@ class InvalidColumns(InvalidInput):
 class UnsupportedModel(RuleBroken):
     problem = "unsupported-model"
 
-    def __init__(self, model: str, style: str) -> None:
+    def __init__(self, model: str, style: str, accuracy: str, supported: Sequence[str]) -> None:
+        with_accuracy = f" and accuracy {accuracy}" if accuracy else ""
         super().__init__(
-            f"There is no model {model} for {style} exercise yet; there is black_scholes for european exercise.",
-            metadata={"supported": "black_scholes/european"},
+            f"There is no model {model} for {style} exercise{with_accuracy}; there are {', '.join(supported)}.",
+            metadata={"supported": ", ".join(supported)},
+        )
+
+
+class NoInverse(RuleBroken):
+    problem = "no-volatility"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"{model} has no volatility to imply; calibrate it to prices instead.",
+            violations=[Violation("model", "must be one with a volatility")],
         )
 
 
@@ -56,10 +69,8 @@ class NoImpliedVolatility(RuleBroken):
     def __init__(self, price: float, lowest: float, bound: float) -> None:
         self.price, self.lowest, self.bound = price, lowest, bound
         side = "below the intrinsic value" if price < lowest else "not below the bound"
-        detail = (
-            f"No volatility gives the price {price}: it is {side}. "
-            f"This contract is worth from {lowest:.15g} to less than {bound:.15g}."
-        )
+        to_bound = f"from {lowest:.15g} to less than {bound:.15g}" if bound < math.inf else f"at least {lowest:.15g}"
+        detail = f"No volatility gives the price {price}: it is {side}. This contract is worth {to_bound}."
         super().__init__(detail, violations=[Violation("price", f"{price} is {side}")])
 
 

@@ -1,23 +1,14 @@
 """The price of one contract, with its Greeks on request."""
 
 from quantmesh.pricing.core.errors import InvalidArgument
-from quantmesh.pricing.core.model import Contract, Priced
-from quantmesh.quant import black_scholes
+from quantmesh.pricing.core.model import Priced
+from quantmesh.pricing.core.models import PricingModel
 from quantmesh.quant.errors import DomainError
 
 
-def price_option(contract: Contract, volatility: float) -> Priced:
+def price_option(model: PricingModel, sign: int, values: tuple[float, ...]) -> Priced:
     """Raises InvalidArgument. Greeks cost a fraction of the price's arguments, so they are always computed."""
     try:
-        priced = black_scholes.price_and_greeks(
-            contract.sign,
-            contract.spot,
-            contract.strike,
-            contract.time_to_expiry,
-            contract.rate,
-            contract.dividend_yield,
-            volatility,
-        )
-        return Priced(*map(float, priced))
+        return Priced(*map(float, model.price_and_greeks(sign, *values)))
     except DomainError as error:
-        raise InvalidArgument.of_contract(error) from error
+        raise InvalidArgument.placed(error, model.place) from error

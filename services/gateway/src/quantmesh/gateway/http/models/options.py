@@ -5,8 +5,8 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from quantmesh.gateway.http.models.base import Body, Day, Query, Shown, ShownInstant
+from quantmesh.gateway.http.models.pricing_models import Model, check_fields
 
-Model = Literal["black_scholes"]
 Style = Literal["european", "american"]
 OptionType = Literal["call", "put"]
 Positive = Annotated[float, Field(gt=0)]
@@ -28,12 +28,18 @@ _CONTRACT: dict[str, JsonValue] = {
 }
 
 
+Accuracy = Literal["fast", "accurate", "high_precision"]
+
+
 class _Contract(Body):
     model: Model = "black_scholes"
     style: Style = "european"
     option_type: OptionType
-    spot: Positive
-    strike: Positive
+    spot: Positive | None = None
+    forward: Annotated[
+        float | None, Field(description="In place of `spot` and `dividend_yield` for black_76 and bachelier.")
+    ] = None
+    strike: float
     time_to_expiry: Annotated[Positive | None, Field(description="In years, Act/365F; this or `expiry`.")] = None
     expiry: Annotated[
         Day | None, Field(description="The last day of trading, up to its close in New York; this or `time_to_expiry`.")
@@ -49,11 +55,40 @@ class _Contract(Body):
         return self
 
 
-class PriceBody(_Contract):
-    model_config = ConfigDict(json_schema_extra={"examples": [{**_CONTRACT, "volatility": 0.2, "greeks": True}]})
+def _given(body: Body) -> list[str]:
+    """The names of the fields that have a value."""
+    return [name for name in body.model_fields_set if getattr(body, name) is not None]
 
-    volatility: NonNegative
+
+class PriceBody(_Contract):
+    """One contract, with the parameters of its model: a `volatility`, or those of heston and bates."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {**_CONTRACT, "volatility": 0.2, "greeks": True},
+                {**_CONTRACT, "style": "american", "volatility": 0.2, "accuracy": "accurate"},
+                {**_CONTRACT, "model": "heston", "v0": 0.04, "kappa": 1.5, "theta": 0.05, "sigma": 0.6, "rho": -0.7},
+            ]
+        }
+    )
+
+    volatility: NonNegative | None = None
+    v0: NonNegative | None = None
+    kappa: NonNegative | None = None
+    theta: NonNegative | None = None
+    sigma: NonNegative | None = None
+    rho: Annotated[float, Field(ge=-1, le=1)] | None = None
+    jump_intensity: NonNegative | None = None
+    jump_mean: float | None = None
+    jump_volatility: NonNegative | None = None
+    accuracy: Annotated[Accuracy | None, Field(description="Of American exercise; `fast` where absent.")] = None
     greeks: bool = True
+
+    @model_validator(mode="after")
+    def _fields_of_its_model(self) -> Self:
+        check_fields(self.model, _given(self))
+        return self
 
 
 class GreeksShown(Shown):
@@ -100,7 +135,8 @@ class _Columns(Body):
     """Each a list, or a scalar that counts for every row."""
 
     option_type: TypeColumn | OptionType
-    spot: NumberColumn | float
+    spot: NumberColumn | float | None = None
+    forward: NumberColumn | float | None = None
     strike: NumberColumn | float
     time_to_expiry: NumberColumn | float
     rate: NumberColumn | float = 0.0
@@ -123,7 +159,15 @@ class _Columns(Body):
 
 
 class PriceColumns(_Columns):
-    volatility: NumberColumn | float
+    volatility: NumberColumn | float | None = None
+    v0: NumberColumn | float | None = None
+    kappa: NumberColumn | float | None = None
+    theta: NumberColumn | float | None = None
+    sigma: NumberColumn | float | None = None
+    rho: NumberColumn | float | None = None
+    jump_intensity: NumberColumn | float | None = None
+    jump_mean: NumberColumn | float | None = None
+    jump_volatility: NumberColumn | float | None = None
 
 
 class PriceBatchBody(Body):
@@ -149,8 +193,14 @@ class PriceBatchBody(Body):
 
     model: Model = "black_scholes"
     style: Style = "european"
+    accuracy: Accuracy | None = None
     columns: PriceColumns
     greeks: bool = False
+
+    @model_validator(mode="after")
+    def _columns_of_its_model(self) -> Self:
+        check_fields(self.model, _given(self.columns), place=("columns",))
+        return self
 
 
 class BatchQuery(Query):
@@ -158,6 +208,7 @@ class BatchQuery(Query):
 
     model: Model = "black_scholes"
     style: Style = "european"
+    accuracy: Accuracy | None = None
     greeks: bool = False
 
 
@@ -189,7 +240,8 @@ class ImpliedVolatilityBody(Body):
     style: Style = "european"
     option_type: OptionType | None = None
     spot: Positive | None = None
-    strike: Positive | None = None
+    forward: float | None = None
+    strike: float | None = None
     time_to_expiry: Positive | None = None
     expiry: Day | None = None
     rate: float | None = None
@@ -199,23 +251,19 @@ class ImpliedVolatilityBody(Body):
 
     @model_validator(mode="after")
     def _scalar_or_columns(self) -> Self:
-        scalars = {"option_type": self.option_type, "spot": self.spot, "strike": self.strike, "price": self.price}
-        expiries = (self.time_to_expiry is not None) + (self.expiry is not None)
+        given = {*_given(self)} - {"model", "style", "columns"}
         if self.columns is not None:
-            if (
-                expiries
-                or self.rate is not None
-                or self.dividend_yield is not None
-                or any(value is not None for value in scalars.values())
-            ):
+            if given:
                 msg = "with columns, every value belongs in columns; a scalar there counts for every row"
                 raise ValueError(msg)
+            check_fields(self.model, _given(self.columns), asked=("price",), place=("columns",))
             return self
-        missing = [name for name, value in scalars.items() if value is None]
+        missing = [name for name in ("option_type", "strike") if name not in given]
         if missing:
             msg = f"missing: {', '.join(missing)} (or columns)"
             raise ValueError(msg)
-        if expiries != 1:
+        check_fields(self.model, given, asked=("price",))
+        if ("time_to_expiry" in given) == ("expiry" in given):
             msg = "give time_to_expiry or expiry, one of the two"
             raise ValueError(msg)
         return self

@@ -1,0 +1,45 @@
+"""Which fields of a contract belong to which pricing model."""
+
+from collections.abc import Collection
+from typing import Literal
+
+from pydantic import ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+Model = Literal["black_scholes", "black_76", "bachelier", "heston", "bates"]
+
+_HESTON = ("v0", "kappa", "theta", "sigma", "rho")
+PARAMETERS: dict[str, tuple[str, ...]] = {
+    "black_scholes": ("volatility",),
+    "black_76": ("volatility",),
+    "bachelier": ("volatility",),
+    "heston": _HESTON,
+    "bates": (*_HESTON, "jump_intensity", "jump_mean", "jump_volatility"),
+}
+ON_FORWARD = frozenset({"black_76", "bachelier"})
+_OWN_FIELDS = frozenset({"spot", "forward", "dividend_yield", "price"}.union(*PARAMETERS.values()))
+
+
+def check_fields(
+    model: Model, given: Collection[str], *, asked: tuple[str, ...] | None = None, place: tuple[str, ...] = ()
+) -> None:
+    """Raises ValidationError for a field that `model` needs and is not there, or that is there for another model.
+
+    `asked` replaces the model's parameters where something else is asked for; `place` is where the fields lie.
+    """
+    wanted = PARAMETERS[model] if asked is None else asked
+    needed = ("forward", *wanted) if model in ON_FORWARD else ("spot", *wanted)
+    taken = {*needed} if model in ON_FORWARD else {*needed, "dividend_yield"}
+    errors = [_error("missing", f"{model} needs it", place, name) for name in needed if name not in given]
+    errors += [
+        _error("extra_forbidden", f"{model} does not take it", place, name)
+        for name in sorted(_OWN_FIELDS.intersection(given) - taken)
+    ]
+    if errors:
+        raise ValidationError.from_exception_data(model, errors)
+
+
+def _error(
+    kind: Literal["missing", "extra_forbidden"], detail: str, place: tuple[str, ...], name: str
+) -> InitErrorDetails:
+    return InitErrorDetails(type=PydanticCustomError(kind, detail), loc=(*place, name), input=None)

@@ -1,0 +1,136 @@
+"""What can be priced: a model with an exercise style, its arguments by name, and the functions that price it.
+
+Every function takes the option type, the contract's values and the model's parameters in the order of `arguments`, each
+a number or an array. They raise quant's DomainError, which names an argument.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from quantmesh.pricing.core.errors import UnsupportedModel
+from quantmesh.quant import bachelier, black_76, black_scholes
+
+Functions = Callable[..., Any]
+
+SPOT_CONTRACT = ("spot", "strike", "time_to_expiry", "rate", "dividend_yield")
+FORWARD_CONTRACT = ("forward", "strike", "time_to_expiry", "rate")
+VOLATILITY = ("volatility",)
+# Beyond it no price of a European option rises any more.
+_BOUNDLESS_VOLATILITY = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Inverse:
+    """From prices to volatilities, for models that have one."""
+
+    volatility: Functions
+    """Of a price, the option type and the contract's values; raises DomainError."""
+    volatilities: Functions
+    """The same with a status per row."""
+    requirements: Mapping[int, tuple[str, str]]
+    """By status: which argument is wrong, and what it must be."""
+    price_range: Callable[..., tuple[float, float]]
+    """The lowest price of a contract that has a volatility, and the one that all lie below."""
+
+
+@dataclass(frozen=True, slots=True)
+class PricingModel:
+    name: str
+    style: str
+    engine: str
+    contract: tuple[str, ...]
+    parameters: tuple[str, ...]
+    price: Functions
+    price_and_greeks: Functions
+    inverse: Inverse | None = None
+    is_slow: bool = False
+    """One price takes milliseconds."""
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        return (*self.contract, *self.parameters)
+
+    def place(self, argument: str) -> str:
+        """Where a request has an argument of this name."""
+        if argument in self.contract or argument == "option_type":
+            return f"contract.{argument}"
+        return f"{self.name}.{argument}" if self.parameters != VOLATILITY and argument in self.parameters else argument
+
+
+def _range_between_limits(price: Functions, *contract: float) -> tuple[float, float]:
+    return float(price(*contract, 0.0)), float(price(*contract, _BOUNDLESS_VOLATILITY))
+
+
+def _range_without_bound(price: Functions, *contract: float) -> tuple[float, float]:
+    return float(price(*contract, 0.0)), math.inf
+
+
+_MODELS: dict[tuple[str, str, str], PricingModel] = {}
+
+
+def _offer(model: PricingModel, accuracy: str = "") -> None:
+    _MODELS[model.name, model.style, accuracy] = model
+
+
+def find_model(name: str, style: str, accuracy: str = "") -> PricingModel:
+    """Raises UnsupportedModel with what there is."""
+    model = _MODELS.get((name, style, accuracy))
+    if model is None:
+        raise UnsupportedModel(name, style, accuracy, [" ".join(filter(None, known)) for known in _MODELS])
+    return model
+
+
+_offer(
+    PricingModel(
+        "black_scholes",
+        "european",
+        "closed_form",
+        SPOT_CONTRACT,
+        VOLATILITY,
+        black_scholes.price,
+        black_scholes.price_and_greeks,
+        Inverse(
+            black_scholes.implied_volatility,
+            black_scholes.implied_volatilities,
+            black_scholes.REQUIREMENTS,
+            partial(_range_between_limits, black_scholes.price),
+        ),
+    )
+)
+_offer(
+    PricingModel(
+        "black_76",
+        "european",
+        "closed_form",
+        FORWARD_CONTRACT,
+        VOLATILITY,
+        black_76.price,
+        black_76.price_and_greeks,
+        Inverse(
+            black_76.implied_volatility,
+            black_76.implied_volatilities,
+            black_76.REQUIREMENTS,
+            partial(_range_between_limits, black_76.price),
+        ),
+    )
+)
+_offer(
+    PricingModel(
+        "bachelier",
+        "european",
+        "closed_form",
+        FORWARD_CONTRACT,
+        VOLATILITY,
+        bachelier.price,
+        bachelier.price_and_greeks,
+        Inverse(
+            bachelier.implied_volatility,
+            bachelier.implied_volatilities,
+            bachelier.REQUIREMENTS,
+            partial(_range_without_bound, bachelier.price),
+        ),
+    )
+)
