@@ -1,0 +1,238 @@
+"""American options for one option, as plain Python: the source of the vector kernels.
+
+Every option is turned into a put on a strike of 1 (McDonald and Schroder, 1998): a call on `spot` struck at `strike` is
+worth `spot` puts on `strike / spot` with rate and dividend yield exchanged. Below, `rate` and `dividend_yield` are
+those of that put, `deviation` is volatility times the root of the whole time to expiry, and `fraction` is the root of
+elapsed time over the whole, so that a time is `time * fraction ** 2`.
+
+The boundary B(tau) below which the put is exercised follows Andersen, Lake and Offengenden, "High Performance American
+Option Pricing" (2016): system A of their section 3 for its fixed point, iterated without derivatives, and `gap`
+`ln(X / B)`, squared, as what is interpolated. `X` is the boundary at expiry, `strike * min(1, rate / dividend_yield)`.
+"""
+
+from quantmesh.quant._black_scholes_formulas import density, is_inside_domain, quotient
+from quantmesh.quant._elementary import (
+    INVERSE_ROOT_TWO_PI,
+    TINY,
+    exponential,
+    logarithm_of_ratio,
+    mills_ratio,
+    square_root,
+)
+
+# How an option is priced.
+EUROPEAN = 0  # never exercised early
+CERTAIN = 1  # no time, no volatility, no spot or no strike: what follows is known
+ONE_BOUNDARY = 2  # exercised at or below (put), above (call) one boundary
+TWO_BOUNDARIES = 3  # exercised between two boundaries
+INVALID = 4  # an argument lies outside its domain
+
+# The pace at which the boundary leaves X in the first guess, in standard deviations.
+_FIRST_PACE = 2.3
+_LEAST_GAP = 1e-12
+# Below it an option is worth within 1e-12 of its spot what it is worth without volatility.
+_LEAST_DEVIATION = 1e-12
+
+
+def kind_of(
+    sign: float, spot: float, strike: float, time: float, rate: float, dividend_yield: float, volatility: float
+) -> int:
+    if not is_inside_domain(spot, strike, time, rate, dividend_yield, volatility):
+        return INVALID
+    if volatility * square_root(time) < _LEAST_DEVIATION or spot == 0.0 or strike == 0.0:
+        return CERTAIN
+    return kind_of_put(dividend_yield, rate) if sign > 0.0 else kind_of_put(rate, dividend_yield)
+
+
+def kind_of_put(rate: float, dividend_yield: float) -> int:
+    """Andersen and Lake, "Fast American Option Pricing: The Double-Boundary Case" (2021), section 2."""
+    if rate > 0.0 or (rate == 0.0 and dividend_yield < 0.0):
+        return ONE_BOUNDARY
+    return TWO_BOUNDARIES if dividend_yield < rate < 0.0 else EUROPEAN
+
+
+def log_boundary_at_expiry(rate: float, dividend_yield: float) -> float:
+    """ln X for a strike of 1."""
+    return logarithm_of_ratio(max(rate, TINY), dividend_yield) if dividend_yield > max(rate, 0.0) else 0.0
+
+
+def largest_gap(log_at_expiry: float, rate: float, dividend_yield: float, volatility: float) -> float:
+    """ln(X / B) of the perpetual put, below whose boundary no other goes."""
+    variance = volatility * volatility
+    slope = 2.0 * (rate - dividend_yield) / variance - 1.0
+    product = 8.0 * rate / variance
+    root = square_root(slope * slope + product)
+    # The size of the negative root of lambda (lambda + slope) = product / 4, without cancellation.
+    size = 0.5 * (slope + root) if slope > 0.0 else 0.5 * product / max(root - slope, TINY)
+    return max(log_at_expiry + logarithm_of_ratio(1.0 + max(size, TINY), max(size, TINY)), _LEAST_GAP)
+
+
+def first_gap(largest: float, deviation: float, fraction: float) -> float:
+    """It leaves X as fast as some standard deviations and settles at the perpetual boundary."""
+    return largest * (1.0 - exponential(-_FIRST_PACE * deviation * fraction / largest))
+
+
+def boundary_terms(
+    gap_there_squared: float,
+    gap: float,
+    deviation: float,
+    drift: float,
+    rate_time: float,
+    yield_time: float,
+    fraction: float,
+) -> tuple[float, float, float]:
+    """Integrands of system A at one time: discounted densities of d-, of d+, and discounted probability of d+.
+
+    `gap` is the boundary's where the equation is solved, the other one its gap `fraction ** 2` of the life earlier.
+    """
+    gap_there = square_root(max(gap_there_squared, 0.0))
+    spread = deviation * fraction
+    centre = (gap_there - gap) / spread + drift * fraction
+    d_plus = centre + 0.5 * spread
+    d_minus = centre - 0.5 * spread
+    elapsed = fraction * fraction
+    density_plus = INVERSE_ROOT_TWO_PI * exponential(-0.5 * d_plus * d_plus - yield_time * elapsed)
+    density_minus = INVERSE_ROOT_TWO_PI * exponential(-0.5 * d_minus * d_minus - rate_time * elapsed)
+    tail = density_plus * mills_ratio(abs(d_plus))
+    probability = tail if d_plus < 0.0 else exponential(-yield_time * elapsed) - tail
+    return density_minus, density_plus, probability
+
+
+def next_gap(
+    log_at_expiry: float,
+    largest: float,
+    gap: float,
+    deviation: float,
+    drift: float,
+    rate_time: float,
+    yield_time: float,
+    fraction: float,
+    sum_minus: float,
+    sum_plus: float,
+    sum_probability: float,
+) -> float:
+    """The fixed point's next value from the sums of `boundary_terms` over their quadrature."""
+    spread = deviation * fraction
+    # At expiry the boundary is replaced by the strike.
+    minus, plus, probability = boundary_terms(
+        0.0, gap - log_at_expiry, deviation, drift, rate_time, yield_time, fraction
+    )
+    numerator = minus / spread + rate_time / deviation * sum_minus
+    denominator = plus / spread + probability + yield_time * (sum_plus / deviation + sum_probability)
+    moved = log_at_expiry - logarithm_of_ratio(max(numerator, TINY), max(denominator, TINY))
+    return min(max(moved, 0.0), largest)
+
+
+def premium_term(
+    log_spot_gap: float,
+    boundary: float,
+    spot: float,
+    deviation: float,
+    drift: float,
+    rate_time: float,
+    yield_time: float,
+    discount: float,
+    carry: float,
+    fraction: float,
+) -> float:
+    """What early exercise earns at one time: Kim's integrand for a strike of 1, times the whole time to expiry.
+
+    `log_spot_gap` is ln(spot / boundary); `discount` and `carry` are the factors of that time.
+    """
+    spread = deviation * fraction
+    centre = log_spot_gap / spread + drift * fraction
+    d_plus = centre + 0.5 * spread
+    d_minus = centre - 0.5 * spread
+    weighted = discount * density(d_minus)
+    tail_minus = weighted * mills_ratio(abs(d_minus))
+    tail_plus = boundary * weighted * mills_ratio(abs(d_plus))
+    interest = tail_minus if d_minus > 0.0 else discount - tail_minus
+    dividends = tail_plus if d_plus > 0.0 else spot * carry - tail_plus
+    return rate_time * interest - yield_time * dividends
+
+
+def premium_slopes(
+    log_spot_gap: float,
+    boundary: float,
+    spot: float,
+    deviation: float,
+    drift: float,
+    rate_time: float,
+    yield_time: float,
+    discount: float,
+    carry: float,
+    fraction: float,
+) -> tuple[float, float]:
+    """First and second derivative of `premium_term` by the spot."""
+    spread = deviation * fraction
+    centre = log_spot_gap / spread + drift * fraction
+    d_plus = centre + 0.5 * spread
+    d_minus = centre - 0.5 * spread
+    weighted = discount * density(d_minus) / (spot * spread)
+    tail = boundary * discount * density(d_minus) / spot * mills_ratio(abs(d_plus))
+    probability = tail if d_plus > 0.0 else carry - tail
+    first = (yield_time * boundary - rate_time) * weighted - yield_time * probability
+    second = weighted / spot * (rate_time * (1.0 + d_minus / spread) + yield_time * boundary * (1.0 - d_plus / spread))
+    return first, second
+
+
+def european_parts(
+    log_spot: float, spot: float, deviation: float, drift: float, rate_time: float, yield_time: float
+) -> tuple[float, float, float]:
+    """The European put with a strike of 1 and its first two derivatives by the spot."""
+    centre = log_spot / deviation + drift
+    d_plus = centre + 0.5 * deviation
+    d_minus = centre - 0.5 * deviation
+    discount = exponential(-rate_time)
+    carry = exponential(-yield_time)
+    density_plus = carry * density(d_plus)
+    tail_minus = discount * density(d_minus) * mills_ratio(abs(d_minus))
+    tail_plus = density_plus * mills_ratio(abs(d_plus))
+    exercised = tail_minus if d_minus > 0.0 else discount - tail_minus
+    below = tail_plus if d_plus > 0.0 else carry - tail_plus
+    return max(exercised - spot * below, 0.0), -below, density_plus / (spot * deviation)
+
+
+def certain_exercise(spot: float, strike: float, time: float, rate: float, dividend_yield: float) -> float:
+    """When to exercise a put whose spot moves by its drift alone: now, at expiry, or in between."""
+    best = 0.0
+    value = max(strike - spot, 0.0)
+    final = strike * exponential(-rate * time) - spot * exponential(-dividend_yield * time)
+    if final > value:
+        best = time
+        value = final
+    if rate * dividend_yield > 0.0 and rate != dividend_yield and spot > 0.0 and strike > 0.0:
+        turn = (logarithm_of_ratio(strike, spot) + logarithm_of_ratio(abs(rate), abs(dividend_yield))) / (
+            rate - dividend_yield
+        )
+        if 0.0 < turn < time:
+            between = strike * exponential(-rate * turn) - spot * exponential(-dividend_yield * turn)
+            if between > value:
+                best = turn
+    return best
+
+
+def certain_value_and_greeks(
+    sign: float, spot: float, strike: float, time: float, rate: float, dividend_yield: float
+) -> tuple[float, float, float, float, float, float]:
+    """Price, delta, gamma, vega, theta and rho without volatility or time."""
+    if sign > 0.0:
+        when = certain_exercise(strike, spot, time, dividend_yield, rate)
+    else:
+        when = certain_exercise(spot, strike, time, rate, dividend_yield)
+    received = spot * exponential(-dividend_yield * when)
+    paid = strike * exponential(-rate * when)
+    value = sign * (received - paid)
+    if value < 0.0:
+        return 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    if value == 0.0:
+        # At the money both sides are as near; volatility and time alone give it worth.
+        at_money = received > 0.0
+        return 0.0, 0.5 * sign if at_money else 0.0, float("inf") if at_money else 0.0, 0.0, 0.0, 0.0
+    gamma = 0.0
+    theta = 0.0
+    if when == time and time > 0.0:
+        theta = sign * (dividend_yield * received - rate * paid)
+    elif when > 0.0:
+        gamma = quotient(sign * dividend_yield * received / (spot * spot), rate - dividend_yield)
+    return value, sign * received / spot if spot > 0.0 else sign, gamma, 0.0, theta, sign * when * paid

@@ -1,0 +1,84 @@
+"""Where a boundary is collocated and integrals are taken, for each accuracy.
+
+Collocation points are Chebyshev's extreme points in the root of time. Integrals over time run over an angle `phi` with
+`theta = tau sin(phi)^2`, so that the roots of the time elapsed and of the time left, in which the integrand is smooth,
+are both smooth in `phi`: Gauss and Legendre's rule then converges much faster than in the root of elapsed time alone.
+All points lie at fixed fractions of the whole life, so that interpolation to them is one constant matrix.
+"""
+
+from functools import cache
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Accuracy = Literal["fast", "accurate", "high_precision"]
+
+
+class Sizes(NamedTuple):
+    collocation: int
+    iterations: tuple[int, ...]  # quadrature points of each: while the boundary is rough, few are enough
+    premium: int
+
+
+class Scheme(NamedTuple):
+    """Arrays as the kernels take them; `points` and `interpolation` hold one part per distinct rule."""
+
+    fractions: Floats  # roots of the collocation points' time over the whole, from expiry's far end down, without 0
+    points: Floats  # per rule, collocation point and quadrature point: fraction, its two weights
+    interpolation: Floats  # per rule, collocation point and quadrature point: one weight per collocation point
+    counts: NDArray[np.int64]  # per iteration: quadrature points
+    starts: NDArray[np.int64]  # per iteration: first row of its rule in `points` and `interpolation`
+    premium_points: Floats  # per quadrature point of the premium: fraction, weight
+    premium_interpolation: Floats
+
+
+SIZES: dict[Accuracy, Sizes] = {
+    "fast": Sizes(6, (4, 4, 5, 5), 14),
+    "accurate": Sizes(10, (5, 5, 6, 8, 8), 32),
+    "high_precision": Sizes(64, (12, 16, 24, 32) + (48,) * 10, 128),
+}
+
+
+@cache
+def scheme_for(sizes: Sizes) -> Scheme:
+    count = sizes.collocation
+    fractions = 0.5 * (1.0 + np.cos(np.pi * np.arange(count) / count))
+    points, interpolation = [], []
+    rules = sorted(set(sizes.iterations))
+    for rule in rules:
+        sine, cosine, weight = _angles(rule)
+        fraction = np.outer(fractions, sine)
+        first = 2.0 * np.outer(fractions, cosine * weight)
+        second = 2.0 * np.outer(fractions**2, sine * cosine * weight)
+        points.append(np.stack([fraction, first, second], axis=-1).reshape(-1, 3))
+        interpolation.append(_interpolation(count, np.outer(fractions, cosine)).reshape(-1, count))
+    sine, cosine, weight = _angles(sizes.premium)
+    offsets = dict(zip(rules, np.cumsum([0, *(count * rule for rule in rules)])[:-1], strict=True))
+    return Scheme(
+        fractions,
+        np.concatenate(points),
+        np.concatenate(interpolation),
+        np.array(sizes.iterations, np.int64),
+        np.array([offsets[rule] for rule in sizes.iterations], np.int64),
+        np.stack([sine, 2.0 * sine * cosine * weight], axis=-1),
+        _interpolation(count, cosine),
+    )
+
+
+def _angles(count: int) -> tuple[Floats, Floats, Floats]:
+    """Sine, cosine and weight of Gauss and Legendre's rule over angles from 0 to pi / 2."""
+    y, weight = np.polynomial.legendre.leggauss(count)
+    angle = 0.25 * np.pi * (1.0 + y)
+    return np.sin(angle), np.cos(angle), 0.25 * np.pi * weight
+
+
+def _interpolation(count: int, fractions: Floats) -> Floats:
+    """Barycentric weights of the collocation points but the last, at expiry, where what is interpolated is 0."""
+    index = np.arange(count + 1)
+    nodes = 0.5 * (1.0 + np.cos(np.pi * index / count))
+    weights = np.where(index % 2 == 0, 1.0, -1.0)
+    weights[[0, -1]] *= 0.5
+    quotients = weights / (fractions[..., None] - nodes)
+    return np.ascontiguousarray((quotients / quotients.sum(axis=-1, keepdims=True))[..., :-1])
