@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from quantmesh.pricing.core.errors import (
     InvalidArgument,
     NoImpliedVolatility,
+    NoInverse,
     QuoteNotFound,
     UnsupportedModel,
 )
@@ -86,6 +87,17 @@ def test_models_of_a_forward_name_it_and_imply_their_own_volatility(name: str) -
     assert imply_volatility(model, 1, (100.0, 95.0, 1.0, 0.03), price) == pytest.approx(volatility, rel=1e-12)
     with pytest.raises(InvalidArgument, match=r"^contract\.forward must be"):
         price_option(model, 1, (math.nan, 95.0, 1.0, 0.03, volatility))
+
+
+def test_heston_takes_its_parameters_in_order_and_has_no_volatility_to_imply() -> None:
+    """The price is Lewis's (2000), as QuantLib's tests cite it."""
+    model = find_model("heston", "european")
+    priced = price_option(model, 1, (100.0, 100.0, 1.0, 0.01, 0.02, 0.04, 4.0, 0.25, 1.0, -0.5))
+    assert priced.price == pytest.approx(16.070154917028834, abs=1e-10)
+    with pytest.raises(InvalidArgument, match=r"^heston\.rho must be"):
+        price_option(model, 1, (100.0, 100.0, 1.0, 0.01, 0.02, 0.04, 4.0, 0.25, 1.0, -1.5))
+    with pytest.raises(NoInverse, match="heston has no volatility to imply"):
+        imply_volatility(model, 1, CONTRACT, 10.0)
 
 
 def test_without_a_bound_the_lowest_price_is_told_alone() -> None:

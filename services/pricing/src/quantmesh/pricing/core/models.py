@@ -11,13 +11,14 @@ from functools import partial
 from typing import Any
 
 from quantmesh.pricing.core.errors import UnsupportedModel
-from quantmesh.quant import bachelier, black_76, black_scholes
+from quantmesh.quant import bachelier, black_76, black_scholes, heston
 
 Functions = Callable[..., Any]
 
 SPOT_CONTRACT = ("spot", "strike", "time_to_expiry", "rate", "dividend_yield")
 FORWARD_CONTRACT = ("forward", "strike", "time_to_expiry", "rate")
 VOLATILITY = ("volatility",)
+_HESTON = ("v0", "kappa", "theta", "sigma", "rho")
 # Beyond it no price of a European option rises any more.
 _BOUNDLESS_VOLATILITY = 1e6
 
@@ -58,6 +59,15 @@ class PricingModel:
         if argument in self.contract or argument == "option_type":
             return f"contract.{argument}"
         return f"{self.name}.{argument}" if self.parameters != VOLATILITY and argument in self.parameters else argument
+
+
+def _named(function: Functions, names: tuple[str, ...]) -> Functions:
+    """`function`, whose last arguments go by their names, with all of them in order."""
+
+    def in_order(option_type: Any, *values: Any) -> Any:
+        return function(option_type, *values[: -len(names)], **dict(zip(names, values[-len(names) :], strict=True)))
+
+    return in_order
 
 
 def _range_between_limits(price: Functions, *contract: float) -> tuple[float, float]:
@@ -132,5 +142,16 @@ _offer(
             bachelier.REQUIREMENTS,
             partial(_range_without_bound, bachelier.price),
         ),
+    )
+)
+_offer(
+    PricingModel(
+        "heston",
+        "european",
+        "quadrature",
+        SPOT_CONTRACT,
+        _HESTON,
+        _named(heston.price, _HESTON),
+        _named(heston.price_and_greeks, _HESTON),
     )
 )
