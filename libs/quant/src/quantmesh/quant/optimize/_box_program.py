@@ -19,9 +19,9 @@ from quantmesh.quant.optimize._exchange_kernels import exchange
 SOLVER = "exchange"
 # Relative to the largest marginal objective. The exact Newton steps take it to a few units of rounding.
 _OPTIMAL = 1e-11
-_FIRST_TOLERANCE = 1e-6
-_ROUNDS = 40
-_EXCHANGES_PER_ASSET = 20
+_FIRST_TOLERANCE = 1e-5
+_ROUNDS = 20
+_NEWTON_STEPS = 20
 
 
 class Line(NamedTuple):
@@ -42,17 +42,15 @@ class BoxProgram:
         """The optimum, from feasible weights; raises SolverError where rounding keeps it from being certain."""
         matrix, lower, upper = self.covariance, self.limits.lower, self.limits.upper
         weights = weights.copy()
-        tolerance = _FIRST_TOLERANCE
-        for _ in range(_ROUNDS):
-            gradient = matrix @ weights - tilt * self.mean
-            scale = float(np.abs(gradient).max())
-            most = _EXCHANGES_PER_ASSET * weights.size
-            self.iterations += exchange(matrix, gradient, weights, lower, upper, most, tolerance * scale)
+        for round_ in range(_ROUNDS):
             weights = self._newton(tilt, weights)
-            gradient = matrix @ weights - tilt * self.mean
-            if self._violation(gradient, weights) <= _OPTIMAL * float(np.abs(gradient).max()):
+            product = matrix @ weights
+            gradient = product - tilt * self.mean
+            scale = float(np.abs(product).max()) + tilt * float(np.abs(self.mean).max())
+            if self._violation(gradient, weights) <= _OPTIMAL * scale:
                 return weights
-            tolerance = max(tolerance * 1e-2, 0.1 * _OPTIMAL)
+            tolerance = max(_FIRST_TOLERANCE * 0.1**round_, 0.1 * _OPTIMAL)
+            self.iterations += exchange(matrix, gradient, weights, lower, upper, 2 * weights.size, tolerance * scale)
         raise SolverError(SOLVER, "no certain optimum; the covariance is close to singular")
 
     def line(self, weights: Floats) -> Line | None:
@@ -79,7 +77,7 @@ class BoxProgram:
 
     def _newton(self, tilt: float, weights: Floats) -> Floats:
         """Towards the optimum of the free assets until it is reached; who meets a bound on the way stays there."""
-        for _ in range(weights.size):
+        for _ in range(_NEWTON_STEPS):
             line = self.line(weights)
             if line is None:
                 return weights
@@ -87,7 +85,9 @@ class BoxProgram:
             target = line.start + tilt * line.slope
             free = self._free(weights)
             step = (target - weights)[free]
-            room = np.where(step > 0.0, self.limits.upper[free] - weights[free], self.limits.lower[free] - weights[free])
+            room = np.where(
+                step > 0.0, self.limits.upper[free] - weights[free], self.limits.lower[free] - weights[free]
+            )
             with np.errstate(divide="ignore", invalid="ignore"):
                 reach = np.where(step == 0.0, np.inf, room / step)
             nearest = int(reach.argmin())

@@ -1,5 +1,7 @@
 """Quadratic programs with any linear constraints, by Clarabel's interior-point method (Goulart and Chen, 2024)."""
 
+from typing import NamedTuple
+
 import clarabel
 import numpy as np
 from scipy import sparse
@@ -11,10 +13,16 @@ SOLVER = "clarabel"
 _TOLERANCE = 1e-11
 
 
-def solve(
-    quadratic: Floats, linear: Floats, rows: sparse.csr_matrix, row_lower: Floats, row_upper: Floats
-) -> tuple[Floats, int]:
-    """The minimum of x' Q x / 2 + linear' x with two-sided rows, and the iterations; Q covers the first columns.
+class Solution(NamedTuple):
+    """Q values + linear + rows' multipliers = 0; a multiplier is positive where the upper side binds."""
+
+    values: Floats
+    multipliers: Floats
+    iterations: int
+
+
+def solve(quadratic: Floats, linear: Floats, rows: sparse.csr_matrix, row_lower: Floats, row_upper: Floats) -> Solution:
+    """The minimum of x' Q x / 2 + linear' x with two-sided rows; Q covers the first columns.
 
     Raises SolverError where there is none.
     """
@@ -37,4 +45,8 @@ def solve(
     solution = solver.solve()
     if solution.status not in (clarabel.SolverStatus.Solved, clarabel.SolverStatus.AlmostSolved):
         raise SolverError(SOLVER, str(solution.status))
-    return np.asarray(solution.x, dtype=np.float64), int(solution.iterations)
+    multipliers = np.zeros(row_lower.size)
+    pieces = np.split(np.asarray(solution.z) * scale, np.cumsum([equal.sum(), above.sum()]))
+    for which, sign, piece in zip((equal, above, below), (1.0, 1.0, -1.0), pieces, strict=True):
+        multipliers[which] += sign * piece
+    return Solution(np.asarray(solution.x, dtype=np.float64), multipliers, int(solution.iterations))

@@ -179,3 +179,24 @@ def _check_group(group: Group, index: int, count: int) -> None:
     for bound in (group.minimum, group.maximum):
         if bound is not None and not math.isfinite(bound):
             raise DomainError("groups", bound, "finite limits", index)
+
+
+def require_bare(constraints: Constraints, count: int, method: str) -> Limits:
+    """The limits, where they say no more than what is long-only; raises DomainError naming the first that does."""
+    limits = constraints.limits(count)
+    plain = LONG_ONLY.limits(count)
+    set_ones = {
+        "minimum": not np.array_equal(limits.lower, plain.lower),
+        "maximum": not np.array_equal(limits.upper, plain.upper),
+        "groups": len(constraints.groups) > 0,
+        "maximum_turnover": constraints.maximum_turnover is not None,
+        "costs": bool(limits.costs.any()),
+        "maximum_holdings": constraints.maximum_holdings is not None,
+        "minimum_position": constraints.minimum_position is not None,
+    }
+    for name, is_set in set_ones.items():
+        if is_set:
+            raise DomainError(name, getattr(constraints, name), f"left out: {method} has no room for it")
+    if limits.budget <= 0.0:
+        raise DomainError("budget", limits.budget, "positive")
+    return limits

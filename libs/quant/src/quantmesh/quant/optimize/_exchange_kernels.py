@@ -41,10 +41,8 @@ def _exchange(
         if giver < 0:
             return step
         curvature = covariance[taker, taker] + covariance[giver, giver] - 2.0 * covariance[taker, giver]
-        moved = (gradient[giver] - lowest) / max(curvature, least_curvature)
         room, stock = upper[taker] - weights[taker], weights[giver] - lower[giver]
-        if moved >= min(room, stock):
-            moved = min(room, stock)
+        moved = min((gradient[giver] - lowest) / max(curvature, least_curvature), room, stock)
         # A bound that is reached is set, not computed, so that it is recognised as reached.
         weights[taker] = upper[taker] if moved == room else weights[taker] + moved
         weights[giver] = lower[giver] if moved == stock else weights[giver] - moved

@@ -30,9 +30,9 @@ class Model:
     """Minimise cost' x with bounds on columns and rows."""
 
     def __init__(self, *, relative_gap: float = 0.0, time_limit: float | None = None) -> None:
-        self._highs = highspy.Highs()
+        self._highs = highspy.Highs()  # type: ignore[no-untyped-call]  # its initialiser is not annotated
         self._has_integers = False
-        options: dict[str, object] = {
+        options: dict[str, bool | int | float] = {
             "output_flag": False,
             "threads": 1,
             "primal_feasibility_tolerance": _TOLERANCE,
@@ -84,8 +84,7 @@ class Model:
         self._highs.run()
         status = self._highs.getModelStatus()
         information = self._highs.getInfo()
-        infeasible = highspy.HighsModelStatus.kInfeasible
-        if status == infeasible or (status == highspy.HighsModelStatus.kUnboundedOrInfeasible):
+        if status in (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible):
             return None
         found = information.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
         stopped = status == highspy.HighsModelStatus.kTimeLimit and self._has_integers and found

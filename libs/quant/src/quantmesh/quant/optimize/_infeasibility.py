@@ -14,7 +14,7 @@ from scipy import sparse
 
 from quantmesh.quant._samples import Floats
 from quantmesh.quant.errors import Change, InfeasibleError
-from quantmesh.quant.optimize._constraints import Group, Limits
+from quantmesh.quant.optimize._constraints import Constraints, Limits
 from quantmesh.quant.optimize._highs import INFINITY, Model, Solution
 from quantmesh.quant.optimize._holdings import require_feasible_holdings
 from quantmesh.quant.optimize._linear_form import LinearObjective
@@ -31,7 +31,7 @@ class SoftLimit(NamedTuple):
 
     constraint: str
     name: str
-    index: int  # of the asset or group
+    position: int  # of the asset or group
     columns: tuple[int, ...]
     sign: float
     value: float
@@ -43,7 +43,7 @@ def require_feasible(limits: Limits) -> None:
         soft = _soft_limits(limits)
         relaxations = _least_relaxations(limits, soft)
         changes = [
-            (limit, limit.value + limit.sign * (amount + _ROUNDING))
+            (limit, limit.value + limit.sign * (float(amount) + _ROUNDING))
             for limit, amount in zip(soft, relaxations, strict=True)
             if amount > _NEGLIGIBLE
         ]
@@ -51,7 +51,7 @@ def require_feasible(limits: Limits) -> None:
             conflicts=_conflicts(limits, soft),
             shortfall=float(relaxations.sum()),
             changes=[Change(limit.constraint, limit.name, limit.value, value) for limit, value in changes],
-            relaxed=replace(limits.given, **_relaxed_fields(limits, changes)),
+            relaxed=_relaxed(limits, changes),
         )
     if limits.is_discrete:
         require_feasible_holdings(limits)
@@ -104,7 +104,9 @@ def _least_relaxations(limits: Limits, soft: list[SoftLimit]) -> Floats:
     lower = np.concatenate([free, np.zeros(columns - count)])
     model.add_columns(np.zeros(columns), lower, np.full(columns, INFINITY))
     elastic = model.add_columns(np.ones(size), np.zeros(size), np.full(size, INFINITY))
-    model.add_rows(sparse.csr_matrix(sparse.hstack([hard, sparse.csr_matrix((hard_values.size, size))])), hard_values, hard_values)
+    model.add_rows(
+        sparse.csr_matrix(sparse.hstack([hard, sparse.csr_matrix((hard_values.size, size))])), hard_values, hard_values
+    )
     model.add_rows(sparse.csr_matrix(sparse.hstack([rows, -sparse.identity(size)])), np.full(size, -INFINITY), values)
     total = _certain(model.solve()).objective
     # The same total, with the largest relaxation as small as possible.
@@ -151,22 +153,23 @@ def _certain(solution: Solution | None) -> Solution:
     return solution
 
 
-def _relaxed_fields(limits: Limits, changes: list[tuple[SoftLimit, float]]) -> dict[str, object]:
-    """The fields of Constraints that the changes touch, with new values."""
-    bounds = {"minimum": limits.lower.copy(), "maximum": limits.upper.copy()}
-    groups = list(limits.given.groups)
-    fields: dict[str, object] = {}
+def _relaxed(limits: Limits, changes: list[tuple[SoftLimit, float]]) -> Constraints:
+    """The constraints with the new values; what none of them touches stays as it was given."""
+    relaxed = limits.given
+    lower, upper = limits.lower.copy(), limits.upper.copy()
+    groups = list(relaxed.groups)
     for limit, value in changes:
-        if limit.constraint in bounds:
-            bounds[limit.constraint][limit.index] = value
-            fields[limit.constraint] = bounds[limit.constraint]
-        elif limit.constraint == "maximum_turnover":
-            fields["maximum_turnover"] = value
-        else:
-            groups[limit.index] = _regrouped(groups[limit.index], limit.constraint, value)
-            fields["groups"] = tuple(groups)
-    return fields
-
-
-def _regrouped(group: Group, constraint: str, value: float) -> Group:
-    return replace(group, minimum=value) if constraint == "group minimum" else replace(group, maximum=value)
+        match limit.constraint:
+            case "minimum":
+                lower[limit.position] = value
+                relaxed = replace(relaxed, minimum=lower)
+            case "maximum":
+                upper[limit.position] = value
+                relaxed = replace(relaxed, maximum=upper)
+            case "group minimum":
+                groups[limit.position] = replace(groups[limit.position], minimum=value)
+            case "group maximum":
+                groups[limit.position] = replace(groups[limit.position], maximum=value)
+            case "maximum_turnover":
+                relaxed = replace(relaxed, maximum_turnover=value)
+    return replace(relaxed, groups=tuple(groups))

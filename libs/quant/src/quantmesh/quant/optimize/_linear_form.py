@@ -26,11 +26,11 @@ class LinearForm(NamedTuple):
 def linear_form(limits: Limits) -> LinearForm:
     """Purchases and sales have columns only where something counts them. Limits on holdings are not linear."""
     count, given = limits.count, limits.given
-    rows: list[Floats | sparse.csr_matrix] = [np.ones((1, count))]
+    rows = [np.ones(count)]
     row_lower, row_upper = [limits.budget], [limits.budget]
     for group in given.groups:
-        row = np.zeros((1, count))
-        row[0, list(group.members)] = 1.0
+        row = np.zeros(count)
+        row[list(group.members)] = 1.0
         rows.append(row)
         row_lower.append(-INFINITY if group.minimum is None else group.minimum)
         row_upper.append(INFINITY if group.maximum is None else group.maximum)
@@ -42,7 +42,11 @@ def linear_form(limits: Limits) -> LinearForm:
     one = sparse.identity(count, format="csr")
     trades = sparse.csr_matrix(np.concatenate([np.zeros(count), np.ones(2 * count)])[None, :])
     matrix = sparse.vstack(
-        [sparse.hstack([weights, sparse.csr_matrix((weights.shape[0], 2 * count))]), sparse.hstack([one, -one, one]), trades],
+        [
+            sparse.hstack([weights, sparse.csr_matrix((weights.shape[0], 2 * count))]),
+            sparse.hstack([one, -one, one]),
+            trades,
+        ],
         format="csr",
     )
     turnover = INFINITY if given.maximum_turnover is None else given.maximum_turnover

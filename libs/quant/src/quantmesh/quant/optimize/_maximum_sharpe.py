@@ -15,7 +15,8 @@ from quantmesh.quant.optimize._optimum import Certificate, Moments, Optimum, opt
 from quantmesh.quant.optimize._tilt import Verdict, search
 
 _BOUND_STEPS = 50
-_NEGLIGIBLE = 1e-14
+_NEGLIGIBLE = 1e-12
+_RISKLESS = 1e-13
 
 
 def maximum_sharpe(
@@ -45,6 +46,8 @@ def maximum_sharpe(
         return (float(excess @ weights) - limits.cost_of(weights)) / math.sqrt(moments.variance(weights))
 
     weights, solver, iterations = _by_exchange(matrix, excess, limits, richest)
+    if moments.variance(weights) <= _RISKLESS * float(np.diagonal(matrix).mean()) * float(weights @ weights):
+        raise DomainError("covariance", "a singular matrix", "of full rank: weights that earn have no variance in it")
     bound = _bound(matrix, excess, weights, ratio(weights), limits)
     return optimum_of(weights, limits, moments, ratio, Certificate(solver, iterations, bound))
 
@@ -92,11 +95,12 @@ def _by_clarabel(matrix: Floats, excess: Floats, limits: Limits) -> tuple[Floats
     upper = np.zeros(homogeneous.shape[0])
     lower = np.full(homogeneous.shape[0], -np.inf)
     lower[0] = upper[0] = 1.0
-    found, iterations = _clarabel.solve(matrix, np.zeros(cost.size + 1), homogeneous, lower, upper)
-    return settle(found[: limits.count] / found[-1], limits), _clarabel.SOLVER, iterations
+    found = _clarabel.solve(matrix, np.zeros(cost.size + 1), homogeneous, lower, upper)
+    weights = found.values[: limits.count] / found.values[-1]
+    return settle(weights, limits), _clarabel.SOLVER, found.iterations
 
 
-def _bound(matrix: Floats, excess: Floats, weights: Floats, ratio: float, limits: Limits) -> float:
+def _bound(matrix: Floats, excess: Floats, weights: Floats, ratio: float, limits: Limits) -> float | None:
     """No feasible v has a higher ratio T: volatility is at least (Cv)'w / sd(w) (Cauchy and Schwarz), so that
 
     excess' v - costs - T (Cv)'w / sd(w) <= 0 for all v suffices; T rises to where it holds (Dinkelbach, 1967).
@@ -109,8 +113,8 @@ def _bound(matrix: Floats, excess: Floats, weights: Floats, ratio: float, limits
         best, value = linear.least(ratio * marginal - excess)
         volatility = float(marginal @ best)
         if -value <= negligible:
-            return ratio
+            return ratio - value / float(marginal @ weights)
         if volatility <= 0.0:
-            return math.inf
-        ratio += -value / volatility
-    return ratio
+            return None
+        ratio -= value / volatility
+    return None

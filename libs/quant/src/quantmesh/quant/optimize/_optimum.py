@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike
 from quantmesh.quant._samples import Floats, vector_of
 from quantmesh.quant.optimize._constraints import Limits
 
+_VANISHING = 1e-9
+
 
 class Certificate(NamedTuple):
     """What is known of an answer: no weights within the constraints have an objective beyond `bound`."""
@@ -41,7 +43,8 @@ class Optimum:
     """`no_change` are the current weights, where given.
 
     `bound` is a proven limit of the objective within the constraints and `gap` the distance from it, relative to the
-    larger of the two; both are None where the method has no objective.
+    larger of the two, or to a billionth of equal weights' objective where both vanish. They are None where nothing is
+    proven: the method has no objective, or the covariance is too close to singular.
     """
 
     optimal: Allocation
@@ -85,6 +88,14 @@ class Moments:
         return expected, volatility, excess / volatility if volatility > 0.0 else None
 
 
+def allocator(limits: Limits, moments: Moments, objective: Callable[[Floats], float]) -> Callable[[Floats], Allocation]:
+    def allocation(weights: Floats) -> Allocation:
+        cost, feasible = limits.cost_of(weights), limits.are_met_by(weights)
+        return Allocation(weights, objective(weights), *moments.statistics(weights), cost, feasible)
+
+    return allocation
+
+
 def optimum_of(
     weights: Floats,
     limits: Limits,
@@ -93,24 +104,20 @@ def optimum_of(
     certificate: Certificate,
 ) -> Optimum:
     """The optimum with its companions, all on the same objective."""
-
-    def allocation(given: Floats) -> Allocation:
-        cost, feasible = limits.cost_of(given), limits.are_met_by(given)
-        return Allocation(given, objective(given), *moments.statistics(given), cost, feasible)
-
-    optimal = allocation(weights)
-    bound = certificate.bound
+    allocation = allocator(limits, moments, objective)
+    optimal, bound = allocation(weights), certificate.bound
+    equal_weight = allocation(np.full(limits.count, limits.budget / limits.count))
     return Optimum(
         optimal=optimal,
-        equal_weight=allocation(np.full(limits.count, limits.budget / limits.count)),
+        equal_weight=equal_weight,
         no_change=None if limits.current is None else allocation(limits.current),
         solver=certificate.solver,
         iterations=certificate.iterations,
         bound=bound,
-        gap=None if bound is None else _relative_gap(optimal.objective, bound),
+        gap=None if bound is None else relative_gap(optimal.objective, bound, equal_weight.objective),
     )
 
 
-def _relative_gap(value: float, bound: float) -> float:
-    size = max(abs(value), abs(bound))
+def relative_gap(value: float, bound: float, typical: float) -> float:
+    size = max(abs(value), abs(bound), _VANISHING * abs(typical))
     return abs(value - bound) / size if size > 0.0 else 0.0

@@ -29,9 +29,11 @@ def search(
     low, high = 0.0, float("inf")
     for _ in range(_SEARCHES):
         weights = program.solve(tilt, weights)
-        proposed, is_higher = judge(tilt, weights, program.line(weights))
+        line = program.line(weights)
+        proposed, is_higher = judge(tilt, weights, line)
         if proposed is not None and abs(proposed - tilt) <= _CLOSE * tilt:
-            return tilt, weights
+            # So close that the line cannot have ended.
+            return proposed, weights if line is None else line.start + proposed * line.slope
         low, high = (tilt, high) if is_higher else (low, tilt)
         if proposed is None or not low < proposed < high:
             proposed = 4.0 * low if high == float("inf") else 0.5 * (low + high)

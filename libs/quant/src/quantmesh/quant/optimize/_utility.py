@@ -58,5 +58,5 @@ def _by_clarabel(utility: Utility) -> tuple[Floats, str, int]:
     rows, row_lower, row_upper, linear = bounded_rows(limits)
     linear[: limits.count] -= utility.mean
     quadratic = utility.aversion * utility.covariance
-    found, iterations = _clarabel.solve(quadratic, linear, rows, row_lower, row_upper)
-    return settle(found[: limits.count], limits), _clarabel.SOLVER, iterations
+    found = _clarabel.solve(quadratic, linear, rows, row_lower, row_upper)
+    return settle(found.values[: limits.count], limits), _clarabel.SOLVER, found.iterations

@@ -98,7 +98,7 @@ def optimum_of(
     total = float(held.sum()) if held is not None else 0.0
     return Optimum(
         optimal=allocation(solution.weights),
-        equal_weight=allocation(optimize.equal_weight(len(symbols))),
+        equal_weight=allocation(solution.equal_weight.weights),
         current=allocation(held / total) if held is not None and total > 0.0 else None,
         solver=solution.solver,
     )
@@ -124,12 +124,13 @@ def orders_to(optimum: Optimum, history: History, book: Book, lot_sizes: Sequenc
 
 def _solve(
     objective: Objective, mean: Floats, matrix: Floats, bounds: Bounds, risk_free: float, symbols: Sequence[str]
-) -> optimize.Weights:
+) -> optimize.Optimum:
     if objective == "risk_parity":
         if not bounds.is_empty:
             raise UnsupportedConstraint(objective)
         return optimize.risk_parity(matrix)
     lower, upper = bounds.arrays(symbols)
+    constraints = optimize.Constraints(minimum=lower, maximum=upper, names=symbols)
     if objective == "minimum_variance":
-        return optimize.minimum_variance(matrix, minimum=lower, maximum=upper, names=symbols)
-    return optimize.maximum_sharpe(mean, matrix, risk_free_rate=risk_free, minimum=lower, maximum=upper, names=symbols)
+        return optimize.minimum_variance(matrix, constraints)
+    return optimize.maximum_sharpe(mean, matrix, constraints, risk_free_rate=risk_free)

@@ -1,0 +1,53 @@
+import numpy as np
+from numpy.typing import ArrayLike
+
+from quantmesh.quant import covariance
+from quantmesh.quant._samples import Floats, sample_of
+from quantmesh.quant.errors import DomainError
+from quantmesh.quant.optimize._constraints import LONG_ONLY, Constraints, settle
+from quantmesh.quant.optimize._infeasibility import require_feasible
+from quantmesh.quant.optimize._linear_form import LinearObjective
+from quantmesh.quant.optimize._optimum import Certificate, Moments, Optimum, optimum_of
+from quantmesh.quant.optimize._tail_program import TailProgram
+
+_SOLVER = "highs"
+
+
+def minimum_cvar(
+    returns: ArrayLike,
+    constraints: Constraints = LONG_ONLY,
+    *,
+    confidence: float = 0.95,
+    risk_free_rate: float = 0.0,
+) -> Optimum:
+    """The weights of least conditional value at risk (expected shortfall) of the loss over one observation, plus costs.
+
+    `returns` are observations by assets, each as likely; the conditional value at risk is the mean of the worst
+    (1 - `confidence`) of them, a fraction of the last one included (Rockafellar and Uryasev, 2002, eq. 9). Statistics
+    are of the same sample, and `risk_free_rate` has its period. Raises as minimum_variance does.
+    """
+    sample = sample_of(returns)
+    if not 0.0 < confidence < 1.0:
+        raise DomainError("confidence", confidence, "between 0 and 1")
+    moments = Moments.of(covariance.sample(sample), sample.mean(axis=0), risk_free_rate)
+    limits = constraints.limits(sample.shape[1])
+    require_feasible(limits)
+    tail = (1.0 - confidence) * sample.shape[0]
+
+    def objective(weights: Floats) -> float:
+        return _mean_of_worst(-(sample @ weights), tail) + limits.cost_of(weights)
+
+    program = TailProgram(sample, moments.covariance, limits, tail)
+    found, multipliers, iterations = program.solve()
+    weights = settle(found, limits)
+    probabilities = np.clip(multipliers, 0.0, 1.0 / tail)
+    probabilities /= probabilities.sum()
+    bound = LinearObjective(limits).least(-(sample.T @ probabilities))[1]
+    return optimum_of(weights, limits, moments, objective, Certificate(_SOLVER, iterations, bound))
+
+
+def _mean_of_worst(losses: Floats, tail: float) -> float:
+    whole = min(int(tail), losses.size)
+    descending = -np.sort(-losses)
+    rest = (tail - whole) * float(descending[whole]) if whole < losses.size else 0.0
+    return (float(descending[:whole].sum()) + rest) / tail
