@@ -116,7 +116,7 @@ def make_edge(*, limits: LimitPolicies | None = None, slow_seconds: float = 10.0
     cache = ResponseCache(memory)
     last_quotes = LastQuotes()
     quotes, forecasts, logs = QuoteFeed(last_quotes), ForecastFeed(), AccountLogs(peers["portfolio"])
-    directory = JobDirectory({"prediction": peers["prediction"]})
+    directory = JobDirectory({name: peers[name] for name in ("portfolio", "prediction")})
     desk = StreamDesk(credentials, KnownSymbols(peers["market"]), quotes, forecasts, logs, directory)
     stream = StreamServer(desk, slow_seconds=slow_seconds)
     waiting_for: list[str] = []

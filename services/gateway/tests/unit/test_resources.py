@@ -108,6 +108,26 @@ async def test_an_import_passes_the_file_on_and_reports_each_row(edge: Edge) -> 
     assert wrong.status_code == 415
 
 
+async def test_a_long_import_is_a_job_that_portfolio_keeps(edge: Edge) -> None:
+    queued = job_pb2.Job(id=f"portfolio-{ADA}", kind="import-transactions", status=job_pb2.JOB_STATUS_QUEUED)
+    edge.peers["portfolio"].answers["ImportTransactions"] = portfolio_pb2.ImportTransactionsResponse(job=queued)
+    answer = await edge.http.post(
+        f"{ROOT}/transactions/import", content=b"a,b\n", headers={**KEY, "content-type": "text/csv"}
+    )
+    location = f"/api/v2/jobs/portfolio-{ADA}"
+    assert (answer.status_code, answer.headers["location"]) == (202, location)
+    done = job_pb2.Job(id=queued.id, kind=queued.kind, status=job_pb2.JOB_STATUS_SUCCEEDED, progress=1.0)
+    done.result.update({"accepted_rows": 2, "rejected": [{"line": 3, "column": None}], "rate": 0.5})
+    edge.peers["portfolio"].answers["GetJob"] = job_pb2.GetJobResponse(job=done)
+    shown = (await edge.http.get(location)).text
+    assert json.loads(shown)["result"] == {
+        "accepted_rows": 2,
+        "rejected": [{"line": 3, "column": None}],
+        "rate": 0.5,
+    }
+    assert "2.0" not in shown
+
+
 async def test_an_order_is_placed_and_a_trade_is_filled_or_nothing(edge: Edge) -> None:
     edge.peers["portfolio"].answers["PlaceOrder"] = portfolio_pb2.PlaceOrderResponse(order=ORDER)
     body = {"portfolio_id": str(ADA), "symbol": "AAPL", "side": "buy", "quantity": "5"}

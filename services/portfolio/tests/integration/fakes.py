@@ -1,7 +1,9 @@
 """A market that tests arrange by hand, and a caller of the service's methods."""
 
+import asyncio
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -11,17 +13,22 @@ from uuid import UUID, uuid4
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from quantmesh.api.common.v1 import common_pb2
+from quantmesh.api.common.v1.job_pb2 import JOB_STATUS_QUEUED, JOB_STATUS_RUNNING, GetJobRequest, Job
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.context import CallContext, Caller, set_call
 from quantmesh.chassis.database import Database
+from quantmesh.chassis.jobs import JobRpc, JobWorker
 from quantmesh.chassis.times import to_timestamp
+from quantmesh.portfolio.adapters.import_job import ImportJob
 from quantmesh.portfolio.adapters.rpc import PortfolioRpc
+from quantmesh.portfolio.adapters.store.imports import IMPORT_JOB
 from quantmesh.portfolio.core.errors import MarketUnavailable
 from quantmesh.portfolio.core.market import Adjustment, Asset, Closes, MarketClock, Quote
 
 NOW = datetime(2022, 12, 20, 18, 0, tzinfo=UTC)
 COSTS = {"fee_basis_points": Decimal(1), "minimum_fee": Decimal("0.01"), "slippage_basis_points": Decimal(0)}
 NO_CONTEXT = cast("Any", None)
+OPEN = {JOB_STATUS_QUEUED, JOB_STATUS_RUNNING}
 
 
 def asset(symbol: str, adjustment: Adjustment = Adjustment.TOTAL_RETURN, currency: str = "USD") -> Asset:
@@ -217,3 +224,23 @@ class Service:
 
     def user(self) -> User:
         return User(self.rpc)
+
+    async def ended(self, user: User, job_id: str) -> Job:
+        """The job once it has ended; somebody has to be working."""
+        user.call()
+        jobs = JobRpc(self.database)
+        async with asyncio.timeout(60):
+            while True:
+                job = (await jobs.GetJob(GetJobRequest(id=job_id), NO_CONTEXT)).job
+                if job.status not in OPEN:
+                    return job
+                await asyncio.sleep(0.05)
+
+    @asynccontextmanager
+    async def worker(self) -> AsyncIterator[None]:
+        """Long imports are done while this is open."""
+        job = ImportJob(self.database, self.market, self.clock)
+        working = asyncio.create_task(JobWorker(self.database, {IMPORT_JOB: job.run}).run())
+        yield
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)

@@ -15,7 +15,15 @@ from .fakes import NO_CONTEXT, Service, User
 
 LEDGER_TABLES = ("transaction", "posting", "account_event")
 CHANGES = ("UPDATE {} SET owner_id = owner_id", "DELETE FROM {}", "TRUNCATE {} CASCADE")
-TENANT_TABLES = (*LEDGER_TABLES, "portfolio", "transaction_salt", "holding", "placed_order", "idempotency")
+TENANT_TABLES = (
+    *LEDGER_TABLES,
+    "portfolio",
+    "transaction_salt",
+    "holding",
+    "placed_order",
+    "idempotency",
+    "imported_row",
+)
 
 
 async def owner_with_rows(service: Service) -> tuple[User, str]:
@@ -23,6 +31,7 @@ async def owner_with_rows(service: Service) -> tuple[User, str]:
     portfolio = await user.create()
     await user.deposit(portfolio.id)
     await user.order(portfolio.id, "1")
+    await user.import_csv(portfolio.id, "type,amount,executed_at\ndeposit,5,2020-01-02T15:00:00Z\n")
     return user, portfolio.id
 
 
@@ -116,6 +125,8 @@ async def test_a_committed_entry_takes_no_more_postings(service: Service, as_ser
         await insert_posting(as_service, user.owner_id, portfolio_id, transaction_id, 2, "0.5")
     with pytest.raises(psycopg.errors.UniqueViolation):
         await insert_posting(as_service, user.owner_id, portfolio_id, transaction_id, 1, "0.5")
+    with pytest.raises(psycopg.errors.CheckViolation, match="an entry has a transaction"):
+        await insert_posting(as_service, user.owner_id, portfolio_id, uuid4(), 0, "0.5")
 
 
 async def test_a_balance_below_zero_cannot_be_stored(service: Service, as_service: psycopg.AsyncConnection) -> None:

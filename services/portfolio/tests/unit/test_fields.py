@@ -95,6 +95,5 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
         "symbol",
         "quantity",
         "price",
-        "currency",
         "amount",
     }

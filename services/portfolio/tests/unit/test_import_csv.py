@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from quantmesh.portfolio.core.errors import UnreadableImport
-from quantmesh.portfolio.core.import_csv import ROW_LIMIT, RejectedRow, read_rows
+from quantmesh.portfolio.core.import_csv import ROW_LIMIT, RejectedRow, Row, check_header, read_rows
 from quantmesh.portfolio.core.model import TransactionType
 
 HEADER = "type,symbol,quantity,price,amount,fee,currency,executed_at,note"
@@ -13,14 +13,19 @@ DEPOSIT = "deposit,,,,100.50,,USD,2020-01-02T15:00:00Z,"
 BUY = "buy,AAPL,10,73.35,,1.00,USD,2020-01-03T15:00:00Z,first"
 
 
+def read(content: bytes) -> tuple[list[Row], list[RejectedRow]]:
+    found = read_rows(content)
+    return found.rows, found.rejected
+
+
 def rejections(*lines: str) -> list[RejectedRow]:
-    rows, rejected = read_rows("\n".join([HEADER, *lines]).encode())
+    rows, rejected = read("\n".join([HEADER, *lines]).encode())
     assert rows == []
     return rejected
 
 
 def test_rows_become_transactions_with_their_lines() -> None:
-    rows, rejected = read_rows("\n".join([HEADER, DEPOSIT, BUY]).encode())
+    rows, rejected = read("\n".join([HEADER, DEPOSIT, BUY]).encode())
     assert rejected == []
     assert [(row.line, row.input.type) for row in rows] == [(2, TransactionType.DEPOSIT), (3, TransactionType.BUY)]
     assert (rows[1].input.price, rows[1].input.fee, rows[1].input.note) == (Decimal("73.35"), Decimal(1), "first")
@@ -28,15 +33,13 @@ def test_rows_become_transactions_with_their_lines() -> None:
 
 def test_column_order_byte_order_mark_line_ends_and_blank_lines_do_not_matter() -> None:
     text = "\ufeffExecuted_At, amount ,TYPE,currency\r\n\r\n2020-01-02T15:00:00+01:00, 5 ,Deposit,USD\r\n,,,\r\n"
-    rows, rejected = read_rows(text.encode())
+    rows, rejected = read(text.encode())
     assert rejected == []
     assert [(row.line, row.input.amount, row.input.executed_at.hour) for row in rows] == [(3, Decimal(5), 14)]
 
 
 def test_a_line_number_counts_the_lines_of_quoted_cells() -> None:
-    _, rejected = read_rows(
-        f'{HEADER}\ndeposit,,,,1,,USD,2020-01-02T15:00:00Z,"two\nlines"\nnonsense{"," * 8}'.encode()
-    )
+    _, rejected = read(f'{HEADER}\ndeposit,,,,1,,USD,2020-01-02T15:00:00Z,"two\nlines"\nnonsense{"," * 8}'.encode())
     assert [(row.line, row.field) for row in rejected] == [(2, "note"), (4, "type"), (4, "executed_at")]
 
 
@@ -85,3 +88,9 @@ def test_every_wrong_cell_of_a_row_is_reported() -> None:
 def test_a_file_that_cannot_be_trusted_is_refused_whole(content: bytes, reason: str) -> None:
     with pytest.raises(UnreadableImport, match=reason):
         read_rows(content)
+
+
+@pytest.mark.parametrize("content", [b"", b"type,amount\n", b"type,executed_at\xff\n"])
+def test_what_is_wrong_with_the_whole_file_shows_before_its_rows_are_read(content: bytes) -> None:
+    with pytest.raises(UnreadableImport):
+        check_header(content)

@@ -1,7 +1,7 @@
 """Positions, lots and realised gains, by hand and by their invariants."""
 
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import pytest
 from hypothesis import given
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from quantmesh.portfolio.core.lots import Lot, Position, SecurityMovement, positions_of
 from quantmesh.portfolio.core.model import LotMethod, TransactionType
-from quantmesh.portfolio.core.numbers import ZERO, exact, to_stored
+from quantmesh.portfolio.core.numbers import EXACT, ZERO, exactly, to_stored
 
 from .samples import START, day
 
@@ -86,7 +86,7 @@ _trades = st.lists(
 )
 
 
-@exact()
+@exactly
 def history(trades: list[tuple[Decimal, Decimal, int]]) -> list[SecurityMovement]:
     """Buys as given; after each, so many percent of what is held are sold for half the price."""
     held = ZERO
@@ -105,7 +105,7 @@ def history(trades: list[tuple[Decimal, Decimal, int]]) -> list[SecurityMovement
 def test_cost_is_conserved_and_gains_are_what_the_trading_account_says(
     trades: list[tuple[Decimal, Decimal, int]], method: LotMethod
 ) -> None:
-    with exact():
+    with localcontext(EXACT):
         movements = history(trades)
         found = position(movements, method)
         paid = sum((item.gross for item in movements if item.type is TransactionType.BUY), ZERO)
@@ -119,7 +119,7 @@ def test_cost_is_conserved_and_gains_are_what_the_trading_account_says(
 @given(trades=_trades)
 def test_the_methods_agree_once_all_is_sold(trades: list[tuple[Decimal, Decimal, int]]) -> None:
     movements = history(trades)
-    with exact():
+    with localcontext(EXACT):
         left = -sum((item.quantity for item in movements), ZERO)
     if left:
         movements.append(moved("sell", str(left), "1", day(99)))

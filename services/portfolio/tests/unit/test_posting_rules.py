@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from quantmesh.portfolio.core.errors import InvalidTransaction
 from quantmesh.portfolio.core.model import Entry, TransactionType
-from quantmesh.portfolio.core.numbers import exact
+from quantmesh.portfolio.core.numbers import exactly
 from quantmesh.portfolio.core.posting_rules import entry_of
 
 from .samples import asked, buy
@@ -101,7 +101,7 @@ def test_a_trade_too_large_to_keep_is_refused() -> None:
 _positive = st.decimals(min_value="0.01", max_value="999999", places=18)
 
 
-@exact()
+@exactly
 @given(kind=st.sampled_from(["buy", "sell"]), quantity=_positive, price=_positive, fee=_positive)
 def test_every_trade_balances_per_commodity_to_the_last_digit(
     kind: str, quantity: Decimal, price: Decimal, fee: Decimal

@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from google.protobuf.message import Message
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from quantmesh.chassis.context import current_call, mark_replayed
@@ -69,9 +69,8 @@ async def once(
                 violations=[Violation("idempotency-key", "missing")],
             )
         return await run()
-    _check_key(key)
-    request_hash = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
-    place = {"owner_id": owner_id, "scope": scope, "key": key}
+    place = _place(owner_id, scope, key)
+    request_hash = _hash(request)
     # What is finished needs no lock: repetitions must not take each other for the first request.
     found = (await session.execute(_FIND, place)).one_or_none()
     if found is None:
@@ -86,6 +85,30 @@ async def once(
         kept = response.SerializeToString(deterministic=True)
         await session.execute(_KEEP, {**place, "request_hash": request_hash, "answer": kept})
         return response
+    return _again(found, key, request_hash, answer)
+
+
+async def recall(
+    session: AsyncSession, owner_id: UUID, *, scope: str, request: Message, answer: type[Answer]
+) -> Answer | None:
+    """What the first call with the same key answered; None where there was none, or no key.
+
+    For a service that has to ask others before its effect: a repetition needs nobody. Raises KeyReused.
+    """
+    key = current_call().idempotency_key
+    if not key:
+        return None
+    found = (await session.execute(_FIND, _place(owner_id, scope, key))).one_or_none()
+    return None if found is None else _again(found, key, _hash(request), answer)
+
+
+async def sweep(database: Database) -> None:
+    """Forget the keys of more than seven days ago."""
+    async with database.system_transaction() as session:
+        await session.execute(_SWEEP, {"days": KEPT_DAYS})
+
+
+def _again(found: Row[Any], key: str, request_hash: bytes, answer: type[Answer]) -> Answer:
     if bytes(found.request_hash) != request_hash:
         msg = f"The idempotency key {key!r} was used before, with another request; take a new key."
         raise KeyReused(msg, violations=[Violation("idempotency-key", "already used with another request")])
@@ -93,10 +116,13 @@ async def once(
     return answer.FromString(bytes(found.answer))
 
 
-async def sweep(database: Database) -> None:
-    """Forget the keys of more than seven days ago."""
-    async with database.system_transaction() as session:
-        await session.execute(_SWEEP, {"days": KEPT_DAYS})
+def _hash(request: Message) -> bytes:
+    return hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
+
+
+def _place(owner_id: UUID, scope: str, key: str) -> dict[str, object]:
+    _check_key(key)
+    return {"owner_id": owner_id, "scope": scope, "key": key}
 
 
 def _check_key(key: str) -> None:

@@ -7,6 +7,7 @@ import httpx
 from quantmesh.client.api.analytics import Options, Predictions, Risk
 from quantmesh.client.api.auth import Auth
 from quantmesh.client.api.chain import Chain
+from quantmesh.client.api.jobs import Jobs
 from quantmesh.client.api.market import Market
 from quantmesh.client.api.portfolios import Portfolios
 from quantmesh.client.stream import Stream
@@ -24,7 +25,8 @@ class Client:
         self.transport = Transport(address, api_key=api_key, http=http)
         self.auth = Auth(self.transport)
         self.market = Market(self.transport)
-        self.portfolios = Portfolios(self.transport)
+        self.jobs = Jobs(self.transport)
+        self.portfolios = Portfolios(self.transport, self.jobs)
         self.options = Options(self.transport)
         self.risk = Risk(self.transport)
         self.predictions = Predictions(self.transport)

@@ -69,7 +69,7 @@ async def wire(service: Service[GatewaySettings]) -> None:
     jobs = job_pb2.DESCRIPTOR.services_by_name["JobService"]
     auth = service.peer("auth", auth_pb2.DESCRIPTOR.services_by_name["AuthService"])
     market = service.peer("market", market_pb2.DESCRIPTOR.services_by_name["MarketService"])
-    portfolio = service.peer("portfolio", portfolio_pb2.DESCRIPTOR.services_by_name["PortfolioService"])
+    portfolio = service.peer("portfolio", portfolio_pb2.DESCRIPTOR.services_by_name["PortfolioService"], jobs)
     pricing = service.peer("pricing", pricing_pb2.DESCRIPTOR.services_by_name["PricingService"])
     risk = service.peer("risk", risk_pb2.DESCRIPTOR.services_by_name["RiskService"])
     prediction = service.peer("prediction", prediction_pb2.DESCRIPTOR.services_by_name["PredictionService"], jobs)
@@ -85,7 +85,7 @@ async def wire(service: Service[GatewaySettings]) -> None:
     quotes = quote_feed.QuoteFeed(last_quotes)
     forecasts = forecast_feed.ForecastFeed()
     logs = account_logs.AccountLogs(portfolio)
-    directory = JobDirectory({"prediction": prediction})
+    directory = JobDirectory({"portfolio": portfolio, "prediction": prediction})
     desk = StreamDesk(known, KnownSymbols(market), quotes, forecasts, logs, directory)
     stream = StreamServer(desk, slow_seconds=settings.gateway_slow_reader_seconds)
     known.on_revoked = stream.revoke

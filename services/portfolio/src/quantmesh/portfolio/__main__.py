@@ -1,15 +1,19 @@
-"""Serve portfolio: settings and wiring."""
+"""Serve, migrate, or do long imports: `python -m quantmesh.portfolio [migrate | worker]`."""
 
 from decimal import Decimal
 
 from pydantic import Field
 
+from quantmesh.api.common.v1.job_pb2_grpc import add_JobServiceServicer_to_server
 from quantmesh.api.market.v1 import market_pb2
 from quantmesh.api.portfolio.v1.portfolio_pb2_grpc import add_PortfolioServiceServicer_to_server
+from quantmesh.chassis.jobs import JobRpc, JobWorker
 from quantmesh.chassis.service import Service, serve
 from quantmesh.chassis.settings import ServiceSettings
+from quantmesh.portfolio.adapters.import_job import ImportJob
 from quantmesh.portfolio.adapters.peers import MarketPeer
 from quantmesh.portfolio.adapters.rpc import PortfolioRpc
+from quantmesh.portfolio.adapters.store.imports import IMPORT_JOB
 from quantmesh.portfolio.core.orders import ExecutionCosts
 
 
@@ -19,11 +23,17 @@ class PortfolioSettings(ServiceSettings):
     portfolio_fee_basis_points: Decimal = Field(default=Decimal(1), ge=0, le=1000)
     portfolio_minimum_fee: Decimal = Field(default=Decimal(0), ge=0, le=1000)
     portfolio_slippage_basis_points: Decimal = Field(default=Decimal(1), ge=0, le=1000)
+    # Unset: only where the environment is "local"; elsewhere workers do them, a deployment of their own.
+    portfolio_serves_jobs: bool | None = None
+
+    @property
+    def serves_jobs(self) -> bool:
+        return self.environment == "local" if self.portfolio_serves_jobs is None else self.portfolio_serves_jobs
 
 
 async def wire(service: Service[PortfolioSettings]) -> None:
     settings = service.settings
-    market = MarketPeer(service.peer("market", market_pb2.DESCRIPTOR.services_by_name["MarketService"]))
+    market = _market(service)
     costs = ExecutionCosts(
         fee_basis_points=settings.portfolio_fee_basis_points,
         minimum_fee=settings.portfolio_minimum_fee,
@@ -31,8 +41,23 @@ async def wire(service: Service[PortfolioSettings]) -> None:
     )
     rpc = PortfolioRpc(service.database, market, service.clock, costs)
     service.add_servicer(add_PortfolioServiceServicer_to_server, rpc)
+    service.add_servicer(add_JobServiceServicer_to_server, JobRpc(service.database))
     service.publish_events()
+    if settings.serves_jobs:
+        service.add_task("jobs", _worker(service, market).run)
+
+
+async def wire_worker(service: Service[PortfolioSettings]) -> None:
+    service.add_task("jobs", _worker(service, _market(service)).run)
+
+
+def _market(service: Service[PortfolioSettings]) -> MarketPeer:
+    return MarketPeer(service.peer("market", market_pb2.DESCRIPTOR.services_by_name["MarketService"]))
+
+
+def _worker(service: Service[PortfolioSettings], market: MarketPeer) -> JobWorker:
+    return JobWorker(service.database, {IMPORT_JOB: ImportJob(service.database, market, service.clock).run})
 
 
 if __name__ == "__main__":
-    serve("portfolio", PortfolioSettings, wire)
+    serve("portfolio", PortfolioSettings, wire, wire_worker=wire_worker)

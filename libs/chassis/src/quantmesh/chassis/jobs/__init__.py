@@ -2,6 +2,6 @@
 
 from quantmesh.chassis.jobs.records import JobNotFound, cancel, enqueue, find
 from quantmesh.chassis.jobs.rpc import JobRpc
-from quantmesh.chassis.jobs.worker import JobWorker, RunningJob
+from quantmesh.chassis.jobs.worker import JobWorker, RunningJob, succeed
 
-__all__ = ["JobNotFound", "JobRpc", "JobWorker", "RunningJob", "cancel", "enqueue", "find"]
+__all__ = ["JobNotFound", "JobRpc", "JobWorker", "RunningJob", "cancel", "enqueue", "find", "succeed"]

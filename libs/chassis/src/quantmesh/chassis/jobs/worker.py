@@ -10,6 +10,7 @@ from uuid import UUID
 
 from prometheus_client import Counter
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from quantmesh.chassis.context import CallContext, set_call
 from quantmesh.chassis.database import Database
@@ -49,6 +50,15 @@ _FINISH = text(
     WHERE id = :id AND attempts = :attempts AND status = 'running'
     """
 )
+_HOLD = text(
+    "SELECT cancel_requested FROM job WHERE id = :id AND attempts = :attempts AND status = 'running' FOR UPDATE"
+)
+_SUCCEED = text(
+    """
+    UPDATE job SET status = 'succeeded', result = CAST(:result AS jsonb), progress = 1, updated_at = now()
+    WHERE id = :id AND attempts = :attempts
+    """
+)
 _RELEASE = text(
     """
     UPDATE job SET status = 'queued', attempts = attempts - 1, heartbeat_at = NULL, progress = 0, updated_at = now()
@@ -80,6 +90,19 @@ class RunningJob:
 
 Result = Mapping[str, Any]
 Run = Callable[[RunningJob], Awaitable[Result]]
+
+
+async def succeed(session: AsyncSession, job: RunningJob, result: Result) -> None:
+    """End a job in the transaction of its effect, so that neither is without the other, whoever dies or cancels.
+
+    A job that was cancelled, or is another worker's by now, ends the work here as the next heartbeat would have.
+    """
+    claim = {"id": job.id, "attempts": job.attempts}
+    cancel_requested = await session.scalar(_HOLD, claim)
+    if cancel_requested is None or cancel_requested:
+        job.ended_by = "owner" if cancel_requested else "another worker"
+        raise asyncio.CancelledError
+    await session.execute(_SUCCEED, claim | {"result": json.dumps(dict(result), allow_nan=False)})
 
 
 class JobWorker:

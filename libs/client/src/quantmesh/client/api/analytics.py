@@ -1,23 +1,20 @@
 """/options, /risk and /predictions: what is computed."""
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from quantmesh.client.errors import JobFailed
 from quantmesh.client.models.analytics import (
     Forecast,
-    Job,
     OptionPrice,
     PriceBatch,
     TrainedModel,
     ValueAtRisk,
 )
 from quantmesh.client.models.base import Answer, Page
+from quantmesh.client.models.jobs import Job
 from quantmesh.client.transport import Transport
 
 ARROW = "application/vnd.apache.arrow.stream"
-_JOB_POLL_SECONDS = 0.5
 
 
 class ImpliedVolatility(Answer):
@@ -85,17 +82,3 @@ class Predictions:
         if max_seconds is not None:
             body["max_seconds"] = max_seconds
         return self._transport.call("POST", "/predictions/train", Job, json=body, idempotent=True)
-
-    def job(self, job_id: str) -> Job:
-        return self._transport.call("GET", f"/jobs/{job_id}", Job)
-
-    def wait(self, job: Job, on_progress: Callable[[Job], None] | None = None) -> Job:
-        """Until the job has ended; raises JobFailed unless it succeeded."""
-        while not job.ended:
-            time.sleep(_JOB_POLL_SECONDS)
-            job = self.job(job.id)
-            if on_progress is not None:
-                on_progress(job)
-        if job.status != "succeeded":
-            raise JobFailed(job.id, job.status, str((job.problem or {}).get("detail") or job.message))
-        return job

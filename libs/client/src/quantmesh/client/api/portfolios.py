@@ -3,10 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Any, TypeVar
 
+from quantmesh.client.api.jobs import Jobs, OnProgress
 from quantmesh.client.models.analytics import Optimization
 from quantmesh.client.models.base import Page
+from quantmesh.client.models.jobs import Job
 from quantmesh.client.models.portfolios import (
     Import,
     LedgerEntry,
@@ -22,8 +25,9 @@ ItemT = TypeVar("ItemT")
 
 
 class Portfolios:
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, jobs: Jobs) -> None:
         self._transport = transport
+        self._jobs = jobs
 
     def create(self, name: str, base_currency: str = "USD", lot_method: str = "average") -> Portfolio:
         body = {"name": name, "base_currency": base_currency, "lot_method": lot_method}
@@ -43,17 +47,25 @@ class Portfolios:
     def transactions(self, portfolio_id: str) -> Iterator[Transaction]:
         return self._pages(f"/portfolios/{portfolio_id}/transactions", Page[Transaction])
 
-    def import_csv(self, portfolio_id: str, content: bytes, *, dry_run: bool) -> Import:
-        """A dry run says what would be accepted and refused, and records nothing."""
-        return self._transport.call(
+    def import_csv(
+        self, portfolio_id: str, content: bytes, *, dry_run: bool, on_progress: OnProgress | None = None
+    ) -> Import:
+        """A dry run says what would be accepted and refused, and records nothing.
+
+        A long file is a job, which is waited for: `on_progress` is told how it stands, JobFailed raised where it fails.
+        """
+        response = self._transport.send(
             "POST",
             f"/portfolios/{portfolio_id}/transactions/import",
-            Import,
             query={"dry_run": "true" if dry_run else "false"},
             content=content,
             content_type="text/csv",
             idempotent=True,
         )
+        if response.status_code != HTTPStatus.ACCEPTED:
+            return Import.model_validate_json(response.content)
+        job = self._jobs.wait(Job.model_validate_json(response.content), on_progress)
+        return Import.model_validate(job.result)
 
     def positions(self, portfolio_id: str, as_of: datetime | None = None) -> Positions:
         return self._transport.call("GET", f"/portfolios/{portfolio_id}/positions", Positions, query=_at(as_of))

@@ -5,13 +5,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from quantmesh.client.cli import tables
 from quantmesh.client.cli.login import signed_in
 from quantmesh.client.cli.portfolios import PortfolioId
-from quantmesh.client.client import Client
-from quantmesh.client.models.analytics import Job
+from quantmesh.client.cli.progress import progress_bar
 
 console = Console()
 
@@ -81,20 +79,8 @@ def train(
     seconds: Annotated[int, typer.Option(help="How long it may take.")] = 60,
 ) -> None:
     """Train the model of a timeframe; operators may."""
-    with signed_in() as client:
-        follow_training(client, client.predictions.train(timeframe.value, max_seconds=seconds), console)
-
-
-def follow_training(client: Client, job: Job, console: Console) -> Job:
-    """Show a job's progress until it has ended."""
-    bar = (BarColumn(bar_width=24), TextColumn("{task.percentage:3.0f} %"), TimeElapsedColumn())
-    with Progress(*bar, TextColumn("{task.description}"), console=console) as progress:
-        task = progress.add_task(job.message or "queued", total=1.0)
-
-        def show(job: Job) -> None:
-            progress.update(task, completed=job.progress, description=job.message or job.status)
-
-        return client.predictions.wait(job, show)
+    with signed_in() as client, progress_bar(console) as show:
+        client.jobs.wait(client.predictions.train(timeframe.value, max_seconds=seconds), show)
 
 
 def add_to(app: typer.Typer) -> None:

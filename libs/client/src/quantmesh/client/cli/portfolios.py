@@ -10,6 +10,7 @@ from rich.console import Console
 
 from quantmesh.client.cli import tables
 from quantmesh.client.cli.login import signed_in
+from quantmesh.client.cli.progress import progress_bar
 
 console = Console()
 PortfolioId = Annotated[str, typer.Argument(metavar="PORTFOLIO", help="Its id, as `quantmesh portfolios` shows it.")]
@@ -42,11 +43,13 @@ def import_csv(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be refused; record nothing.")] = False,
 ) -> None:
     """Import transactions from CSV; each refused row is shown with its line and reason."""
-    with signed_in() as client:
-        result = client.portfolios.import_csv(portfolio, file.read(), dry_run=dry_run)
-    console.print(f"{len(result.accepted)} rows {'would be' if dry_run else 'were'} recorded.")
+    with signed_in() as client, progress_bar(console) as show:
+        result = client.portfolios.import_csv(portfolio, file.read(), dry_run=dry_run, on_progress=show)
+    console.print(f"{result.accepted_rows} rows {'would be' if dry_run else 'were'} recorded.")
+    if result.duplicate_rows:
+        console.print(f"{result.duplicate_rows} rows were recorded by an earlier import.")
     if result.rejected:
-        console.print(f"{len(result.rejected)} rows are refused:")
+        console.print(f"{result.rejected_rows} rows are refused:")
         console.print(tables.import_table(result))
 
 

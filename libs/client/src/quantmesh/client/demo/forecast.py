@@ -1,7 +1,7 @@
 """Step 5: a forecast, the training of its model by an operator, and the forecast of the trained model."""
 
 from quantmesh.client.cli import tables
-from quantmesh.client.cli.analytics import follow_training
+from quantmesh.client.cli.progress import progress_bar
 from quantmesh.client.client import Client
 from quantmesh.client.demo.stage import Stage
 from quantmesh.client.errors import JobFailed
@@ -18,7 +18,8 @@ def forecast(stage: Stage, operator: Client, train_seconds: int) -> None:
     stage.say("An operator trains the LSTM on thirty years of twenty stocks, walk-forward:")
     job = operator.predictions.train(TIMEFRAME, max_seconds=train_seconds)
     try:
-        follow_training(operator, job, stage.console)
+        with progress_bar(stage.console) as show:
+            operator.jobs.wait(job, show)
     except JobFailed as error:
         # A machine that is busy with other work may need more than the demo's minute.
         stage.say(f"[yellow]{error}[/yellow]")

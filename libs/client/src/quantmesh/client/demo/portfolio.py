@@ -4,6 +4,7 @@ import secrets
 from importlib.resources import files
 
 from quantmesh.client.cli import tables
+from quantmesh.client.cli.progress import progress_bar
 from quantmesh.client.demo.stage import Stage
 
 
@@ -18,12 +19,13 @@ def open_portfolio(stage: Stage) -> None:
     stage.say(f"Registered and logged in as {email}; opened the portfolio {portfolio.name}.")
     content = files("quantmesh.client.demo").joinpath("transactions.csv").read_bytes()
     rehearsal = mesh.portfolios.import_csv(portfolio.id, content, dry_run=True)
-    stage.say(f"Dry run: {len(rehearsal.accepted)} rows would be recorded, {len(rehearsal.rejected)} would be refused:")
+    stage.say(f"Dry run: {rehearsal.accepted_rows} rows would be recorded, {rehearsal.rejected_rows} would be refused:")
     stage.console.print(tables.import_table(rehearsal))
-    result = mesh.portfolios.import_csv(portfolio.id, content, dry_run=False)
+    with progress_bar(stage.console) as show:
+        result = mesh.portfolios.import_csv(portfolio.id, content, dry_run=False, on_progress=show)
     stage.transaction_ids = [row.id for row in result.accepted if row.id is not None]
     stage.say(
-        f"Imported: {len(result.accepted)} transactions recorded in double entry, {len(result.rejected)} refused."
+        f"Imported: {result.accepted_rows} transactions recorded in double entry, {result.rejected_rows} refused."
     )
 
 

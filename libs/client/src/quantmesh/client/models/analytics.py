@@ -1,4 +1,4 @@
-"""Option prices, risk numbers, optimised weights, forecasts and jobs."""
+"""Option prices, risk numbers, optimised weights and forecasts."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -129,18 +129,3 @@ class TrainedModel(Answer):
     trained_at: datetime | None
     training_end: datetime | None
     active: bool
-
-
-class Job(Answer):
-    id: str
-    kind: str
-    status: str
-    progress: float
-    """From 0 to 1."""
-    message: str
-    result: Mapping[str, object] | None
-    problem: Mapping[str, object] | None
-
-    @property
-    def ended(self) -> bool:
-        return self.status in {"succeeded", "failed", "cancelled"}

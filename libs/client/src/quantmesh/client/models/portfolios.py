@@ -58,16 +58,32 @@ class Transaction(Answer):
 
 
 class RejectedRow(Answer):
+    """`column` counts from 1."""
+
     line: int
+    column: int | None
     field: str | None
     reason: str
 
 
+class DuplicateRow(Answer):
+    """A row that an earlier import recorded."""
+
+    line: int
+    transaction_id: str
+
+
 class Import(Answer):
+    """The counts are of all rows, of which a long file's report lists some."""
+
     dry_run: bool
     import_id: str | None
+    accepted_rows: int
+    rejected_rows: int
+    duplicate_rows: int
     accepted: tuple[Transaction, ...]
     rejected: tuple[RejectedRow, ...]
+    duplicates: tuple[DuplicateRow, ...]
 
 
 class PerformancePoint(Answer):

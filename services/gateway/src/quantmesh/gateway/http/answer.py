@@ -90,8 +90,8 @@ def created(content: dict[str, Any], *, location: str = "", tag: str = "", heade
     return Answer(orjson.dumps(content), status=201, tag=tag, headers=(*headers, *more))
 
 
-def accepted(content: dict[str, Any], *, location: str) -> Answer:
-    return Answer(orjson.dumps(content), status=202, headers=((b"location", location.encode()),))
+def accepted(content: dict[str, Any], *, location: str, headers: tuple[Header, ...] = ()) -> Answer:
+    return Answer(orjson.dumps(content), status=202, headers=(*headers, (b"location", location.encode())))
 
 
 def no_content() -> Answer:

@@ -30,6 +30,7 @@ _IF_MATCH = {
     "schema": {"type": "string", "pattern": '^("[1-9][0-9]{0,17}"|\\*)$'},
     "example": '"3"',
 }
+_LOCATION = {"Location": {"description": "Where the job is followed.", "schema": {"type": "string"}}}
 _SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"api_key": []}]
 
 
@@ -60,8 +61,12 @@ class Operations:
         raw: Mapping[str, Endpoint] | None = None,
         field_root: str = "#",
         extra: Mapping[str, Any] | None = None,
+        job: type[BaseModel] | None = None,
     ) -> None:
-        """`statuses` are those beyond what the policy itself implies; `conditional` is "none-match" or "match"."""
+        """`statuses` are those beyond what the policy itself implies; `conditional` is "none-match" or "match".
+
+        `job`: what is answered, with 202, where the work takes longer than a request should.
+        """
         policy = Policy(
             scope=scope,
             idempotency=idempotency,
@@ -83,6 +88,8 @@ class Operations:
         if conditional == "match":
             answers.add(412)
         description: dict[int | str, Any] = {code: _problem(code) for code in sorted(answers)}
+        if job is not None:
+            description[202] = {"model": job, "description": HTTPStatus.ACCEPTED.phrase, "headers": _LOCATION}
         if conditional == "none-match":
             description[304] = {"description": "Not modified"}
         parameters = []

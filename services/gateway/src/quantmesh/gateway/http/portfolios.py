@@ -1,4 +1,4 @@
-"""/portfolios: cash, positions, the ledger and the account's log."""
+"""/portfolios: cash, positions, the ledger and the account's log; their transactions are next door."""
 
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.api.portfolio.v1.portfolio_pb2_grpc import PortfolioServiceStub
@@ -12,12 +12,11 @@ from quantmesh.gateway.http.models.base import BitemporalQuery, Id, PageQuery
 from quantmesh.gateway.http.models.risk import OptimizationShown, PortfolioOptimizeBody
 from quantmesh.gateway.http.operations import Operations
 from quantmesh.gateway.http.route import QueryOf
+from quantmesh.gateway.http.transactions import Transactions
 from quantmesh.gateway.translation import portfolios as translation
 from quantmesh.gateway.translation import risk as risk_translation
 from quantmesh.gateway.translation.common import day_request, instant_request, next_cursor, page_request
 
-_IMPORT_BODY_BYTES = 16 * 1024 * 1024
-_IMPORT_SECONDS = 60.0
 _READ_SECONDS = 15.0
 
 
@@ -25,13 +24,14 @@ class Portfolios:
     def __init__(self, portfolio: Peer, risk: Peer) -> None:
         self._portfolio = portfolio
         self._stub = PortfolioServiceStub(portfolio.channel)
+        self._transactions = Transactions(portfolio)
         self._risk = risk
         self._risk_stub = RiskServiceStub(risk.channel)
 
     def operations(self) -> Operations:
         operations = Operations("/api/v2/portfolios", "portfolios")
         self._declare_portfolios(operations)
-        self._declare_transactions(operations)
+        self._transactions.declare(operations)
         self._declare_reads(operations)
         return operations
 
@@ -95,41 +95,6 @@ class Portfolios:
             answer=OptimizationShown,
             takes_body=True,
             deadline_seconds=_READ_SECONDS,
-        )
-
-    def _declare_transactions(self, operations: Operations) -> None:
-        add = operations.add
-        add(
-            "POST",
-            "/{portfolio_id}/transactions",
-            self.record,
-            summary="Record a transaction",
-            scope="portfolio:write",
-            answer=models.RecordedTransactionShown,
-            status=201,
-            idempotency="required",
-            takes_body=True,
-        )
-        add(
-            "GET",
-            "/{portfolio_id}/transactions",
-            self.transactions,
-            summary="Recorded transactions",
-            scope="portfolio:read",
-            answer=models.TransactionsShown,
-        )
-        add(
-            "POST",
-            "/{portfolio_id}/transactions/import",
-            self.import_transactions,
-            summary="Import transactions from CSV, or try it with dry_run",
-            scope="portfolio:write",
-            answer=models.ImportShown,
-            idempotency="required",
-            takes_body=True,
-            deadline_seconds=_IMPORT_SECONDS,
-            raw={models.CSV: self.import_transactions},
-            extra={"requestBody": models.CSV_BODY},
         )
 
     def _declare_reads(self, operations: Operations) -> None:
@@ -207,32 +172,6 @@ class Portfolios:
         request = pb.DeletePortfolioRequest(id=portfolio_id, expected_version=call.expected_version())
         await self._portfolio.call(self._stub.DeletePortfolio, request)
         return no_content()
-
-    async def record(self, portfolio_id: Id, body: models.TransactionBody) -> Answer:
-        request = translation.transaction_request(portfolio_id, body)
-        answer, again = await self._portfolio.call_replayable(
-            self._stub.RecordTransaction, request, timeout_seconds=5.0
-        )
-        return created(translation.recorded(answer), headers=replayed(again))
-
-    async def transactions(self, portfolio_id: Id, query: QueryOf[PageQuery]) -> Answer:
-        request = pb.ListTransactionsRequest(portfolio_id=portfolio_id, page=page_request(query.limit, query.cursor))
-        answer = await self._portfolio.call(self._stub.ListTransactions, request)
-        return ok(
-            {
-                "data": [translation.transaction(item) for item in answer.transactions],
-                "next_cursor": next_cursor(answer.page),
-            }
-        )
-
-    async def import_transactions(self, call: Call, portfolio_id: Id, query: QueryOf[models.ImportQuery]) -> Answer:
-        request = pb.ImportTransactionsRequest(
-            portfolio_id=portfolio_id, csv=await call.read(_IMPORT_BODY_BYTES), dry_run=query.dry_run
-        )
-        answer, again = await self._portfolio.call_replayable(
-            self._stub.ImportTransactions, request, timeout_seconds=_IMPORT_SECONDS
-        )
-        return ok(translation.imported(answer, portfolio_id), headers=replayed(again))
 
     async def positions(self, portfolio_id: Id, query: QueryOf[BitemporalQuery]) -> Answer:
         request = pb.GetPositionsRequest(

@@ -53,7 +53,7 @@ def transaction_request(portfolio_id: str, body: TransactionBody) -> pb.RecordTr
             price=decimal_request(body.price),
             amount=decimal_request(body.amount),
             fee=decimal_request(body.fee),
-            currency=body.currency,
+            currency=body.currency or "",
             executed_at=instant_request(body.executed_at),
             note=body.note,
             split_ratio=decimal_request(body.split_ratio),
@@ -121,8 +121,15 @@ def imported(answer: pb.ImportTransactionsResponse, portfolio_id: str) -> dict[s
     return {
         "dry_run": answer.dry_run,
         "import_id": answer.import_id or None,
+        "accepted_rows": len(answer.accepted),
+        "rejected_rows": len({row.line for row in answer.rejected}),
+        "duplicate_rows": len(answer.duplicates),
         "accepted": [{**transaction(item), "portfolio_id": portfolio_id} for item in answer.accepted],
-        "rejected": [{"line": row.line, "field": row.field or None, "reason": row.reason} for row in answer.rejected],
+        "rejected": [
+            {"line": row.line, "column": row.column or None, "field": row.field or None, "reason": row.reason}
+            for row in answer.rejected
+        ],
+        "duplicates": [{"line": row.line, "transaction_id": row.transaction_id} for row in answer.duplicates],
     }
 
 

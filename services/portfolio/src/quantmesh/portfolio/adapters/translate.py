@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from google.protobuf.message import Message
 
@@ -16,6 +16,8 @@ from quantmesh.chassis.times import from_timestamp, to_timestamp
 from quantmesh.portfolio.core.account_log import AccountEvent
 from quantmesh.portfolio.core.currency import display_cash
 from quantmesh.portfolio.core.get_positions import Mark
+from quantmesh.portfolio.core.import_report import column_of
+from quantmesh.portfolio.core.import_transactions import ImportOutcome
 from quantmesh.portfolio.core.lots import Position
 from quantmesh.portfolio.core.model import (
     Entry,
@@ -40,6 +42,12 @@ TIMES_IN_FORCE = {
     pb.TIME_IN_FORCE_FOK: TimeInForce.FOK,
 }
 ORDER_STATUSES = {pb.OrderStatus.Value(f"ORDER_STATUS_{status.name}"): status for status in OrderStatus}
+# The enum's number for a name: the tables above read backwards.
+_NUMBERS: Mapping[StrEnum, Any] = {
+    name: number
+    for table in (LOT_METHODS, TRANSACTION_TYPES, ORDER_SIDES, ORDER_TYPES, TIMES_IN_FORCE, ORDER_STATUSES)
+    for number, name in cast("Mapping[Any, StrEnum]", table).items()
+}
 
 
 def chosen(names: Mapping[Any, Name], value: int, field: str) -> Name:
@@ -93,7 +101,7 @@ def portfolio(value: Portfolio) -> pb.Portfolio:
         id=str(value.id),
         name=value.name,
         base_currency=value.base_currency,
-        lot_method=_value(LOT_METHODS, value.lot_method),
+        lot_method=_NUMBERS[value.lot_method],
         created_at=to_timestamp(value.created_at),
         version=value.version,
         seq=value.seq,
@@ -105,7 +113,7 @@ def entry(value: Entry) -> pb.Transaction:
     asked, currency = value.input, value.currency
     return pb.Transaction(
         input=pb.TransactionInput(
-            type=_value(TRANSACTION_TYPES, asked.type),
+            type=_NUMBERS[asked.type],
             symbol=asked.symbol,
             quantity=_plain(asked.quantity),
             price=_plain(asked.price),
@@ -128,6 +136,23 @@ def transaction(value: Transaction) -> pb.Transaction:
     message.order_id = "" if value.order_id is None else str(value.order_id)
     message.import_id = "" if value.import_id is None else str(value.import_id)
     return message
+
+
+def import_outcome(value: ImportOutcome) -> pb.ImportTransactionsResponse:
+    return pb.ImportTransactionsResponse(
+        dry_run=value.import_id is None,
+        import_id="" if value.import_id is None else str(value.import_id),
+        accepted=[
+            entry(row.entry) if row.transaction is None else transaction(row.transaction) for row in value.accepted
+        ],
+        rejected=[
+            pb.RejectedRow(
+                line=row.line, field=row.field, reason=row.reason, column=column_of(value.columns, row.field) or 0
+            )
+            for row in value.rejected
+        ],
+        duplicates=[pb.DuplicateRow(line=row.line, transaction_id=str(row.transaction_id)) for row in value.duplicates],
+    )
 
 
 def ledger_entry(value: Transaction) -> pb.LedgerEntry:
@@ -175,11 +200,11 @@ def order(value: Order) -> pb.Order:
         portfolio_id=str(value.portfolio_id),
         client_order_id=request.client_order_id,
         symbol=request.symbol,
-        side=_value(ORDER_SIDES, request.side),
-        type=_value(ORDER_TYPES, request.type),
+        side=_NUMBERS[request.side],
+        type=_NUMBERS[request.type],
         quantity=_plain(request.quantity),
-        time_in_force=_value(TIMES_IN_FORCE, request.time_in_force),
-        status=pb.ORDER_STATUS_UNSPECIFIED if value.status is None else _value(ORDER_STATUSES, value.status),
+        time_in_force=_NUMBERS[request.time_in_force],
+        status=pb.ORDER_STATUS_UNSPECIFIED if value.status is None else _NUMBERS[value.status],
         filled_quantity=_plain(value.filled_quantity),
         average_fill_price=_plain(value.average_fill_price),
         fee=cash(value.fee, value.currency),
@@ -217,8 +242,3 @@ def _number(message: pb.TransactionInput, field: str) -> Decimal | None:
 
 def _plain(value: Decimal | None) -> common_pb2.Decimal | None:
     return None if value is None else common_pb2.Decimal(value=plain(value))
-
-
-def _value(names: Mapping[Any, Name], name: Name) -> Any:
-    """The enum's number for a name, the tables above read backwards."""
-    return next(value for value, known in names.items() if known == name)

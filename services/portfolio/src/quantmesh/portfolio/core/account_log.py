@@ -1,19 +1,19 @@
 """The account's log: what happened in a portfolio, each event with the next number, as the API shows it."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
 from quantmesh.portfolio.core.currency import display_cash
-from quantmesh.portfolio.core.model import Transaction
+from quantmesh.portfolio.core.model import Entry, Transaction
 from quantmesh.portfolio.core.numbers import plain
 from quantmesh.portfolio.core.orders import Order
 from quantmesh.portfolio.core.times import rfc3339
 
 TRANSACTION_RECORDED = "transaction.recorded"
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,35 +29,37 @@ class AccountEvent:
 
 
 def transaction_recorded(transaction: Transaction) -> AccountEvent:
-    entry = transaction.entry
-    asked, currency = entry.input, entry.currency
     return AccountEvent(
         portfolio_id=transaction.portfolio_id,
         seq=transaction.seq,
         type=TRANSACTION_RECORDED,
-        time=asked.executed_at,
+        time=transaction.entry.input.executed_at,
         recorded_at=transaction.recorded_at,
-        data=_json(
-            {
-                "id": str(transaction.id),
-                "portfolio_id": str(transaction.portfolio_id),
-                "type": asked.type.value,
-                "symbol": asked.symbol or None,
-                "quantity": _plain(asked.quantity),
-                "price": _plain(asked.price),
-                "amount": _cash(asked.amount, currency),
-                "fee": _cash(asked.fee, currency),
-                "split_ratio": _plain(asked.split_ratio),
-                "currency": currency,
-                "cash_effect": {"amount": _cash(entry.cash_effect, currency), "currency": currency},
-                "note": asked.note or None,
-                "executed_at": rfc3339(asked.executed_at),
-                "recorded_at": rfc3339(transaction.recorded_at),
-                "order_id": _text(transaction.order_id),
-                "import_id": _text(transaction.import_id),
-            }
-        ),
+        data=_json(transaction_members(transaction.portfolio_id, transaction.entry, transaction)),
     )
+
+
+def transaction_members(portfolio_id: UUID, entry: Entry, recorded: Transaction | None) -> dict[str, object]:
+    """A transaction as the API shows it; `recorded` is None for what a dry run would record."""
+    asked, currency = entry.input, entry.currency
+    return {
+        "id": None if recorded is None else str(recorded.id),
+        "portfolio_id": str(portfolio_id),
+        "type": asked.type.value,
+        "symbol": asked.symbol or None,
+        "quantity": _plain(asked.quantity),
+        "price": _plain(asked.price),
+        "amount": _cash(asked.amount, currency),
+        "fee": _cash(asked.fee, currency),
+        "split_ratio": _plain(asked.split_ratio),
+        "currency": currency,
+        "cash_effect": {"amount": _cash(entry.cash_effect, currency), "currency": currency},
+        "note": asked.note or None,
+        "executed_at": rfc3339(asked.executed_at),
+        "recorded_at": None if recorded is None else rfc3339(recorded.recorded_at),
+        "order_id": None if recorded is None else _text(recorded.order_id),
+        "import_id": None if recorded is None else _text(recorded.import_id),
+    }
 
 
 def order_event(order: Order, seq: int, time: datetime, recorded_at: datetime) -> AccountEvent:
@@ -92,10 +94,6 @@ def order_event(order: Order, seq: int, time: datetime, recorded_at: datetime) -
             }
         ),
     )
-
-
-def _json(members: Mapping[str, object]) -> str:
-    return json.dumps(members, ensure_ascii=False, separators=(",", ":"))
 
 
 def _plain(value: Decimal | None) -> str | None:

@@ -18,7 +18,7 @@ from quantmesh.portfolio.core.errors import (
 )
 from quantmesh.portfolio.core.market import Adjustment, Asset
 from quantmesh.portfolio.core.model import Entry, Posting, TransactionInput, TransactionType
-from quantmesh.portfolio.core.numbers import ZERO, exact
+from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.posting_rules import CASH, SECURITIES, entry_of
 
 # An account and what is counted in it: (assets:cash, USD), (assets:securities, AAPL).
@@ -48,6 +48,7 @@ def touched(asked: TransactionInput, currency: str) -> set[Holding]:
 def currency_of(asked: TransactionInput, assets: Mapping[str, Asset], market_now: datetime) -> str:
     """The transaction's currency, once the market's rules are kept: known symbol, its currency, its adjustment, time.
 
+    Empty where neither the transaction nor an instrument says it.
     Raises UnknownSymbol, InvalidTransaction, AlreadyAdjusted or InTheFuture.
     """
     if asked.executed_at > market_now:
@@ -96,7 +97,7 @@ def admit(asked: TransactionInput, currency: str, books: Books) -> Entry:
     return entry
 
 
-@exact()
+@exactly
 def _require(asked: TransactionInput, balance: BalanceHistory, posting: Posting) -> None:
     headroom = balance.headroom(asked.executed_at)
     if headroom.amount + posting.amount >= ZERO:

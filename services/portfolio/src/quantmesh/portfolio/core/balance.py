@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from quantmesh.portfolio.core.numbers import ZERO, exact
+from quantmesh.portfolio.core.numbers import ZERO, exactly
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class BalanceHistory:
     What is added at T raises every balance from T on by the same amount, so one number carries all additions.
     """
 
-    @exact()
+    @exactly
     def __init__(self, balance: Decimal = ZERO, later: Sequence[tuple[datetime, Decimal]] = ()) -> None:
         self._times = [time for time, _ in later]
         running = balance - sum((amount for _, amount in later), ZERO)
@@ -42,15 +42,15 @@ class BalanceHistory:
         self._added = ZERO
         self._last_added_at: datetime | None = None
 
-    @exact()
+    @exactly
     def at(self, instant: datetime) -> Decimal:
         return self._balances[bisect_right(self._times, instant)] + self._added
 
-    @exact()
+    @exactly
     def latest(self) -> Decimal:
         return self._balances[-1] + self._added
 
-    @exact()
+    @exactly
     def headroom(self, instant: datetime) -> Headroom:
         """The lowest balance at `instant` and at every later one."""
         now = bisect_right(self._times, instant)
@@ -58,7 +58,7 @@ class BalanceHistory:
         later = lowest > now
         return Headroom(self._balances[lowest] + self._added, self._times[lowest - 1] if later else instant, later)
 
-    @exact()
+    @exactly
     def add(self, instant: datetime, amount: Decimal) -> None:
         """Raises ValueError where `instant` is before that of an earlier addition."""
         if self._last_added_at is not None and instant < self._last_added_at:

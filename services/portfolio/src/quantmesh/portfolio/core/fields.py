@@ -15,8 +15,8 @@ SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9-]{0,31}", re.ASCII)
 
 Value = Decimal | str | None
 
-_CASH = frozenset({"amount", "currency"})
-_TRADE = frozenset({"symbol", "quantity", "price", "currency"})
+_CASH = frozenset({"amount"})
+_TRADE = frozenset({"symbol", "quantity", "price"})
 REQUIRED: Mapping[str, frozenset[str]] = {
     "deposit": _CASH,
     "withdrawal": _CASH,
@@ -27,12 +27,12 @@ REQUIRED: Mapping[str, frozenset[str]] = {
     "fee": _CASH,
     "split": frozenset({"symbol", "split_ratio"}),
 }
+# A transaction without a currency is in its instrument's, one without an instrument in the portfolio's base currency.
+_ALWAYS_OPTIONAL = frozenset({"currency", "note"})
 _OPTIONAL: Mapping[str, frozenset[str]] = {
-    "buy": frozenset({"fee", "note"}),
-    "sell": frozenset({"fee", "note"}),
-    "split": frozenset({"currency", "note"}),
+    "buy": _ALWAYS_OPTIONAL | {"fee"},
+    "sell": _ALWAYS_OPTIONAL | {"fee"},
 }
-_NOTE_ALONE = frozenset({"note"})
 _LIMITS = {"quantity": QUANTITY_LIMIT, "split_ratio": Decimal(10) ** 6}
 _MAY_BE_ZERO = frozenset({"fee"})
 
@@ -40,7 +40,7 @@ _MAY_BE_ZERO = frozenset({"fee"})
 def violations_of(kind: str, values: Mapping[str, Value]) -> list[Violation]:
     """One per field that is missing, not taken by `kind`, or out of range."""
     required = REQUIRED[kind]
-    optional = _OPTIONAL.get(kind, _NOTE_ALONE)
+    optional = _OPTIONAL.get(kind, _ALWAYS_OPTIONAL)
     found = []
     for field, value in values.items():
         if value is None:

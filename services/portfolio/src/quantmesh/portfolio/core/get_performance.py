@@ -12,7 +12,7 @@ from quantmesh.portfolio.core.errors import InvalidRequest, RateMissing
 from quantmesh.portfolio.core.lots import SecurityMovement
 from quantmesh.portfolio.core.market import Closes
 from quantmesh.portfolio.core.model import Portfolio
-from quantmesh.portfolio.core.numbers import ZERO, exact
+from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.performance import Performance, Valuation, last_known, measure
 from quantmesh.portfolio.core.ports import DailyFlow, Ledger, Market, View
 
@@ -54,7 +54,7 @@ async def measure_history(
     return measure(period, before[-1] if before else ZERO)
 
 
-@exact()
+@exactly
 def daily_values(history: History, closes: Mapping[str, Closes], first: date, last: date) -> list[Valuation]:
     """One valuation per day on which there is something to tell, from `first` to `last`."""
     flows = {flow.day: flow for flow in history.flows if flow.day <= last}

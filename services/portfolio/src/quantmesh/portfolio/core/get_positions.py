@@ -11,7 +11,7 @@ from quantmesh.portfolio.core.currency import round_cash
 from quantmesh.portfolio.core.lots import Position, positions_of
 from quantmesh.portfolio.core.market import Quote
 from quantmesh.portfolio.core.model import LotMethod, Portfolio
-from quantmesh.portfolio.core.numbers import ZERO, exact
+from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.ports import Ledger, Market, View
 
 
@@ -74,7 +74,7 @@ async def value_holdings(market: Market, holdings: Holdings, as_of: datetime | N
     return ValuedHoldings(holdings.portfolio, marks, holdings.cash, total, at)
 
 
-@exact()
+@exactly
 def mark(position: Position, quote: Quote | None) -> Mark:
     if quote is None or quote.currency != position.currency:
         return Mark(position)
@@ -83,7 +83,7 @@ def mark(position: Position, quote: Quote | None) -> Mark:
     return Mark(position, quote.price, value, gain, quote.time, quote.stale)
 
 
-@exact()
+@exactly
 def total_value(marks: Sequence[Mark], cash: Mapping[str, Decimal], base_currency: str) -> Decimal | None:
     total = round_cash(ZERO, base_currency)
     for currency, amount in cash.items():

@@ -16,7 +16,7 @@ REQUIRED_COLUMNS = ("type", "executed_at")
 COLUMNS = (
     "type", "symbol", "quantity", "price", "amount", "fee", "currency", "executed_at", "note", "split_ratio",
 )  # fmt: skip
-ROW_LIMIT = 10_000
+ROW_LIMIT = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,35 +34,54 @@ class RejectedRow:
     reason: str
 
 
-def read_rows(content: bytes) -> tuple[list[Row], list[RejectedRow]]:
-    """The rows that can be read and what is wrong with the others, both in the order of the file.
+@dataclass(frozen=True, slots=True)
+class ReadRows:
+    """The rows that can be read and what is wrong with the others, both in the order of the file."""
 
-    Columns come in any order, a byte order mark and either line end are fine, blank lines are skipped.
+    columns: list[str]
+    rows: list[Row]
+    rejected: list[RejectedRow]
+
+
+def check_header(content: bytes) -> None:
+    """What can be said of a file before its rows are read; raises UnreadableImport."""
+    _open(content)
+
+
+def read_rows(content: bytes) -> ReadRows:
+    """Columns come in any order, a byte order mark and either line end are fine, blank lines are skipped.
+
     Raises UnreadableImport where the text, the header or the size is wrong, since then no row can be trusted.
     """
-    lines = _lines(content)
+    columns, lines = _open(content)
+    found = ReadRows(columns, [], [])
     try:
-        header = next(lines, None)
-        if header is None:
-            raise UnreadableImport("it is empty")
-        columns = _columns(header[1])
-        accepted: list[Row] = []
-        rejected: list[RejectedRow] = []
         for count, (line, cells) in enumerate(lines, start=1):
             if count > ROW_LIMIT:
                 raise UnreadableImport(f"it has more than {ROW_LIMIT} rows; split it")
-            _read_row(line, columns, cells, accepted, rejected)
+            _read_row(line, columns, cells, found.rows, found.rejected)
     except csv.Error as error:
-        raise UnreadableImport(f"it is not CSV: {error}") from error
-    return accepted, rejected
+        raise _not_csv(error) from error
+    return found
 
 
-def _lines(content: bytes) -> "_NumberedRows":
+def _open(content: bytes) -> tuple[list[str], "_NumberedRows"]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UnreadableImport(f"byte {error.start} is not UTF-8") from error
-    return _NumberedRows(text)
+    lines = _NumberedRows(text)
+    try:
+        header = next(lines, None)
+    except csv.Error as error:
+        raise _not_csv(error) from error
+    if header is None:
+        raise UnreadableImport("it is empty")
+    return _columns(header[1]), lines
+
+
+def _not_csv(error: csv.Error) -> UnreadableImport:
+    return UnreadableImport(f"it is not CSV: {error}")
 
 
 class _NumberedRows:

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from quantmesh.portfolio.core.currency import round_cash
 from quantmesh.portfolio.core.model import LotMethod, TransactionType
-from quantmesh.portfolio.core.numbers import ZERO, exact, to_stored
+from quantmesh.portfolio.core.numbers import ZERO, exactly, to_stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Position:
     realized_pnl: Decimal
 
 
-@exact()
+@exactly
 def positions_of(movements: Iterable[SecurityMovement], method: LotMethod) -> dict[str, Position]:
     """Every instrument ever held, by symbol. `movements` come in order of execution, then of recording.
 

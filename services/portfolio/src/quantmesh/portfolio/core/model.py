@@ -43,7 +43,7 @@ class Portfolio:
 
 @dataclass(frozen=True, slots=True)
 class TransactionInput:
-    """What is asked to be recorded. `currency` may be empty for a split, which moves no cash.
+    """What is asked to be recorded. An empty `currency` is the instrument's, or the portfolio's base.
 
     Not validated when made but by `checked`, because a row of the ledger is read as it stands: what somebody altered
     behind our back must come out altered, so that its proof fails.

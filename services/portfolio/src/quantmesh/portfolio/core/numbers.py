@@ -1,9 +1,13 @@
 """Exact decimal arithmetic: nothing is rounded but where a function says so."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, localcontext
+from collections.abc import Callable
+from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, getcontext, localcontext
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 ZERO = Decimal(0)
 # Products of two NUMERIC(38,18) have 76 digits; the default context would silently keep 28 of them.
@@ -15,11 +19,20 @@ QUANTITY_LIMIT = Decimal(10) ** 12
 _PLAIN = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,18})?", re.ASCII)
 
 
-@contextmanager
-def exact() -> Iterator[None]:
-    """A block, or by decoration a function, whose decimal arithmetic keeps 100 digits."""
-    with localcontext(EXACT):
-        yield
+def exactly(function: Callable[P, R]) -> Callable[P, R]:
+    """By decoration: a function whose decimal arithmetic keeps 100 digits.
+
+    Called by another one it switches nothing, since a switch costs more than most sums.
+    """
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        if getcontext().prec == EXACT.prec:
+            return function(*args, **kwargs)
+        with localcontext(EXACT):
+            return function(*args, **kwargs)
+
+    return run
 
 
 def parse(text: str) -> Decimal:
@@ -30,7 +43,7 @@ def parse(text: str) -> Decimal:
     return Decimal(text)
 
 
-@exact()
+@exactly
 def to_stored(value: Decimal) -> Decimal:
     """Rounded half to even to 18 places, as NUMERIC(38,18) keeps it."""
     return value.quantize(_STORED)

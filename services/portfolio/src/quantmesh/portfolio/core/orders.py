@@ -12,7 +12,7 @@ from quantmesh.portfolio.core.currency import round_cash
 from quantmesh.portfolio.core.errors import IllegalTransition, InvalidOrder, NotTradable
 from quantmesh.portfolio.core.fields import SYMBOL, printable
 from quantmesh.portfolio.core.market import Asset, MarketClock, Quote
-from quantmesh.portfolio.core.numbers import QUANTITY_LIMIT, ZERO, exact, plain
+from quantmesh.portfolio.core.numbers import QUANTITY_LIMIT, ZERO, exactly, plain
 
 CLIENT_ORDER_ID_LIMIT = 128
 _BASIS_POINT = Decimal("0.0001")
@@ -123,7 +123,7 @@ class Rejection:
     reason: str
 
 
-@exact()
+@exactly
 def check_instrument(request: OrderRequest, asset: Asset) -> None:
     """Raises NotTradable, or InvalidOrder where the quantity is no multiple of the lot."""
     if not asset.tradable:
@@ -133,7 +133,7 @@ def check_instrument(request: OrderRequest, asset: Asset) -> None:
         raise InvalidOrder([Violation("quantity", description)])
 
 
-@exact()
+@exactly
 def execute(
     request: OrderRequest, asset: Asset, quote: Quote | None, clock: MarketClock, costs: ExecutionCosts
 ) -> Fill | Rejection:

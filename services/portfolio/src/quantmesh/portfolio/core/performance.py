@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quantmesh.portfolio.core.numbers import ZERO, exact
+from quantmesh.portfolio.core.numbers import ZERO, exactly
 
 _SESSIONS_PER_YEAR = 252
 _DAYS_PER_YEAR = 365.0
@@ -60,7 +60,7 @@ class Performance:
     maximum_drawdown_end: date | None
 
 
-@exact()
+@exactly
 def measure(valuations: Sequence[Valuation], opening_value: Decimal = ZERO) -> Performance:
     """From the values of successive days; `opening_value` is the value before the first of them."""
     returns = []

@@ -1,6 +1,6 @@
 """What the use cases need of the world: the ledger's open transaction, and the market."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -64,9 +64,23 @@ class Ledger(Protocol):
 
     async def daily_flows(self, portfolio_id: UUID, view: View) -> Sequence[DailyFlow]: ...
 
-    async def append(self, transactions: Sequence[Transaction], balances: Mapping[Holding, Decimal]) -> None:
-        """Write transactions of one portfolio with their postings, salts and log events; `balances` are those after."""
+    async def append(
+        self,
+        transactions: Sequence[Transaction],
+        balances: Mapping[Holding, Decimal],
+        written: Callable[[int], None] | None = None,
+    ) -> None:
+        """Write transactions of one portfolio with their postings, salts and log events; `balances` are those after.
+
+        `written` is told how many are done.
+        """
         ...
+
+    async def imported(self, portfolio_id: UUID, fingerprints: Collection[bytes]) -> Mapping[bytes, UUID]:
+        """The transactions that earlier imports recorded for those of `fingerprints` that they had."""
+        ...
+
+    async def remember_imported(self, portfolio_id: UUID, transactions: Mapping[bytes, UUID]) -> None: ...
 
     async def log(self, order: Order, event: AccountEvent) -> None: ...
 

@@ -11,7 +11,7 @@ from quantmesh.chassis.errors import Violation
 from quantmesh.portfolio.core.currency import DECIMAL_PLACES, round_cash
 from quantmesh.portfolio.core.errors import InvalidTransaction
 from quantmesh.portfolio.core.model import Entry, Posting, TransactionInput, TransactionType
-from quantmesh.portfolio.core.numbers import LIMIT, QUANTITY_LIMIT, ZERO, exact, plain, to_stored
+from quantmesh.portfolio.core.numbers import LIMIT, QUANTITY_LIMIT, ZERO, exactly, plain, to_stored
 
 CASH = "assets:cash"
 SECURITIES = "assets:securities"
@@ -35,7 +35,7 @@ _CASH_RULES = {
 }
 
 
-@exact()
+@exactly
 def entry_of(asked: TransactionInput, currency: str, held: Decimal = ZERO) -> Entry:
     """The entry by the type's rule, cash rounded half to even to the currency's smallest unit.
 

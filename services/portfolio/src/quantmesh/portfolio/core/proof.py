@@ -10,6 +10,7 @@ from quantmesh.portfolio.core.times import to_microseconds
 
 SCHEMA = "quantmesh.portfolio.transaction.v1"
 SALT_BYTES = 32
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 Keccak256 = Callable[[bytes], bytes]
 
@@ -43,7 +44,7 @@ def payload_of(transaction: Transaction, salt: bytes) -> bytes:
         "salt": f"0x{salt.hex()}",
     }
     present = {name: value for name, value in members.items() if value is not None}
-    return json.dumps(present, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+    return _json(present).encode()
 
 
 def leaf_of(payload: bytes, keccak256: Keccak256) -> bytes:

@@ -11,10 +11,12 @@ from quantmesh.gateway.http.models.base import (
     Cursor,
     Day,
     DecimalText,
+    Id,
     Instant,
     MoneyShown,
     Name,
     Note,
+    PageQuery,
     PositiveDecimal,
     Query,
     Shown,
@@ -70,7 +72,10 @@ class TransactionBody(Body):
     price: PositiveDecimal | None = None
     amount: PositiveDecimal | None = None
     fee: DecimalText | None = None
-    currency: CurrencyCode = "USD"
+    currency: Annotated[
+        CurrencyCode | None,
+        Field(description="Where absent: the instrument's, or without one the portfolio's base currency."),
+    ] = None
     executed_at: Instant
     note: Note = ""
     split_ratio: Annotated[PositiveDecimal | None, Field(description="New shares for one old share.")] = None
@@ -78,6 +83,10 @@ class TransactionBody(Body):
 
 class ImportQuery(Query):
     dry_run: bool = False
+
+
+class TransactionsQuery(PageQuery):
+    import_id: Annotated[Id | None, Field(description="Those of this import alone.")] = None
 
 
 class LedgerQuery(BitemporalQuery):
@@ -152,16 +161,36 @@ class TransactionsShown(Shown):
 
 
 class RejectedRowShown(Shown):
+    """`column` counts from 1; null for the row as a whole and for a column that the file lacks."""
+
     line: int
+    column: int | None
     field: str | None
     reason: str
 
 
+class DuplicateRowShown(Shown):
+    """A row that an earlier import recorded as `transaction_id`."""
+
+    line: int
+    transaction_id: str
+
+
 class ImportShown(Shown):
+    """Also the result of the job that a long file is.
+
+    That lists at most 1,000 accepted and duplicate rows each (all of an import are at `/transactions?import_id=`) and
+    10,000 rejections; the counts are of all.
+    """
+
     dry_run: bool
     import_id: str | None
+    accepted_rows: int
+    rejected_rows: int
+    duplicate_rows: int
     accepted: list[TransactionShown]
     rejected: list[RejectedRowShown]
+    duplicates: list[DuplicateRowShown]
 
 
 class PositionsShown(Shown):

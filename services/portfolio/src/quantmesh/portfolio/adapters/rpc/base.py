@@ -39,12 +39,21 @@ class Methods:
         async with self._database.transaction(owner_id) as session:
             yield Store(session, owner_id)
 
+    async def _kept(self, request: Message, answer: type[Answer], *, scope: str = "") -> Answer | None:
+        """The first answer where this is a repetition, which then needs neither the market nor its rules of today."""
+        owner_id = current_caller().user_id
+        async with self._database.transaction(owner_id) as session:
+            return await idempotency.recall(
+                session, owner_id, scope=scope or request.DESCRIPTOR.name, request=request, answer=answer
+            )
+
     async def _once(
         self,
         request: Message,
         answer: type[Answer],
         effect: Callable[[Store], Awaitable[Answer]],
         *,
+        scope: str = "",
         key_required: bool = True,
     ) -> Answer:
         """One effect per idempotency key, in one transaction with the answer that is kept."""
@@ -53,7 +62,7 @@ class Methods:
             return await idempotency.once(
                 session,
                 owner_id,
-                scope=request.DESCRIPTOR.name,
+                scope=scope or request.DESCRIPTOR.name,
                 request=request,
                 answer=answer,
                 run=lambda: effect(Store(session, owner_id)),

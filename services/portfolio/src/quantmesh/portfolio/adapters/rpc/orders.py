@@ -17,6 +17,9 @@ from quantmesh.portfolio.core.place_order import ask_venue, cancel_order, place_
 class OrderMethods(Methods):
     @requires("orders:write")
     async def PlaceOrder(self, request: pb.PlaceOrderRequest, context: Context) -> pb.PlaceOrderResponse:
+        kept = await self._kept(request, pb.PlaceOrderResponse)
+        if kept is not None:
+            return kept
         portfolio_id = portfolio_id_of(request.portfolio_id)
         asked = translate.order_request(request)
         answer = await ask_venue(self._market, asked, self._costs)

@@ -7,19 +7,15 @@ from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.identity import requires
 from quantmesh.chassis.ids import uuid7
 from quantmesh.portfolio.adapters import translate
+from quantmesh.portfolio.adapters.import_job import INLINE_LINES
 from quantmesh.portfolio.adapters.rpc.base import Context, Methods, id_or_none, portfolio_id_of, within
 from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.core.errors import InvalidRequest, TransactionNotFound
+from quantmesh.portfolio.core.import_csv import check_header
+from quantmesh.portfolio.core.import_transactions import import_transactions, read_import
 from quantmesh.portfolio.core.pages import from_cursor, page_limit, to_cursor
 from quantmesh.portfolio.core.proof import payload_of
-from quantmesh.portfolio.core.record_transactions import (
-    Checked,
-    check_import,
-    import_transactions,
-    read_import,
-    record_transaction,
-    resolve_currency,
-)
+from quantmesh.portfolio.core.record_transactions import record_transaction, resolve_currency
 
 
 class TransactionMethods(Methods):
@@ -27,6 +23,9 @@ class TransactionMethods(Methods):
     async def RecordTransaction(
         self, request: pb.RecordTransactionRequest, context: Context
     ) -> pb.RecordTransactionResponse:
+        kept = await self._kept(request, pb.RecordTransactionResponse)
+        if kept is not None:
+            return kept
         portfolio_id = portfolio_id_of(request.portfolio_id)
         with within("transaction"):
             asked = translate.transaction_input(request.transaction)
@@ -38,7 +37,7 @@ class TransactionMethods(Methods):
             return pb.RecordTransactionResponse(
                 transaction=translate.transaction(recorded.transaction),
                 position=None if recorded.position is None else translate.position(recorded.position),
-                cash=translate.money(recorded.cash, currency),
+                cash=translate.money(recorded.cash, recorded.transaction.entry.currency),
             )
 
         return await self._once(request, pb.RecordTransactionResponse, record)
@@ -47,28 +46,27 @@ class TransactionMethods(Methods):
     async def ImportTransactions(
         self, request: pb.ImportTransactionsRequest, context: Context
     ) -> pb.ImportTransactionsResponse:
+        # A rehearsal and the import itself may come under the same key.
+        scope = "rehearse import" if request.dry_run else ""
+        kept = await self._kept(request, pb.ImportTransactionsResponse, scope=scope)
+        if kept is not None:
+            return kept
         portfolio_id = portfolio_id_of(request.portfolio_id)
         async with self._store() as store:
-            await store.portfolio(portfolio_id)
-        read = await read_import(self._market, request.csv)
-        if request.dry_run:
-            async with self._store() as store:
-                checked = await check_import(store, portfolio_id, read)
-            return pb.ImportTransactionsResponse(
-                dry_run=True,
-                accepted=[translate.entry(entry) for _, entry in sorted(checked.entries, key=_line)],
-                rejected=_rejected(checked),
-            )
+            portfolio = await store.portfolio(portfolio_id)
+        check_header(request.csv)
+        queued = request.csv.count(b"\n") > INLINE_LINES
+        read = None if queued else await read_import(self._market, portfolio, request.csv)
 
         async def run(store: Store) -> pb.ImportTransactionsResponse:
-            import_id, checked, by_line = await import_transactions(store, portfolio_id, read, self._clock.now(), uuid7)
-            return pb.ImportTransactionsResponse(
-                import_id=str(import_id),
-                accepted=[translate.transaction(by_line[line]) for line in sorted(by_line)],
-                rejected=_rejected(checked),
+            if read is None:
+                return pb.ImportTransactionsResponse(job=await store.enqueue_import(request))
+            outcome = await import_transactions(
+                store, portfolio_id, read, self._clock.now(), uuid7, dry_run=request.dry_run
             )
+            return translate.import_outcome(outcome)
 
-        return await self._once(request, pb.ImportTransactionsResponse, run)
+        return await self._once(request, pb.ImportTransactionsResponse, run, scope=scope)
 
     @requires("portfolio:read")
     async def ListTransactions(
@@ -76,9 +74,12 @@ class TransactionMethods(Methods):
     ) -> pb.ListTransactionsResponse:
         limit = page_limit(request.page.limit)
         before = _execution_key(request.page.cursor)
+        import_id = id_or_none(request.import_id)
+        if request.import_id and import_id is None:
+            raise InvalidRequest("import_id", f"{request.import_id[:40]!r} is not the id of an import")
         async with self._store() as store:
             portfolio = await store.portfolio(portfolio_id_of(request.portfolio_id))
-            found = await store.transactions(portfolio.id, portfolio.seq, before, limit + 1)
+            found = await store.transactions(portfolio.id, portfolio.seq, import_id, before, limit + 1)
         shown = found[:limit]
         cursor = ""
         if len(found) > limit:
@@ -101,14 +102,6 @@ class TransactionMethods(Methods):
         return pb.GetTransactionPayloadResponse(
             transaction_id=str(transaction.id), payload=payload_of(transaction, salt)
         )
-
-
-def _line(numbered: tuple[int, object]) -> int:
-    return numbered[0]
-
-
-def _rejected(checked: Checked) -> list[pb.RejectedRow]:
-    return [pb.RejectedRow(line=row.line, field=row.field, reason=row.reason) for row in checked.rejected]
 
 
 def _execution_key(cursor: str) -> tuple[datetime, int] | None:

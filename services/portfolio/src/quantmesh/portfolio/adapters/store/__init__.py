@@ -1,10 +1,12 @@
 """All SQL of the service, over one open transaction of one owner."""
 
+from quantmesh.portfolio.adapters.store.appending import AppendStore
+from quantmesh.portfolio.adapters.store.imports import ImportStore
 from quantmesh.portfolio.adapters.store.journal import JournalStore
 from quantmesh.portfolio.adapters.store.orders import OrderStore
 from quantmesh.portfolio.adapters.store.portfolios import PortfolioStore
 from quantmesh.portfolio.adapters.store.transactions import TransactionStore
 
 
-class Store(PortfolioStore, JournalStore, TransactionStore, OrderStore):
+class Store(PortfolioStore, JournalStore, AppendStore, ImportStore, TransactionStore, OrderStore):
     """Implements the core's Ledger port, and the reads that the entry points page through."""

@@ -1,6 +1,5 @@
-"""The journal's SQL: balances, movements, and the one statement that appends."""
+"""The journal's SQL for reading: balances, movements, cash and flows."""
 
-import secrets
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -9,20 +8,14 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from quantmesh.chassis import outbox
-from quantmesh.portfolio.adapters.events import TRANSACTION_RECORDED, transaction_message
-from quantmesh.portfolio.adapters.keccak import keccak256
-from quantmesh.portfolio.adapters.store import rows
 from quantmesh.portfolio.adapters.store.owned import Owned
-from quantmesh.portfolio.core.account_log import transaction_recorded
 from quantmesh.portfolio.core.admission import Books, Holding
 from quantmesh.portfolio.core.balance import BalanceHistory
 from quantmesh.portfolio.core.lots import SecurityMovement
-from quantmesh.portfolio.core.model import Transaction, TransactionType
+from quantmesh.portfolio.core.model import TransactionType
 from quantmesh.portfolio.core.numbers import ZERO
 from quantmesh.portfolio.core.ports import DailyFlow, View
 from quantmesh.portfolio.core.posting_rules import CASH, CONTRIBUTIONS, FEES, SECURITIES
-from quantmesh.portfolio.core.proof import SALT_BYTES, leaf_of, payload_of
 
 # A view's bounds; a NULL is no bound. The casts tell the types of parameters that may be NULL.
 _SEEN = """
@@ -98,23 +91,6 @@ _DAILY_FLOWS = text(
     ORDER BY 1, 2
     """  # noqa: S608  the accounts are our own constants
 )
-# One round trip for any number of transactions of one portfolio.
-_APPEND = text(
-    """
-    WITH transactions AS (
-        INSERT INTO transaction SELECT * FROM json_populate_recordset(NULL::transaction, CAST(:transactions AS json))
-    ), postings AS (
-        INSERT INTO posting SELECT * FROM json_populate_recordset(NULL::posting, CAST(:postings AS json))
-    ), salts AS (
-        INSERT INTO transaction_salt
-        SELECT * FROM json_populate_recordset(NULL::transaction_salt, CAST(:salts AS json))
-    ), events AS (
-        INSERT INTO account_event SELECT * FROM json_populate_recordset(NULL::account_event, CAST(:events AS json))
-    )
-    INSERT INTO holding SELECT * FROM json_populate_recordset(NULL::holding, CAST(:holdings AS json))
-    ON CONFLICT (portfolio_id, account, commodity) DO UPDATE SET amount = excluded.amount
-    """
-)
 
 
 class JournalStore(Owned):
@@ -170,40 +146,6 @@ class JournalStore(Owned):
     async def daily_flows(self, portfolio_id: UUID, view: View) -> Sequence[DailyFlow]:
         found = await self._session.execute(_DAILY_FLOWS, _bounds(portfolio_id, view))
         return [DailyFlow(row.day, row.commodity, row.cash, row.deposits, row.withdrawals) for row in found]
-
-    async def append(self, transactions: Sequence[Transaction], balances: Mapping[Holding, Decimal]) -> None:
-        owner_id = self._owner_id
-        portfolio_id = transactions[0].portfolio_id
-        salts = [secrets.token_bytes(SALT_BYTES) for _ in transactions]
-        events = [transaction_recorded(item) for item in transactions]
-        await self._session.execute(
-            _APPEND,
-            {
-                "transactions": rows.dump(rows.transaction_row(item, owner_id) for item in transactions),
-                "postings": rows.dump(row for item in transactions for row in rows.posting_rows(item, owner_id)),
-                "salts": rows.dump(
-                    rows.salt_row(item, owner_id, salt) for item, salt in zip(transactions, salts, strict=True)
-                ),
-                "events": rows.dump(rows.event_row(event, owner_id) for event in events),
-                "holdings": rows.dump(
-                    rows.holding_row(portfolio_id, owner_id, holding, amount) for holding, amount in balances.items()
-                ),
-            },
-        )
-        await outbox.append_series(
-            self._session,
-            TRANSACTION_RECORDED,
-            [
-                outbox.SeriesEvent(
-                    message=transaction_message(item, event, leaf_of(payload_of(item, salt), keccak256)),
-                    version=event.seq,
-                    occurred_at=event.time,
-                )
-                for item, salt, event in zip(transactions, salts, events, strict=True)
-            ],
-            aggregate_id=portfolio_id,
-            owner_id=owner_id,
-        )
 
 
 def _bounds(portfolio_id: UUID, view: View) -> dict[str, Any]:

@@ -40,9 +40,7 @@ _LIST = text(
     LIMIT :limit
     """
 )
-_LOG = text(
-    "INSERT INTO account_event SELECT * FROM json_populate_recordset(NULL::account_event, CAST(:events AS json))"
-)
+_LOG = text("INSERT INTO account_event SELECT * FROM json_populate_record(NULL::account_event, CAST(:event AS json))")
 
 
 class OrderStore(Owned):
@@ -73,7 +71,8 @@ class OrderStore(Owned):
         return [_order(row) for row in found]
 
     async def log(self, order: Order, event: AccountEvent) -> None:
-        await self._session.execute(_LOG, {"events": rows.dump([rows.event_row(event, self._owner_id)])})
+        row = {"portfolio_id": event.portfolio_id, "owner_id": self._owner_id, **rows.event_row(event)}
+        await self._session.execute(_LOG, {"event": rows.dump(row)})
         await outbox.append(
             self._session,
             order_subject(order),

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from quantmesh.portfolio.core.account_log import AccountEvent
 from quantmesh.portfolio.core.admission import Holding
@@ -14,18 +13,18 @@ from quantmesh.portfolio.core.numbers import plain
 Row = Mapping[str, object]
 
 
-def dump(rows: Iterable[Row]) -> str:
-    """Decimals, ids and times as text, which Postgres reads exactly."""
-    return json.dumps(list(rows), default=str, separators=(",", ":"))
+# Decimals, ids and times as text, which Postgres reads exactly.
+dump = json.JSONEncoder(default=str, separators=(",", ":")).encode
 
 
-def transaction_row(transaction: Transaction, owner_id: UUID) -> Row:
+# Rows come without their portfolio and owner, which all rows of a statement share.
+
+
+def transaction_row(transaction: Transaction) -> Row:
     entry = transaction.entry
     asked = entry.input
     return {
-        "portfolio_id": transaction.portfolio_id,
         "id": transaction.id,
-        "owner_id": owner_id,
         "seq": transaction.seq,
         "type": asked.type.value,
         "symbol": asked.symbol,
@@ -45,33 +44,28 @@ def transaction_row(transaction: Transaction, owner_id: UUID) -> Row:
     }
 
 
-def posting_rows(transaction: Transaction, owner_id: UUID) -> Iterable[Row]:
+def posting_rows(transaction: Transaction) -> Iterable[Row]:
+    transaction_id = str(transaction.id)
     for ordinal, posting in enumerate(transaction.entry.postings):
         yield {
-            "portfolio_id": transaction.portfolio_id,
-            "transaction_id": transaction.id,
+            "transaction_id": transaction_id,
             "ordinal": ordinal,
-            "owner_id": owner_id,
             "account": posting.account,
             "commodity": posting.commodity,
             "amount": posting.amount,
         }
 
 
-def salt_row(transaction: Transaction, owner_id: UUID, salt: bytes) -> Row:
+def salt_row(transaction: Transaction, salt: bytes) -> Row:
     return {
-        "portfolio_id": transaction.portfolio_id,
         "transaction_id": transaction.id,
-        "owner_id": owner_id,
         "salt": f"\\x{salt.hex()}",
     }
 
 
-def event_row(event: AccountEvent, owner_id: UUID) -> Row:
+def event_row(event: AccountEvent) -> Row:
     return {
-        "portfolio_id": event.portfolio_id,
         "seq": event.seq,
-        "owner_id": owner_id,
         "type": event.type,
         "occurred_at": event.time,
         "recorded_at": event.recorded_at,
@@ -79,15 +73,9 @@ def event_row(event: AccountEvent, owner_id: UUID) -> Row:
     }
 
 
-def holding_row(portfolio_id: UUID, owner_id: UUID, holding: Holding, amount: Decimal) -> Row:
+def holding_row(holding: Holding, amount: Decimal) -> Row:
     account, commodity = holding
-    return {
-        "portfolio_id": portfolio_id,
-        "account": account,
-        "commodity": commodity,
-        "owner_id": owner_id,
-        "amount": amount,
-    }
+    return {"account": account, "commodity": commodity, "amount": amount}
 
 
 def transaction_of(row: Any, postings: Iterable[Mapping[str, Any]]) -> Transaction:

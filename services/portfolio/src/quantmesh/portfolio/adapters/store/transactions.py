@@ -24,6 +24,7 @@ _NEWEST_FIRST = text(
     """
     SELECT t.* FROM transaction AS t
     WHERE t.portfolio_id = :portfolio_id AND t.seq <= :seq
+      AND (CAST(:import_id AS uuid) IS NULL OR t.import_id = :import_id)
       AND (CAST(:before_time AS timestamptz) IS NULL OR (t.executed_at, t.seq) < (:before_time, :before_seq))
     ORDER BY t.executed_at DESC, t.seq DESC
     LIMIT :limit
@@ -50,15 +51,16 @@ _WITH_SALT = text(
 
 class TransactionStore(Owned):
     async def transactions(
-        self, portfolio_id: UUID, seq: int, before: tuple[datetime, int] | None, limit: int
+        self, portfolio_id: UUID, seq: int, import_id: UUID | None, before: tuple[datetime, int] | None, limit: int
     ) -> list[Transaction]:
-        """The latest executed first, without their postings."""
+        """The latest executed first, without their postings; of one import where it is named."""
         before_time, before_seq = before or (None, None)
         found = await self._session.execute(
             _NEWEST_FIRST,
             {
                 "portfolio_id": portfolio_id,
                 "seq": seq,
+                "import_id": import_id,
                 "before_time": before_time,
                 "before_seq": before_seq,
                 "limit": limit,

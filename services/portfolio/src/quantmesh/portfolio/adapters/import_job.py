@@ -1,0 +1,46 @@
+"""Long files, imported as jobs."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
+from quantmesh.chassis import jobs
+from quantmesh.chassis.clock import Clock
+from quantmesh.chassis.database import Database
+from quantmesh.chassis.ids import uuid7
+from quantmesh.portfolio.adapters.store import Store
+from quantmesh.portfolio.core.import_report import import_report
+from quantmesh.portfolio.core.import_transactions import import_transactions, read_import
+from quantmesh.portfolio.core.ports import Market
+
+# A file of so many lines is done within a fraction of a second, and answered at once.
+INLINE_LINES = 1_000
+
+
+class ImportJob:
+    def __init__(self, database: Database, market: Market, clock: Clock) -> None:
+        self._database = database
+        self._market = market
+        self._clock = clock
+
+    async def run(self, job: jobs.RunningJob) -> Mapping[str, Any]:
+        """One transaction with the job's own end: cancelled or killed it leaves nothing, and it is done once."""
+        request = pb.ImportTransactionsRequest.FromString(job.parameters)
+        portfolio_id = UUID(request.portfolio_id)
+        async with self._database.transaction(job.owner_id) as session:
+            portfolio = await Store(session, job.owner_id).portfolio(portfolio_id)
+        read = await read_import(self._market, portfolio, request.csv, job.report)
+        async with self._database.transaction(job.owner_id) as session:
+            outcome = await import_transactions(
+                Store(session, job.owner_id),
+                portfolio_id,
+                read,
+                self._clock.now(),
+                uuid7,
+                dry_run=request.dry_run,
+                progress=job.report,
+            )
+            report = import_report(portfolio_id, outcome)
+            await jobs.succeed(session, job, report)
+        return report

@@ -1,0 +1,49 @@
+"""Long imports to be done, and what each imported row is known by."""
+
+from collections.abc import Collection, Mapping
+from uuid import UUID
+
+from sqlalchemy import text
+
+from quantmesh.api.common.v1.job_pb2 import Job
+from quantmesh.api.portfolio.v1.portfolio_pb2 import ImportTransactionsRequest
+from quantmesh.chassis import jobs
+from quantmesh.portfolio.adapters.store.owned import Owned
+
+IMPORT_JOB = "import-transactions"
+
+_IMPORTED = text(
+    """
+    SELECT fingerprint, transaction_id FROM imported_row
+    WHERE portfolio_id = :portfolio_id AND fingerprint = ANY(:fingerprints)
+    """
+)
+_REMEMBER = text(
+    """
+    INSERT INTO imported_row (portfolio_id, owner_id, fingerprint, transaction_id)
+    SELECT :portfolio_id, :owner_id, fingerprint, transaction_id
+    FROM unnest(CAST(:fingerprints AS bytea[]), CAST(:transaction_ids AS uuid[])) AS r (fingerprint, transaction_id)
+    """
+)
+
+
+class ImportStore(Owned):
+    async def enqueue_import(self, request: ImportTransactionsRequest) -> Job:
+        return await jobs.enqueue(self._session, self._owner_id, IMPORT_JOB, request)
+
+    async def imported(self, portfolio_id: UUID, fingerprints: Collection[bytes]) -> Mapping[bytes, UUID]:
+        found = await self._session.execute(
+            _IMPORTED, {"portfolio_id": portfolio_id, "fingerprints": list(fingerprints)}
+        )
+        return {bytes(row.fingerprint): row.transaction_id for row in found}
+
+    async def remember_imported(self, portfolio_id: UUID, transactions: Mapping[bytes, UUID]) -> None:
+        await self._session.execute(
+            _REMEMBER,
+            {
+                "portfolio_id": portfolio_id,
+                "owner_id": self._owner_id,
+                "fingerprints": list(transactions),
+                "transaction_ids": list(transactions.values()),
+            },
+        )

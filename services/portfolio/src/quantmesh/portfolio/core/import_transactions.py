@@ -1,0 +1,205 @@
+"""Record a file of transactions in one step: read, checked against the market and the books, posted, logged."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from quantmesh.chassis.errors import InvalidInput, RuleBroken
+from quantmesh.portfolio.core.admission import Books, admit, currency_of, touched
+from quantmesh.portfolio.core.fingerprints import row_fingerprints
+from quantmesh.portfolio.core.import_csv import ReadRows, RejectedRow, read_rows, refused
+from quantmesh.portfolio.core.market import Asset
+from quantmesh.portfolio.core.model import Entry, Portfolio, Transaction, TransactionInput
+from quantmesh.portfolio.core.numbers import exactly
+from quantmesh.portfolio.core.ports import Ledger, Market
+from quantmesh.portfolio.core.record_transactions import NewId, changed
+
+# How far it is, from 0 to 1, and what is being done.
+Progress = Callable[[float, str], None]
+_READ, _CHECKED, _WRITTEN = 0.1, 0.3, 0.95
+
+
+def no_progress(fraction: float, message: str) -> None:
+    """For files that are done before anybody would look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What was asked, the currency that it is in, and what it is known by when the file comes again."""
+
+    line: int
+    input: TransactionInput
+    currency: str
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReadImport:
+    """A file about whose rows the market has been asked, before the ledger is."""
+
+    columns: Sequence[str]
+    rows: Sequence[Resolved]
+    rejected: Sequence[RejectedRow]
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateRow:
+    """A row that an earlier import recorded as `transaction_id`."""
+
+    line: int
+    transaction_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedRow:
+    """`transaction` is None on a dry run, which records nothing."""
+
+    line: int
+    entry: Entry
+    transaction: Transaction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOutcome:
+    """All in the order of the file; `import_id` is None on a dry run."""
+
+    import_id: UUID | None
+    columns: Sequence[str]
+    accepted: Sequence[AcceptedRow]
+    rejected: Sequence[RejectedRow]
+    duplicates: Sequence[DuplicateRow]
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """A file against the books: entries in order of execution, and the books after them."""
+
+    entries: list[tuple[Resolved, Entry]]
+    rejected: list[RejectedRow]
+    duplicates: list[DuplicateRow]
+    books: Books
+
+
+async def read_import(
+    market: Market, portfolio: Portfolio, content: bytes, progress: Progress = no_progress
+) -> ReadImport:
+    """Each symbol is asked for once. Raises UnreadableImport for the file as a whole."""
+    read = await asyncio.to_thread(read_rows, content)
+    if not read.rows:
+        return ReadImport(read.columns, (), read.rejected)
+    assets = await market.assets({row.input.symbol for row in read.rows if row.input.symbol})
+    market_now = await market.now(max(row.input.executed_at for row in read.rows))
+    resolved = await asyncio.to_thread(_resolve, read, assets, market_now, portfolio.base_currency)
+    progress(_READ, f"{len(read.rows)} rows read")
+    return resolved
+
+
+async def import_transactions(
+    ledger: Ledger,
+    portfolio_id: UUID,
+    read: ReadImport,
+    now: datetime,
+    new_id: NewId,
+    *,
+    dry_run: bool,
+    progress: Progress = no_progress,
+) -> ImportOutcome:
+    """Record the rows that can be, and say what is wrong with the others; a dry run tells the same and writes nothing.
+
+    What an earlier import recorded is a duplicate, by its fingerprint.
+    """
+    if not dry_run:
+        await ledger.advance(portfolio_id, 0, now)
+    verdict = await _check(ledger, portfolio_id, read)
+    progress(_CHECKED, f"{len(read.rows)} rows checked")
+    if dry_run:
+        return _outcome(read, verdict, None, [AcceptedRow(row.line, entry) for row, entry in verdict.entries])
+    import_id = new_id()
+    count = len(verdict.entries)
+    if not count:
+        return _outcome(read, verdict, import_id, [])
+    portfolio, recorded_at = await ledger.advance(portfolio_id, count, now)
+    first = portfolio.seq - count + 1
+    transactions = [
+        Transaction(new_id(), portfolio_id, seq, entry, recorded_at, import_id=import_id)
+        for seq, (_, entry) in enumerate(verdict.entries, start=first)
+    ]
+
+    def written(rows: int) -> None:
+        progress(_CHECKED + (_WRITTEN - _CHECKED) * rows / count, f"{rows} of {count} rows recorded")
+
+    await ledger.append(transactions, changed(verdict.books, [entry for _, entry in verdict.entries]), written)
+    rows = [row for row, _ in verdict.entries]
+    await ledger.remember_imported(
+        portfolio_id, {row.fingerprint: item.id for row, item in zip(rows, transactions, strict=True)}
+    )
+    accepted = [AcceptedRow(row.line, item.entry, item) for row, item in zip(rows, transactions, strict=True)]
+    return _outcome(read, verdict, import_id, accepted)
+
+
+async def _check(ledger: Ledger, portfolio_id: UUID, read: ReadImport) -> _Verdict:
+    if not read.rows:
+        return _Verdict([], list(read.rejected), [], Books())
+    known = await ledger.imported(portfolio_id, [row.fingerprint for row in read.rows])
+    holdings = {holding for row in read.rows for holding in touched(row.input, row.currency)}
+    books = await ledger.books(portfolio_id, holdings, min(row.input.executed_at for row in read.rows))
+    return await asyncio.to_thread(_judge, read, known, books)
+
+
+@exactly
+def _judge(read: ReadImport, known: Mapping[bytes, UUID], books: Books) -> _Verdict:
+    """Which rows the books take, one after the other in order of execution (in the file's order on a tie)."""
+    verdict = _Verdict([], list(read.rejected), [], books)
+    for row in sorted(read.rows, key=_executed_at):
+        if row.fingerprint in known:
+            verdict.duplicates.append(DuplicateRow(row.line, known[row.fingerprint]))
+            continue
+        try:
+            verdict.entries.append((row, admit(row.input, row.currency, books)))
+        except (InvalidInput, RuleBroken) as error:
+            verdict.rejected.extend(refused(row.line, error))
+    return verdict
+
+
+@exactly
+def _resolve(read: ReadRows, assets: Mapping[str, Asset], market_now: datetime, base_currency: str) -> ReadImport:
+    rejected = list(read.rejected)
+    resolved = []
+    for row in read.rows:
+        try:
+            currency = currency_of(row.input, assets, market_now) or base_currency
+        except (InvalidInput, RuleBroken) as error:
+            rejected.extend(refused(row.line, error))
+        else:
+            resolved.append((row, currency))
+    fingerprints = row_fingerprints((row.input, currency) for row, currency in resolved)
+    return ReadImport(
+        read.columns,
+        [
+            Resolved(row.line, row.input, currency, fingerprint)
+            for (row, currency), fingerprint in zip(resolved, fingerprints, strict=True)
+        ],
+        rejected,
+    )
+
+
+def _outcome(
+    read: ReadImport, verdict: _Verdict, import_id: UUID | None, accepted: Sequence[AcceptedRow]
+) -> ImportOutcome:
+    return ImportOutcome(
+        import_id,
+        read.columns,
+        sorted(accepted, key=_line),
+        sorted(verdict.rejected, key=_line),
+        sorted(verdict.duplicates, key=_line),
+    )
+
+
+def _executed_at(row: Resolved) -> datetime:
+    return row.input.executed_at
+
+
+def _line(row: AcceptedRow | RejectedRow | DuplicateRow) -> int:
+    return row.line

@@ -1,0 +1,129 @@
+"""Long files are jobs: the same report, progress, one effect, and nothing half recorded."""
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+from google.protobuf.json_format import MessageToDict
+
+from quantmesh.api.common.v1.job_pb2 import (
+    JOB_STATUS_CANCELLED,
+    JOB_STATUS_FAILED,
+    JOB_STATUS_QUEUED,
+    JOB_STATUS_SUCCEEDED,
+    CancelJobRequest,
+    Job,
+)
+from quantmesh.chassis.jobs import JobRpc
+from quantmesh.portfolio.adapters.import_job import INLINE_LINES
+from quantmesh.portfolio.core.errors import UnreadableImport
+from quantmesh.portfolio.core.import_report import LISTED_ROWS
+
+from .fakes import NO_CONTEXT, Service, User
+
+HEADER = "type,symbol,quantity,price,amount,currency,executed_at,note"
+ROWS = INLINE_LINES + 500
+LONG = f"{HEADER}\nsell,MSFT,1,100,,USD,2020-01-03T15:00:00Z,\nwithdrawal,,,,1e9,,yesterday,\n" + "".join(
+    f"deposit,,,,{number}.00,USD,2020-01-02T15:00:00Z,\n" for number in range(1, ROWS + 1)
+)
+WAITING = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+# 1 + 2 + ... + ROWS
+TOTAL = f"{Decimal(ROWS * (ROWS + 1) // 2)}.00"
+
+
+def result_of(job: Job) -> dict[str, Any]:
+    assert job.status == JOB_STATUS_SUCCEEDED, job.problem
+    return MessageToDict(job.result)
+
+
+async def imported(service: Service, user: User, portfolio_id: str, csv: str, **more: Any) -> dict[str, Any]:
+    queued = await user.import_csv(portfolio_id, csv, **more)
+    assert queued.job.status == JOB_STATUS_QUEUED
+    async with service.worker():
+        job = await service.ended(user, queued.job.id)
+    assert job.progress == 1.0
+    return result_of(job)
+
+
+async def test_a_long_file_is_recorded_as_a_job_whose_result_is_the_report(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    rehearsal = await imported(service, user, portfolio.id, LONG, dry_run=True)
+    assert (await user.events(portfolio.id)).last_seq == 0
+    report = await imported(service, user, portfolio.id, LONG)
+    for told in (rehearsal, report):
+        assert (told["accepted_rows"], told["rejected_rows"], told["duplicate_rows"]) == (ROWS, 2, 0)
+        assert [(row["line"], row["column"], row["field"]) for row in told["rejected"]] == [
+            (2, 3, "quantity"),
+            (3, 7, "executed_at"),
+            (3, 5, "amount"),
+        ]
+        assert len(told["accepted"]) == LISTED_ROWS
+    assert (rehearsal["dry_run"], rehearsal["import_id"], rehearsal["accepted"][0]["id"]) == (True, None, None)
+    assert {row["import_id"] for row in report["accepted"]} == {report["import_id"]}
+    assert (await user.positions(portfolio.id)).cash[0].amount.value == TOTAL
+    assert (await user.events(portfolio.id)).last_seq == ROWS
+
+
+async def test_a_long_file_again_under_another_key_is_all_duplicates(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    await imported(service, user, portfolio.id, LONG)
+    again = await imported(service, user, portfolio.id, LONG)
+    assert (again["accepted_rows"], again["duplicate_rows"]) == (0, ROWS)
+    assert (await user.events(portfolio.id)).last_seq == ROWS
+
+
+async def test_the_same_key_is_the_same_job(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    first = await user.import_csv(portfolio.id, LONG, key="file")
+    assert (await user.import_csv(portfolio.id, LONG, key="file")).job.id == first.job.id
+    async with service.worker():
+        await service.ended(user, first.job.id)
+    # The answer under a key is the first one, as ever: the job as it was queued.
+    assert await user.import_csv(portfolio.id, LONG, key="file") == first
+
+
+async def test_a_job_that_is_cancelled_leaves_nothing_and_the_file_may_come_again(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    queued = await user.import_csv(portfolio.id, LONG)
+    async with (
+        await psycopg.AsyncConnection.connect(service.admin_url, options="-c search_path=portfolio") as other,
+        service.worker(),
+    ):
+        # The import stands before the account's lock until it is cancelled.
+        await other.execute("SELECT FROM portfolio WHERE id = %s FOR UPDATE", [portfolio.id])
+        while not await (await other.execute(WAITING)).fetchone():
+            await asyncio.sleep(0.05)
+        user.call()
+        await JobRpc(service.database).CancelJob(CancelJobRequest(id=queued.job.id), NO_CONTEXT)
+        job = await service.ended(user, queued.job.id)
+    assert job.status == JOB_STATUS_CANCELLED
+    assert (await user.events(portfolio.id)).last_seq == 0
+    assert (await imported(service, user, portfolio.id, LONG))["accepted_rows"] == ROWS
+
+
+async def test_a_cancellation_after_the_commit_changes_nothing(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    queued = await user.import_csv(portfolio.id, LONG)
+    async with service.worker():
+        await service.ended(user, queued.job.id)
+        cancelled = await JobRpc(service.database).CancelJob(CancelJobRequest(id=queued.job.id), NO_CONTEXT)
+    assert cancelled.job.status == JOB_STATUS_SUCCEEDED
+
+
+async def test_what_is_wrong_with_a_long_file_as_a_whole_is_said_as_early_as_it_shows(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    with pytest.raises(UnreadableImport):
+        await user.import_csv(portfolio.id, LONG.replace("note", "colour", 1))
+    queued = await user.import_csv(portfolio.id, f'{LONG}"open')
+    async with service.worker():
+        job = await service.ended(user, queued.job.id)
+    assert job.status == JOB_STATUS_FAILED
+    assert job.problem["type"] == "/problems/unreadable-import"
