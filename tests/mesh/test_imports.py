@@ -10,7 +10,7 @@ from .accounts import API, cash, events, key, new_portfolio
 ROWS = 2_500
 LONG = (
     "type,symbol,quantity,price,amount,executed_at\n"
-    + "deposit,,,,1000000.00,2020-01-02T15:00:00Z\n"
+    "deposit,,,,1000000.00,2020-01-02T15:00:00Z\n"
     + "".join(
         f"buy,AAPL,1,{70 + number % 7}.50,,2020-{1 + number % 12:02}-15T21:00:00Z\n" for number in range(ROWS - 1)
     )

@@ -28,7 +28,7 @@ ROWS = INLINE_LINES + 500
 LONG = f"{HEADER}\nsell,MSFT,1,100,,USD,2020-01-03T15:00:00Z,\nwithdrawal,,,,1e9,,yesterday,\n" + "".join(
     f"deposit,,,,{number}.00,USD,2020-01-02T15:00:00Z,\n" for number in range(1, ROWS + 1)
 )
-WAITING = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+WAITING = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 # 1 + 2 + ... + ROWS
 TOTAL = f"{Decimal(ROWS * (ROWS + 1) // 2)}.00"
 
@@ -45,6 +45,15 @@ async def imported(service: Service, user: User, portfolio_id: str, csv: str, **
         job = await service.ended(user, queued.job.id)
     assert job.progress == 1.0
     return result_of(job)
+
+
+async def until_it_waits(connection: psycopg.AsyncConnection) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            found = await connection.execute(WAITING)
+            if await found.fetchone():
+                return
+            await asyncio.sleep(0.05)
 
 
 async def test_a_long_file_is_recorded_as_a_job_whose_result_is_the_report(service: Service) -> None:
@@ -97,8 +106,7 @@ async def test_a_job_that_is_cancelled_leaves_nothing_and_the_file_may_come_agai
     ):
         # The import stands before the account's lock until it is cancelled.
         await other.execute("SELECT FROM portfolio WHERE id = %s FOR UPDATE", [portfolio.id])
-        while not await (await other.execute(WAITING)).fetchone():
-            await asyncio.sleep(0.05)
+        await until_it_waits(other)
         user.call()
         await JobRpc(service.database).CancelJob(CancelJobRequest(id=queued.job.id), NO_CONTEXT)
         job = await service.ended(user, queued.job.id)
