@@ -1,9 +1,13 @@
 """One thread pool for all kernels: they release the interpreter's lock, so that chunks of rows run side by side."""
 
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
+from typing import TypeVar
+
+_T = TypeVar("_T")
 
 CHUNK_ROWS = 65_536
 
@@ -31,6 +35,23 @@ def run_in_chunks(task: Callable[[int, int], None], rows: int, chunk_rows: int =
     try:
         for future in futures:
             future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def results_in_order(task: Callable[[int], _T], count: int) -> Iterator[_T]:
+    """`task(0)`, `task(1)`, ... up to `count`, a few of them ahead of the one that is waited for."""
+    if count == 1:
+        yield task(0)
+        return
+    ahead = 4 * thread_count()
+    futures: deque[Future[_T]] = deque(_pool().submit(task, index) for index in range(min(ahead, count)))
+    try:
+        for index in range(count):
+            yield futures.popleft().result()
+            if index + ahead < count:
+                futures.append(_pool().submit(task, index + ahead))
     finally:
         for future in futures:
             future.cancel()

@@ -1,0 +1,62 @@
+"""Prices by simulation: `price(payoff, process, paths=, steps=, sampler=, seed=)`.
+
+Payoffs and processes are frozen dataclasses; `PAYOFFS` and `PROCESSES` list them by name. Rates, yields and
+volatilities are fractions per year, times are years. One seed gives one answer to the last bit on one kind of
+processor, whatever the number of threads. Memory is bounded: paths pass in blocks.
+
+`sampler="sobol"` draws 16 to 32 independently scrambled replications of a Sobol sequence (random linear matrix scramble
+and digital shift) and builds paths by a Brownian bridge; the standard error is that of the replications' mean, so that
+it has 15 to 31 degrees of freedom. `sampler="pseudo"` draws independent paths, by default in antithetic pairs.
+"""
+
+from quantmesh.quant.monte_carlo._asian import Asian
+from quantmesh.quant.monte_carlo._barriers import Barrier, DoubleBarrier
+from quantmesh.quant.monte_carlo._curves import PiecewiseConstant
+from quantmesh.quant.monte_carlo._greeks import Greeks, StandardErrors
+from quantmesh.quant.monte_carlo._lognormal import CorrelatedAssets, GeometricBrownianMotion
+from quantmesh.quant.monte_carlo._payoff import Payoff
+from quantmesh.quant.monte_carlo._process import Process
+from quantmesh.quant.monte_carlo._result import Result, price
+from quantmesh.quant.monte_carlo._vanilla import Digital, European
+
+__all__ = [
+    "PAYOFFS",
+    "PROCESSES",
+    "Asian",
+    "Barrier",
+    "CorrelatedAssets",
+    "Digital",
+    "DoubleBarrier",
+    "European",
+    "GeometricBrownianMotion",
+    "Greeks",
+    "Payoff",
+    "PiecewiseConstant",
+    "Process",
+    "Result",
+    "StandardErrors",
+    "load_kernels",
+    "price",
+]
+
+PAYOFFS: dict[str, type] = {
+    "asian": Asian,
+    "barrier": Barrier,
+    "digital": Digital,
+    "double_barrier": DoubleBarrier,
+    "european": European,
+}
+PROCESSES: dict[str, type] = {
+    "correlated_assets": CorrelatedAssets,
+    "geometric_brownian_motion": GeometricBrownianMotion,
+}
+
+
+def load_kernels() -> None:
+    """Compile what simulations need, or read it from the cache, ahead of the first call."""
+    from quantmesh.quant.monte_carlo import (  # noqa: F401  importing loads them
+        _moments_kernels,
+        _path_kernels,
+        _payoff_kernels,
+        _random_kernels,
+    )

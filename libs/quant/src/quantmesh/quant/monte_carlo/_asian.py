@@ -1,0 +1,78 @@
+"""Options on the average of the spot, and the law of its geometric average."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from quantmesh.quant._arguments import Floats, sign_of
+from quantmesh.quant.monte_carlo._curves import Schedule
+from quantmesh.quant.monte_carlo._lognormal import GeometricBrownianMotion
+from quantmesh.quant.monte_carlo._payoff import (
+    Control,
+    Evaluation,
+    check_choice,
+    check_one_asset,
+    check_strike_and_time,
+    discounted_lognormal,
+    spot_control,
+    stride_of,
+)
+from quantmesh.quant.monte_carlo._process import Process
+from quantmesh.quant.monte_carlo._vanilla import OptionType
+
+
+@dataclass(frozen=True, slots=True)
+class Asian:
+    """max(A - K, 0) or max(K - A, 0), A the average at so many equally spaced dates, expiry the last; None: every step.
+
+    Under geometric Brownian motion the geometric average is the arithmetic one's control (Kemna and Vorst 1990).
+    """
+
+    option_type: OptionType
+    strike: float
+    time_to_expiry: float
+    averaging: Literal["arithmetic", "geometric"] = "arithmetic"
+    observations: int | None = None
+    needs_variance = False
+    uniforms = 0
+
+    def __post_init__(self) -> None:
+        sign_of(self.option_type)
+        check_strike_and_time(self.strike, self.time_to_expiry)
+        check_choice("averaging", self.averaging, ("arithmetic", "geometric"))
+
+    def first_date(self, steps: int) -> int:
+        return stride_of(self.observations, steps)
+
+    def check(self, process: Process) -> None:
+        check_one_asset(process)
+
+    def evaluation(self, process: Process, schedule: Schedule) -> Evaluation:
+        from quantmesh.quant.monte_carlo import _payoff_kernels as kernels
+
+        sign = sign_of(self.option_type)
+        stride = stride_of(self.observations, schedule.steps)
+        discount = float(schedule.discounts(process.rate)[-1])
+        arithmetic = self.averaging == "arithmetic"
+
+        def fill(block: Floats, values: Floats, row: int) -> None:
+            kernels.asian(block, stride, arithmetic, sign, self.strike, discount, values, row)
+
+        if not (arithmetic and isinstance(process, GeometricBrownianMotion)):
+            return Evaluation(fill, (spot_control(process, schedule),))
+        log_mean, variance = geometric_average(process, schedule, stride)
+        price = discounted_lognormal(sign, log_mean, variance, self.strike, discount)
+        # The kernel writes the geometric average's payoff beside the arithmetic one's.
+        return Evaluation(fill, (Control("geometric average", price, None),))
+
+
+def geometric_average(process: GeometricBrownianMotion, schedule: Schedule, stride: int) -> tuple[float, float]:
+    """Mean and variance of its logarithm."""
+    variances = process.variances(schedule)[:, 0, 0]
+    observed = process.carries(schedule)[:, 0] - 0.5 * np.cumsum(variances)
+    # The increment over a step counts in every observation after it.
+    after = np.ceil(np.arange(schedule.steps, 0, -1) / stride) * (stride / schedule.steps)
+    mean = math.log(process.spot) + float(np.mean(observed[stride - 1 :: stride]))
+    return mean, float(np.sum(variances * after**2))

@@ -1,0 +1,43 @@
+"""What a simulation asks of a process, and what several processes share."""
+
+from collections.abc import Callable
+from typing import Protocol, Self
+
+import numpy as np
+
+from quantmesh.quant._arguments import SPOT, Floats
+from quantmesh.quant.monte_carlo._curves import Curve, Schedule
+
+Evolve = Callable[[Floats], None]
+
+POSITIVE_SPOT = SPOT._replace(minimum=1e-100, requirement="a positive number, at most 1e100")
+
+
+class Process(Protocol):
+    """One or several assets under one rate; each `with_` answers the same process with one input moved."""
+
+    @property
+    def rate(self) -> Curve: ...
+    @property
+    def spots(self) -> tuple[float, ...]: ...
+    @property
+    def factors(self) -> int:
+        """Normal numbers per step."""
+
+    def carries(self, schedule: Schedule) -> Floats:
+        """Logarithms of forwards over spots, `[step, asset]`, at the end of every step."""
+
+    def evolve(self, schedule: Schedule, with_variance: bool) -> Evolve:
+        """What turns a block of normals into logarithms of spots, in place."""
+
+    def with_spots(self, spots: tuple[float, ...]) -> Self: ...
+    def with_rate_shift(self, shift: float) -> Self: ...
+    def volatility_ranges(self) -> tuple[tuple[float, float], ...]:
+        """Per asset the lowest and the highest of the volatilities that a shift moves."""
+
+    def with_volatility_shifts(self, shifts: tuple[float, ...]) -> Self: ...
+
+
+def carries(rate: Curve, dividend_yields: tuple[Curve, ...], schedule: Schedule) -> Floats:
+    accrued = [schedule.accrued(rate) - schedule.accrued(dividend_yield) for dividend_yield in dividend_yields]
+    return np.cumsum(np.array(accrued).T, axis=0)

@@ -1,0 +1,253 @@
+"""Blocks of normal and uniform numbers, by step, factor and path, from pseudo-random or scrambled Sobol bits.
+
+Every number is a function of the seed and of its place alone, whichever thread computes it: a pseudo-random block has
+its own generators (xoshiro256++ of Blackman and Vigna 2018, 64 side by side), a Sobol replication its own scrambling.
+Keys are spread by SplitMix64 (Steele, Lea, Flood 2014).
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+
+from quantmesh.quant import _normal_quantile as quantiles
+from quantmesh.quant._elementary_kernels import INLINE, bits_of, compile_as, double_of, high_bits_of
+
+TILE = 64
+OPTIONS: Any = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract"}}
+
+_ONE_BITS = np.uint64(0x3FF0000000000000)
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_FIRST_FACTOR = np.uint64(0xBF58476D1CE4E5B9)
+_SECOND_FACTOR = np.uint64(0x94D049BB133111EB)
+_U0, _U1, _U11, _U12, _U17, _U23 = (np.uint64(n) for n in (0, 1, 11, 12, 17, 23))
+_U27, _U30, _U31, _U41, _U45, _U63 = (np.uint64(n) for n in (27, 30, 31, 41, 45, 63))
+_U19 = np.uint64(19)
+_ROOT_HALF_BITS = 0x3FE6A09E667F3BCD
+_MANTISSA = (1 << 52) - 1
+_LN2 = 0.6931471805599453
+_TWO_TO_52_BITS = 0x4330000000000000
+
+
+def _unit_interval(bits: Any) -> Any:
+    return double_of(np.int64((bits >> _U12) | _ONE_BITS)) - (1.0 - 2.0**-53)
+
+
+def _minus_logarithm(x: float) -> float:
+    # x = m 2^k with m between the roots of 1/2 and 2; ln(m) = 2 artanh(s), |s| < 0.172, remainder 2e-11.
+    offset = bits_of(x) - _ROOT_HALF_BITS
+    m = double_of((offset & _MANTISSA) + _ROOT_HALF_BITS)
+    s = (m - 1.0) / (m + 1.0)
+    square = s * s
+    series = 0.18181818181818182
+    series = series * square + 0.2222222222222222
+    series = series * square + 0.2857142857142857
+    series = series * square + 0.4
+    series = series * square + 0.6666666666666666
+    exponent: float = double_of(high_bits_of(offset + (2048 << 52)) | _TWO_TO_52_BITS) - (4503599627370496.0 + 2048.0)
+    logarithm: float = exponent * _LN2 + (series * square * s + 2.0 * s)
+    return -logarithm
+
+
+compile_as(quantiles.unit_interval, _unit_interval)
+compile_as(quantiles.minus_logarithm, _minus_logarithm)
+for _function in (quantiles.tail_exponent, quantiles.quantile_over_distance):
+    compile_as(_function, _function)
+
+
+def _mix(x: Any) -> Any:
+    x = (x ^ (x >> _U30)) * _FIRST_FACTOR
+    x = (x ^ (x >> _U27)) * _SECOND_FACTOR
+    return x ^ (x >> _U31)
+
+
+def _key_of(seed: Any, first: int, second: int) -> Any:
+    return mix(mix(seed + _GOLDEN * np.uint64(first + 1)) + _GOLDEN * np.uint64(second + 1))
+
+
+def _to_normals(uniforms: Any, exponents: Any) -> None:
+    """A tile in place. Two loops, since one over both stages would need more registers than there are."""
+    for j in range(TILE):
+        exponents[j] = quantiles.tail_exponent(uniforms[j])
+    for j in range(TILE):
+        uniforms[j] = (uniforms[j] - 0.5) * quantiles.quantile_over_distance(exponents[j])
+
+
+def _advance(state: Any, uniforms: Any) -> None:
+    """One number from each of the 64 generators, whose words lie at distance 64."""
+    for j in range(TILE):
+        a, b, c, d = state[j], state[TILE + j], state[2 * TILE + j], state[3 * TILE + j]
+        total = a + d
+        uniforms[j] = quantiles.unit_interval(((total << _U23) | (total >> _U41)) + a)
+        shifted = b << _U17
+        c ^= a
+        d ^= b
+        state[TILE + j] = b ^ c
+        state[j] = a ^ d
+        state[2 * TILE + j] = c ^ shifted
+        state[3 * TILE + j] = (d << _U45) | (d >> _U19)
+
+
+def _fill_pseudo(block: Any, rows: Any, normals: int, seed: Any, number: int, antithetic: bool) -> None:
+    """Numbers for `block[step, rows[factor], path]`: the first `normals` factors normal, the others uniform.
+
+    `antithetic` gives the second half of the paths the mirror images of the first; the number of paths is then even.
+    """
+    state = np.empty(4 * TILE, np.uint64)
+    uniforms, exponents = np.empty(TILE), np.empty(TILE)
+    key = key_of(seed, number, 0)
+    for j in range(4 * TILE):
+        state[j] = mix(key + _GOLDEN * np.uint64(j + 1))
+    paths = block.shape[2]
+    drawn = paths // 2 if antithetic else paths
+    for step in range(block.shape[0]):
+        for factor in range(rows.size):
+            row = rows[factor]
+            for begin in range(0, drawn, TILE):
+                count = min(TILE, drawn - begin)
+                advance(state, uniforms)
+                mirror = 1.0
+                if factor < normals:
+                    to_normals(uniforms, exponents)
+                    mirror = 0.0
+                for j in range(count):
+                    block[step, row, begin + j] = uniforms[j]
+                if antithetic:
+                    for j in range(count):
+                        block[step, row, drawn + begin + j] = mirror - uniforms[j]
+
+
+def _scramble(directions: Any, key: Any, columns: Any) -> None:
+    """Multiply the direction numbers by a random lower triangular matrix; the last column is the digital shift.
+
+    Matousek (1998), "On the L2-discrepancy for anchored boxes": as good as Owen's nested scrambling for the variance.
+    Direction number b has no bit below its b-th, so that only as many columns of the matrix are drawn.
+    """
+    for b in range(directions.size):
+        columns[b] = _U0
+    for b in range(directions.size):
+        place = _U63 - np.uint64(b)
+        top = _U1 << place
+        column = (mix(key + _GOLDEN * np.uint64(b + 1)) & (top - _U1)) | top
+        for c in range(b, directions.size):
+            columns[c] ^= column & (_U0 - ((directions[c] >> place) & _U1))
+    columns[directions.size] = mix(key)
+
+
+def _combination(columns: Any, point: int) -> Any:
+    """The sum of the columns that the bits of `point` choose."""
+    combined = _U0
+    for b in range(columns.size - 1):
+        if (point >> b) & 1:
+            combined ^= columns[b]
+    return combined
+
+
+def _first_points(columns: Any, count: int, points: Any, begin: int) -> None:
+    """Coordinates of the first `count` points, a power of two, into `points[begin:]`."""
+    points[begin] = columns[columns.size - 1]
+    width, b = 1, 0
+    while width < count:
+        column = columns[b]
+        for j in range(begin, begin + width):
+            points[width + j] = points[j] ^ column
+        width, b = 2 * width, b + 1
+
+
+def _connect(block: Any, row: int, start: int, count: int, numbers: Any, nodes: Any, weights: Any) -> None:
+    """Set a tile of the Brownian motion at `nodes[0]` from its neighbours and a tile of normals, which it spends."""
+    node, left, right = nodes[0], nodes[1], nodes[2]
+    for j in range(TILE):
+        numbers[j] *= weights[2]
+    if left >= 0:
+        for j in range(count):
+            numbers[j] += weights[0] * block[left, row, start + j]
+    if right >= 0:
+        for j in range(count):
+            numbers[j] += weights[1] * block[right, row, start + j]
+    for j in range(count):
+        block[node, row, start + j] = numbers[j]
+
+
+def _fill_sobol(
+    block: Any,
+    rows: Any,
+    normals: int,
+    seed: Any,
+    directions: Any,
+    replication: int,
+    first: int,
+    points: int,
+    bridge: Any,
+    weights: Any,
+) -> None:
+    """As `fill_pseudo`, from `points` points of each of several replications, those of one beside each other.
+
+    Normals are the increments of a Brownian motion on the clock 1, 2, ... that is built coarse to fine: level l sets
+    the value at `bridge[l, 0]` from those at `bridge[l, 1]` and `bridge[l, 2]` (-1: none) with the weights
+    `weights[l, 0:2]` and the deviation `weights[l, 2]`. The first dimensions go to the first levels of all factors.
+    """
+    steps, paths = block.shape[0], block.shape[2]
+    columns = np.empty(directions.shape[1] + 1, np.uint64)
+    width = min(TILE, points)
+    bits, numbers, exponents = np.zeros(TILE, np.uint64), np.empty(TILE), np.empty(TILE)
+    for level in range(steps):
+        for factor in range(rows.size):
+            is_normal = factor < normals
+            uniform_dimension = steps * normals + level * (rows.size - normals) + factor - normals
+            dimension = level * normals + factor if is_normal else uniform_dimension
+            for start in range(0, paths, TILE):
+                # A tile holds a part of one replication, or several whole ones.
+                count = min(TILE, paths - start)
+                offset = _U0
+                for begin in range(0, count, width):
+                    group, point = divmod(start + begin, points)
+                    if point == 0:
+                        scramble(directions[dimension], key_of(seed, replication + group, dimension), columns)
+                        first_points(columns, width, bits, begin)
+                    # Points are linear in their numbers' bits: other tiles differ from the first by a constant.
+                    offset = combination(columns, first + point)
+                for j in range(TILE):
+                    numbers[j] = quantiles.unit_interval(bits[j] ^ offset)
+                if is_normal:
+                    to_normals(numbers, exponents)
+                    connect(block, rows[factor], start, count, numbers, bridge[level], weights[level])
+                else:
+                    for j in range(count):
+                        block[level, rows[factor], start + j] = numbers[j]
+    for factor in range(normals):
+        row = rows[factor]
+        for step in range(steps - 1, 0, -1):
+            for j in range(paths):
+                block[step, row, j] -= block[step - 1, row, j]
+
+
+mix = njit(**INLINE)(_mix)
+key_of = njit(**INLINE)(_key_of)
+to_normals = njit(**INLINE)(_to_normals)
+advance = njit(**INLINE)(_advance)
+scramble = njit(**INLINE)(_scramble)
+combination = njit(**INLINE)(_combination)
+first_points = njit(**INLINE)(_first_points)
+connect = njit(**INLINE)(_connect)
+
+_BLOCK = types.float64[:, :, ::1]
+_ROWS = types.int64[::1]
+fill_pseudo = njit(types.void(_BLOCK, _ROWS, types.int64, types.uint64, types.int64, types.boolean), **OPTIONS)(
+    _fill_pseudo
+)
+fill_sobol = njit(
+    types.void(
+        _BLOCK,
+        _ROWS,
+        types.int64,
+        types.uint64,
+        types.uint64[:, ::1],
+        types.int64,
+        types.int64,
+        types.int64,
+        types.int64[:, ::1],
+        types.float64[:, ::1],
+    ),
+    **OPTIONS,
+)(_fill_sobol)
