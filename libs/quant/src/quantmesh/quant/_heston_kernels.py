@@ -53,7 +53,7 @@ def _is_inside_domain(columns: Any, row: int, law: Law) -> bool:
 def _log_forward_over_strike(columns: Any, row: int, law: Law) -> float:
     spot = max(element(columns[0], row), _elementary.TINY)
     strike = max(element(columns[1], row), _elementary.TINY)
-    drift = (element(columns[3], row) - element(columns[4], row)) * law.time
+    drift: float = (element(columns[3], row) - element(columns[4], row)) * law.time
     moneyness: float = _elementary.logarithm_of_ratio(spot, strike)
     return moneyness + drift
 
