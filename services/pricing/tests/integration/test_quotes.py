@@ -138,9 +138,7 @@ async def test_bad_input_names_its_field(pricing: Pricing, wrong: dict[str, Any]
     assert [violation.field for violation in refused.value.violations] == [field]
 
 
-@pytest.mark.parametrize(
-    ("model", "style"), [(0, pb.EXERCISE_STYLE_AMERICAN), (pb.MODEL_BLACK_SCHOLES, pb.EXERCISE_STYLE_AMERICAN), (99, 0)]
-)
+@pytest.mark.parametrize(("model", "style"), [(pb.MODEL_HESTON, pb.EXERCISE_STYLE_AMERICAN), (0, 7), (99, 0)])
 async def test_what_is_not_built_says_what_is(pricing: Pricing, model: pb.Model.ValueType, style: int) -> None:
     request = price_request(style=style)
     request.model = model

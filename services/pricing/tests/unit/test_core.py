@@ -100,6 +100,16 @@ def test_heston_takes_its_parameters_in_order_and_has_no_volatility_to_imply() -
         imply_volatility(model, 1, CONTRACT, 10.0)
 
 
+def test_american_exercise_is_worth_more_and_its_accuracy_can_be_chosen() -> None:
+    """QuantLib's QdFp engine with tanh-sinh quadrature gives 6.66068622."""
+    european = price_option(EUROPEAN, -1, (100.0, 100.0, 1.0, 0.05, 0.02, 0.2)).price
+    for accuracy, error in (("fast", 1e-4), ("", 1e-6), ("accurate", 1e-6)):
+        model = find_model("black_scholes", "american", accuracy)
+        priced = price_option(model, -1, (100.0, 100.0, 1.0, 0.05, 0.02, 0.2))
+        assert priced.price == pytest.approx(6.66068622, abs=error)
+        assert priced.price > european
+
+
 def test_without_a_bound_the_lowest_price_is_told_alone() -> None:
     with pytest.raises(NoImpliedVolatility, match="This contract is worth at least 5"):
         imply_volatility(find_model("bachelier", "european"), 1, (105.0, 100.0, 1.0, 0.0), 4.0)

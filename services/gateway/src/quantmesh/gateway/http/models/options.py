@@ -82,7 +82,7 @@ class PriceBody(_Contract):
     jump_intensity: NonNegative | None = None
     jump_mean: float | None = None
     jump_volatility: NonNegative | None = None
-    accuracy: Annotated[Accuracy | None, Field(description="Of American exercise; `fast` where absent.")] = None
+    accuracy: Annotated[Accuracy | None, Field(description="Of American exercise; `accurate` where absent.")] = None
     greeks: bool = True
 
     @model_validator(mode="after")
