@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from quantmesh.quant import _revaluation_kernels as kernels
-from quantmesh.quant import black_scholes, revaluation
+from quantmesh.quant import american, black_scholes, revaluation
+from quantmesh.quant._revaluation_market import market_of
 from quantmesh.quant.book import Book
 from quantmesh.quant.errors import DomainError
 from quantmesh.quant.scenarios import Scenarios
@@ -91,7 +92,7 @@ def test_sums_by_group_are_sums_of_positions(count: int) -> None:
 
 def test_kernels_agree_with_their_python_twins() -> None:
     options = BOOK.where(BOOK.sign != 0)
-    market = revaluation.market_of(options, Scenarios(MOVES[:2], volatility_shifts=0.01, rate_shifts=0.002))
+    market = market_of(options, Scenarios(MOVES[:2], volatility_shifts=0.01, rate_shifts=0.002))
     columns = revaluation.european_columns(options, np.arange(options.size), 0.0, revaluation.present_values(options))
     compiled, plain = np.zeros((2, options.size, 64))
     kernels.add_europeans(*columns, *market, 0, 64, compiled)
@@ -168,6 +169,80 @@ def test_volatility_that_would_turn_negative_is_zero() -> None:
     )
     flat = revaluation.revalue(book, Scenarios(volatility_shifts=-0.5))
     assert flat.profits[0, 0] + flat.values[0] == pytest.approx(10.0, abs=1e-12)
+
+
+AMERICANS = Book.of(SPOTS, **(COLUMNS | {"instrument": "american"}), dividend_yields=YIELDS, rate=0.03)
+GRID_VOLATILITIES = np.repeat([-0.05, 0.0, 0.05], 6)
+
+
+@pytest.mark.parametrize(
+    "scenarios",
+    [
+        Scenarios(MOVES[:18]),
+        Scenarios(MOVES[:18], volatility_shifts=GRID_VOLATILITIES[:, None], elapsed_years=0.02),
+        Scenarios(MOVES[:6], volatility_moves=MOVES[6:12], rate_shifts=0.1 * MOVES[:6, 0]),
+        Scenarios(MOVES[0], volatility_shifts=0.01),
+    ],
+    ids=["spots alone", "few volatilities", "all different", "one"],
+)
+def test_american_profits_are_differences_of_american_prices(scenarios: Scenarios) -> None:
+    found = revaluation.revalue(AMERICANS, scenarios, by="position", american_accuracy="accurate")
+    u = AMERICANS.underlying[:, None]
+    volatility, rate = AMERICANS.volatility[:, None], np.full((1, 1), AMERICANS.rate)
+    for moves, relative in ((scenarios.volatility_moves, True), (scenarios.volatility_shifts, False)):
+        if moves is not None:
+            table = np.broadcast_to(moves, scenarios.spot_moves.shape).T[AMERICANS.underlying]
+            volatility = np.maximum(volatility * (1.0 + table) if relative else volatility + table, 0.0)
+    if scenarios.rate_shifts is not None:
+        rate = rate + scenarios.rate_shifts
+    time = np.maximum(AMERICANS.time_to_expiry - scenarios.elapsed_years, 0.0)[:, None]
+    sign, strike, carry = AMERICANS.sign[:, None], AMERICANS.strike[:, None], AMERICANS.dividend_yield[u]
+    spot = AMERICANS.spot[u] * (1.0 + scenarios.spot_moves.T[AMERICANS.underlying])
+    before = american.price(
+        sign,
+        AMERICANS.spot[u],
+        strike,
+        AMERICANS.time_to_expiry[:, None],
+        AMERICANS.rate,
+        carry,
+        AMERICANS.volatility[:, None],
+    )
+    after = american.price(sign, spot, strike, time, rate, carry, volatility)
+    expected = AMERICANS.units[:, None] * (np.asarray(after) - np.asarray(before))
+    np.testing.assert_allclose(found.profits, expected, atol=1e-8 * float(np.abs(expected).max()))
+    np.testing.assert_allclose(
+        revaluation.revalue(AMERICANS, scenarios, by="underlying", american_accuracy="accurate").profits[1],
+        found.profits[AMERICANS.underlying == 1].sum(axis=0),
+        rtol=1e-10,
+        atol=1e-6,
+    )
+
+
+def test_a_mixed_book_is_the_sum_of_its_parts() -> None:
+    kinds = RNG.choice(["stock", "european", "american"], COUNT)
+    mixed = Book.of(SPOTS, **(COLUMNS | {"instrument": kinds}), dividend_yields=YIELDS, rate=0.03)
+    scenarios = Scenarios(MOVES[:7], volatility_shifts=0.01)
+    whole = revaluation.revalue(mixed, scenarios).profits
+    parts = sum(revaluation.revalue(mixed.where(mixed.instrument == kind), scenarios).profits for kind in range(3))
+    np.testing.assert_allclose(whole, parts, rtol=1e-10)
+
+
+def test_an_american_call_without_dividends_is_a_european_one() -> None:
+    books = [
+        Book.of(
+            {"X": 100.0},
+            underlying=["X"],
+            instrument=kind,
+            quantity=1.0,
+            strike=[90.0, 110.0],
+            time_to_expiry=0.5,
+            volatility=0.3,
+            rate=0.04,
+        )
+        for kind in ("european", "american")
+    ]
+    profits = [revaluation.revalue(book, Scenarios(MOVES[:, :1]), by="position").profits for book in books]
+    np.testing.assert_allclose(profits[0], profits[1], atol=1e-11)
 
 
 def test_an_empty_book_has_no_profits() -> None:

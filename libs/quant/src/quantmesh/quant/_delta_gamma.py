@@ -19,9 +19,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from quantmesh.quant._market_factors import covariance_root
 from quantmesh.quant._samples import Floats
 from quantmesh.quant._tail import ValueAtRisk
-from quantmesh.quant.errors import DomainError, SolverError
+from quantmesh.quant.errors import SolverError
 
 Complexes = NDArray[np.complex128]
 
@@ -43,10 +44,7 @@ class Quadratic:
 
     @classmethod
     def of(cls, covariance: Floats, exposures: Floats, gammas: Floats, thetas: Floats) -> Self:
-        values, vectors = np.linalg.eigh(covariance)
-        if values[0] < -1e-10 * values[-1]:
-            raise DomainError("covariance", f"an eigenvalue of {values[0]:g}", "positive semidefinite")
-        root = vectors * np.sqrt(np.maximum(values, 0.0))
+        root = covariance_root(covariance)
         curvatures, rotation = np.linalg.eigh(-0.5 * root.T @ gammas @ root)
         directions = root @ rotation
         return cls(-float(thetas.sum()), -(directions.T @ exposures), curvatures, directions)

@@ -32,7 +32,7 @@ class Instrument(IntEnum):
 
 _QUANTITY = Domain("quantity", -LARGEST_AMOUNT, LARGEST_AMOUNT, "a finite number, negative where short")
 _MULTIPLIER = Domain("multiplier", SMALLEST_AMOUNT, LARGEST_AMOUNT, "a positive number")
-_INSTRUMENTS = {"stock": Instrument.STOCK, "european": Instrument.EUROPEAN}
+_INSTRUMENTS = {instrument.name.lower(): instrument for instrument in Instrument}
 _SIGNS = {"call": 1, "put": -1, 1: 1, -1: -1}
 
 
@@ -91,7 +91,7 @@ class Book:
         )
         if columns[0].ndim != 1:
             raise DomainError("underlying", f"shape {columns[0].shape}", "a column with one element per position")
-        kinds = _translated("instrument", columns[1], _INSTRUMENTS, '"stock" or "european"')
+        kinds = _translated("instrument", columns[1], _INSTRUMENTS, '"stock", "european" or "american"')
         is_option = kinds != Instrument.STOCK
         signs = np.zeros(kinds.size, np.int8)
         signs[is_option] = _translated("option_type", columns[2], _SIGNS, OPTION_TYPE_REQUIREMENT, is_option)
@@ -133,8 +133,8 @@ class Book:
         spots: Floats = self.spot[self.underlying]
         return spots
 
-    def where(self, chosen: NDArray[np.bool_]) -> Self:
-        """The chosen positions, over the same underlyings."""
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
+        """The chosen positions (truth values or indices), over the same underlyings."""
         market = {"underlyings", "spot", "dividend_yield", "rate"}
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         return type(self)(**{name: value if name in market else value[chosen] for name, value in values.items()})

@@ -9,18 +9,19 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quantmesh.quant import black_scholes
-from quantmesh.quant._arguments import SPOT, VOLATILITY, Floats
+from quantmesh.quant import american, black_scholes
+from quantmesh.quant._american_schemes import Accuracy
+from quantmesh.quant._arguments import Floats
 from quantmesh.quant._elementary import TINY
-from quantmesh.quant._limits import LARGEST_EXPONENT
+from quantmesh.quant._revaluation_american import add_americans
+from quantmesh.quant._revaluation_market import BLOCK, Market, contracts_of, market_of
 from quantmesh.quant._threads import run_in_chunks
 from quantmesh.quant.book import Book, Instrument
 from quantmesh.quant.errors import DomainError
 from quantmesh.quant.scenarios import Scenarios
 
-# As the kernels'. A task works on a stretch of scenarios, whose profits of one group stay in the cache.
-_BLOCK = 64
-_STRETCH = 2 * _BLOCK
+# A task works on a stretch of scenarios, whose profits of one group stay in the cache.
+_STRETCH = 2 * BLOCK
 
 Groups = Literal["book", "underlying", "position"] | ArrayLike
 
@@ -32,37 +33,43 @@ class Revaluation(NamedTuple):
     profits: Floats
 
 
-class Market(NamedTuple):
-    """Scenarios as factors and shifts, underlyings by scenarios, padded to whole blocks; without a row where absent."""
-
-    spot_factor: Floats
-    log_factor: Floats
-    volatility_factor: Floats
-    volatility_shift: Floats
-    rate_shift: Floats
-
-
-def revalue(book: Book, scenarios: Scenarios, *, by: Groups = "book") -> Revaluation:
+def revalue(
+    book: Book, scenarios: Scenarios, *, by: Groups = "book", american_accuracy: Accuracy = "fast"
+) -> Revaluation:
     """Profits summed over the whole book, per underlying, per position, or per group: `by` then holds a number from 0
-    up for every position.
+    up for every position. `american_accuracy` is that of `american.price`.
 
     Memory is that of the answer and of the scenarios: only `by="position"` holds positions by scenarios.
     Raises DomainError where a move leads out of the domain of the prices.
     """
     groups, count = groups_of(book, by)
     market = market_of(book, scenarios)
-    values = present_values(book)
+    values = present_values(book, american_accuracy=american_accuracy)
     profits = np.zeros((count, market.spot_factor.shape[1]))
     _add_stocks(book, groups, market, profits)
     _add_europeans(book, groups, market, scenarios.elapsed_years, values, profits)
-    return Revaluation(values, profits[:, : scenarios.count])
+    profits = profits[:, : scenarios.count]
+    options = np.flatnonzero(book.instrument == Instrument.AMERICAN)
+    if options.size:
+        add_americans(
+            book.where(options),
+            groups[options],
+            market,
+            scenarios.elapsed_years,
+            values[options],
+            profits,
+            american_accuracy,
+        )
+    return Revaluation(values, profits)
 
 
-def present_values(book: Book) -> Floats:
+def present_values(book: Book, *, american_accuracy: Accuracy = "fast") -> Floats:
     """What each position is worth now: price times quantity times multiplier."""
     prices = book.spots.copy()
     chosen = book.instrument == Instrument.EUROPEAN
-    prices[chosen] = black_scholes.price(*_contracts(book.where(chosen)))
+    prices[chosen] = black_scholes.price(*contracts_of(book.where(chosen)))
+    chosen = book.instrument == Instrument.AMERICAN
+    prices[chosen] = american.price(*contracts_of(book.where(chosen)), american_accuracy)
     return prices * book.units
 
 
@@ -70,7 +77,7 @@ def load_kernels() -> None:
     """Compile what arrays need, or read it from the cache, ahead of the first call."""
     from quantmesh.quant import _revaluation_kernels  # noqa: F401  importing loads them
 
-    black_scholes.load_kernels()
+    american.load_kernels()
 
 
 def groups_of(book: Book, by: Groups) -> tuple[NDArray[np.int64], int]:
@@ -89,64 +96,6 @@ def groups_of(book: Book, by: Groups) -> tuple[NDArray[np.int64], int]:
     if groups.min(initial=0) < 0:
         raise DomainError("by", int(groups.min()), "0 or more", int(groups.argmin()))
     return groups.astype(np.int64), int(groups.max(initial=0)) + 1
-
-
-def _contracts(options: Book) -> tuple[NDArray[np.int8], Floats, Floats, Floats, Floats, Floats, Floats]:
-    """The arguments of a price."""
-    return (
-        options.sign,
-        options.spots,
-        options.strike,
-        options.time_to_expiry,
-        np.full(options.size, options.rate),
-        options.dividend_yield[options.underlying],
-        options.volatility,
-    )
-
-
-def market_of(book: Book, scenarios: Scenarios) -> Market:
-    shape = (len(book.underlyings), -(-scenarios.count // _BLOCK) * _BLOCK)
-
-    def padded(name: str, moves: Floats | None, neutral: float) -> Floats:
-        if moves is None:
-            return np.empty((0, 0))
-        if moves.shape[1] not in {1, shape[0]}:
-            raise DomainError(
-                name, f"{moves.shape[1]} columns", f"one column, or one for each of {shape[0]} underlyings"
-            )
-        whole = np.full(shape, neutral)
-        whole[:, : scenarios.count] += moves.T
-        return whole
-
-    spot_factor = padded("spot_moves", scenarios.spot_moves, 1.0)
-    factor = padded("volatility_moves", scenarios.volatility_moves, 1.0)
-    shift = padded("volatility_shifts", scenarios.volatility_shifts, 0.0)
-    if factor.size or shift.size:
-        factor = factor if factor.size else np.ones(shape)
-        shift = shift if shift.size else np.zeros(shape)
-    rate_shift = np.zeros(0)
-    if scenarios.rate_shifts is not None:
-        rate_shift = np.zeros(shape[1])
-        rate_shift[: scenarios.count] = scenarios.rate_shifts
-    market = Market(spot_factor, np.log(np.maximum(spot_factor, TINY)), factor, shift, rate_shift)
-    _check_extremes(book, market)
-    return market
-
-
-def _check_extremes(book: Book, market: Market) -> None:
-    """What is inside of its domain now must stay there in every scenario."""
-    highest = float((book.spot * market.spot_factor.max(axis=1)).max(initial=0.0))
-    if highest > SPOT.maximum:
-        raise DomainError("spot_moves", f"a spot of {highest:g}", f"moves to spots up to {SPOT.maximum:g}")
-    if market.volatility_factor.size and book.size:
-        factor, shift = market.volatility_factor.max(axis=1), market.volatility_shift.max(axis=1)
-        highest = float((book.volatility * factor[book.underlying] + shift[book.underlying]).max())
-        if highest > VOLATILITY.maximum:
-            raise DomainError("volatility_moves", f"a volatility of {highest:g}", f"up to {VOLATILITY.maximum:g}")
-    longest = float(book.time_to_expiry.max(initial=0.0))
-    steepest = abs(book.rate) + float(np.abs(market.rate_shift).max(initial=0.0))
-    if steepest * longest > LARGEST_EXPONENT:
-        raise DomainError("rate_shifts", f"a rate of {steepest:g}", f"at most {LARGEST_EXPONENT / longest:g} in size")
 
 
 def _add_stocks(book: Book, groups: NDArray[np.int64], market: Market, profits: Floats) -> None:
@@ -184,7 +133,7 @@ def european_columns(
     options: Book, groups: NDArray[np.int64], elapsed_years: float, values: Floats
 ) -> tuple[NDArray[Any], ...]:
     """What does not depend on the scenario, in the order of the kernel's arguments."""
-    sign, spot, strike, time_to_expiry, rate, dividend_yield, volatility = _contracts(options)
+    sign, spot, strike, time_to_expiry, rate, dividend_yield, volatility = contracts_of(options)
     time = np.maximum(time_to_expiry - elapsed_years, 0.0)
     return (
         options.underlying.astype(np.int64),

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from quantmesh.quant import garch
 from quantmesh.quant._delta_gamma import delta_gamma
+from quantmesh.quant._market_factors import check_factors, covariance_root, scenarios_of
 from quantmesh.quant._samples import Floats, covariance_of, sample_of, vector_of
 from quantmesh.quant._tail import (
     ValueAtRisk,
@@ -27,7 +28,6 @@ from quantmesh.quant._tail import (
 from quantmesh.quant.book import Book
 from quantmesh.quant.errors import DomainError
 from quantmesh.quant.revaluation import Groups, groups_of, revalue
-from quantmesh.quant.scenarios import Scenarios
 
 __all__ = ["ValueAtRisk", "filtered_historical", "historical", "monte_carlo", "parametric"]
 
@@ -169,8 +169,11 @@ def monte_carlo(
     if not paths >= 2:
         raise DomainError("paths", paths, "at least 2")
     groups, count = groups_of(book, by)
-    shocks = _shocks(matrix * horizon_days, distribution, degrees_of_freedom, paths, seed)
-    scenarios = _scenarios(shocks, len(book.underlyings), horizon_days)
+    size = len(book.underlyings)
+    check_factors(matrix.shape[0], size)
+    moves = _shocks(matrix * horizon_days, distribution, degrees_of_freedom, paths, seed)
+    moves[:, : 2 * size] = np.expm1(moves[:, : 2 * size])
+    scenarios = scenarios_of(moves, size, elapsed_years=horizon_days / TRADING_DAYS)
     losses = -revalue(book, scenarios).profits[0]
     order = np.argsort(losses, kind="stable")
     weights, tail = smooth_weights(paths, confidence), shortfall_weights(paths, confidence)
@@ -225,10 +228,7 @@ def _gamma_matrix(gammas: ArrayLike | None, size: int) -> Floats:
 
 def _shocks(covariance: Floats, distribution: str, degrees_of_freedom: float, paths: int, seed: int) -> Floats:
     generator = np.random.default_rng(seed)
-    values, vectors = np.linalg.eigh(covariance)
-    if values[0] < -1e-10 * values[-1]:
-        raise DomainError("covariance", f"an eigenvalue of {values[0]:g}", "positive semidefinite")
-    shocks: Floats = generator.standard_normal((paths, values.size)) @ (vectors * np.sqrt(np.maximum(values, 0.0))).T
+    shocks: Floats = generator.standard_normal((paths, covariance.shape[0])) @ covariance_root(covariance).T
     if distribution == "normal":
         return shocks
     if distribution != "student_t":
@@ -238,17 +238,3 @@ def _shocks(covariance: Floats, distribution: str, degrees_of_freedom: float, pa
     mixing = (degrees_of_freedom - 2.0) / generator.chisquare(degrees_of_freedom, paths)
     scaled: Floats = shocks * np.sqrt(mixing)[:, None]
     return scaled
-
-
-def _scenarios(shocks: Floats, underlyings: int, horizon_days: int) -> Scenarios:
-    factors = shocks.shape[1]
-    if factors not in {underlyings, 2 * underlyings, 2 * underlyings + 1}:
-        raise DomainError(
-            "covariance", f"{factors} factors", f"{underlyings} spots, their volatilities if any, and the rate if any"
-        )
-    return Scenarios(
-        np.expm1(shocks[:, :underlyings]),
-        volatility_moves=np.expm1(shocks[:, underlyings : 2 * underlyings]) if factors > underlyings else None,
-        rate_shifts=shocks[:, -1] if factors > 2 * underlyings else None,
-        elapsed_years=horizon_days / TRADING_DAYS,
-    )
