@@ -1,0 +1,92 @@
+"""What `calibration` knows of a model: its parameters, where they may lie, and prices with their gradients.
+
+A new model is an entry of MODELS.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from quantmesh.quant import black_scholes
+from quantmesh.quant._arguments import Floats
+from quantmesh.quant._calibration_quotes import Quotes
+from quantmesh.quant._heston_evaluation import evaluate_rows
+
+
+class Parameter(NamedTuple):
+    name: str
+    lower: float
+    upper: float
+    """Bounds of the fit; a bound may be given otherwise."""
+    least_start: float
+    greatest_start: float
+    """Where starts are drawn from, in equal ratios where both are positive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    parameters: tuple[Parameter, ...]
+    evaluate: Callable[[Quotes, Floats], tuple[Floats, Floats]]
+    """The price of every quote, and its derivatives: parameters by quotes."""
+    guess: Callable[[Quotes], Floats]
+    """A start that the quotes themselves suggest."""
+    fixed: Mapping[str, float] = field(default_factory=dict)
+    """Parameters that are not fitted unless the caller frees them."""
+
+
+def _flat_prices(quotes: Quotes, values: Floats) -> tuple[Floats, Floats]:
+    answer = black_scholes.price_and_greeks(*quotes.contract, values[0])
+    return np.asarray(answer.price), np.asarray(answer.vega)[None, :]
+
+
+def _flat_guess(quotes: Quotes) -> Floats:
+    return np.array([np.median(quotes.implied_volatility)])
+
+
+def _heston_prices(quotes: Quotes, values: Floats) -> tuple[Floats, Floats]:
+    price, *rest = evaluate_rows(quotes.option_type, (*quotes.contract[1:], *values, 0.0, 0.0, 0.0), 11)
+    return np.asarray(price), np.array(rest[5:])
+
+
+def _bates_prices(quotes: Quotes, values: Floats) -> tuple[Floats, Floats]:
+    price, *rest = evaluate_rows(quotes.option_type, (*quotes.contract[1:], *values), 14)
+    return np.asarray(price), np.array(rest[5:])
+
+
+def _heston_guess(quotes: Quotes) -> Floats:
+    """The variance at the money of the first expiry, and of the last in the long run."""
+    return np.array(
+        [_variance_at_the_money(quotes, first=True), 1.5, _variance_at_the_money(quotes, first=False), 0.5, -0.5]
+    )
+
+
+def _bates_guess(quotes: Quotes) -> Floats:
+    return np.concatenate((_heston_guess(quotes), [0.2, -0.1, 0.1]))
+
+
+def _variance_at_the_money(quotes: Quotes, *, first: bool) -> float:
+    expiry = quotes.time_to_expiry.min() if first else quotes.time_to_expiry.max()
+    rows = np.flatnonzero(quotes.time_to_expiry == expiry)
+    nearest = rows[np.argmin(np.abs(quotes.strike[rows] - quotes.forward[rows]))]
+    return float(quotes.implied_volatility[nearest] ** 2)
+
+
+_HESTON = (
+    Parameter("v0", 1e-6, 4.0, 0.005, 0.3),
+    Parameter("kappa", 1e-3, 20.0, 0.3, 6.0),
+    Parameter("theta", 1e-6, 4.0, 0.005, 0.3),
+    Parameter("sigma", 1e-2, 5.0, 0.15, 1.5),
+    Parameter("rho", -0.99, 0.99, -0.9, 0.3),
+)
+_JUMPS = (
+    Parameter("jump_intensity", 0.0, 20.0, 0.05, 2.0),
+    Parameter("jump_mean", -1.0, 1.0, -0.3, 0.05),
+    Parameter("jump_volatility", 0.0, 1.0, 0.02, 0.3),
+)
+MODELS: dict[str, Model] = {
+    "black_scholes": Model((Parameter("volatility", 1e-4, 10.0, 0.05, 1.0),), _flat_prices, _flat_guess),
+    "heston": Model(_HESTON, _heston_prices, _heston_guess),
+    "bates": Model((*_HESTON, *_JUMPS), _bates_prices, _bates_guess),
+}
