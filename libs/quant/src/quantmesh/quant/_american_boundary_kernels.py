@@ -38,14 +38,18 @@ VALUE = 17 * BLOCK
 DELTA = 18 * BLOCK
 GAMMA = 19 * BLOCK
 NOW = 20 * BLOCK  # log of the boundary today
-ROWS = 21
+SUM_PROBABILITY_MINUS = 21 * BLOCK
+ROWS = 22
 
 _FORMULAS: tuple[Callable[..., Any], ...] = (
     formulas.log_boundary_at_expiry,
     formulas.largest_gap,
     formulas.first_gap,
     formulas.boundary_terms,
-    formulas.next_gap,
+    formulas.gap_of,
+    formulas.gap_from_slope,
+    formulas.gap_from_value,
+    formulas.share_of_slope,
     formulas.premium_term,
     formulas.premium_slopes,
     formulas.european_parts,
@@ -96,13 +100,19 @@ def _interpolate(scratch: Any, squares: Any, matrix: Any) -> None:
 
 
 def _find_boundary(
-    scratch: Any, fractions: Any, points: Any, interpolation: Any, counts: Any, starts: Any, pair: Any
+    scratch: Any,
+    fractions: Any,
+    points: Any,
+    interpolation: Any,
+    counts: Any,
+    starts: Any,
+    with_values: bool,
+    pair: Any,
 ) -> None:
     """`pair[0]` becomes the squared gaps at the collocation points, `pair[1]` is used on the way."""
-    nodes = fractions.size
     squares = pair[0]
     following = pair[1]
-    for i in range(nodes):
+    for i in range(fractions.size):
         fraction = fractions[i]
         row = squares[i]
         for j in range(BLOCK):
@@ -110,51 +120,103 @@ def _find_boundary(
         for j in range(BLOCK):
             row[j] = scratch[GAP + j] * scratch[GAP + j]
     for iteration in range(counts.size):
-        for i in range(nodes):
+        for i in range(fractions.size):
             row = squares[i]
             for j in range(BLOCK):
                 scratch[GAP + j] = square_root(row[j])
                 scratch[SUM_MINUS + j] = 0.0
                 scratch[SUM_PLUS + j] = 0.0
                 scratch[SUM_PROBABILITY + j] = 0.0
+                scratch[SUM_PROBABILITY_MINUS + j] = 0.0
             for k in range(counts[iteration]):
                 place = starts[iteration] + i * counts[iteration] + k
                 interpolate(scratch, squares, interpolation[place])
-                fraction = points[place, 0]
-                first = points[place, 1]
-                second = points[place, 2]
-                for j in range(BLOCK):
-                    minus, plus, probability = formulas.boundary_terms(
-                        scratch[INTERPOLATED + j],
-                        scratch[GAP + j],
-                        scratch[DEVIATION + j],
-                        scratch[DRIFT + j],
-                        scratch[RATE_TIME + j],
-                        scratch[YIELD_TIME + j],
-                        fraction,
-                    )
-                    scratch[SUM_MINUS + j] += first * minus
-                    scratch[SUM_PLUS + j] += first * plus
-                    scratch[SUM_PROBABILITY + j] += second * probability
-            fraction = fractions[i]
-            for j in range(BLOCK):
-                scratch[GAP + j] = formulas.next_gap(
-                    scratch[LOG_AT_EXPIRY + j],
-                    scratch[LARGEST + j],
-                    scratch[GAP + j],
-                    scratch[DEVIATION + j],
-                    scratch[DRIFT + j],
-                    scratch[RATE_TIME + j],
-                    scratch[YIELD_TIME + j],
-                    fraction,
-                    scratch[SUM_MINUS + j],
-                    scratch[SUM_PLUS + j],
-                    scratch[SUM_PROBABILITY + j],
-                )
+                add_terms(scratch, points[place, 0], points[place, 1], points[place, 2], with_values)
+            solve_node(scratch, fractions[i], with_values)
             row = following[i]
             for j in range(BLOCK):
                 row[j] = scratch[GAP + j] * scratch[GAP + j]
         squares[:] = following
+
+
+def _add_terms(scratch: Any, fraction: float, first: float, second: float, with_values: bool) -> None:
+    """One quadrature point's part of the sums."""
+    if with_values:
+        for j in range(BLOCK):
+            minus, plus, probability_plus, probability_minus = formulas.boundary_terms(
+                scratch[INTERPOLATED + j],
+                scratch[GAP + j],
+                scratch[DEVIATION + j],
+                scratch[DRIFT + j],
+                scratch[RATE_TIME + j],
+                scratch[YIELD_TIME + j],
+                fraction,
+            )
+            scratch[SUM_MINUS + j] += first * minus
+            scratch[SUM_PLUS + j] += first * plus
+            scratch[SUM_PROBABILITY + j] += second * probability_plus
+            scratch[SUM_PROBABILITY_MINUS + j] += second * probability_minus
+    else:
+        # What is not used is not computed.
+        for j in range(BLOCK):
+            minus, plus, probability_plus, _ = formulas.boundary_terms(
+                scratch[INTERPOLATED + j],
+                scratch[GAP + j],
+                scratch[DEVIATION + j],
+                scratch[DRIFT + j],
+                scratch[RATE_TIME + j],
+                scratch[YIELD_TIME + j],
+                fraction,
+            )
+            scratch[SUM_MINUS + j] += first * minus
+            scratch[SUM_PLUS + j] += first * plus
+            scratch[SUM_PROBABILITY + j] += second * probability_plus
+
+
+def _solve_node(scratch: Any, fraction: float, with_values: bool) -> None:
+    """The next gap of one collocation point."""
+    for j in range(BLOCK):
+        # At expiry the strike takes the boundary's place.
+        scratch[INTERPOLATED + j] = 0.0
+        scratch[GAP + j] -= scratch[LOG_AT_EXPIRY + j]
+    for j in range(BLOCK):
+        final = formulas.boundary_terms(
+            scratch[INTERPOLATED + j],
+            scratch[GAP + j],
+            scratch[DEVIATION + j],
+            scratch[DRIFT + j],
+            scratch[RATE_TIME + j],
+            scratch[YIELD_TIME + j],
+            fraction,
+        )
+        scratch[GAP + j] = formulas.gap_from_slope(
+            scratch[LOG_AT_EXPIRY + j],
+            scratch[LARGEST + j],
+            scratch[DEVIATION + j],
+            scratch[RATE_TIME + j],
+            scratch[YIELD_TIME + j],
+            fraction,
+            final,
+            scratch[SUM_MINUS + j],
+            scratch[SUM_PLUS + j],
+            scratch[SUM_PROBABILITY + j],
+        )
+        scratch[INTERPOLATED + j] = final[2]
+        scratch[SUM_MINUS + j] = final[3]
+    if with_values:
+        for j in range(BLOCK):
+            by_value = formulas.gap_from_value(
+                scratch[LOG_AT_EXPIRY + j],
+                scratch[LARGEST + j],
+                scratch[RATE_TIME + j],
+                scratch[YIELD_TIME + j],
+                scratch[SUM_MINUS + j],
+                scratch[INTERPOLATED + j],
+                scratch[SUM_PROBABILITY_MINUS + j],
+                scratch[SUM_PROBABILITY + j],
+            )
+            share = formulas.share_of_slope(scratch[DRIFT + j], fraction)
+            scratch[GAP + j] = share * scratch[GAP + j] + (1.0 - share) * by_value
 
 
 def _tabulate(scratch: Any, squares: Any, premium_points: Any, matrix: Any, tables: Any) -> None:
@@ -229,6 +291,8 @@ def _evaluate(scratch: Any, premium_points: Any, tables: Any, count: int, with_s
 
 load_put = njit(**INLINE)(_load_put)
 interpolate = njit(**INLINE)(_interpolate)
+add_terms = njit(**INLINE)(_add_terms)
+solve_node = njit(**INLINE)(_solve_node)
 find_boundary = njit(**_OPTIONS)(_find_boundary)
 tabulate = njit(**_OPTIONS)(_tabulate)
 evaluate = njit(**_OPTIONS)(_evaluate)

@@ -6,8 +6,9 @@ those of that put, `deviation` is volatility times the root of the whole time to
 elapsed time over the whole, so that a time is `time * fraction ** 2`.
 
 The boundary B(tau) below which the put is exercised follows Andersen, Lake and Offengenden, "High Performance American
-Option Pricing" (2016): system A of their section 3 for its fixed point, iterated without derivatives, and `gap`
-`ln(X / B)`, squared, as what is interpolated. `X` is the boundary at expiry, `strike * min(1, rate / dividend_yield)`.
+Option Pricing" (2016), section 3: `gap` is ln(X / B), whose square is interpolated, and `X` is the boundary at expiry,
+`strike * min(1, rate / dividend_yield)`. Their fixed point A, from the slope at the boundary, is iterated without
+derivatives, where the drift is strong mixed with their fixed point B, from the value there: alone, A diverges there.
 """
 
 from quantmesh.quant._black_scholes_formulas import density, is_inside_domain, quotient
@@ -30,6 +31,9 @@ INVALID = 4  # an argument lies outside its domain
 # The pace at which the boundary leaves X in the first guess, in standard deviations.
 _FIRST_PACE = 2.3
 _LEAST_GAP = 1e-12
+# From the first to the second number of deviations by which the drift lowers the spot, system B takes over from A.
+MOSTLY_SLOPES = 0.3
+_ONLY_VALUES = 1.7
 # Below it an option is worth within 1e-12 of its spot what it is worth without volatility.
 _LEAST_DEVIATION = 1e-12
 
@@ -80,8 +84,8 @@ def boundary_terms(
     rate_time: float,
     yield_time: float,
     fraction: float,
-) -> tuple[float, float, float]:
-    """Integrands of system A at one time: discounted densities of d-, of d+, and discounted probability of d+.
+) -> tuple[float, float, float, float]:
+    """Discounted densities of d- and d+ and discounted probabilities of d+ and d- at one time.
 
     `gap` is the boundary's where the equation is solved, the other one its gap `fraction ** 2` of the life earlier.
     """
@@ -93,34 +97,59 @@ def boundary_terms(
     elapsed = fraction * fraction
     density_plus = INVERSE_ROOT_TWO_PI * exponential(-0.5 * d_plus * d_plus - yield_time * elapsed)
     density_minus = INVERSE_ROOT_TWO_PI * exponential(-0.5 * d_minus * d_minus - rate_time * elapsed)
-    tail = density_plus * mills_ratio(abs(d_plus))
-    probability = tail if d_plus < 0.0 else exponential(-yield_time * elapsed) - tail
-    return density_minus, density_plus, probability
+    tail_plus = density_plus * mills_ratio(abs(d_plus))
+    tail_minus = density_minus * mills_ratio(abs(d_minus))
+    probability_plus = tail_plus if d_plus < 0.0 else exponential(-yield_time * elapsed) - tail_plus
+    probability_minus = tail_minus if d_minus < 0.0 else exponential(-rate_time * elapsed) - tail_minus
+    return density_minus, density_plus, probability_plus, probability_minus
 
 
-def next_gap(
+def gap_from_slope(
     log_at_expiry: float,
     largest: float,
-    gap: float,
     deviation: float,
-    drift: float,
     rate_time: float,
     yield_time: float,
     fraction: float,
+    final: tuple[float, float, float, float],
     sum_minus: float,
     sum_plus: float,
     sum_probability: float,
 ) -> float:
-    """The fixed point's next value from the sums of `boundary_terms` over their quadrature."""
+    """System A: the next gap from the sums over `boundary_terms` and from `final`, those terms at expiry."""
+    minus, plus, probability, _ = final
     spread = deviation * fraction
-    # At expiry the boundary is replaced by the strike.
-    minus, plus, probability = boundary_terms(
-        0.0, gap - log_at_expiry, deviation, drift, rate_time, yield_time, fraction
-    )
     numerator = minus / spread + rate_time / deviation * sum_minus
     denominator = plus / spread + probability + yield_time * (sum_plus / deviation + sum_probability)
+    return gap_of(log_at_expiry, largest, numerator, denominator)
+
+
+def gap_from_value(
+    log_at_expiry: float,
+    largest: float,
+    rate_time: float,
+    yield_time: float,
+    probability_minus: float,
+    probability_plus: float,
+    sum_minus: float,
+    sum_plus: float,
+) -> float:
+    """System B: the next gap from the probabilities at expiry and the sums of those before."""
+    numerator = probability_minus + rate_time * sum_minus
+    denominator = probability_plus + yield_time * sum_plus
+    return gap_of(log_at_expiry, largest, numerator, denominator)
+
+
+def gap_of(log_at_expiry: float, largest: float, numerator: float, denominator: float) -> float:
+    """Of a boundary that is the strike times the quotient, kept between those at expiry and of the perpetual put."""
     moved = log_at_expiry - logarithm_of_ratio(max(numerator, TINY), max(denominator, TINY))
     return min(max(moved, 0.0), largest)
+
+
+def share_of_slope(drift: float, fraction: float) -> float:
+    """How much of system A's answer to take, the rest of B's."""
+    t = min(max((drift * fraction - MOSTLY_SLOPES) / (_ONLY_VALUES - MOSTLY_SLOPES), 0.0), 1.0)
+    return 1.0 - t * t * (3.0 - 2.0 * t)
 
 
 def premium_term(

@@ -10,6 +10,7 @@ from quantmesh.quant import _american_formulas as formulas
 from quantmesh.quant._american_boundary_kernels import (
     BLOCK,
     DELTA,
+    DRIFT,
     GAMMA,
     GAP,
     LOG_SPOT,
@@ -80,6 +81,14 @@ def _repeat_first(scratch: Any, filled: int) -> None:
             scratch[i * BLOCK + j] = scratch[i * BLOCK]
 
 
+def _needs_values(scratch: Any) -> bool:
+    """Whether some column's drift is so strong that system A alone would diverge."""
+    strongest = scratch[DRIFT]
+    for j in range(1, BLOCK):
+        strongest = max(strongest, scratch[DRIFT + j])
+    return strongest > formulas.MOSTLY_SLOPES
+
+
 def _spread_out(scratch: Any, tables: Any, column: int, single: Any, table: Any) -> None:
     """A block and its tables, all columns of which are one."""
     for i in range(ROWS):
@@ -133,7 +142,8 @@ def _price(
             filled += 1
         if filled == BLOCK or (filled > 0 and row == stop - 1):
             repeat_first(scratch, filled)
-            find_boundary(scratch, fractions, points, interpolation, counts, starts, squares)
+            with_values = needs_values(scratch)
+            find_boundary(scratch, fractions, points, interpolation, counts, starts, with_values, squares)
             tabulate(scratch, squares[0], premium_points, premium_interpolation, tables)
             evaluate(scratch, premium_points, tables, premium_points.shape[0], outputs.shape[1] > 1)
             for j in range(filled):
@@ -239,7 +249,8 @@ def _price_over_spots(
             filled += 1
         if filled == BLOCK or (filled > 0 and row == stop - 1):
             repeat_first(scratch, filled)
-            find_boundary(scratch, fractions, points, interpolation, counts, starts, squares)
+            with_values = needs_values(scratch)
+            find_boundary(scratch, fractions, points, interpolation, counts, starts, with_values, squares)
             tabulate(scratch, squares[0], premium_points, premium_interpolation, tables)
             for j in range(filled):
                 spread_out(scratch, tables, j, single, table)
@@ -264,6 +275,7 @@ def _price_over_spots(
 
 at = njit(**INLINE)(_at)
 repeat_first = njit(error_model="numpy")(_repeat_first)
+needs_values = njit(**INLINE)(_needs_values)
 spread_out = njit(error_model="numpy")(_spread_out)
 store = njit(error_model="numpy")(_store)
 price_spots = njit(error_model="numpy", fastmath={"contract"})(_price_spots)

@@ -37,7 +37,7 @@ class Scheme(NamedTuple):
 SIZES: dict[Accuracy, Sizes] = {
     "fast": Sizes(6, (4, 4, 5, 5), 14),
     "accurate": Sizes(10, (5, 5, 6, 8, 8), 32),
-    "high_precision": Sizes(64, (12, 16, 24, 32) + (48,) * 10, 128),
+    "high_precision": Sizes(64, (12, 16, 24, 32) + (48,) * 20, 128),
 }
 
 
