@@ -60,11 +60,12 @@ def black_litterman(
     errors = _uncertainty(np.diagonal(pick @ spread), uncertainty, confidence)
     total = pick @ spread + errors
     try:
-        gain = np.linalg.solve(total, np.column_stack([opinions - pick @ implied, spread.T]))
+        surprise = np.column_stack([opinions - pick @ implied, spread.T])
+        gain = np.asarray(np.linalg.solve(total, surprise), dtype=np.float64)
     except np.linalg.LinAlgError:
         requirement = "independent, or uncertain: certain views that repeat or contradict each other have no answer"
         raise DomainError("views", "a singular set of views", requirement) from None
-    mean = (implied + spread @ gain[:, 0]).astype(np.float64, copy=False)
+    mean = implied + spread @ gain[:, 0]
     updated = matrix + prior - spread @ gain[:, 1:]
     tilt: Floats = tau * gain[:, 0] / risk_aversion
     return Posterior(mean, 0.5 * (updated + updated.T), implied, tilt, errors)

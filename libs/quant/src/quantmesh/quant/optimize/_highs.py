@@ -29,7 +29,7 @@ class Solution(NamedTuple):
 class Model:
     """Minimise cost' x with bounds on columns and rows."""
 
-    def __init__(self, *, relative_gap: float = 0.0, time_limit: float | None = None) -> None:
+    def __init__(self, *, relative_gap: float = 0.0) -> None:
         self._highs = highspy.Highs()  # type: ignore[no-untyped-call]  # its initialiser is not annotated
         self._has_integers = False
         options: dict[str, bool | int | float] = {
@@ -41,14 +41,16 @@ class Model:
             "mip_rel_gap": relative_gap,
             "mip_abs_gap": 0.0,
         }
-        if time_limit is not None:
-            options["time_limit"] = time_limit
         for name, value in options.items():
             self._highs.setOptionValue(name, value)
 
     def solve_as_it_grows(self) -> None:
         """Keep the basis from one solution to the next, which preparing the program anew would lose."""
         self._highs.setOptionValue("presolve", "off")
+
+    def stop_after(self, seconds: float) -> None:
+        # HiGHS counts from the model's first solution on.
+        self._highs.setOptionValue("time_limit", self._highs.getRunTime() + seconds)
 
     def add_columns(self, cost: Floats, lower: Floats, upper: Floats, entries: csr_matrix | None = None) -> slice:
         """`entries` are those in the rows so far, a row of the matrix for each new column."""
@@ -68,16 +70,6 @@ class Model:
     def set_cost(self, columns: slice, cost: Floats) -> None:
         indices = np.arange(columns.start, columns.stop, dtype=np.int32)
         self._highs.changeColsCost(indices.size, indices, cost)
-
-    def set_bounds(self, columns: slice, lower: Floats, upper: Floats) -> None:
-        indices = np.arange(columns.start, columns.stop, dtype=np.int32)
-        self._highs.changeColsBounds(indices.size, indices, lower, upper)
-
-    def set_start(self, values: Floats) -> None:
-        """A feasible point from which a search over integers starts."""
-        solution = highspy.HighsSolution()
-        solution.col_value = values.tolist()
-        self._highs.setSolution(solution)
 
     def solve(self) -> Solution | None:
         """None where no point satisfies the rows; raises SolverError for anything but an answer."""
@@ -99,6 +91,13 @@ class Model:
             bound=float(information.mip_dual_bound) if self._has_integers else objective,
             iterations=int(information.simplex_iteration_count),
         )
+
+
+def certain(solution: Solution | None) -> Solution:
+    """For programs that are feasible by how they were made."""
+    if solution is None:
+        raise SolverError("highs", "infeasible, of a program that is feasible but for rounding")
+    return solution
 
 
 def _arguments(

@@ -15,7 +15,7 @@ from scipy import sparse
 from quantmesh.quant._samples import Floats
 from quantmesh.quant.errors import Change, InfeasibleError
 from quantmesh.quant.optimize._constraints import Constraints, Limits
-from quantmesh.quant.optimize._highs import INFINITY, Model, Solution
+from quantmesh.quant.optimize._highs import INFINITY, Model, certain
 from quantmesh.quant.optimize._holdings import require_feasible_holdings
 from quantmesh.quant.optimize._linear_form import LinearObjective
 
@@ -108,7 +108,7 @@ def _least_relaxations(limits: Limits, soft: list[SoftLimit]) -> Floats:
         sparse.csr_matrix(sparse.hstack([hard, sparse.csr_matrix((hard_values.size, size))])), hard_values, hard_values
     )
     model.add_rows(sparse.csr_matrix(sparse.hstack([rows, -sparse.identity(size)])), np.full(size, -INFINITY), values)
-    total = _certain(model.solve()).objective
+    total = certain(model.solve()).objective
     # The same total, with the largest relaxation as small as possible.
     model.set_cost(elastic, np.zeros(size))
     largest = model.add_columns(np.ones(1), np.zeros(1), np.full(1, INFINITY))
@@ -119,7 +119,7 @@ def _least_relaxations(limits: Limits, soft: list[SoftLimit]) -> Floats:
     sum_of_all = np.zeros((1, largest.stop))
     sum_of_all[0, elastic] = 1.0
     model.add_rows(sparse.csr_matrix(sum_of_all), np.array([-INFINITY]), np.array([total]))
-    return _certain(model.solve()).values[elastic]
+    return certain(model.solve()).values[elastic]
 
 
 def _conflicts(limits: Limits, soft: list[SoftLimit]) -> list[str]:
@@ -137,7 +137,7 @@ def _conflicts(limits: Limits, soft: list[SoftLimit]) -> list[str]:
     model.add_rows(sparse.csr_matrix(sparse.hstack([rows.T, hard.T])), np.zeros(columns), upper)
     contradiction = sparse.csr_matrix(np.concatenate([values, hard_values])[None, :])
     model.add_rows(contradiction, np.array([-1.0]), np.array([-1.0]))
-    multipliers = _certain(model.solve()).values
+    multipliers = certain(model.solve()).values
     support = _SUPPORT * float(np.abs(multipliers).max())
     labels = [
         Change(limit.constraint, limit.name, limit.value, limit.value).label
@@ -145,12 +145,6 @@ def _conflicts(limits: Limits, soft: list[SoftLimit]) -> list[str]:
         if multiplier > support
     ]
     return [*labels, *(["budget"] if abs(multipliers[equalities.start]) > support else [])]
-
-
-def _certain(solution: Solution | None) -> Solution:
-    if solution is None:
-        raise AssertionError("elastic programs and the multipliers of infeasible ones exist")
-    return solution
 
 
 def _relaxed(limits: Limits, changes: list[tuple[SoftLimit, float]]) -> Constraints:

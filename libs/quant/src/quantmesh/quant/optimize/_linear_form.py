@@ -9,7 +9,7 @@ from scipy import sparse
 
 from quantmesh.quant._samples import Floats
 from quantmesh.quant.optimize._constraints import Limits
-from quantmesh.quant.optimize._highs import INFINITY, Model, Solution
+from quantmesh.quant.optimize._highs import INFINITY, Model, Solution, certain
 
 
 class LinearForm(NamedTuple):
@@ -83,9 +83,7 @@ class LinearObjective:
         if self.limits.is_box:
             weights = fill(self.limits, np.argsort(direction, kind="stable"))
             return weights, float(direction @ weights)
-        solution = self._solve(direction)
-        if solution is None:
-            raise AssertionError("a linear objective over limits that were found feasible")
+        solution = certain(self._solve(direction))
         return solution.values[: self.limits.count], solution.objective
 
     def is_feasible(self) -> bool:

@@ -1,14 +1,16 @@
 import math
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from quantmesh.quant._samples import Floats, covariance_of, vector_of
 from quantmesh.quant.errors import DomainError, SolverError
-from quantmesh.quant.optimize import _clarabel
+from quantmesh.quant.optimize import _clarabel, _outer_approximation
 from quantmesh.quant.optimize._box_program import SOLVER, BoxProgram, Line
 from quantmesh.quant.optimize._constraints import LONG_ONLY, Constraints, Limits, settle
+from quantmesh.quant.optimize._holdings import first_choice, on_chosen
 from quantmesh.quant.optimize._infeasibility import require_feasible
 from quantmesh.quant.optimize._linear_form import LinearObjective, bounded_rows, fill
 from quantmesh.quant.optimize._optimum import Certificate, Moments, Optimum, optimum_of
@@ -37,25 +39,62 @@ def maximum_sharpe(
     limits = constraints.limits(matrix.shape[0])
     require_feasible(limits)
     excess = mean - risk_free_rate
-    richest, loss = LinearObjective(limits).least(-excess)
+    reachable = limits if not limits.is_discrete else on_chosen(limits, first_choice(limits, -excess))
+    richest, loss = LinearObjective(reachable).least(-excess)
     if loss >= 0.0:
-        reachable = risk_free_rate - loss / float(richest.sum())
-        raise DomainError("risk_free_rate", risk_free_rate, f"below {reachable:.6g}, the most that weights can earn")
+        most = risk_free_rate - loss / float(richest.sum())
+        raise DomainError("risk_free_rate", risk_free_rate, f"below {most:.6g}, the most that weights can earn")
+    weights, certificate = _highest(_Ratio(matrix, excess, limits), richest)
+    return optimum_of(weights, limits, moments, _Ratio(matrix, excess, limits).value, certificate)
 
-    def ratio(weights: Floats) -> float:
-        return (float(excess @ weights) - limits.cost_of(weights)) / math.sqrt(moments.variance(weights))
 
-    weights, solver, iterations = _by_exchange(matrix, excess, limits, richest)
-    if moments.variance(weights) <= _RISKLESS * float(np.diagonal(matrix).mean()) * float(weights @ weights):
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ratio:
+    covariance: Floats
+    excess: Floats
+    limits: Limits
+
+    def variance(self, weights: Floats) -> float:
+        return float(weights @ self.covariance @ weights)
+
+    def value(self, weights: Floats) -> float:
+        net = float(self.excess @ weights) - self.limits.cost_of(weights)
+        return net / math.sqrt(max(self.variance(weights), np.finfo(np.float64).tiny))
+
+
+def _highest(ratio: _Ratio, richest: Floats) -> tuple[Floats, Certificate]:
+    """From feasible weights that earn something."""
+    if ratio.limits.is_discrete:
+        return _by_choice(ratio, richest)
+    weights, solver, iterations = _by_exchange(ratio, richest) if ratio.limits.is_box else _by_clarabel(ratio)
+    typical = float(np.diagonal(ratio.covariance).mean()) * float(weights @ weights)
+    if ratio.variance(weights) <= _RISKLESS * typical:
         raise DomainError("covariance", "a singular matrix", "of full rank: weights that earn have no variance in it")
-    bound = _bound(matrix, excess, weights, ratio(weights), limits)
-    return optimum_of(weights, limits, moments, ratio, Certificate(solver, iterations, bound))
+    return weights, Certificate(solver, iterations, _bound(ratio, weights))
 
 
-def _by_exchange(matrix: Floats, excess: Floats, limits: Limits, richest: Floats) -> tuple[Floats, str, int]:
+def _by_choice(ratio: _Ratio, richest: Floats) -> tuple[Floats, Certificate]:
+    def solve(chosen: NDArray[np.bool_]) -> Floats:
+        among = on_chosen(ratio.limits, chosen)
+        return _highest(replace(ratio, limits=among), LinearObjective(among).least(-ratio.excess)[0])[0]
+
+    program = _outer_approximation.Program(
+        covariance=ratio.covariance,
+        quadratic=1.0,
+        linear=np.zeros_like(ratio.excess),
+        excess=ratio.excess,
+        limits=ratio.limits,
+        value=lambda weights: ratio.value(weights) ** -2,
+        solve=solve,
+    )
+    answer = _outer_approximation.search(program, solve(richest != 0.0))
+    bound = answer.bound**-0.5 if answer.bound > 0.0 else None
+    return answer.weights, Certificate(_outer_approximation.SOLVER, answer.iterations, bound)
+
+
+def _by_exchange(ratio: _Ratio, richest: Floats) -> tuple[Floats, str, int]:
     """Where the tangent touches, variance = tilt * excess return; on a line that is at start' C start / m' start."""
-    if not limits.is_box:
-        return _by_clarabel(matrix, excess, limits)
+    matrix, excess, limits = ratio.covariance, ratio.excess, ratio.limits
     program = BoxProgram(matrix, excess, limits)
 
     def judge(tilt: float, weights: Floats, line: Line | None) -> Verdict:
@@ -71,15 +110,16 @@ def _by_exchange(matrix: Floats, excess: Floats, limits: Limits, richest: Floats
     try:
         _, weights = search(program, tilt, start, judge)
     except SolverError:
-        return _by_clarabel(matrix, excess, limits)
+        return _by_clarabel(ratio)
     return settle(weights, limits), SOLVER, program.iterations
 
 
-def _by_clarabel(matrix: Floats, excess: Floats, limits: Limits) -> tuple[Floats, str, int]:
+def _by_clarabel(ratio: _Ratio) -> tuple[Floats, str, int]:
     """With x = scale * weights the excess return can be fixed at one, which leaves a quadratic program.
 
     (Cornuejols and Tutuncu, Optimization Methods in Finance, 2007, section 8.2.)
     """
+    matrix, excess, limits = ratio.covariance, ratio.excess, ratio.limits
     rows, row_lower, row_upper, cost = bounded_rows(limits)
     size = float(np.abs(excess).max())
     earned = -cost / size
@@ -100,21 +140,21 @@ def _by_clarabel(matrix: Floats, excess: Floats, limits: Limits) -> tuple[Floats
     return settle(weights, limits), _clarabel.SOLVER, found.iterations
 
 
-def _bound(matrix: Floats, excess: Floats, weights: Floats, ratio: float, limits: Limits) -> float | None:
+def _bound(ratio: _Ratio, weights: Floats) -> float | None:
     """No feasible v has a higher ratio T: volatility is at least (Cv)'w / sd(w) (Cauchy and Schwarz), so that
 
     excess' v - costs - T (Cv)'w / sd(w) <= 0 for all v suffices; T rises to where it holds (Dinkelbach, 1967).
     """
-    linear = LinearObjective(limits)
-    marginal = matrix @ weights
+    linear, bound = LinearObjective(ratio.limits), ratio.value(weights)
+    marginal = ratio.covariance @ weights
     marginal = marginal / math.sqrt(float(weights @ marginal))
-    negligible = _NEGLIGIBLE * abs(ratio * float(marginal @ weights))
+    own = float(marginal @ weights)
     for _ in range(_BOUND_STEPS):
-        best, value = linear.least(ratio * marginal - excess)
+        best, value = linear.least(bound * marginal - ratio.excess)
+        if -value <= _NEGLIGIBLE * abs(bound) * own:
+            return bound - value / own
         volatility = float(marginal @ best)
-        if -value <= negligible:
-            return ratio - value / float(marginal @ weights)
         if volatility <= 0.0:
             return None
-        ratio -= value / volatility
+        bound -= value / volatility
     return None

@@ -13,7 +13,7 @@ from scipy import sparse
 from quantmesh.quant._samples import Floats
 from quantmesh.quant.optimize._constraints import Limits
 from quantmesh.quant.optimize._exchange_kernels import exchange
-from quantmesh.quant.optimize._highs import INFINITY, Model, Solution
+from quantmesh.quant.optimize._highs import INFINITY, Model, Solution, certain
 from quantmesh.quant.optimize._linear_form import fill, linear_form
 
 Indices = NDArray[np.intp]
@@ -53,9 +53,7 @@ class TailProgram:
         """The optimal weights, their multipliers per observation, and the simplex iterations."""
         iterations = 0
         while True:
-            solution = self.model.solve()
-            if solution is None:
-                raise AssertionError("limits that were found feasible, and losses without a limit")
+            solution = certain(self.model.solve())
             iterations += solution.iterations
             weights = self.weights(solution)
             tail = self.multipliers(solution)

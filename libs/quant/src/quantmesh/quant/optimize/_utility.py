@@ -1,14 +1,16 @@
 """The program behind minimum variance and mean-variance: aversion w'Cw / 2 - m'w + costs, least within limits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quantmesh.quant._samples import Floats
 from quantmesh.quant.errors import SolverError
-from quantmesh.quant.optimize import _clarabel
-from quantmesh.quant.optimize._box_program import SOLVER, BoxProgram
+from quantmesh.quant.optimize import _box_program, _clarabel, _outer_approximation
+from quantmesh.quant.optimize._box_program import BoxProgram
 from quantmesh.quant.optimize._constraints import Limits, settle
+from quantmesh.quant.optimize._holdings import first_choice, on_chosen
 from quantmesh.quant.optimize._infeasibility import require_feasible
 from quantmesh.quant.optimize._linear_form import LinearObjective, bounded_rows, fill
 from quantmesh.quant.optimize._optimum import Certificate
@@ -38,6 +40,8 @@ def least_utility(utility: Utility) -> tuple[Floats, Certificate]:
     """Raises InfeasibleError where nothing satisfies the limits."""
     limits = utility.limits
     require_feasible(limits)
+    if limits.is_discrete:
+        return _by_choice(utility)
     weights, solver, iterations = _by_exchange(utility) if limits.is_box else _by_clarabel(utility)
     return weights, Certificate(solver, iterations, utility.bound(weights, LinearObjective(limits)))
 
@@ -50,7 +54,7 @@ def _by_exchange(utility: Utility) -> tuple[Floats, str, int]:
         weights = program.solve(1.0 / aversion, fill(limits, np.argsort(alone)))
     except SolverError:
         return _by_clarabel(utility)
-    return settle(weights, limits), SOLVER, program.iterations
+    return settle(weights, limits), _box_program.SOLVER, program.iterations
 
 
 def _by_clarabel(utility: Utility) -> tuple[Floats, str, int]:
@@ -60,3 +64,22 @@ def _by_clarabel(utility: Utility) -> tuple[Floats, str, int]:
     quadratic = utility.aversion * utility.covariance
     found = _clarabel.solve(quadratic, linear, rows, row_lower, row_upper)
     return settle(found.values[: limits.count], limits), _clarabel.SOLVER, found.iterations
+
+
+def _by_choice(utility: Utility) -> tuple[Floats, Certificate]:
+    limits = utility.limits
+
+    def solve(chosen: NDArray[np.bool_]) -> Floats:
+        return least_utility(replace(utility, limits=on_chosen(limits, chosen)))[0]
+
+    program = _outer_approximation.Program(
+        covariance=utility.covariance,
+        quadratic=0.5 * utility.aversion,
+        linear=-utility.mean,
+        excess=None,
+        limits=limits,
+        value=utility.value,
+        solve=solve,
+    )
+    answer = _outer_approximation.search(program, solve(first_choice(limits, -utility.mean)))
+    return answer.weights, Certificate(_outer_approximation.SOLVER, answer.iterations, answer.bound)
