@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from quantmesh.quant import _svi_formulas as formulas
 from quantmesh.quant import _svi_margins as margins
-from quantmesh.quant import black_76, svi
+from quantmesh.quant import black_76, local_volatility, svi
 from quantmesh.quant._ssvi import largest_eta, ssvi_rows
 from quantmesh.quant.errors import DomainError
 
@@ -207,6 +207,26 @@ def test_the_spy_chain_fits_without_arbitrage() -> None:
     assert np.mean(np.abs(fitted.residual) <= 0.5 * (ask - bid)) > 0.13
     again = fitted.surface.volatility(quotes["strike"], quotes["time_to_expiry"])
     np.testing.assert_allclose(again - 0.5 * (bid + ask), fitted.residual, atol=1e-12)
+    assert fitted.surface.arbitrage() == fitted.arbitrage
+
+
+def test_the_spy_surface_comes_back_from_its_local_volatility() -> None:
+    quotes = spy_quotes()
+    bid, ask = quotes.pop("volatility_bid"), quotes.pop("volatility_ask")
+    surface = svi.fit(**quotes, volatility=0.5 * (bid + ask), spread=ask - bid).surface
+    strikes, times, forwards = quotes["strike"], quotes["time_to_expiry"], quotes["forward"]
+    kinds = np.where(strikes < forwards, -1, 1)
+    prices = local_volatility.from_surface(surface).price(kinds, strikes, times, 0.02)
+    found = np.asarray(black_76.implied_volatility(prices, kinds, forwards, strikes, times, 0.02))
+    error = found - np.asarray(surface.volatility(strikes, times))
+    assert np.abs(error).max() < 3e-5
+    assert np.sqrt(np.mean(error**2)) < 3e-6
+
+
+def test_the_order_of_quotes_does_not_matter() -> None:
+    quotes = spy_quotes()
+    bid, ask = quotes.pop("volatility_bid"), quotes.pop("volatility_ask")
+    fitted = svi.fit(**quotes, volatility=0.5 * (bid + ask), spread=ask - bid)
     order = np.random.default_rng(1).permutation(bid.size)
     shuffled = svi.fit(
         **{name: column[order] for name, column in quotes.items()},

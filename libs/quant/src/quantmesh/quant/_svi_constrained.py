@@ -30,7 +30,9 @@ _BASIS_POINT = 1e-4
 _BUTTERFLY_RESERVE = 1e-3
 _CALENDAR_RESERVE = 1e-4
 _VARIANCE_RESERVE = 1e-2
-_LEAST_SIGMA = 1e-4
+# The least sigma in deviations of the underlying: a sharper bend would be an atom in its distribution, and local
+# volatility could not follow.
+_SHARPEST = 0.1
 _LEAST_VARIANCE = 1e-12
 _FAR = 1e4
 
@@ -76,7 +78,7 @@ class SurfaceProblem:
         level = np.array(
             [quotes.times[i] * float(quotes.volatility[quotes.expiry == i].min()) ** 2 for i in range(count)]
         )
-        roots = np.sqrt(level)
+        roots, infinite = np.sqrt(level), np.full(count, np.inf)
         points: list[tuple[int, int, float, Floats]] = []
         growth: list[tuple[int, Floats]] = []
         for i in range(count):
@@ -90,7 +92,7 @@ class SurfaceProblem:
             quotes=quotes,
             level=level,
             scale=np.stack([level, roots, roots, roots, roots], -1).reshape(-1),
-            low=np.tile([-np.inf, 0.0, 0.0, -np.inf, _LEAST_SIGMA], count),
+            low=np.stack([-infinite, 0.0 * roots, 0.0 * roots, -infinite, _SHARPEST * roots], -1).reshape(-1),
             high=np.tile([np.inf, 2.0, 2.0, np.inf, np.inf], count),
             first=np.concatenate([np.full(grid.size, i) for i, _, _, grid in points]),
             second=np.concatenate([np.full(grid.size, j) for _, j, _, grid in points]),
