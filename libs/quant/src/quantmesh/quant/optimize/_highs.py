@@ -48,6 +48,10 @@ class Model:
         """Keep the basis from one solution to the next, which preparing the program anew would lose."""
         self._highs.setOptionValue("presolve", "off")
 
+    def prepare(self) -> None:
+        """Reduce the program before each solution, as a search over integers needs."""
+        self._highs.setOptionValue("presolve", "choose")
+
     def stop_after(self, seconds: float) -> None:
         # HiGHS counts from the model's first solution on.
         self._highs.setOptionValue("time_limit", self._highs.getRunTime() + seconds)

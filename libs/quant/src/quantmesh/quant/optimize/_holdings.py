@@ -81,7 +81,8 @@ def first_choice(limits: Limits, direction: Floats) -> NDArray[np.bool_]:
 def reach_of(limits: Limits) -> Floats:
     """The largest size of each weight: within its bounds, and within what the others must leave of the budget."""
     others = limits.lower.sum() - limits.lower
-    return np.maximum(np.minimum(limits.upper, limits.budget - others), -limits.lower).clip(0.0)
+    reach: Floats = np.maximum(np.minimum(limits.upper, limits.budget - others), -limits.lower).clip(0.0)
+    return reach
 
 
 def require_feasible_holdings(limits: Limits) -> None:
@@ -135,9 +136,8 @@ def _largest_position(limits: Limits) -> float:
     model, chosen = _model_of(replace(limits, given=replace(limits.given, minimum_position=None)))
     least = model.add_columns(np.array([-1.0]), np.zeros(1), np.array([most]))
     # weight >= least position where chosen; where not, the row asks for nothing.
-    rows = sparse.lil_matrix(_pairs(np.arange(count), np.arange(chosen.start, chosen.stop), np.full(count, -most)))
-    rows.resize((count, least.stop))
-    rows[:, least.start] = -1.0
+    pairs = _pairs(np.arange(count), np.arange(chosen.start, chosen.stop), np.full(count, -most))
+    rows = sparse.hstack([pairs, sparse.csr_matrix(np.full((count, 1), -1.0))])
     model.add_rows(sparse.csr_matrix(rows), np.full(count, -most), _free(count))
     return float(certain(model.solve()).values[least.start])
 

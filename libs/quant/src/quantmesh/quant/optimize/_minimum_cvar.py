@@ -4,7 +4,8 @@ from numpy.typing import ArrayLike
 from quantmesh.quant import covariance
 from quantmesh.quant._samples import Floats, sample_of
 from quantmesh.quant.errors import DomainError
-from quantmesh.quant.optimize._constraints import LONG_ONLY, Constraints, settle
+from quantmesh.quant.optimize._constraints import LONG_ONLY, Constraints, Limits, settle
+from quantmesh.quant.optimize._holdings import on_chosen
 from quantmesh.quant.optimize._infeasibility import require_feasible
 from quantmesh.quant.optimize._linear_form import LinearObjective
 from quantmesh.quant.optimize._optimum import Certificate, Moments, Optimum, optimum_of
@@ -37,13 +38,23 @@ def minimum_cvar(
     def objective(weights: Floats) -> float:
         return _mean_of_worst(-(sample @ weights), tail) + limits.cost_of(weights)
 
-    program = TailProgram(sample, moments.covariance, limits, tail)
-    found, multipliers, iterations = program.solve()
-    weights = settle(found, limits)
-    probabilities = np.clip(multipliers, 0.0, 1.0 / tail)
+    weights, certificate = _least_tail(sample, moments.covariance, limits, tail)
+    return optimum_of(weights, limits, moments, objective, certificate)
+
+
+def _least_tail(sample: Floats, matrix: Floats, limits: Limits, tail: float) -> tuple[Floats, Certificate]:
+    program = TailProgram(sample, matrix, limits, tail)
+    found = program.solve()
+    if limits.is_discrete:
+        choice = program.choose()
+        weights, among = _least_tail(sample, matrix, on_chosen(limits, choice.chosen), tail)
+        iterations = found.iterations + choice.iterations + among.iterations
+        return weights, Certificate(_SOLVER, iterations, choice.bound)
+    # The multipliers are the worst probabilities of the observations: with any such the mean loss is a bound.
+    probabilities = np.clip(found.multipliers, 0.0, 1.0 / tail)
     probabilities /= probabilities.sum()
     bound = LinearObjective(limits).least(-(sample.T @ probabilities))[1]
-    return optimum_of(weights, limits, moments, objective, Certificate(_SOLVER, iterations, bound))
+    return settle(found.weights, limits), Certificate(_SOLVER, found.iterations, bound)
 
 
 def _mean_of_worst(losses: Floats, tail: float) -> float:

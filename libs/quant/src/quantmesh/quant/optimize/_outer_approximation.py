@@ -29,7 +29,7 @@ from quantmesh.quant.optimize._linear_form import linear_form
 SOLVER = "outer approximation by highs"
 # Where the search ends, relative to what it minimises, and when at the latest.
 _GAP = 1e-7
-_SECONDS = 60.0
+_SECONDS = 20.0
 _ROOT_ROUNDS = 40
 _ROOT_PROGRESS = 1e-3
 # A tangent is new where it rises above those there are by this much, in units of the objective.
