@@ -35,7 +35,7 @@ _LEAST_GAP = 1e-12
 MOSTLY_SLOPES = 0.3
 _ONLY_VALUES = 1.7
 # Below it an option is worth within 1e-12 of its spot what it is worth without volatility.
-_LEAST_DEVIATION = 1e-12
+LEAST_DEVIATION = 1e-12
 
 
 def kind_of(
@@ -43,7 +43,7 @@ def kind_of(
 ) -> int:
     if not is_inside_domain(spot, strike, time, rate, dividend_yield, volatility):
         return INVALID
-    if volatility * square_root(time) < _LEAST_DEVIATION or spot == 0.0 or strike == 0.0:
+    if volatility * square_root(time) < LEAST_DEVIATION or spot == 0.0 or strike == 0.0:
         return CERTAIN
     return kind_of_put(dividend_yield, rate) if sign > 0.0 else kind_of_put(rate, dividend_yield)
 

@@ -12,9 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from quantmesh.quant._american_formulas import LEAST_DEVIATION, certain_value_and_greeks
+
 # The grid ends so many standard deviations beyond strike and spot.
 _REACH = 6.0
 _SMOOTHED_STEPS = 2
+_LEAST_STEPS = 4
+_LEAST_SHARE_LEFT = 0.2
 _MOST_POLICIES = 60
 
 
@@ -92,6 +96,20 @@ def step_back(values: Any, payoff: Any, operator: Any, step: float, weight: floa
             return
 
 
+def march(values: Any, payoff: Any, operator: Any, length: float, steps: float, american: bool, work: Any) -> None:
+    """`values` a time `length` earlier, by so many steps or a few more."""
+    count = max(math.ceil(steps), _LEAST_STEPS) if length > 0.0 else 0
+    done = 0.0
+    for step in range(1, count + 1):
+        reached = length * (step / count) ** 2
+        if step <= _SMOOTHED_STEPS:
+            for _ in range(2):
+                step_back(values, payoff, operator, 0.5 * (reached - done), 1.0, american, work)
+        else:
+            step_back(values, payoff, operator, reached - done, 0.5, american, work)
+        done = reached
+
+
 def interpolated(x: Any, values: Any, at: float) -> float:
     """Cubic between the grid's points; linear in the spot below the grid."""
     if at < x[0]:
@@ -135,16 +153,29 @@ def price_on_grid(
     answers: Any,
 ) -> None:
     """Price, delta and gamma per spot. Dividends are in order of their times; those after expiry do not count."""
+    deviation = volatility * math.sqrt(time)
+    if deviation < LEAST_DEVIATION or strike == 0.0:
+        for i in range(spots.size):
+            answers[i, 0] = certain_price(
+                sign, spots[i], strike, time, rate, dividend_yield, dividend_times, dividend_amounts, american
+            )
+            answers[i, 1:] = 0.0
+        return
     x = np.empty(points)
     operator = np.empty((3, points))
     work = np.zeros((4, points))
     lowest = math.inf
     highest = 0.0
+    total = 0.0
+    for i in range(dividend_times.size):
+        total += dividend_amounts[i] if dividend_times[i] <= time else 0.0
     for i in range(spots.size):
         lowest = min(lowest, spots[i] if spots[i] > 0.0 else strike)
         highest = max(highest, spots[i] if spots[i] > 0.0 else strike)
     drift = (rate - dividend_yield - 0.5 * volatility * volatility) * time
-    fill_grid(math.log(lowest / strike), math.log(highest / strike), drift, volatility * math.sqrt(time), x)
+    # Below the grid values are linear in the spot, which a put's soon are.
+    lowest = max(lowest - total, _LEAST_SHARE_LEFT * lowest)
+    fill_grid(math.log(lowest / strike), math.log(highest / strike), drift, deviation, x)
     fill_operator(x, rate, dividend_yield, volatility, operator)
     payoff = np.empty(points)
     values = np.empty(points)
@@ -153,33 +184,51 @@ def price_on_grid(
         values[i] = max(payoff[i], 0.0)
         work[1, i] = 1.0 if american and payoff[i] > 0.0 else 0.0
     late = time
-    for event in range(dividend_times.size - 1, -2, -1):
-        if event >= 0 and dividend_times[event] > time:
-            continue
-        early = dividend_times[event] if event >= 0 else 0.0
-        length = late - early
-        count = max(math.ceil(steps * math.sqrt(length / time)), 4) if length > 0.0 else 0
-        done = 0.0
-        for step in range(1, count + 1):
-            reached = length * (step / count) ** 2
-            if step <= _SMOOTHED_STEPS:
-                for _ in range(2):
-                    step_back(values, payoff, operator, 0.5 * (reached - done), 1.0, american, work)
-            else:
-                step_back(values, payoff, operator, reached - done, 0.5, american, work)
-            done = reached
-        if event >= 0:
+    for event in range(dividend_times.size - 1, -1, -1):
+        if dividend_times[event] <= time:
+            length = late - dividend_times[event]
+            march(values, payoff, operator, length, steps * math.sqrt(length / time), american, work)
             drop_by_dividend(x, values, dividend_amounts[event] / strike, payoff, american, work[0])
-        late = early
+            late = dividend_times[event]
+    march(values, payoff, operator, late, steps * math.sqrt(late / time), american, work)
     for i in range(spots.size):
         if spots[i] > 0.0:
             read_off(x, values, sign, spots[i], strike, american, answers[i])
         else:
             # A spot of nothing stays there.
-            paid = strike * math.exp(-rate * time) if sign < 0.0 else 0.0
-            answers[i, 0] = max(paid, strike) if american and sign < 0.0 else paid
-            answers[i, 1] = 0.0
-            answers[i, 2] = 0.0
+            answers[i, 0] = certain_price(
+                sign, 0.0, strike, time, rate, dividend_yield, dividend_times, dividend_amounts, american
+            )
+            answers[i, 1:] = 0.0
+
+
+def certain_price(
+    sign: float,
+    spot: float,
+    strike: float,
+    time: float,
+    rate: float,
+    dividend_yield: float,
+    dividend_times: Any,
+    dividend_amounts: Any,
+    american: bool,
+) -> float:
+    """Where the spot moves by drift and dividends alone, or where what is received does not depend on its moves."""
+    best = 0.0
+    early = 0.0
+    for event in range(dividend_times.size + 1):
+        paid = event < dividend_times.size and dividend_times[event] <= time
+        late = dividend_times[event] if paid else time
+        discount = math.exp(-rate * early)
+        if american:
+            value = certain_value_and_greeks(sign, spot, strike, late - early, rate, dividend_yield)[0]
+            best = max(best, discount * value)
+        spot *= math.exp((rate - dividend_yield) * (late - early))
+        early = late
+        if not paid:
+            break
+        spot = max(spot - dividend_amounts[event], 0.0)
+    return max(best, math.exp(-rate * time) * sign * (spot - strike))
 
 
 def read_off(x: Any, values: Any, sign: float, spot: float, strike: float, american: bool, answer: Any) -> None:

@@ -14,8 +14,10 @@ _FORMULAS: tuple[Callable[..., Any], ...] = (
     formulas.fill_grid,
     formulas.fill_operator,
     formulas.step_back,
+    formulas.march,
     formulas.interpolated,
     formulas.drop_by_dividend,
+    formulas.certain_price,
     formulas.price_on_grid,
     formulas.read_off,
 )

@@ -86,7 +86,7 @@ def _needs_values(scratch: Any) -> bool:
     strongest = scratch[DRIFT]
     for j in range(1, BLOCK):
         strongest = max(strongest, scratch[DRIFT + j])
-    return strongest > formulas.MOSTLY_SLOPES
+    return bool(strongest > formulas.MOSTLY_SLOPES)
 
 
 def _spread_out(scratch: Any, tables: Any, column: int, single: Any, table: Any) -> None:
