@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quantmesh.quant import bates, black_scholes, heston
+from quantmesh.quant import bates, black_scholes, heston, sabr
 from quantmesh.quant._calibration_least_squares import least_squares
 from quantmesh.quant._calibration_models import MODELS
 from quantmesh.quant.calibration import Quotes, calibrate
@@ -106,7 +106,7 @@ def test_gradients_of_every_model_are_the_slopes_of_its_prices() -> None:
         implied_volatility=0.2,
     )
     for name, model in MODELS.items():
-        point = 0.9 * model.guess(quotes)
+        point = 0.9 * model.guess(quotes, {})
         gradient = model.evaluate(quotes, point)[1]
         for index, parameter in enumerate(model.parameters):
             width = np.zeros(point.size)
@@ -151,6 +151,24 @@ def test_weights_decide_between_quotes_that_disagree() -> None:
     assert even == pytest.approx(0.25, abs=1e-3)
     second = calibrate("black_scholes", quotes, weights=[0.0, 1.0]).parameters["volatility"]
     assert second == pytest.approx(0.3, abs=1e-9)
+
+
+def test_a_smile_of_sabr_gives_back_its_parameters() -> None:
+    strikes = np.linspace(60.0, 160.0, 15)
+    contract = {**CONTRACT, "option_type": "call", "strike": strikes, "time_to_expiry": 1.5}
+    law = {"alpha": 2.4, "beta": 0.5, "rho": -0.35, "nu": 0.6}
+    smile = sabr.implied_volatility(100.0 * math.exp(0.02 * 1.5), strikes, 1.5, **law)
+    quotes = Quotes(**contract, implied_volatility=smile)
+    fit = calibrate("sabr", quotes)
+    assert fit.parameters == pytest.approx(law, rel=1e-6)
+    assert "beta" not in fit.intervals
+    freed = calibrate("sabr", quotes, fixed={"beta": None, "nu": 0.6})
+    assert freed.parameters == pytest.approx(law, rel=1e-3)
+
+
+def test_a_model_of_one_expiry_refuses_several() -> None:
+    with pytest.raises(DomainError, match=r"time_to_expiry\[9\].*one expiry at a time"):
+        calibrate("sabr", heston_quotes())
 
 
 def test_the_same_seed_gives_the_same_fit() -> None:
@@ -199,7 +217,7 @@ def test_a_wrong_option_is_named(options: dict[str, Any], message: str) -> None:
 
 
 def test_an_unknown_model_is_refused_with_those_there_are() -> None:
-    with pytest.raises(DomainError, match="bates, black_scholes, heston"):
+    with pytest.raises(DomainError, match="bates, black_scholes, heston, sabr"):
         calibrate("hull_white", heston_quotes())
 
 
@@ -212,10 +230,12 @@ def test_an_unknown_model_is_refused_with_those_there_are() -> None:
         ({"implied_volatility": 0.2, "bid": 0.21, "ask": 0.19}, r"ask\[0\] must be at least the bid"),
         ({"implied_volatility": [0.2, math.nan]}, r"implied_volatility\[1\]"),
         ({"price": [30.0, 1.0]}, r"price\[1\] must be at least the discounted intrinsic"),
+        ({"price": [30.0, 20.0, 25.0]}, "strike must be"),
+        ({"price": 30.0, "option_type": ["call"] * 3}, "option_type must be one value, or 2 rows"),
         ({"price": [30.0, 120.0]}, r"price\[1\] must be below"),
     ],
 )
 def test_what_is_no_quote_is_refused_with_its_row(quoted: dict[str, Any], message: str) -> None:
     contract = {**CONTRACT, "option_type": "call", "strike": [80.0, 80.0], "time_to_expiry": 1.0}
     with pytest.raises(DomainError, match=message):
-        Quotes(**contract, **quoted)
+        Quotes(**{**contract, **quoted})

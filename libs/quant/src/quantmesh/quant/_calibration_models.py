@@ -9,10 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from quantmesh.quant import _sabr_formulas as sabr_formulas
 from quantmesh.quant import black_scholes
 from quantmesh.quant._arguments import Floats
 from quantmesh.quant._calibration_quotes import Quotes
 from quantmesh.quant._heston_evaluation import evaluate_rows
+
+# Far from the money the expansion may pass below zero on the way.
+_LEAST_VOLATILITY = 1e-6
 
 
 class Parameter(NamedTuple):
@@ -30,10 +34,11 @@ class Model:
     parameters: tuple[Parameter, ...]
     evaluate: Callable[[Quotes, Floats], tuple[Floats, Floats]]
     """The price of every quote, and its derivatives: parameters by quotes."""
-    guess: Callable[[Quotes], Floats]
-    """A start that the quotes themselves suggest."""
+    guess: Callable[[Quotes, Mapping[str, float]], Floats]
+    """A start that the quotes themselves suggest, and the parameters that are fixed."""
     fixed: Mapping[str, float] = field(default_factory=dict)
     """Parameters that are not fitted unless the caller frees them."""
+    of_one_expiry: bool = False
 
 
 def _flat_prices(quotes: Quotes, values: Floats) -> tuple[Floats, Floats]:
@@ -41,7 +46,7 @@ def _flat_prices(quotes: Quotes, values: Floats) -> tuple[Floats, Floats]:
     return np.asarray(answer.price), np.asarray(answer.vega)[None, :]
 
 
-def _flat_guess(quotes: Quotes) -> Floats:
+def _flat_guess(quotes: Quotes, _fixed: Mapping[str, float]) -> Floats:
     return np.array([np.median(quotes.implied_volatility)])
 
 
@@ -55,22 +60,36 @@ def _bates_prices(quotes: Quotes, values: Floats) -> tuple[Floats, Floats]:
     return np.asarray(price), np.array(rest[5:])
 
 
-def _heston_guess(quotes: Quotes) -> Floats:
+def _heston_guess(quotes: Quotes, _fixed: Mapping[str, float]) -> Floats:
     """The variance at the money of the first expiry, and of the last in the long run."""
-    return np.array(
-        [_variance_at_the_money(quotes, first=True), 1.5, _variance_at_the_money(quotes, first=False), 0.5, -0.5]
+    near, far = (_volatility_at_the_money(quotes, expiry) ** 2 for expiry in (np.min, np.max))
+    return np.array([near, 1.5, far, 0.5, -0.5])
+
+
+def _bates_guess(quotes: Quotes, fixed: Mapping[str, float]) -> Floats:
+    return np.concatenate((_heston_guess(quotes, fixed), [0.2, -0.1, 0.1]))
+
+
+def _sabr_prices(quotes: Quotes, values: Floats) -> tuple[Floats, Floats]:
+    volatility, *slopes = sabr_formulas.black_volatility_and_gradients(
+        quotes.forward, quotes.strike, quotes.time_to_expiry, *np.broadcast_arrays(*values)
     )
+    answer = black_scholes.price_and_greeks(*quotes.contract, np.maximum(volatility, _LEAST_VOLATILITY))
+    return np.asarray(answer.price), np.asarray(answer.vega) * np.array(slopes)
 
 
-def _bates_guess(quotes: Quotes) -> Floats:
-    return np.concatenate((_heston_guess(quotes), [0.2, -0.1, 0.1]))
+def _sabr_guess(quotes: Quotes, fixed: Mapping[str, float]) -> Floats:
+    """Lognormal at the money."""
+    beta = fixed.get("beta", 1.0)
+    alpha = _volatility_at_the_money(quotes, np.min) * float(np.mean(quotes.forward)) ** (1.0 - beta)
+    return np.array([alpha, beta, -0.3, 0.5])
 
 
-def _variance_at_the_money(quotes: Quotes, *, first: bool) -> float:
-    expiry = quotes.time_to_expiry.min() if first else quotes.time_to_expiry.max()
-    rows = np.flatnonzero(quotes.time_to_expiry == expiry)
+def _volatility_at_the_money(quotes: Quotes, choose: Callable[[Floats], float]) -> float:
+    """Of the expiry chosen."""
+    rows = np.flatnonzero(quotes.time_to_expiry == choose(quotes.time_to_expiry))
     nearest = rows[np.argmin(np.abs(quotes.strike[rows] - quotes.forward[rows]))]
-    return float(quotes.implied_volatility[nearest] ** 2)
+    return float(quotes.implied_volatility[nearest])
 
 
 _HESTON = (
@@ -85,8 +104,15 @@ _JUMPS = (
     Parameter("jump_mean", -1.0, 1.0, -0.3, 0.05),
     Parameter("jump_volatility", 0.0, 1.0, 0.02, 0.3),
 )
+_SABR = (
+    Parameter("alpha", 1e-8, 1e6, 0.02, 2.0),
+    Parameter("beta", 0.0, 1.0, 0.0, 1.0),
+    Parameter("rho", -0.999, 0.999, -0.8, 0.8),
+    Parameter("nu", 1e-4, 20.0, 0.1, 2.0),
+)
 MODELS: dict[str, Model] = {
     "black_scholes": Model((Parameter("volatility", 1e-4, 10.0, 0.05, 1.0),), _flat_prices, _flat_guess),
     "heston": Model(_HESTON, _heston_prices, _heston_guess),
     "bates": Model((*_HESTON, *_JUMPS), _bates_prices, _bates_guess),
+    "sabr": Model(_SABR, _sabr_prices, _sabr_guess, fixed={"beta": 0.5}, of_one_expiry=True),
 }

@@ -8,19 +8,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from quantmesh.quant import black_scholes
-from quantmesh.quant._arguments import PRICE, VOLATILITY, Domain, Floats, broadcast
+from quantmesh.quant._arguments import DIVIDEND_YIELD, PRICE, RATE, SPOT, VOLATILITY, Floats, broadcast
+from quantmesh.quant._quotes import POSITIVE_STRIKE, POSITIVE_TIME, quote_columns
 from quantmesh.quant.errors import DomainError
 
 # A quote far in a wing says little about volatility: it counts as if its vega were this part of the largest one.
 _LEAST_VEGA = 0.01
-_CONTRACT = ("spot", "strike", "time_to_expiry", "rate", "dividend_yield")
+_CONTRACT = (SPOT, POSITIVE_STRIKE, POSITIVE_TIME, RATE, DIVIDEND_YIELD)
 _ABOVE_BID = "at least the bid"
 _ONE_OF_BOTH = "given either as price or as implied_volatility"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Quotes:
-    """One quote per row; arguments broadcast to one dimension.
+    """One quote per row: columns of equal length, or one value for all.
 
     A quote is a `price` or an `implied_volatility` (Black and Scholes), the other one is filled in. `bid` and `ask`
     are in the same unit as the quote. Raises `DomainError` with the row of the first quote that is no option's price:
@@ -47,13 +48,16 @@ class Quotes:
             raise DomainError(missing, "none", "given, where the other side of the quote is")
         quoted, domain = ("price", PRICE) if self.price is not None else ("implied_volatility", VOLATILITY)
         self._set("_is_price", quoted == "price")
-        names = [*_CONTRACT, quoted, *(("bid", "ask") if self.bid is not None else ())]
-        columns = broadcast(self.option_type, *(np.ravel(getattr(self, name)) for name in names))
-        self._set("option_type", np.broadcast_to(columns.signs, columns.rows))
-        for name, values in zip(names, columns.values, strict=True):
-            self._set(name, np.ascontiguousarray(np.broadcast_to(values, columns.rows)))
-        for name in names[len(_CONTRACT) :]:
-            self._check(name, domain)
+        quoted_names = (quoted, "bid", "ask") if self.bid is not None else (quoted,)
+        domains = [*_CONTRACT, *(domain._replace(name=name) for name in quoted_names)]
+        columns = quote_columns(*((each, getattr(self, each.name)) for each in domains))
+        types = np.atleast_1d(np.asarray(self.option_type))
+        if types.ndim > 1 or types.size not in {1, columns[0].size}:
+            rows = f"one value, or {columns[0].size} rows like the other columns"
+            raise DomainError("option_type", f"shape {types.shape}", rows)
+        self._set("option_type", np.broadcast_to(broadcast(types, columns[0]).signs, columns[0].size))
+        for each, values in zip(domains, columns, strict=True):
+            self._set(each.name, values)
         if self.bid is not None and (crossed := np.flatnonzero(self.ask < self.bid)).size:
             row = int(crossed[0])
             raise DomainError("ask", float(self.ask[row]), _ABOVE_BID, row)
@@ -112,10 +116,3 @@ class Quotes:
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
-
-    def _check(self, name: str, domain: Domain) -> None:
-        values = getattr(self, name)
-        wrong = np.flatnonzero(~((values >= domain.minimum) & (values <= domain.maximum)))
-        if wrong.size:
-            row = int(wrong[0])
-            raise DomainError(name, float(values[row]), domain.requirement, row)

@@ -130,7 +130,7 @@ class _Problem:
         for argument, given in (("fixed", fixed), ("bounds", bounds)):
             _check_names(argument, given, names)
         pinned = {name: value for name, value in {**model.fixed, **fixed}.items() if value is not None}
-        self._model, self._quotes, self._weights = model, quotes, weights
+        self._model, self._quotes, self._weights, self._pinned = model, quotes, weights, pinned
         self._free = np.array([name not in pinned for name in names])
         self._values = np.array([pinned.get(name, 0.0) for name in names])
         self._parameters = [parameter for parameter in model.parameters if parameter.name not in pinned]
@@ -138,6 +138,10 @@ class _Problem:
         limits = np.array([_bounds_of(parameter, bounds) for parameter in self._parameters]).reshape(-1, 2)
         self.lower: Floats = limits[:, 0]
         self.upper: Floats = limits[:, 1]
+        if model.of_one_expiry and (others := np.flatnonzero(quotes.time_to_expiry != quotes.time_to_expiry[0])).size:
+            row = int(others[0])
+            requirement = f"that of the first quote, {quotes.time_to_expiry[0]:g}: this model fits one expiry at a time"
+            raise DomainError("time_to_expiry", float(quotes.time_to_expiry[row]), requirement, row)
         if len(quotes) < max(len(self.names), 1):
             requirement = f"at least {len(self.names)} quotes for as many parameters ({', '.join(self.names)})"
             raise DomainError("quotes", len(quotes), requirement)
@@ -156,7 +160,7 @@ class _Problem:
         return float(residuals @ residuals)
 
     def start(self, given: Mapping[str, float] | None) -> Floats:
-        guess: Floats = self._model.guess(self._quotes)[self._free]
+        guess: Floats = self._model.guess(self._quotes, self._pinned)[self._free]
         if given:
             _check_names("start", given, self.names)
             guess = np.array([given.get(name, value) for name, value in zip(self.names, guess, strict=True)])
