@@ -79,11 +79,12 @@ def scaled_normal(exponent: Floats, x: Floats) -> Floats:
 
 
 def standardized(logarithm: Floats, drift: Floats, deviation: Floats) -> Floats:
-    """(logarithm + drift) / deviation + deviation / 2; at the far ends, or 0, where nothing is random."""
+    """(logarithm + drift) / deviation + deviation / 2; at a far end, or 0, where nothing is random."""
     moneyness = logarithm + drift
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(deviation > 0.0, moneyness / deviation, np.sign(moneyness) * FARTHEST)
-    return np.clip(ratio + 0.5 * deviation, -FARTHEST, FARTHEST)
+    d: Floats = ratio + 0.5 * deviation
+    return d
 
 
 def bivariate_normal(h: Floats, k: Floats, correlation: Floats) -> Floats:
