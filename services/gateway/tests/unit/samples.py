@@ -68,6 +68,7 @@ PERFORMANCE = portfolio_pb2.GetPerformanceResponse(
     time_weighted_return=0.1,
     annualized_return=float("inf"),
     series=[portfolio_pb2.PerformancePoint(date="2020-01-02", value=amount("1.00"), net_flow=amount("1.00"))],
+    exchange_rates=[portfolio_pb2.TranslationRate(currency="EUR", rate=amount("1.1"), date="2020-01-02")],
 )
 OPTIMUM = risk_pb2.OptimizeResponse(
     optimal=risk_pb2.Allocation(weights={"AAPL": 1.0}),
@@ -101,6 +102,17 @@ READS: list[tuple[str, str, str, Any, type[BaseModel]]] = [
             quotes=[market_pb2.Quote(symbol="AAPL", price=amount("73.35"), time=NOW)], missing=["NOPE"]
         ),
         market.QuotesShown,
+    ),
+    (
+        "/api/v2/market/exchange-rates?base=USD&quote=EUR,XAU&date=2020-01-02",
+        "market",
+        "GetExchangeRates",
+        market_pb2.GetExchangeRatesResponse(
+            rates=[market_pb2.ExchangeRate(base="USD", quote="EUR", rate=amount("0.9"), date="2020-01-02")],
+            missing=[market_pb2.CurrencyPair(base="USD", quote="XAU")],
+            source="ecb",
+        ),
+        market.ExchangeRatesShown,
     ),
     (
         "/api/v2/market/AAPL/bars?interval=1w&start=2020-01-01&limit=2",

@@ -20,6 +20,7 @@ from quantmesh.local.testing import NewDatabase, RunningServer, ServiceDatabase
 from quantmesh.local.testing.databases import cloned_database
 from quantmesh.market.adapters import replay_feed
 from quantmesh.market.adapters.bundled import BundledProvider, load_calendars
+from quantmesh.market.adapters.bundled_rates import load_exchange_rates
 from quantmesh.market.adapters.quote_cache import QuoteCache
 from quantmesh.market.adapters.replay_feed import Pace, ReplayFeed
 from quantmesh.market.adapters.store.assets import AssetStore
@@ -99,9 +100,8 @@ async def build(database: Database, redis_url: str, holder: str = "a", seconds_p
     cache = Cache(redis_url, "market")
     quotes = QuoteCache(cache)
     stores = AssetStore(database), BarStore(database), CloseStore(database), ChainStore(database)
-    return Parts(
-        database, plan, clock, feed_store, cache, quotes, Market(*stores, quotes, clock, calendars), StillClock()
-    )
+    market = Market(*stores, quotes, clock, calendars, load_exchange_rates())
+    return Parts(database, plan, clock, feed_store, cache, quotes, market, StillClock())
 
 
 class NewParts(Protocol):

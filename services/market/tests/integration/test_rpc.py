@@ -110,6 +110,23 @@ async def test_closes_quotes_and_chain_answer(client: Client) -> None:
     assert all(0 < one.bid_implied_volatility <= one.ask_implied_volatility for one in chain.options)
 
 
+async def test_exchange_rates_answer_up_to_the_market_s_now(client: Client) -> None:
+    pairs = [pb.CurrencyPair(base="EUR", quote="USD"), pb.CurrencyPair(base="EUR", quote="XAU")]
+    answer = await client.peer.call(client.stub.GetExchangeRates, pb.GetExchangeRatesRequest(pairs=pairs))
+    # It is the morning of Monday 2022-10-03; Friday's rate is the last one that is known.
+    assert [(rate.rate.value, rate.date, rate.stale) for rate in answer.rates] == [("0.9748", "2022-09-30", False)]
+    assert ([pair.quote for pair in answer.missing], answer.source) == (["XAU"], "ecb")
+    later = pb.GetExchangeRatesRequest(pairs=pairs[:1], date="2022-12-01")
+    (rate,) = (await client.peer.call(client.stub.GetExchangeRates, later)).rates
+    assert (rate.date, rate.stale) == ("2022-09-30", True)
+    history = await client.peer.call(
+        client.stub.GetExchangeRateHistory, pb.GetExchangeRateHistoryRequest(pairs=pairs, start="2022-09-25")
+    )
+    (series,) = history.series
+    assert (series.quote, series.dates[0], series.dates[-1]) == ("USD", "2022-09-23", "2022-09-30")
+    assert series.rates[-1].value == "0.9748"
+
+
 @pytest.mark.parametrize(
     ("method", "request_", "kind", "problem"),
     [
@@ -121,6 +138,21 @@ async def test_closes_quotes_and_chain_answer(client: Client) -> None:
         ("GetCloses", pb.GetClosesRequest(symbols=["FB-RAW", "MTUM"]), RuleBroken, "no-common-days"),
         ("GetCloses", pb.GetClosesRequest(), InvalidInput, "too-many-symbols"),
         ("GetOptionChain", pb.GetOptionChainRequest(underlying="MTUM"), NotFound, "no-option-chain"),
+        ("GetExchangeRates", pb.GetExchangeRatesRequest(), InvalidInput, "invalid-input"),
+        (
+            "GetExchangeRates",
+            pb.GetExchangeRatesRequest(pairs=[pb.CurrencyPair(base="usd", quote="EUR")]),
+            InvalidInput,
+            "invalid-input",
+        ),
+        (
+            "GetExchangeRateHistory",
+            pb.GetExchangeRateHistoryRequest(
+                pairs=[pb.CurrencyPair(base="USD", quote="EUR")], start="2020-01-02", end="2020-01-01"
+            ),
+            InvalidInput,
+            "invalid-date",
+        ),
         ("ListAssets", pb.ListAssetsRequest(asset_class=_NONE), InvalidInput, "invalid-input"),
         ("ListAssets", pb.ListAssetsRequest(search="x" * 65), InvalidInput, "invalid-input"),
         ("ImportBars", pb.ImportBarsRequest(csv=b"symbol,date,close\n"), InvalidInput, "invalid-input"),

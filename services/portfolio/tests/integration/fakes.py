@@ -23,7 +23,7 @@ from quantmesh.portfolio.adapters.import_job import ImportJob
 from quantmesh.portfolio.adapters.rpc import PortfolioRpc
 from quantmesh.portfolio.adapters.store.imports import IMPORT_JOB
 from quantmesh.portfolio.core.errors import MarketUnavailable
-from quantmesh.portfolio.core.market import Adjustment, Asset, Closes, MarketClock, Quote
+from quantmesh.portfolio.core.market import Adjustment, Asset, Closes, ExchangeRate, MarketClock, Quote, RateHistory
 
 NOW = datetime(2022, 12, 20, 18, 0, tzinfo=UTC)
 COSTS = {"fee_basis_points": Decimal(1), "minimum_fee": Decimal("0.01"), "slippage_basis_points": Decimal(0)}
@@ -55,6 +55,8 @@ class FakeMarket:
         }
         self.live = {"AAPL": quote("AAPL", "130.00"), "MSFT": quote("MSFT", "240.00")}
         self.history: dict[str, Closes] = {}
+        self.rates: dict[tuple[str, str], RateHistory] = {}
+        self.asked_known_at: datetime | None = None
         self.asked_assets: list[str] = []
 
     async def clock(self) -> MarketClock:
@@ -69,8 +71,11 @@ class FakeMarket:
         self.asked_assets.extend(symbols)
         return {symbol: self.known[symbol] for symbol in symbols if symbol in self.known}
 
-    async def quotes(self, symbols: Collection[str], as_of: datetime | None = None) -> Mapping[str, Quote]:
+    async def quotes(
+        self, symbols: Collection[str], as_of: datetime | None = None, known_at: datetime | None = None
+    ) -> Mapping[str, Quote]:
         self._answer()
+        self.asked_known_at = known_at
         if as_of is None:
             return {symbol: self.live[symbol] for symbol in symbols if symbol in self.live}
         found = {}
@@ -82,13 +87,38 @@ class FakeMarket:
         return found
 
     async def closes(
-        self, symbols: Collection[str], start: date, end: date, as_of: datetime | None
+        self, symbols: Collection[str], start: date, end: date, as_of: datetime | None, known_at: datetime | None
     ) -> Mapping[str, Closes]:
         self._answer()
+        self.asked_known_at = known_at
         return {
             symbol: {day: close for day, close in self.history.get(symbol, {}).items() if start <= day <= end}
             for symbol in symbols
         }
+
+    async def exchange_rates(
+        self, currencies: Collection[str], base: str, as_of: datetime | None
+    ) -> Mapping[str, ExchangeRate]:
+        self._answer()
+        at = (as_of or self.time).date()
+        found = {}
+        for currency in currencies:
+            days = [day for day in self.rates.get((currency, base), {}) if day <= at]
+            if days:
+                day = max(days)
+                found[currency] = ExchangeRate(self.rates[currency, base][day], day, (at - day).days > 5)
+        return found
+
+    async def exchange_rate_history(
+        self, currencies: Collection[str], base: str, start: date, end: date, as_of: datetime | None
+    ) -> Mapping[str, RateHistory]:
+        self._answer()
+        series = {}
+        for currency in currencies:
+            known = {day: rate for day, rate in self.rates.get((currency, base), {}).items() if day <= end}
+            first = max((day for day in known if day <= start), default=start)
+            series[currency] = {day: rate for day, rate in known.items() if day >= first}
+        return {currency: rates for currency, rates in series.items() if rates}
 
     def _answer(self) -> None:
         if not self.available:

@@ -14,7 +14,7 @@ from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.rpc import Peer, open_channel
 from quantmesh.chassis.times import to_timestamp
 from quantmesh.portfolio.adapters.peers import MarketPeer
-from quantmesh.portfolio.core.market import Adjustment, Asset
+from quantmesh.portfolio.core.market import Adjustment, Asset, ExchangeRate
 
 NOON = datetime(2022, 12, 20, 12, 0, tzinfo=UTC)
 
@@ -70,12 +70,33 @@ class SmallMarket:
             dates=["2020-01-02", "2020-01-03"], series=[pb.CloseSeries(symbol="AAPL", closes=[73.35, 72.6])]
         )
 
+    async def rates(self, request: pb.GetExchangeRatesRequest, context: Any) -> pb.GetExchangeRatesResponse:
+        self.asked.append(request)
+        known = [pair for pair in request.pairs if pair.base == "EUR"]
+        rate = common_pb2.Decimal(value="1.0526")
+        return pb.GetExchangeRatesResponse(
+            rates=[
+                pb.ExchangeRate(base=pair.base, quote=pair.quote, rate=rate, date="2022-12-19", stale=True)
+                for pair in known
+            ]
+        )
+
+    async def rate_history(
+        self, request: pb.GetExchangeRateHistoryRequest, context: Any
+    ) -> pb.GetExchangeRateHistoryResponse:
+        self.asked.append(request)
+        rate = common_pb2.Decimal(value="1.0526")
+        series = pb.ExchangeRateSeries(base="EUR", quote="USD", dates=["2022-12-19"], rates=[rate])
+        return pb.GetExchangeRateHistoryResponse(series=[series])
+
     def handler(self) -> Any:
         methods: dict[str, Any] = {
             "GetClock": self.clock,
             "GetAsset": self.asset,
             "GetQuotes": self.quotes,
             "GetCloses": self.closes,
+            "GetExchangeRates": self.rates,
+            "GetExchangeRateHistory": self.rate_history,
         }
         return grpc.method_handlers_generic_handler(
             pb.DESCRIPTOR.services_by_name["MarketService"].full_name,
@@ -142,11 +163,20 @@ async def test_many_symbols_are_asked_for_in_several_calls(market: Market) -> No
 
 async def test_closes_are_the_published_decimals_and_a_series_without_any_is_empty(market: Market) -> None:
     _, peer, _ = market
-    found = await peer.closes(["AAPL", "NOPE"], date(2020, 1, 1), date(2020, 1, 31), NOON)
+    found = await peer.closes(["AAPL", "NOPE"], date(2020, 1, 1), date(2020, 1, 31), NOON, None)
     assert found == {
         "AAPL": {date(2020, 1, 2): Decimal("73.35"), date(2020, 1, 3): Decimal("72.6")},
         "NOPE": {},
     }
+
+
+async def test_rates_are_those_of_each_currency_into_the_base(market: Market) -> None:
+    small, peer, _ = market
+    found = await peer.exchange_rates(["EUR", "XAU"], "USD", NOON)
+    assert found == {"EUR": ExchangeRate(Decimal("1.0526"), date(2022, 12, 19), stale=True)}
+    history = await peer.exchange_rate_history(["EUR"], "USD", date(2022, 12, 19), date(2022, 12, 20), None)
+    assert history == {"EUR": {date(2022, 12, 19): Decimal("1.0526")}}
+    assert [(pair.base, pair.quote) for pair in small.asked[0].pairs] == [("EUR", "USD"), ("XAU", "USD")]
 
 
 async def test_a_market_that_is_gone_is_unavailable(market: Market) -> None:

@@ -131,7 +131,7 @@ async def test_performance_refuses_what_it_cannot_tell(service: Service) -> None
     portfolio = await user.create()
     await user.record(portfolio.id, type="deposit", amount="5", currency="EUR", at="2020-01-02")
     user.call()
-    with pytest.raises(RateMissing, match="holds EUR"):
+    with pytest.raises(RateMissing, match="no exchange rate from EUR into USD on 2020-01-02"):
         await service.rpc.GetPerformance(pb.GetPerformanceRequest(portfolio_id=portfolio.id), NO_CONTEXT)
     for start, end in (("2020-02-30", ""), ("2020-03-01", "2020-02-01")):
         with pytest.raises(InvalidInput):

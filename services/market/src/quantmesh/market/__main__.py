@@ -19,6 +19,7 @@ from quantmesh.chassis.settings import ServiceSettings
 from quantmesh.chassis.telemetry.logs import get_logger
 from quantmesh.market.adapters import replay_feed
 from quantmesh.market.adapters.bundled import LAST_SESSION, BundledProvider, load_calendars
+from quantmesh.market.adapters.bundled_rates import load_exchange_rates
 from quantmesh.market.adapters.quote_cache import QuoteCache
 from quantmesh.market.adapters.replay_feed import Pace, ReplayFeed
 from quantmesh.market.adapters.rpc import MarketRpc
@@ -70,6 +71,7 @@ async def wire(service: Service[MarketSettings]) -> None:
         quotes,
         clock,
         calendars,
+        load_exchange_rates(),
     )
     provider = BundledProvider()
     await _patiently(lambda: take_in(market, provider))

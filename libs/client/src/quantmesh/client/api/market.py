@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 
 from quantmesh.client.models.base import Page
-from quantmesh.client.models.market import Asset, Bars, Clock, OptionChain, Quotes
+from quantmesh.client.models.market import Asset, Bars, Clock, ExchangeRates, OptionChain, Quotes
 from quantmesh.client.transport import Transport
 
 
@@ -42,6 +42,11 @@ class Market:
             "limit": limit,
         }
         return self._transport.call("GET", f"/market/{symbol}/bars", Bars, query=query)
+
+    def exchange_rates(self, base: str, quotes: Sequence[str], day: date | None = None) -> ExchangeRates:
+        """Reference rates; the last ones where no day is given."""
+        query = {"base": base, "quote": ",".join(quotes), "date": day.isoformat() if day else None}
+        return self._transport.call("GET", "/market/exchange-rates", ExchangeRates, query=query)
 
     def option_chain(self, underlying: str, as_of: datetime | None = None) -> OptionChain:
         query = {"as_of": as_of.isoformat() if as_of else None}

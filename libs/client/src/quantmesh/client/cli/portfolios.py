@@ -59,6 +59,8 @@ def positions(portfolio: PortfolioId, as_of: AsOf = None) -> None:
         result = client.portfolios.positions(portfolio, as_of)
     console.print(tables.positions_table(result))
     console.print(tables.facts(("cash", tables.cash_text(result.cash)), ("total", _total(result.total_value))))
+    for rate in result.exchange_rates:
+        console.print(f"1 {rate.currency} is {rate.rate:.6f} since {rate.date}{' (stale)' if rate.stale else ''}")
 
 
 def performance(portfolio: PortfolioId, as_of: AsOf = None) -> None:

@@ -27,6 +27,21 @@ class Quote(Answer):
     currency: str
 
 
+class ExchangeRate(Answer):
+    """`rate` of the quote currency for one unit of the base, published on `date`."""
+
+    base: str
+    quote: str
+    rate: Decimal
+    date: date
+    stale: bool
+
+
+class ExchangeRates(Answer):
+    data: tuple[ExchangeRate, ...]
+    missing: tuple[str, ...] = ()
+
+
 class Quotes(Answer):
     data: tuple[Quote, ...]
     missing: tuple[str, ...] = ()

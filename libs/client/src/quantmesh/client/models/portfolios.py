@@ -26,12 +26,26 @@ class Position(Answer):
     realized_pnl: Decimal | None
     priced_at: datetime | None
     stale: bool
+    base_value: Decimal | None = None
+
+
+class TranslationRate(Answer):
+    """`rate` of the base currency for one unit of `currency`, published on `date`."""
+
+    currency: str
+    rate: Decimal
+    date: date
+    stale: bool
 
 
 class Positions(Answer):
+    """`cash_value`, `total_value` and each position's `base_value` are in the portfolio's base currency."""
+
     data: tuple[Position, ...]
     cash: tuple[Money, ...]
+    cash_value: Money | None
     total_value: Money | None
+    exchange_rates: tuple[TranslationRate, ...]
     as_of: datetime | None
     known_at: datetime | None
     seq: int
@@ -105,6 +119,8 @@ class Performance(Answer):
     maximum_drawdown_end: date | None
     value: Money | None
     series: tuple[PerformancePoint, ...]
+    next_cursor: str | None
+    exchange_rates: tuple[TranslationRate, ...]
     as_of: datetime | None
 
 

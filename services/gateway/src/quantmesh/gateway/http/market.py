@@ -45,6 +45,15 @@ class Market:
         )
         add(
             "GET",
+            "/exchange-rates",
+            self.exchange_rates,
+            summary="Reference rates of the European Central Bank, crossed through the euro",
+            scope="market:read",
+            answer=models.ExchangeRatesShown,
+            conditional="none-match",
+        )
+        add(
+            "GET",
             "/{symbol}/bars",
             self.bars,
             summary="Open, high, low, close and volume",
@@ -77,6 +86,14 @@ class Market:
 
     async def clock(self) -> Answer:
         return ok(translation.clock(await self._market.call(self._stub.GetClock, pb.GetClockRequest())))
+
+    async def exchange_rates(self, query: QueryOf[models.ExchangeRatesQuery]) -> Answer:
+        request = pb.GetExchangeRatesRequest(
+            pairs=[pb.CurrencyPair(base=query.base, quote=quote) for quote in query.quote.split(",")],
+            date=day_request(query.date),
+            as_of=instant_request(query.as_of),
+        )
+        return tagged(translation.exchange_rates(await self._market.call(self._stub.GetExchangeRates, request)))
 
     async def bars(self, symbol: Symbol, query: QueryOf[models.BarsQuery]) -> Answer:
         async def ask() -> dict[str, object]:

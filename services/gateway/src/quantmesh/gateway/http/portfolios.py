@@ -189,6 +189,7 @@ class Portfolios:
             known_at=instant_request(query.known_at),
             start=day_request(query.start),
             end=day_request(query.end),
+            page=page_request(query.limit, query.cursor),
         )
         answer = await self._portfolio.call(self._stub.GetPerformance, request, timeout_seconds=_READ_SECONDS)
         return ok(translation.performance(answer))

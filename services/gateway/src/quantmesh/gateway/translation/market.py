@@ -53,6 +53,23 @@ def quotes(answer: pb.GetQuotesResponse) -> dict[str, Any]:
     return {"data": [quote(item) for item in answer.quotes], "missing": list(answer.missing), "degraded": False}
 
 
+def exchange_rates(answer: pb.GetExchangeRatesResponse) -> dict[str, Any]:
+    return {
+        "data": [
+            {
+                "base": rate.base,
+                "quote": rate.quote,
+                "rate": rate.rate.value,
+                "date": rate.date,
+                "stale": rate.stale,
+            }
+            for rate in answer.rates
+        ],
+        "missing": [pair.quote for pair in answer.missing],
+        "source": answer.source,
+    }
+
+
 def bar(message: pb.Bar) -> dict[str, Any]:
     return {
         "time": instant(message, "time"),

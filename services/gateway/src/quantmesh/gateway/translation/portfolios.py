@@ -14,6 +14,7 @@ from quantmesh.gateway.translation.common import (
     instant_request,
     inverse,
     money,
+    next_cursor,
     optional_money,
 )
 
@@ -103,6 +104,16 @@ def position(message: pb.Position) -> dict[str, Any]:
         "realized_pnl": decimal(message, "realized_pnl"),
         "priced_at": instant(message, "priced_at"),
         "stale": message.stale,
+        "base_value": decimal(message, "base_value"),
+    }
+
+
+def translation_rate(message: pb.TranslationRate) -> dict[str, Any]:
+    return {
+        "currency": message.currency,
+        "rate": message.rate.value,
+        "date": message.date,
+        "stale": message.stale,
     }
 
 
@@ -110,7 +121,9 @@ def positions(answer: pb.GetPositionsResponse) -> dict[str, Any]:
     return {
         "data": [position(item) for item in answer.positions],
         "cash": [money(item) for item in answer.cash],
+        "cash_value": optional_money(answer, "cash_value"),
         "total_value": optional_money(answer, "total_value"),
+        "exchange_rates": [translation_rate(rate) for rate in answer.exchange_rates],
         "as_of": instant(answer, "as_of"),
         "known_at": instant(answer, "known_at"),
         "seq": answer.seq,
@@ -152,6 +165,8 @@ def performance(answer: pb.GetPerformanceResponse) -> dict[str, Any]:
             }
             for point in answer.series
         ],
+        "next_cursor": next_cursor(answer.page),
+        "exchange_rates": [translation_rate(rate) for rate in answer.exchange_rates],
         "as_of": instant(answer, "as_of"),
         "known_at": instant(answer, "known_at"),
     }

@@ -7,13 +7,16 @@ from quantmesh.api.common.v1.common_pb2 import PageInfo
 from quantmesh.api.market.v1 import market_pb2 as pb
 from quantmesh.api.market.v1.market_pb2_grpc import MarketServiceServicer
 from quantmesh.chassis.clock import Clock
+from quantmesh.chassis.decimals import to_proto
 from quantmesh.chassis.identity import requires
 from quantmesh.chassis.times import from_timestamp, to_timestamp
 from quantmesh.market.adapters import translate
+from quantmesh.market.core.exchange_rates import SOURCE, CurrencyPair
 from quantmesh.market.core.feed_clock import FeedClock
 from quantmesh.market.core.find_assets import find_asset
 from quantmesh.market.core.get_bars import get_bars
 from quantmesh.market.core.get_closes import from_micros, get_closes
+from quantmesh.market.core.get_exchange_rates import get_exchange_rate_history, get_exchange_rates
 from quantmesh.market.core.get_option_chain import get_option_chain
 from quantmesh.market.core.get_quotes import get_quotes
 from quantmesh.market.core.import_bars import NewAssets, import_bars
@@ -116,6 +119,34 @@ class MarketRpc(MarketServiceServicer):
             options=[translate.option_to(quote) for quote in chain.quotes],
         )
 
+    @requires("market:read")
+    async def GetExchangeRates(self, request: pb.GetExchangeRatesRequest, context: Any) -> pb.GetExchangeRatesResponse:
+        found = get_exchange_rates(self._market, _pairs(request), day=request.date, as_of=_as_of(request))
+        return pb.GetExchangeRatesResponse(
+            rates=[translate.exchange_rate_to(rate) for rate in found.rates],
+            missing=[pb.CurrencyPair(base=pair.base, quote=pair.quote) for pair in found.missing],
+            source=SOURCE,
+        )
+
+    @requires("market:read")
+    async def GetExchangeRateHistory(
+        self, request: pb.GetExchangeRateHistoryRequest, context: Any
+    ) -> pb.GetExchangeRateHistoryResponse:
+        found = get_exchange_rate_history(
+            self._market, _pairs(request), start=request.start, end=request.end, as_of=_as_of(request)
+        )
+        return pb.GetExchangeRateHistoryResponse(
+            series=[
+                pb.ExchangeRateSeries(
+                    base=pair.base,
+                    quote=pair.quote,
+                    dates=[day.isoformat() for day, _ in rates],
+                    rates=[to_proto(rate) for _, rate in rates],
+                )
+                for pair, rates in found.items()
+            ]
+        )
+
     @requires("market:write")
     async def ImportBars(self, request: pb.ImportBarsRequest, context: Any) -> pb.ImportBarsResponse:
         result = await import_bars(
@@ -130,10 +161,22 @@ class MarketRpc(MarketServiceServicer):
         )
 
 
-def _as_of(
-    request: pb.GetQuotesRequest | pb.GetBarsRequest | pb.GetClosesRequest | pb.GetOptionChainRequest,
-) -> datetime | None:
+_TimedRequest = (
+    pb.GetQuotesRequest
+    | pb.GetBarsRequest
+    | pb.GetClosesRequest
+    | pb.GetOptionChainRequest
+    | pb.GetExchangeRatesRequest
+    | pb.GetExchangeRateHistoryRequest
+)
+
+
+def _as_of(request: _TimedRequest) -> datetime | None:
     return from_timestamp(request.as_of, "as_of") if request.HasField("as_of") else None
+
+
+def _pairs(request: pb.GetExchangeRatesRequest | pb.GetExchangeRateHistoryRequest) -> list[CurrencyPair]:
+    return [CurrencyPair(pair.base, pair.quote) for pair in request.pairs]
 
 
 def _iso(day: date | None) -> str:

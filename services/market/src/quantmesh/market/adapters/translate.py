@@ -6,6 +6,7 @@ from quantmesh.api.market.v1 import market_pb2 as pb
 from quantmesh.chassis.decimals import from_proto, to_proto
 from quantmesh.chassis.times import from_timestamp, to_timestamp
 from quantmesh.market.core.errors import InvalidRequest, InvalidTicks
+from quantmesh.market.core.exchange_rates import ExchangeRate
 from quantmesh.market.core.model import Adjustment, Asset, AssetClass, Bar, Interval, Quote
 from quantmesh.market.core.option_chains import ChainQuote
 from quantmesh.market.core.ticks import TickBatch
@@ -108,6 +109,16 @@ def quote_from(message: pb.Quote) -> Quote:
         ask=from_proto(message.ask, "ask") if message.HasField("ask") else None,
         stale=message.stale,
         received_at=from_timestamp(message.received_at, "received_at") if message.HasField("received_at") else None,
+    )
+
+
+def exchange_rate_to(rate: ExchangeRate) -> pb.ExchangeRate:
+    return pb.ExchangeRate(
+        base=rate.pair.base,
+        quote=rate.pair.quote,
+        rate=to_proto(rate.rate),
+        date=rate.day.isoformat(),
+        stale=rate.stale,
     )
 
 

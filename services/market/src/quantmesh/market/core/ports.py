@@ -7,6 +7,7 @@ from typing import Protocol
 
 from quantmesh.market.core.calendars import Calendar
 from quantmesh.market.core.common_closes import CloseSeries
+from quantmesh.market.core.exchange_rates import ReferenceRates
 from quantmesh.market.core.model import Asset, AssetClass, AssetListing, Bar, Quote, Rejection
 from quantmesh.market.core.option_chains import OptionChain
 from quantmesh.market.core.parse_bars import RawBar
@@ -133,6 +134,7 @@ class Market:
     quotes: Quotes
     clock: MarketClock
     calendars: Calendars
+    rates: ReferenceRates
 
     def known_at(self, as_of: datetime | None) -> datetime:
         """The instant a read is true at: never after the market's now."""

@@ -6,13 +6,15 @@ from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from quantmesh.api.market.v1 import market_pb2 as pb
 from quantmesh.api.market.v1.market_pb2_grpc import MarketServiceStub
 from quantmesh.chassis.decimals import from_proto
 from quantmesh.chassis.errors import NotFound, RuleBroken
 from quantmesh.chassis.rpc import Peer
 from quantmesh.chassis.times import from_timestamp, to_timestamp
-from quantmesh.portfolio.core.market import Adjustment, Asset, Closes, MarketClock, Quote
+from quantmesh.portfolio.core.market import Adjustment, Asset, Closes, ExchangeRate, MarketClock, Quote, RateHistory
 
 _ASSET_SECONDS = 60.0
 # Short, because a replay may be rewound.
@@ -52,14 +54,17 @@ class MarketPeer:
         found = await asyncio.gather(*(self._asset(symbol) for symbol in wanted))
         return {symbol: asset for symbol, asset in zip(wanted, found, strict=True) if asset is not None}
 
-    async def quotes(self, symbols: Collection[str], as_of: datetime | None = None) -> Mapping[str, Quote]:
+    async def quotes(
+        self, symbols: Collection[str], as_of: datetime | None = None, known_at: datetime | None = None
+    ) -> Mapping[str, Quote]:
         wanted = list(symbols)
-        stamp = None if as_of is None else to_timestamp(as_of)
         answers = await asyncio.gather(
             *(
                 self._peer.call(
                     self._stub.GetQuotes,
-                    pb.GetQuotesRequest(symbols=wanted[start : start + _QUOTES_AT_ONCE], as_of=stamp),
+                    pb.GetQuotesRequest(
+                        symbols=wanted[start : start + _QUOTES_AT_ONCE], as_of=_stamp(as_of), known_at=_stamp(known_at)
+                    ),
                 )
                 for start in range(0, len(wanted), _QUOTES_AT_ONCE)
             )
@@ -67,12 +72,47 @@ class MarketPeer:
         return {quote.symbol: _quote(quote) for answer in answers for quote in answer.quotes}
 
     async def closes(
-        self, symbols: Collection[str], start: date, end: date, as_of: datetime | None
+        self, symbols: Collection[str], start: date, end: date, as_of: datetime | None, known_at: datetime | None
     ) -> Mapping[str, Closes]:
         """One call per symbol, side by side: asked together the market gives the days that all of them have."""
         wanted = list(symbols)
-        found = await asyncio.gather(*(self._closes(symbol, start, end, as_of) for symbol in wanted))
+        requests = [
+            pb.GetClosesRequest(
+                symbols=[symbol],
+                start=start.isoformat(),
+                end=end.isoformat(),
+                as_of=_stamp(as_of),
+                known_at=_stamp(known_at),
+            )
+            for symbol in wanted
+        ]
+        found = await asyncio.gather(*map(self._closes, requests))
         return dict(zip(wanted, found, strict=True))
+
+    async def exchange_rates(
+        self, currencies: Collection[str], base: str, as_of: datetime | None
+    ) -> Mapping[str, ExchangeRate]:
+        request = pb.GetExchangeRatesRequest(pairs=_pairs(currencies, base), as_of=_stamp(as_of))
+        answer = await self._peer.call(self._stub.GetExchangeRates, request)
+        return {
+            rate.base: ExchangeRate(from_proto(rate.rate, "rate"), date.fromisoformat(rate.date), rate.stale)
+            for rate in answer.rates
+        }
+
+    async def exchange_rate_history(
+        self, currencies: Collection[str], base: str, start: date, end: date, as_of: datetime | None
+    ) -> Mapping[str, RateHistory]:
+        request = pb.GetExchangeRateHistoryRequest(
+            pairs=_pairs(currencies, base), start=start.isoformat(), end=end.isoformat(), as_of=_stamp(as_of)
+        )
+        answer = await self._peer.call(self._stub.GetExchangeRateHistory, request)
+        return {
+            series.base: {
+                date.fromisoformat(day): from_proto(rate, "rate")
+                for day, rate in zip(series.dates, series.rates, strict=True)
+            }
+            for series in answer.series
+        }
 
     async def _asset(self, symbol: str) -> Asset | None:
         known = self._assets.get(symbol)
@@ -87,13 +127,7 @@ class MarketPeer:
         self._assets[symbol] = (time.monotonic() + _ASSET_SECONDS, asset)
         return asset
 
-    async def _closes(self, symbol: str, start: date, end: date, as_of: datetime | None) -> Closes:
-        request = pb.GetClosesRequest(
-            symbols=[symbol],
-            start=start.isoformat(),
-            end=end.isoformat(),
-            as_of=None if as_of is None else to_timestamp(as_of),
-        )
+    async def _closes(self, request: pb.GetClosesRequest) -> Closes:
         try:
             async with self._limit:
                 answer = await self._peer.call(self._stub.GetCloses, request)
@@ -106,6 +140,14 @@ class MarketPeer:
             for series in answer.series
             for day, close in zip(answer.dates, series.closes, strict=True)
         }
+
+
+def _pairs(currencies: Collection[str], base: str) -> list[pb.CurrencyPair]:
+    return [pb.CurrencyPair(base=currency, quote=base) for currency in currencies]
+
+
+def _stamp(moment: datetime | None) -> Timestamp | None:
+    return None if moment is None else to_timestamp(moment)
 
 
 def _asset(message: pb.Asset) -> Asset:

@@ -19,6 +19,7 @@ from quantmesh.portfolio.core.get_positions import Mark
 from quantmesh.portfolio.core.import_report import column_of
 from quantmesh.portfolio.core.import_transactions import ImportOutcome
 from quantmesh.portfolio.core.lots import Position
+from quantmesh.portfolio.core.market import ExchangeRate
 from quantmesh.portfolio.core.model import (
     Entry,
     LotMethod,
@@ -181,16 +182,25 @@ def position(value: Position) -> pb.Position:
     )
 
 
-def marked_position(value: Mark) -> pb.Position:
+def marked_position(value: Mark, base_currency: str) -> pb.Position:
     message = position(value.position)
     message.stale = value.stale
     if value.price is not None and value.market_value is not None and value.unrealized_pnl is not None:
         message.price.CopyFrom(to_proto(Decimal(plain(value.price))))
         message.market_value.CopyFrom(cash(value.market_value, value.position.currency))
         message.unrealized_pnl.CopyFrom(cash(value.unrealized_pnl, value.position.currency))
+    if value.base_value is not None:
+        message.base_value.CopyFrom(cash(value.base_value, base_currency))
     if value.priced_at is not None:
         message.priced_at.CopyFrom(to_timestamp(value.priced_at))
     return message
+
+
+def exchange_rates(rates: Mapping[str, ExchangeRate]) -> list[pb.TranslationRate]:
+    return [
+        pb.TranslationRate(currency=currency, rate=_plain(rate.rate), date=rate.day.isoformat(), stale=rate.stale)
+        for currency, rate in sorted(rates.items())
+    ]
 
 
 def order(value: Order) -> pb.Order:

@@ -15,11 +15,12 @@ QuantmeshError
 │   ├── BeforeSplit            a trade dated before a split that was recorded earlier
 │   ├── InTheFuture            executed after the market's now
 │   ├── NotTradable            an instrument without a live feed
-│   ├── IllegalTransition      an order cannot go from its state to that one
-│   └── RateMissing            a value in several currencies that nobody can translate
+│   └── RateMissing            a day before there were rates, or a currency that nobody quotes
 ├── NotFound
 │   ├── PortfolioNotFound, TransactionNotFound, OrderNotFound
 │   └── ProofErased            the salt was destroyed with its owner's data
+├── Conflict
+│   └── IllegalTransition      an order cannot go from its state to that one
 ├── AlreadyExists
 │   └── OrderIdTaken           client_order_id is unique for ever in a portfolio
 ├── PreconditionFailed
@@ -29,12 +30,13 @@ QuantmeshError
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
 from quantmesh.chassis.errors import (
     AlreadyExists,
+    Conflict,
     InvalidInput,
     NotFound,
     PreconditionFailed,
@@ -173,7 +175,7 @@ class NotTradable(RuleBroken):
         super().__init__(f"{description}.", violations=[Violation("symbol", description)])
 
 
-class IllegalTransition(RuleBroken):
+class IllegalTransition(Conflict):
     problem = "illegal-order-transition"
 
     def __init__(self, current: str, wanted: str) -> None:
@@ -183,10 +185,10 @@ class IllegalTransition(RuleBroken):
 class RateMissing(RuleBroken):
     problem = "exchange-rate-missing"
 
-    def __init__(self, currencies: Sequence[str], base_currency: str) -> None:
+    def __init__(self, currency: str, base_currency: str, day: date) -> None:
         super().__init__(
-            f"The portfolio holds {', '.join(currencies)}, and there is no exchange rate into {base_currency}; "
-            f"its performance cannot be told in one currency."
+            f"There is no exchange rate from {currency} into {base_currency} on {day} or before it, so that the value"
+            f" of that day cannot be told in one currency."
         )
 
 

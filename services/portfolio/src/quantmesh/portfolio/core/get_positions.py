@@ -1,6 +1,6 @@
 """What is held, at what it cost, and what it is worth; without prices, and saying so, where the market is silent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -9,7 +9,7 @@ from uuid import UUID
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.portfolio.core.currency import round_cash
 from quantmesh.portfolio.core.lots import Position, positions_of
-from quantmesh.portfolio.core.market import Quote
+from quantmesh.portfolio.core.market import ExchangeRate, Quote
 from quantmesh.portfolio.core.model import LotMethod, Portfolio
 from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.ports import Ledger, Market, View
@@ -26,7 +26,7 @@ class Holdings:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A position's price; `stale` also where there is none."""
+    """A position's price; `stale` also where there is none. `base_value` is in the portfolio's base currency."""
 
     position: Position
     price: Decimal | None = None
@@ -34,15 +34,21 @@ class Mark:
     unrealized_pnl: Decimal | None = None
     priced_at: datetime | None = None
     stale: bool = True
+    base_value: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ValuedHoldings:
-    """`total_value` is in the base currency, and None where a price or an exchange rate is missing."""
+    """`cash_value` and `total_value` are in the base currency, and None where a price or an exchange rate is missing.
+
+    `rates` are those into the base currency, by currency.
+    """
 
     portfolio: Portfolio
     marks: tuple[Mark, ...]
     cash: Mapping[str, Decimal]
+    rates: Mapping[str, ExchangeRate]
+    cash_value: Decimal | None
     total_value: Decimal | None
     as_of: datetime
 
@@ -56,42 +62,61 @@ async def read_holdings(ledger: Ledger, portfolio_id: UUID, view: View) -> Holdi
     return Holdings(portfolio, held, await ledger.cash(portfolio_id, view))
 
 
-async def value_holdings(market: Market, holdings: Holdings, as_of: datetime | None, now: datetime) -> ValuedHoldings:
+async def value_holdings(
+    market: Market, holdings: Holdings, as_of: datetime | None, known_at: datetime | None, now: datetime
+) -> ValuedHoldings:
     """Marked at the quotes true at `as_of`, or the live ones. `now` stands in for the time of a silent market."""
+    base = holdings.portfolio.base_currency
     symbols = [position.symbol for position in holdings.positions]
+    currencies = {currency for currency, amount in holdings.cash.items() if amount}
+    currencies |= {position.currency for position in holdings.positions}
     quotes: Mapping[str, Quote] = {}
+    rates: Mapping[str, ExchangeRate] = {}
     at = as_of or now
     try:
         if as_of is None:
             at = (await market.clock()).time
         if symbols:
-            quotes = await market.quotes(symbols, as_of)
+            quotes = await market.quotes(symbols, as_of, known_at)
+        if currencies - {base}:
+            rates = await market.exchange_rates(currencies - {base}, base, as_of)
     except Unavailable:
         # Positions without prices are worth more than no answer; each is flagged.
         quotes = {}
-    marks = tuple(mark(position, quotes.get(position.symbol)) for position in holdings.positions)
-    total = total_value(marks, holdings.cash, holdings.portfolio.base_currency)
-    return ValuedHoldings(holdings.portfolio, marks, holdings.cash, total, at)
+    marks = tuple(mark(position, quotes.get(position.symbol), base, rates) for position in holdings.positions)
+    cash = cash_value(holdings.cash, base, rates)
+    values = [cash, *(marked.base_value for marked in marks)]
+    known = [value for value in values if value is not None]
+    total = sum(known, round_cash(ZERO, base)) if len(known) == len(values) else None
+    return ValuedHoldings(holdings.portfolio, marks, holdings.cash, rates, cash, total, at)
 
 
 @exactly
-def mark(position: Position, quote: Quote | None) -> Mark:
+def mark(position: Position, quote: Quote | None, base: str, rates: Mapping[str, ExchangeRate]) -> Mark:
     if quote is None or quote.currency != position.currency:
         return Mark(position)
-    value = round_cash(position.quantity * quote.price, position.currency)
-    gain = round_cash(position.quantity * quote.price - position.cost, position.currency)
-    return Mark(position, quote.price, value, gain, quote.time, quote.stale)
+    worth = position.quantity * quote.price
+    value = round_cash(worth, position.currency)
+    gain = round_cash(worth - position.cost, position.currency)
+    factor = factor_of(position.currency, base, rates)
+    base_value = None if factor is None else round_cash(worth * factor, base)
+    return Mark(position, quote.price, value, gain, quote.time, quote.stale, base_value)
 
 
 @exactly
-def total_value(marks: Sequence[Mark], cash: Mapping[str, Decimal], base_currency: str) -> Decimal | None:
-    total = round_cash(ZERO, base_currency)
+def cash_value(cash: Mapping[str, Decimal], base: str, rates: Mapping[str, ExchangeRate]) -> Decimal | None:
+    total = ZERO
     for currency, amount in cash.items():
-        if amount and currency != base_currency:
+        factor = factor_of(currency, base, rates) if amount else ZERO
+        if factor is None:
             return None
-        total += amount
-    for marked in marks:
-        if marked.market_value is None or marked.position.currency != base_currency:
-            return None
-        total += marked.market_value
-    return total
+        total += amount * factor
+    return round_cash(total, base)
+
+
+def factor_of(currency: str, base: str, rates: Mapping[str, ExchangeRate]) -> Decimal | None:
+    """What one unit of `currency` is in `base`."""
+    if currency == base:
+        return Decimal(1)
+    rate = rates.get(currency)
+    return None if rate is None else rate.rate

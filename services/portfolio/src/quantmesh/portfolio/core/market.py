@@ -1,4 +1,4 @@
-"""What the market tells this service: instruments, quotes, closes, and its time."""
+"""What the market tells this service: instruments, quotes, closes, exchange rates, and its time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,5 +47,16 @@ class Quote:
     currency: str
 
 
-# Closes by date, in order of date; one series per symbol.
+@dataclass(frozen=True, slots=True)
+class ExchangeRate:
+    """What one unit of a currency is in another; published on `day`, `stale` where that is more than five days ago."""
+
+    rate: Decimal
+    day: date
+    stale: bool
+
+
+# By date, in order of date; one series per symbol.
 Closes = Mapping[date, Decimal]
+# The same per currency: a series begins with the rate that holds on the first day asked for.
+RateHistory = Mapping[date, Decimal]

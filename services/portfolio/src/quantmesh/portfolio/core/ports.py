@@ -10,7 +10,7 @@ from uuid import UUID
 from quantmesh.portfolio.core.account_log import AccountEvent
 from quantmesh.portfolio.core.admission import Books, Holding
 from quantmesh.portfolio.core.lots import SecurityMovement
-from quantmesh.portfolio.core.market import Asset, Closes, MarketClock, Quote
+from quantmesh.portfolio.core.market import Asset, Closes, ExchangeRate, MarketClock, Quote, RateHistory
 from quantmesh.portfolio.core.model import Portfolio, Transaction
 from quantmesh.portfolio.core.orders import Order
 
@@ -106,8 +106,22 @@ class Market(Protocol):
         """Without those that the market does not know."""
         ...
 
-    async def quotes(self, symbols: Collection[str], as_of: datetime | None = None) -> Mapping[str, Quote]: ...
+    async def quotes(
+        self, symbols: Collection[str], as_of: datetime | None = None, known_at: datetime | None = None
+    ) -> Mapping[str, Quote]:
+        """At `as_of` by what the market had recorded at `known_at`; now where they are None."""
+        ...
 
     async def closes(
-        self, symbols: Collection[str], start: date, end: date, as_of: datetime | None
+        self, symbols: Collection[str], start: date, end: date, as_of: datetime | None, known_at: datetime | None
     ) -> Mapping[str, Closes]: ...
+
+    async def exchange_rates(
+        self, currencies: Collection[str], base: str, as_of: datetime | None
+    ) -> Mapping[str, ExchangeRate]:
+        """Into `base`, by currency; without those that have no rate by then."""
+        ...
+
+    async def exchange_rate_history(
+        self, currencies: Collection[str], base: str, start: date, end: date, as_of: datetime | None
+    ) -> Mapping[str, RateHistory]: ...

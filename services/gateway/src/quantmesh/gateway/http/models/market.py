@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from quantmesh.gateway.http.models.base import (
+    CurrencyCode,
     Day,
     DecimalText,
     Instant,
@@ -41,6 +42,22 @@ class BarsQuery(Query):
     as_of: Instant | None = None
     limit: Annotated[int, Field(ge=1, le=5000)] = 1000
     cursor: Annotated[str, StringConstraints(max_length=512, pattern=r"^[A-Za-z0-9_=.:|-]*$")] = ""
+
+
+class ExchangeRatesQuery(Query):
+    base: Annotated[
+        CurrencyCode, Field(description="Of which one unit is priced.", json_schema_extra={"examples": ["USD"]})
+    ]
+    quote: Annotated[
+        str,
+        StringConstraints(max_length=399, pattern=r"^[A-Z]{3}(,[A-Z]{3}){0,99}$"),
+        Field(
+            description="In which it is priced: up to 100 codes, separated by commas.",
+            json_schema_extra={"examples": ["EUR,GBP"]},
+        ),
+    ]
+    date: Annotated[Day | None, Field(description="The last rate published by then; the last one where absent.")] = None
+    as_of: Instant | None = None
 
 
 class ChainQuery(Query):
@@ -84,6 +101,24 @@ class QuotesShown(Shown):
     data: list[QuoteShown]
     missing: list[str]
     degraded: bool = False
+
+
+class ExchangeRateShown(Shown):
+    """`rate` of the quote currency for one of the base; `stale`: published more than five days before what was asked."""
+
+    base: str
+    quote: str
+    rate: DecimalText
+    date: ShownDate
+    stale: bool
+
+
+class ExchangeRatesShown(Shown):
+    """`missing`: quote currencies without a rate by that date."""
+
+    data: list[ExchangeRateShown]
+    missing: list[str]
+    source: str
 
 
 class BarShown(Shown):

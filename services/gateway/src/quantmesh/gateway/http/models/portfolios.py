@@ -97,6 +97,10 @@ class LedgerQuery(BitemporalQuery):
 class PerformanceQuery(BitemporalQuery):
     start: Day | None = None
     end: Day | None = None
+    limit: Annotated[int, Field(ge=1, le=10_000, description="Points of the series on a page, at most one a day.")] = (
+        5_000
+    )
+    cursor: Cursor = ""
 
 
 class EventsQuery(Query):
@@ -128,6 +132,16 @@ class PositionShown(Shown):
     unrealized_pnl: DecimalText | None
     realized_pnl: DecimalText | None
     priced_at: ShownInstant | None
+    stale: bool
+    base_value: Annotated[DecimalText | None, Field(description="The market value in the portfolio's base currency.")]
+
+
+class TranslationRateShown(Shown):
+    """`rate` of the base currency for one unit of `currency`, published on `date`; stale after five days."""
+
+    currency: str
+    rate: DecimalText
+    date: ShownDate
     stale: bool
 
 
@@ -196,7 +210,9 @@ class ImportShown(Shown):
 class PositionsShown(Shown):
     data: list[PositionShown]
     cash: list[MoneyShown]
+    cash_value: Annotated[MoneyShown | None, Field(description="All cash in the base currency.")]
     total_value: MoneyShown | None
+    exchange_rates: list[TranslationRateShown]
     as_of: ShownInstant | None
     known_at: ShownInstant | None
     seq: Annotated[int, Field(description="The number of the account's log that this is true at.")]
@@ -219,6 +235,8 @@ class PerformanceShown(Shown):
     maximum_drawdown_end: ShownDate | None
     value: MoneyShown | None
     series: list[PerformancePointShown]
+    next_cursor: Annotated[str | None, Field(description="Of the series; all else is of the whole period.")]
+    exchange_rates: list[TranslationRateShown]
     as_of: ShownInstant | None
     known_at: ShownInstant | None
 

@@ -1,6 +1,6 @@
 """What is derived from the ledger: positions, performance, the journal, the account's log."""
 
-from datetime import date, datetime
+from datetime import date
 
 from quantmesh.api.common.v1 import common_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
@@ -22,12 +22,14 @@ class ReadMethods(Methods):
         view = _view(request)
         async with self._store() as store:
             holdings = await read_holdings(store, portfolio_id_of(request.portfolio_id), view)
-        valued = await value_holdings(self._market, holdings, view.as_of, self._clock.now())
+        valued = await value_holdings(self._market, holdings, view.as_of, view.known_at, self._clock.now())
         base = valued.portfolio.base_currency
         return pb.GetPositionsResponse(
-            positions=[translate.marked_position(mark) for mark in valued.marks],
+            positions=[translate.marked_position(mark, base) for mark in valued.marks],
             cash=[translate.money(amount, currency) for currency, amount in valued.cash.items()],
+            cash_value=None if valued.cash_value is None else translate.money(valued.cash_value, base),
             total_value=None if valued.total_value is None else translate.money(valued.total_value, base),
+            exchange_rates=translate.exchange_rates(valued.rates),
             as_of=to_timestamp(valued.as_of),
             known_at=to_timestamp(view.known_at or self._clock.now()),
             seq=valued.portfolio.seq,
@@ -40,8 +42,12 @@ class ReadMethods(Methods):
         async with self._store() as store:
             history = await read_history(store, portfolio_id_of(request.portfolio_id), view)
         as_of = view.as_of or (await self._market.clock()).time
-        performance = await measure_history(self._market, history, start, end, as_of)
-        return _performance(performance, history.portfolio.base_currency, as_of, view.known_at or self._clock.now())
+        performance, rates = await measure_history(self._market, history, start, end, as_of, view.known_at)
+        answer = _performance(performance, history.portfolio.base_currency, request.page)
+        answer.exchange_rates.extend(translate.exchange_rates(rates))
+        answer.as_of.CopyFrom(to_timestamp(as_of))
+        answer.known_at.CopyFrom(to_timestamp(view.known_at or self._clock.now()))
+        return answer
 
     @requires("portfolio:read")
     async def ListLedger(self, request: pb.ListLedgerRequest, context: Context) -> pb.ListLedgerResponse:
@@ -93,9 +99,12 @@ def _number_of(cursor: str) -> int:
     return int(key[0])
 
 
-def _performance(
-    performance: Performance, currency: str, as_of: datetime, known_at: datetime
-) -> pb.GetPerformanceResponse:
+def _performance(performance: Performance, currency: str, page: common_pb2.PageRequest) -> pb.GetPerformanceResponse:
+    """With a page of the series: without a limit all of it."""
+    after = from_cursor(page.cursor, 1)
+    day = None if after is None else _day(after[0], "cursor")
+    rest = [point for point in performance.series if day is None or point.day > day]
+    shown = rest[: page.limit] if page.limit else rest
     answer = pb.GetPerformanceResponse(
         time_weighted_return=performance.time_weighted_return,
         annualized_return=performance.annualized_return,
@@ -111,10 +120,9 @@ def _performance(
                 time_weighted_return=point.time_weighted_return,
                 drawdown=point.drawdown,
             )
-            for point in performance.series
+            for point in shown
         ],
-        as_of=to_timestamp(as_of),
-        known_at=to_timestamp(known_at),
+        page=common_pb2.PageInfo(next_cursor=to_cursor([shown[-1].day.isoformat()]) if len(shown) < len(rest) else ""),
     )
     if performance.series:
         answer.value.CopyFrom(translate.money(performance.series[-1].value, currency))
