@@ -29,6 +29,9 @@ class DomainError(QuantError):
         self.index = index
 
 
+_MOST_NAMED = 8
+
+
 class Change(NamedTuple):
     """The limit `constraint` (an argument of Constraints, or "group minimum", "group maximum") has been `given` and
     would have to be `relaxed`; `name` is its asset or group, empty where it concerns all."""
@@ -54,7 +57,9 @@ class InfeasibleError(QuantError):
     def __init__(
         self, conflicts: Sequence[str], shortfall: float, changes: Sequence[Change], relaxed: "Constraints"
     ) -> None:
-        super().__init__(f"No weights satisfy {', '.join(conflicts)} together.")
+        named = ", ".join(conflicts[:_MOST_NAMED])
+        others = f" and {len(conflicts) - _MOST_NAMED} more" if len(conflicts) > _MOST_NAMED else ""
+        super().__init__(f"No weights satisfy {named}{others} together.")
         self.conflicts = tuple(conflicts)
         self.shortfall = shortfall
         self.changes = tuple(changes)

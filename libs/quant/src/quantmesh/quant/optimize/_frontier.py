@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from quantmesh.quant._samples import Floats, covariance_of, vector_of
+from quantmesh.quant._samples import Floats
 from quantmesh.quant.errors import DomainError, SolverError
 from quantmesh.quant.optimize import _clarabel
 from quantmesh.quant.optimize._box_program import BoxProgram, Line
@@ -41,17 +41,15 @@ def frontier(
 
     Raises as minimum_variance does; limits on holdings, which make the frontier break off, raise DomainError.
     """
-    matrix = covariance_of(covariance)
-    mean = vector_of("expected_return", expected_return, matrix.shape[0])
-    moments = Moments.of(matrix, mean, risk_free_rate)
-    limits = constraints.limits(matrix.shape[0])
+    moments = Moments.of(covariance, expected_return, risk_free_rate)
+    limits = constraints.limits(moments.count)
     if points < 2:
         raise DomainError("points", points, "at least 2")
     for name in ("maximum_holdings", "minimum_position"):
         if getattr(constraints, name) is not None:
             raise DomainError(name, getattr(constraints, name), "left out: the frontier would break off")
     require_feasible(limits)
-    walk = _Walk(matrix, mean, limits)
+    walk = _Walk(moments.covariance, moments.mean, limits)
     allocations, gap = walk.through(points)
     build = allocator(limits, moments, moments.variance)
     return Frontier(

@@ -3,7 +3,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quantmesh.quant._samples import Floats, covariance_of
+from quantmesh.quant._samples import Floats
 from quantmesh.quant.errors import DomainError
 from quantmesh.quant.optimize._constraints import LONG_ONLY, Constraints, require_bare
 from quantmesh.quant.optimize._hierarchical_risk_parity_kernels import bisect, leaf_order, spanning_tree
@@ -27,11 +27,10 @@ def hierarchical_risk_parity(
     that there is no bound; the objective shown is the variance. Of the constraints the budget counts, and `current`
     for comparison: others raise DomainError.
     """
-    matrix = covariance_of(covariance)
-    count = matrix.shape[0]
     if distance not in get_args(Distance):
         raise DomainError("distance", repr(distance), '"columns" or "correlation"')
-    moments = Moments.of(matrix, expected_return, risk_free_rate)
+    moments = Moments.of(covariance, expected_return, risk_free_rate)
+    matrix, count = moments.covariance, moments.count
     limits = require_bare(constraints, count, "hierarchical_risk_parity")
     order = _leaves(_distances(matrix, distance))
     split = np.empty(count)

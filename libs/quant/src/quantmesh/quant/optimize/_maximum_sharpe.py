@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from quantmesh.quant._samples import Floats, covariance_of, vector_of
+from quantmesh.quant._samples import Floats
 from quantmesh.quant.errors import DomainError, SolverError
 from quantmesh.quant.optimize import _clarabel, _outer_approximation
 from quantmesh.quant.optimize._box_program import SOLVER, BoxProgram, Line
@@ -33,19 +33,20 @@ def maximum_sharpe(
     `expected_return`, `covariance`, costs and `risk_free_rate` share one period. Raises as minimum_variance does, and
     DomainError where no weights earn more than `risk_free_rate`.
     """
-    matrix = covariance_of(covariance)
-    mean = vector_of("expected_return", expected_return, matrix.shape[0])
-    moments = Moments(matrix, mean, risk_free_rate)
-    limits = constraints.limits(matrix.shape[0])
+    moments = Moments.of(covariance, expected_return, risk_free_rate)
+    limits = constraints.limits(moments.count)
+    if limits.budget <= 0.0:
+        raise DomainError("budget", limits.budget, "positive")
     require_feasible(limits)
-    excess = mean - risk_free_rate
+    excess = moments.mean - risk_free_rate
     reachable = limits if not limits.is_discrete else on_chosen(limits, first_choice(limits, -excess))
     richest, loss = LinearObjective(reachable).least(-excess)
     if loss >= 0.0:
         most = risk_free_rate - loss / float(richest.sum())
         raise DomainError("risk_free_rate", risk_free_rate, f"below {most:.6g}, the most that weights can earn")
-    weights, certificate = _highest(_Ratio(matrix, excess, limits), richest)
-    return optimum_of(weights, limits, moments, _Ratio(matrix, excess, limits).value, certificate)
+    ratio = _Ratio(moments.covariance, excess, limits)
+    weights, certificate = _highest(ratio, richest)
+    return optimum_of(weights, limits, moments, ratio.value, certificate)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

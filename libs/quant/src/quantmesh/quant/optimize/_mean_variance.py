@@ -2,7 +2,6 @@ import math
 
 from numpy.typing import ArrayLike
 
-from quantmesh.quant._samples import covariance_of, vector_of
 from quantmesh.quant.errors import DomainError
 from quantmesh.quant.optimize._constraints import LONG_ONLY, Constraints
 from quantmesh.quant.optimize._optimum import Moments, Optimum, optimum_of
@@ -22,12 +21,10 @@ def mean_variance(
     `expected_return`, `covariance`, costs and `risk_free_rate`, which serves the statistics alone, share one period.
     Raises as minimum_variance does.
     """
-    matrix = covariance_of(covariance)
     if not 0.0 < risk_aversion < math.inf:
         raise DomainError("risk_aversion", risk_aversion, "a positive number")
-    mean = vector_of("expected_return", expected_return, matrix.shape[0])
-    moments = Moments(matrix, mean, risk_free_rate)
-    limits = constraints.limits(matrix.shape[0])
-    utility = Utility(matrix, mean, float(risk_aversion), limits)
+    moments = Moments.of(covariance, expected_return, risk_free_rate)
+    limits = constraints.limits(moments.count)
+    utility = Utility(moments.covariance, moments.mean, float(risk_aversion), limits)
     weights, certificate = least_utility(utility)
     return optimum_of(weights, limits, moments, utility.value, certificate)

@@ -1,7 +1,6 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from quantmesh.quant._samples import covariance_of
 from quantmesh.quant.optimize._constraints import LONG_ONLY, Constraints
 from quantmesh.quant.optimize._optimum import Moments, Optimum, optimum_of
 from quantmesh.quant.optimize._utility import Utility, least_utility
@@ -19,9 +18,8 @@ def minimum_variance(
     `expected_return` (one per asset) and `risk_free_rate` share the period of `covariance` and serve the statistics
     alone. Raises DomainError for what is no input, InfeasibleError where no weights satisfy the constraints.
     """
-    matrix = covariance_of(covariance)
-    moments = Moments.of(matrix, expected_return, risk_free_rate)
-    limits = constraints.limits(matrix.shape[0])
-    utility = Utility(matrix, np.zeros(limits.count), 2.0, limits)
+    moments = Moments.of(covariance, expected_return, risk_free_rate)
+    limits = constraints.limits(moments.count)
+    utility = Utility(moments.covariance, np.zeros(limits.count), 2.0, limits)
     weights, certificate = least_utility(utility)
     return optimum_of(weights, limits, moments, utility.value, certificate)

@@ -7,10 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from quantmesh.quant._samples import Floats, vector_of
+from quantmesh.quant._samples import Floats, covariance_of, vector_of
+from quantmesh.quant.errors import DomainError
 from quantmesh.quant.optimize._constraints import Limits
 
 _VANISHING = 1e-9
+# Eigenvalues down to minus this are rounding, relative to the largest variance.
+_DEFINITE = 1e-10
 
 
 class Certificate(NamedTuple):
@@ -69,11 +72,27 @@ class Moments:
     risk_free_rate: float
 
     @classmethod
-    def of(cls, covariance: Floats, expected_return: ArrayLike | None, risk_free_rate: float) -> "Moments":
-        count = covariance.shape[0]
+    def of(cls, covariance: ArrayLike, expected_return: ArrayLike | None, risk_free_rate: float) -> "Moments":
+        """Raises DomainError, also where some weights would have a negative variance."""
+        from scipy.linalg import lapack  # on first use, as all that is heavy
+
+        matrix = covariance_of(covariance)
+        count = matrix.shape[0]
+        shifted = matrix + _DEFINITE * float(np.diagonal(matrix).max()) * np.eye(count)
+        if lapack.dpotrf(shifted.T, lower=1, overwrite_a=1, clean=0)[1] != 0:
+            raise DomainError("covariance", "a matrix with a negative eigenvalue", "positive semidefinite")
         mean = None if expected_return is None else vector_of("expected_return", expected_return, count)
         vector_of("risk_free_rate", [risk_free_rate], 1)
-        return cls(covariance, mean, float(risk_free_rate))
+        return cls(matrix, mean, float(risk_free_rate))
+
+    @property
+    def mean(self) -> Floats:
+        """The expected returns, for objectives that require them."""
+        return np.zeros(self.count) if self.expected_return is None else self.expected_return
+
+    @property
+    def count(self) -> int:
+        return len(self.covariance)
 
     def variance(self, weights: Floats) -> float:
         return max(float(weights @ self.covariance @ weights), 0.0)

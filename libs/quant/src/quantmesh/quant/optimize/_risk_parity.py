@@ -1,7 +1,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from quantmesh.quant._samples import Floats, covariance_of, vector_of
+from quantmesh.quant._samples import Floats, vector_of
 from quantmesh.quant.errors import DomainError, SolverError
 from quantmesh.quant.optimize._constraints import LONG_ONLY, Constraints, require_bare
 from quantmesh.quant.optimize._optimum import Certificate, Moments, Optimum, optimum_of
@@ -28,9 +28,8 @@ def risk_parity(
     its budget. Of the constraints the budget counts, and `current` for comparison: others raise DomainError, since
     they would break the shares.
     """
-    matrix = covariance_of(covariance)
-    count = matrix.shape[0]
-    moments = Moments.of(matrix, expected_return, risk_free_rate)
+    moments = Moments.of(covariance, expected_return, risk_free_rate)
+    matrix, count = moments.covariance, moments.count
     limits = require_bare(constraints, count, "risk_parity")
     shares = np.full(count, 1.0) if budgets is None else vector_of("budgets", budgets, count)
     if shares.min() <= 0.0:
