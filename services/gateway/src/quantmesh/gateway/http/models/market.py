@@ -104,7 +104,7 @@ class QuotesShown(Shown):
 
 
 class ExchangeRateShown(Shown):
-    """`rate` of the quote currency for one of the base; `stale`: published more than five days before what was asked."""
+    """`rate` of the quote currency for one of the base; `stale`: published more than five days before the date."""
 
     base: str
     quote: str
