@@ -11,50 +11,74 @@ it has 15 to 31 degrees of freedom. `sampler="pseudo"` draws independent paths, 
 
 from quantmesh.quant.monte_carlo._asian import Asian
 from quantmesh.quant.monte_carlo._barriers import Barrier, DoubleBarrier
+from quantmesh.quant.monte_carlo._baskets import Basket, BestOf, Spread, WorstOf
 from quantmesh.quant.monte_carlo._curves import PiecewiseConstant
 from quantmesh.quant.monte_carlo._greeks import Greeks, StandardErrors
+from quantmesh.quant.monte_carlo._heston import Heston
+from quantmesh.quant.monte_carlo._local_volatility import LocalVolatility
 from quantmesh.quant.monte_carlo._lognormal import CorrelatedAssets, GeometricBrownianMotion
+from quantmesh.quant.monte_carlo._lookbacks import Lookback
 from quantmesh.quant.monte_carlo._payoff import Payoff
 from quantmesh.quant.monte_carlo._process import Process
 from quantmesh.quant.monte_carlo._result import Result, price
+from quantmesh.quant.monte_carlo._structured import Autocallable, Cliquet
 from quantmesh.quant.monte_carlo._vanilla import Digital, European
 
 __all__ = [
     "PAYOFFS",
     "PROCESSES",
     "Asian",
+    "Autocallable",
     "Barrier",
+    "Basket",
+    "BestOf",
+    "Cliquet",
     "CorrelatedAssets",
     "Digital",
     "DoubleBarrier",
     "European",
     "GeometricBrownianMotion",
     "Greeks",
+    "Heston",
+    "LocalVolatility",
+    "Lookback",
     "Payoff",
     "PiecewiseConstant",
     "Process",
     "Result",
+    "Spread",
     "StandardErrors",
+    "WorstOf",
     "load_kernels",
     "price",
 ]
 
 PAYOFFS: dict[str, type] = {
     "asian": Asian,
+    "autocallable": Autocallable,
     "barrier": Barrier,
+    "basket": Basket,
+    "best_of": BestOf,
+    "cliquet": Cliquet,
     "digital": Digital,
     "double_barrier": DoubleBarrier,
     "european": European,
+    "lookback": Lookback,
+    "spread": Spread,
+    "worst_of": WorstOf,
 }
 PROCESSES: dict[str, type] = {
     "correlated_assets": CorrelatedAssets,
     "geometric_brownian_motion": GeometricBrownianMotion,
+    "heston": Heston,
+    "local_volatility": LocalVolatility,
 }
 
 
 def load_kernels() -> None:
     """Compile what simulations need, or read it from the cache, ahead of the first call."""
     from quantmesh.quant.monte_carlo import (  # noqa: F401  importing loads them
+        _exotic_kernels,
         _moments_kernels,
         _path_kernels,
         _payoff_kernels,

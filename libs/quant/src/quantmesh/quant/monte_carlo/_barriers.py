@@ -46,7 +46,8 @@ class Barrier:
         check_choice("barrier_type", self.barrier_type, BARRIER_TYPES)
         check_strike_and_time(self.strike, self.time_to_expiry)
         check_scalar(self.barrier, POSITIVE_STRIKE._replace(name="barrier"))
-        check_monitoring(self.rebate, self.monitoring, self.observations)
+        check_scalar(self.rebate, PRICE._replace(name="rebate"))
+        check_monitoring(self.monitoring, self.observations)
 
     @property
     def needs_variance(self) -> bool:
@@ -57,7 +58,7 @@ class Barrier:
 
     def check(self, process: Process) -> None:
         check_one_asset(process)
-        spot = process.spots[0]
+        spot = process.asset_spots[0]
         if self.barrier_type.startswith("down") and self.barrier >= spot:
             raise DomainError("barrier", self.barrier, f"below the spot of {spot:g}, as it is {self.barrier_type}")
         if self.barrier_type.startswith("up") and self.barrier <= spot:
@@ -90,7 +91,8 @@ class DoubleBarrier:
         check_strike_and_time(self.strike, self.time_to_expiry)
         check_scalar(self.lower_barrier, POSITIVE_STRIKE._replace(name="lower_barrier"))
         check_scalar(self.upper_barrier, POSITIVE_STRIKE._replace(name="upper_barrier"))
-        check_monitoring(self.rebate, self.monitoring, self.observations)
+        check_scalar(self.rebate, PRICE._replace(name="rebate"))
+        check_monitoring(self.monitoring, self.observations)
 
     @property
     def needs_variance(self) -> bool:
@@ -101,7 +103,7 @@ class DoubleBarrier:
 
     def check(self, process: Process) -> None:
         check_one_asset(process)
-        spot = process.spots[0]
+        spot = process.asset_spots[0]
         if self.lower_barrier >= spot:
             raise DomainError("lower_barrier", self.lower_barrier, f"below the spot of {spot:g}")
         if self.upper_barrier <= spot:
@@ -112,8 +114,7 @@ class DoubleBarrier:
         return _evaluation(self, barriers, self.barrier_type == "knock_in", process, schedule)
 
 
-def check_monitoring(rebate: float, monitoring: str, observations: int | None) -> None:
-    check_scalar(rebate, PRICE._replace(name="rebate"))
+def check_monitoring(monitoring: str, observations: int | None) -> None:
     check_choice("monitoring", monitoring, ("continuous", "discrete"))
     if monitoring == "continuous" and observations is not None:
         raise DomainError("observations", observations, "None for continuous monitoring")
@@ -130,7 +131,7 @@ def _evaluation(
 
     sign = sign_of(payoff.option_type)
     stride = stride_of(payoff.observations, schedule.steps)
-    start = math.log(process.spots[0])
+    start = math.log(process.asset_spots[0])
     discounts = schedule.discounts(process.rate)
 
     def fill(block: Floats, values: Floats, row: int) -> None:

@@ -58,7 +58,7 @@ class _Stencils:
 def greeks(payoff: Payoff, process: Process, settings: Settings, progress: Progress | None) -> Greeks:
     schedule = schedule_of(payoff.time_to_expiry, settings.steps)
     stencils = _Stencils(Scenario(process, schedule))
-    assets = len(process.spots)
+    assets = len(process.asset_spots)
     for asset in range(assets):
         _add_spot(stencils, process, schedule, asset)
     for asset in range(assets):
@@ -84,7 +84,7 @@ def _at(asset: int, value: float, others: tuple[float, ...]) -> tuple[float, ...
 
 
 def _add_spot(stencils: _Stencils, process: Process, schedule: Schedule, asset: int) -> None:
-    spots = process.spots
+    spots = process.asset_spots
     # A tenth of the deviation of the logarithm: the bias of a European option's gamma is then a few thousandths.
     deviation = process.volatility_ranges()[asset][1] * np.sqrt(schedule.times[-1])
     shift = spots[asset] * float(np.clip(0.1 * deviation, 1e-4, 0.1))
@@ -96,7 +96,7 @@ def _add_spot(stencils: _Stencils, process: Process, schedule: Schedule, asset: 
 
 def _add_volatility(stencils: _Stencils, process: Process, schedule: Schedule, asset: int) -> None:
     lowest, highest = process.volatility_ranges()[asset]
-    still = (0.0,) * len(process.spots)
+    still = (0.0,) * len(process.asset_spots)
     shift = max(0.05 * highest, 1e-4)
     up = stencils.add(process.with_volatility_shifts(_at(asset, shift, still)), schedule)
     if lowest < shift:

@@ -30,7 +30,7 @@ class GeometricBrownianMotion:
         check_curve("volatility", self.volatility, VOLATILITY)
 
     @property
-    def spots(self) -> tuple[float, ...]:
+    def asset_spots(self) -> tuple[float, ...]:
         return (self.spot,)
 
     @property
@@ -45,7 +45,7 @@ class GeometricBrownianMotion:
         return schedule.accrued(self.volatility, 2)[:, None, None]
 
     def evolve(self, schedule: Schedule, with_variance: bool) -> Evolve:
-        return _evolve(self.spots, (self.volatility,), self.carries(schedule), np.eye(1), schedule, with_variance)
+        return _evolve(self.asset_spots, (self.volatility,), self.carries(schedule), np.eye(1), schedule, with_variance)
 
     def with_spots(self, spots: tuple[float, ...]) -> "GeometricBrownianMotion":
         return replace(self, spot=spots[0])
@@ -81,6 +81,10 @@ class CorrelatedAssets:
             check_curve(f"volatilities[{asset}]", self.volatilities[asset], VOLATILITY)
         check_curve("rate", self.rate, RATE)
         check_correlation(self.correlation, count)
+
+    @property
+    def asset_spots(self) -> tuple[float, ...]:
+        return self.spots
 
     @property
     def factors(self) -> int:

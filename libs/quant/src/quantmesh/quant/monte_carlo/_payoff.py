@@ -66,8 +66,8 @@ class Payoff(Protocol):
 
 
 def check_one_asset(process: Process) -> None:
-    if len(process.spots) != 1:
-        raise DomainError("process", f"{len(process.spots)} assets", "one of a single asset for this payoff")
+    if len(process.asset_spots) != 1:
+        raise DomainError("process", f"{len(process.asset_spots)} assets", "one of a single asset for this payoff")
 
 
 def check_observations(observations: int | None, steps: int) -> None:
@@ -100,12 +100,12 @@ def spot_control(process: Process, schedule: Schedule, asset: int = 0) -> Contro
     from quantmesh.quant.monte_carlo import _payoff_kernels as kernels
 
     discount = float(schedule.discounts(process.rate)[-1])
-    forward = process.spots[asset] * math.exp(process.carries(schedule)[-1, asset])
+    forward = process.asset_spots[asset] * math.exp(process.carries(schedule)[-1, asset])
 
     def fill(block: Floats, values: Floats, row: int) -> None:
         kernels.european(block, asset, 1.0, 0.0, discount, values, row)
 
-    return Control("spot" if len(process.spots) == 1 else f"spot {asset}", discount * forward, fill)
+    return Control("spot" if len(process.asset_spots) == 1 else f"spot {asset}", discount * forward, fill)
 
 
 def european_fill(process: Process, schedule: Schedule, sign: int, strike: float) -> Fill:

@@ -55,7 +55,7 @@ class Simulated(NamedTuple):
 
 
 def shape_of(process: Process, steps: int, needs_variance: bool, uniforms: int) -> Shape:
-    base = max(process.factors, len(process.spots) + needs_variance)
+    base = max(process.factors, len(process.asset_spots) + needs_variance)
     rows = np.array([*range(process.factors), *range(base, base + uniforms)], np.int64)
     return Shape(steps, base + uniforms, rows, process.factors)
 
