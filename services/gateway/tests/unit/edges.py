@@ -18,6 +18,7 @@ from quantmesh.gateway.http.app import build
 from quantmesh.gateway.http.assets import Assets
 from quantmesh.gateway.http.auth import Auth
 from quantmesh.gateway.http.blockchain import Blockchain
+from quantmesh.gateway.http.calibration import Calibration
 from quantmesh.gateway.http.jobs import JobDirectory, Jobs
 from quantmesh.gateway.http.market import Market
 from quantmesh.gateway.http.middleware.limits import LimitPolicies, Limits
@@ -123,6 +124,7 @@ def make_edge(*, limits: LimitPolicies | None = None, slow_seconds: float = 10.0
     app = build(
         [
             Options(peers["pricing"], peers["market"]).operations(),
+            Calibration(peers["pricing"]).operations(),
             Market(peers["market"], cache, last_quotes).operations(),
             Portfolios(peers["portfolio"], peers["risk"]).operations(),
             *Orders(peers["portfolio"]).operations(),

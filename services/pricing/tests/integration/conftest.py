@@ -10,7 +10,9 @@ import pyarrow as pa
 import pytest
 
 from quantmesh.api.pricing.v1 import pricing_pb2 as pb
+from quantmesh.api.pricing.v1.calibration_pb2_grpc import add_CalibrationServiceServicer_to_server
 from quantmesh.api.pricing.v1.pricing_pb2_grpc import PricingServiceStub, add_PricingServiceServicer_to_server
+from quantmesh.api.pricing.v1.surface_pb2_grpc import add_SurfaceServiceServicer_to_server
 from quantmesh.chassis.clock import SystemClock
 from quantmesh.chassis.context import CallContext, Caller, set_call
 from quantmesh.chassis.database import Database
@@ -20,6 +22,8 @@ from quantmesh.local.testing import NewDatabase
 from quantmesh.pricing.adapters.batches import Batches
 from quantmesh.pricing.adapters.quote_recorder import QuoteRecorder
 from quantmesh.pricing.adapters.rpc import PricingRpc
+from quantmesh.pricing.adapters.rpc_calibration import CalibrationRpc
+from quantmesh.pricing.adapters.rpc_surface import SurfaceRpc
 from quantmesh.pricing.adapters.store import QuoteStore
 from quantmesh.quant.version import code_version
 
@@ -111,6 +115,8 @@ async def pricing(service_database: NewDatabase) -> AsyncIterator[Pricing]:
     batches = Batches(threads=2)
     server = RpcServer("127.0.0.1:0", NamedCallers())
     server.add_servicer(add_PricingServiceServicer_to_server, PricingRpc(recorder, batches))
+    server.add_servicer(add_CalibrationServiceServicer_to_server, CalibrationRpc())
+    server.add_servicer(add_SurfaceServiceServicer_to_server, SurfaceRpc())
     await server.start()
     recording = asyncio.create_task(recorder.run())
     peer = Peer("pricing", open_channel(f"127.0.0.1:{server.port}", []), timeout_seconds=30.0)

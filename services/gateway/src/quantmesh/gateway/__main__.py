@@ -23,6 +23,7 @@ from quantmesh.gateway.http.app import build
 from quantmesh.gateway.http.assets import Assets
 from quantmesh.gateway.http.auth import Auth
 from quantmesh.gateway.http.blockchain import Blockchain
+from quantmesh.gateway.http.calibration import Calibration
 from quantmesh.gateway.http.jobs import JobDirectory, Jobs
 from quantmesh.gateway.http.market import Market
 from quantmesh.gateway.http.middleware.limits import LimitPolicies, Limits
@@ -93,6 +94,7 @@ async def wire(service: Service[GatewaySettings]) -> None:
     app = build(
         [
             Options(pricing, market).operations(),
+            Calibration(pricing).operations(),
             Market(market, kept, last_quotes).operations(),
             Portfolios(portfolio, risk).operations(),
             *Orders(portfolio).operations(),

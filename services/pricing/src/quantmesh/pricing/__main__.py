@@ -4,14 +4,18 @@ import asyncio
 
 from pydantic import Field
 
+from quantmesh.api.pricing.v1.calibration_pb2_grpc import add_CalibrationServiceServicer_to_server
 from quantmesh.api.pricing.v1.pricing_pb2_grpc import add_PricingServiceServicer_to_server
+from quantmesh.api.pricing.v1.surface_pb2_grpc import add_SurfaceServiceServicer_to_server
 from quantmesh.chassis.service import Service, serve
 from quantmesh.chassis.settings import ServiceSettings
 from quantmesh.pricing.adapters.batches import Batches
 from quantmesh.pricing.adapters.quote_recorder import QuoteRecorder
 from quantmesh.pricing.adapters.rpc import PricingRpc
+from quantmesh.pricing.adapters.rpc_calibration import CalibrationRpc
+from quantmesh.pricing.adapters.rpc_surface import SurfaceRpc
 from quantmesh.pricing.adapters.store import QuoteStore
-from quantmesh.quant import black_scholes
+from quantmesh.quant import kernels
 from quantmesh.quant.version import code_version
 
 
@@ -29,6 +33,8 @@ async def wire(service: Service[PricingSettings]) -> None:
         await asyncio.to_thread(batches.close)
 
     service.add_servicer(add_PricingServiceServicer_to_server, PricingRpc(recorder, batches))
+    service.add_servicer(add_CalibrationServiceServicer_to_server, CalibrationRpc())
+    service.add_servicer(add_SurfaceServiceServicer_to_server, SurfaceRpc())
     service.add_task("quote records", recorder.run)
     service.add_task("kernels", load_kernels)
     service.on_stop(close)
@@ -36,7 +42,7 @@ async def wire(service: Service[PricingSettings]) -> None:
 
 async def load_kernels() -> None:
     """Compile, or take from the cache, what batches need, so that none of them waits for it."""
-    await asyncio.to_thread(black_scholes.load_kernels)
+    await asyncio.to_thread(kernels.load_all)
 
 
 if __name__ == "__main__":

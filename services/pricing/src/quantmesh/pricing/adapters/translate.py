@@ -24,14 +24,19 @@ _STYLES = {
 _ACCURACIES = {number: name.removeprefix("ACCURACY_").lower() if number else "" for name, number in pb.Accuracy.items()}
 
 
+def model_name(model: pb.Model.ValueType) -> str:
+    """A number that the interface does not know is told as it came."""
+    return _MODELS.get(model, f"number {model}")
+
+
 def model_of(
     model: pb.Model.ValueType,
     style: pb.ExerciseStyle.ValueType,
     accuracy: pb.Accuracy.ValueType = pb.ACCURACY_UNSPECIFIED,
 ) -> PricingModel:
-    """Raises UnsupportedModel; a number that the interface does not know is told as it came."""
+    """Raises UnsupportedModel."""
     return find_model(
-        _MODELS.get(model, f"number {model}"),
+        model_name(model),
         _STYLES.get(style, f"number {style}"),
         _ACCURACIES.get(accuracy, f"number {accuracy}"),
     )

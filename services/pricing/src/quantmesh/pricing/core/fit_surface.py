@@ -1,0 +1,85 @@
+"""A surface of implied volatilities without arbitrage, from what the market says (PRC-5, NEW-5)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from quantmesh.pricing.core.errors import InvalidArgument
+from quantmesh.pricing.core.market_quotes import Floats, MarketQuotes, errors_at_their_quote
+from quantmesh.quant import black_76, black_scholes, forwards, svi
+
+Parametrization = Literal["svi", "ssvi"]
+
+
+@dataclass(frozen=True, slots=True)
+class FittedSurface:
+    fit: svi.Fit
+    discount_factors: Floats | None
+    """Per expiry, where put-call parity told the forwards."""
+
+    def rate_at(self, time_to_expiry: Floats, given: float) -> Floats:
+        """What discounts a payment: the rate given, or that of the discount factors, between expiries by a line."""
+        if self.discount_factors is None:
+            return np.full(time_to_expiry.shape, given)
+        expiries = self.fit.surface.time_to_expiry
+        return np.interp(time_to_expiry, expiries, -np.log(self.discount_factors) / expiries)
+
+
+def fit_surface(market: MarketQuotes, *, forwards_from_parity: bool, parametrization: Parametrization) -> FittedSurface:
+    """Raises InvalidArgument with the quote that is meant."""
+    if not market.sign.size:
+        raise InvalidArgument("quotes", "none", "one quote or more")
+    with errors_at_their_quote():
+        if forwards_from_parity:
+            found = _parity(market)
+            expiry = np.searchsorted(found.time_to_expiry, market.time_to_expiry)
+            forward = found.forward[expiry]
+            rate = -np.log(found.discount_factor[expiry]) / market.time_to_expiry
+            discount_factors: Floats | None = found.discount_factor
+            volatility = black_76.implied_volatility(
+                market.values, market.sign, forward, market.strike, market.time_to_expiry, rate
+            )
+        else:
+            forward = market.spot * np.exp((market.rate - market.dividend_yield) * market.time_to_expiry)
+            discount_factors = None
+            volatility = (
+                black_scholes.implied_volatility(market.values, *market.contract)
+                if market.are_prices
+                else market.values
+            )
+        volatilities = np.asarray(volatility)
+        fit = svi.fit(
+            market.strike,
+            market.time_to_expiry,
+            volatilities,
+            forward,
+            spread=market.volatility_spread(volatilities),
+            spot=market.spot,
+            parametrization=parametrization,
+        )
+    return FittedSurface(fit, discount_factors)
+
+
+def _parity(market: MarketQuotes) -> forwards.Forwards:
+    """Of the strikes and expiries that have both a call and a put."""
+    if not market.are_prices:
+        raise InvalidArgument("forwards_from_parity", True, "left out where quotes are implied volatilities")
+    sides: dict[tuple[float, float], dict[int, int]] = {}
+    for row, place in enumerate(zip(market.time_to_expiry.tolist(), market.strike.tolist(), strict=True)):
+        sides.setdefault(place, {})[int(market.sign[row])] = row
+    pairs = [(rows[1], rows[-1]) for rows in sides.values() if len(rows) == 2]
+    expiries = {float(market.time_to_expiry[call]) for call, _ in pairs}
+    for row, time in enumerate(market.time_to_expiry.tolist()):
+        if time not in expiries:
+            raise InvalidArgument(
+                f"quotes[{row}].time_to_expiry", time, "of an expiry with strikes that have a call and a put"
+            )
+    calls, puts = (np.array(rows) for rows in zip(*pairs, strict=True))
+    spread: Floats | float = 1.0
+    if market.bid is not None and market.ask is not None:
+        width = market.ask - market.bid
+        spread = np.maximum(width[calls] + width[puts], 1e-12)
+    return forwards.from_put_call_parity(
+        market.strike[calls], market.time_to_expiry[calls], market.values[calls], market.values[puts], spread=spread
+    )

@@ -1,0 +1,111 @@
+"""Calibrations and surfaces, from what the market says."""
+
+import numpy as np
+import pytest
+
+from quantmesh.api.pricing.v1 import calibration_pb2, pricing_pb2, surface_pb2
+from quantmesh.api.pricing.v1.calibration_pb2_grpc import CalibrationServiceStub
+from quantmesh.api.pricing.v1.surface_pb2_grpc import SurfaceServiceStub
+from quantmesh.chassis.errors import InvalidInput
+from quantmesh.quant import black_scholes, heston
+
+from .conftest import Pricing
+
+SPOT, RATE, DIVIDEND_YIELD = 100.0, 0.03, 0.01
+STRIKES = [80.0, 90.0, 95.0, 100.0, 105.0, 110.0, 125.0]
+EXPIRIES = [0.25, 0.5, 1.0]
+HESTON = {"v0": 0.04, "kappa": 1.5, "theta": 0.06, "sigma": 0.5, "rho": -0.7}
+
+
+def heston_price(option_type: str, strike: float, time_to_expiry: float) -> float:
+    return float(heston.price(option_type, SPOT, strike, time_to_expiry, RATE, DIVIDEND_YIELD, **HESTON))
+
+
+def quotes(*, both: bool = False) -> list[calibration_pb2.Quote]:
+    """Prices of a market that Heston made: out of the money, or a call and a put at every strike."""
+    kinds = {"call": pricing_pb2.OPTION_TYPE_CALL, "put": pricing_pb2.OPTION_TYPE_PUT}
+    return [
+        calibration_pb2.Quote(
+            option_type=number, strike=strike, time_to_expiry=time, price=heston_price(name, strike, time)
+        )
+        for time in EXPIRIES
+        for strike in STRIKES
+        for name, number in kinds.items()
+        if both or (name == "call") == (strike > SPOT)
+    ]
+
+
+def market(given: list[calibration_pb2.Quote], *, forwards_from_parity: bool = False) -> surface_pb2.SurfaceQuotes:
+    return surface_pb2.SurfaceQuotes(quotes=given, spot=SPOT, rate=RATE, dividend_yield=DIVIDEND_YIELD, **options)
+
+
+async def calibrate(
+    pricing: Pricing, given: list[calibration_pb2.Quote], model: pricing_pb2.Model.ValueType = pricing_pb2.MODEL_HESTON
+) -> calibration_pb2.CalibrateResponse:
+    request = calibration_pb2.CalibrateRequest(
+        model=model, quotes=given, spot=SPOT, rate=RATE, dividend_yield=DIVIDEND_YIELD
+    )
+    return await pricing.peer.call(CalibrationServiceStub(pricing.peer.channel).Calibrate, request)
+
+
+async def test_the_parameters_that_made_the_quotes_come_back(pricing: Pricing) -> None:
+    found = await calibrate(pricing, quotes())
+    assert found.converged
+    assert {item.name: item.value for item in found.parameters} == pytest.approx(HESTON, rel=1e-3)
+    assert len(found.residuals) == len(quotes())
+    assert found.rmse < 1e-6
+    assert all(item.lower <= item.value <= item.upper for item in found.parameters)
+
+
+async def test_a_quote_that_cannot_be_is_named(pricing: Pricing) -> None:
+    given = quotes()
+    given[3].price = 150.0
+    with pytest.raises(InvalidInput, match=r"^quotes\[3\]\.price must be"):
+        await calibrate(pricing, given)
+    given[3].implied_volatility = 0.2
+    with pytest.raises(InvalidInput, match=r"^quotes\[3\] must be a price like the others"):
+        await calibrate(pricing, given)
+    with pytest.raises(InvalidInput, match=r"^quotes must be at least 5 quotes"):
+        await calibrate(pricing, quotes()[:3])
+    with pytest.raises(InvalidInput, match=r"^model must be one of"):
+        await calibrate(pricing, quotes(), pricing_pb2.MODEL_BACHELIER)
+
+
+async def test_a_surface_has_its_margins_and_is_read_between_quotes(pricing: Pricing) -> None:
+    points = [surface_pb2.SurfacePoint(strike=97.0, time_to_expiry=0.5)]
+    request = surface_pb2.FitSurfaceRequest(market=market(quotes()), points=points)
+    answer = await pricing.peer.call(SurfaceServiceStub(pricing.peer.channel).FitSurface, request)
+    assert len(answer.smiles) == len(EXPIRIES)
+    assert len(answer.residuals) == len(quotes())
+    assert answer.butterfly.value >= 0.0
+    assert answer.calendar.value >= 0.0
+    price = heston_price("put", 97.0, 0.5)
+    expected = black_scholes.implied_volatility(price, "put", SPOT, 97.0, 0.5, RATE, DIVIDEND_YIELD)
+    assert answer.volatilities[0] == pytest.approx(expected, abs=2e-3)
+
+
+async def test_parity_tells_forwards_and_discount_factors(pricing: Pricing) -> None:
+    request = surface_pb2.FitSurfaceRequest(market=market(quotes(both=True), forwards_from_parity=True))
+    answer = await pricing.peer.call(SurfaceServiceStub(pricing.peer.channel).FitSurface, request)
+    times = np.array([smile.time_to_expiry for smile in answer.smiles])
+    forwards = [smile.forward for smile in answer.smiles]
+    np.testing.assert_allclose(forwards, SPOT * np.exp((RATE - DIVIDEND_YIELD) * times), rtol=1e-9)
+    np.testing.assert_allclose([smile.discount_factor for smile in answer.smiles], np.exp(-RATE * times), rtol=1e-9)
+    request = surface_pb2.FitSurfaceRequest(market=market(quotes(), forwards_from_parity=True))
+    with pytest.raises(InvalidInput, match=r"^quotes\[0\]\.time_to_expiry must be of an expiry with strikes"):
+        await pricing.peer.call(SurfaceServiceStub(pricing.peer.channel).FitSurface, request)
+
+
+@pytest.mark.parametrize("style", [pricing_pb2.EXERCISE_STYLE_EUROPEAN, pricing_pb2.EXERCISE_STYLE_AMERICAN])
+async def test_local_volatility_reprices_the_surface(
+    pricing: Pricing, style: pricing_pb2.ExerciseStyle.ValueType
+) -> None:
+    option = surface_pb2.LocalVolatilityOption(option_type=pricing_pb2.OPTION_TYPE_PUT, strike=95.0, time_to_expiry=0.5)
+    request = surface_pb2.LocalVolatilityRequest(market=market(quotes()), options=[option], style=style)
+    answer = await pricing.peer.call(SurfaceServiceStub(pricing.peer.channel).LocalVolatility, request)
+    assert len(answer.volatilities) == len(answer.times) * len(answer.spots)
+    european = heston_price("put", 95.0, 0.5)
+    if style == pricing_pb2.EXERCISE_STYLE_EUROPEAN:
+        assert answer.prices[0] == pytest.approx(european, abs=0.05)
+    else:
+        assert european < answer.prices[0] < european + 0.5
