@@ -13,6 +13,11 @@ from numba import njit, types
 from quantmesh.quant import _black_scholes_formulas as formulas
 from quantmesh.quant._black_scholes_kernels import BLOCK, OPTIONS
 from quantmesh.quant._elementary import TINY_ROOT, exponential
+from quantmesh.quant._elementary_kernels import compile_as
+from quantmesh.quant._revaluation_formulas import density, tail_ratio
+
+for _formula in (density, tail_ratio):
+    compile_as(_formula, _formula)
 
 
 def _add_stocks(
@@ -74,9 +79,10 @@ def _add_europeans(
                     scratch[j] = d1
                     scratch[BLOCK + j] = d2
             for j in range(BLOCK):
-                scratch[2 * BLOCK + j] = formulas.density(scratch[j])
-            for j in range(2 * BLOCK):
-                scratch[3 * BLOCK + j] = formulas.tail_ratio(scratch[j])
+                scratch[2 * BLOCK + j] = density(scratch[j])
+            for j in range(BLOCK):
+                scratch[3 * BLOCK + j] = tail_ratio(scratch[j])
+                scratch[4 * BLOCK + j] = tail_ratio(scratch[BLOCK + j])
             for j in range(BLOCK):
                 value = formulas.price_from_parts(
                     sign[i],
