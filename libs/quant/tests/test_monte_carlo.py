@@ -69,19 +69,25 @@ def test_geometric_averages_agree_with_their_closed_form(option_type: Any) -> No
         assert_agrees(Asian(option_type, 98.0, 1.0, "geometric", observations), PROCESS, exact)
 
 
-def test_arithmetic_averages_agree_with_a_published_table() -> None:
-    # Levy (1997), "Asian options", in "Exotic Options: The State of the Art", table 1: fixings from today over eleven
-    # months, strike 87, spot 90, rate 2.5%, yield 6%.
-    process = GeometricBrownianMotion(90.0, 0.025, 0.06, 0.13)
-    fixings = {2: 1.3942835683, 4: 1.5852442983, 8: 1.66970673, 12: 1.6980019214}
-    for count, published in fixings.items():
-        # The table's first fixing is today's spot: the average of the others is (n A - 90) / (n - 1).
-        share = (count - 1) / count
-        payoff = Asian("put", (87.0 - 90.0 / count) / share, 11 / 12)
-        result = price(payoff, process, paths=4_096, steps=count - 1)
-        assert share * result.value == pytest.approx(published, abs=4 * share * result.standard_error + 1e-6)
-        assert result.control_variates == ("geometric average",)
-        assert result.standard_error < 1e-3
+def test_arithmetic_averages_of_two_dates_agree_with_an_integral() -> None:
+    # Given the first spot the second is lognormal: one integral of Black and Scholes prices, by Gauss and Hermite.
+    nodes, masses = np.polynomial.hermite_e.hermegauss(120)
+    first = 100.0 * np.exp((0.03 - 0.03125) * 0.5 + 0.25 * math.sqrt(0.5) * nodes)
+    later = black_scholes.price("put", first, np.maximum(2 * 101.0 - first, 0.0), 0.5, 0.05, 0.02, 0.25)
+    exact = 0.5 * math.exp(-0.025) * np.sum(later * masses) / math.sqrt(2 * math.pi)
+    assert_agrees(Asian("put", 101.0, 1.0, observations=2), PROCESS, exact)
+
+
+@pytest.mark.parametrize(("spot", "published"), [(1.9, 0.193174), (2.0, 0.246416), (2.1, 0.306220)])
+def test_arithmetic_averages_approach_the_published_continuous_ones(spot: float, published: float) -> None:
+    # Fu, Madan and Wang (1999), "Pricing continuous Asian options", table 1, by Laplace inversion: r 5%, volatility
+    # 50%, strike 2, one year. The average over n dates is off by the first order of 1/n, which extrapolation removes.
+    process = GeometricBrownianMotion(spot, 0.05, 0.0, 0.5)
+    coarse, fine = (price(Asian("call", 2.0, 1.0), process, paths=16_384, steps=steps) for steps in (32, 64))
+    error = 2 * fine.standard_error + coarse.standard_error
+    assert 2 * fine.value - coarse.value == pytest.approx(published, abs=4 * error + 1e-5)
+    assert error < 2e-4
+    assert fine.control_variates == ("geometric average",)
 
 
 @pytest.mark.parametrize(
