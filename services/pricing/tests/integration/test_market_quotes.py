@@ -36,7 +36,13 @@ def quotes(*, both: bool = False) -> list[calibration_pb2.Quote]:
 
 
 def market(given: list[calibration_pb2.Quote], *, forwards_from_parity: bool = False) -> surface_pb2.SurfaceQuotes:
-    return surface_pb2.SurfaceQuotes(quotes=given, spot=SPOT, rate=RATE, dividend_yield=DIVIDEND_YIELD, **options)
+    return surface_pb2.SurfaceQuotes(
+        quotes=given,
+        spot=SPOT,
+        rate=RATE,
+        dividend_yield=DIVIDEND_YIELD,
+        forwards_from_parity=forwards_from_parity,
+    )
 
 
 async def calibrate(
