@@ -16,6 +16,7 @@ _SLACK_PRICE = 1e6
 _FIRST_REGION = 0.25
 _SMALLEST_REGION = 1e-9
 _NEGLIGIBLE_VIOLATION = 1e-5
+_NEGLIGIBLE_EXCESS = 1e-7
 _MOST_IDLE = 3
 
 
@@ -124,10 +125,6 @@ class _Linear(NamedTuple):
 
         Zero where the solver fails.
         """
-        # Both take a while to import: on first use.
-        import clarabel
-        from scipy import sparse
-
         count = here.x.size
         jacobian = self.residual_rows * problem.scale
         rows = self.inequality_rows * problem.scale
@@ -140,23 +137,42 @@ class _Linear(NamedTuple):
         gradient = np.append(jacobian.T @ here.residuals, 0.5 * _SLACK_PRICE)
         low = np.maximum((problem.low - here.x) / problem.scale, -region)
         high = np.minimum((problem.high - here.x) / problem.scale, region)
-        identity = np.eye(count + 1)
-        matrix = np.vstack([-np.column_stack([rows, np.ones(len(rows))]), identity[:count], -identity])
-        bounds = np.concatenate([values, high, -low, [0.0]])
-        settings = clarabel.DefaultSettings()
-        settings.verbose = False
-        settings.max_threads = 1
-        solver = clarabel.DefaultSolver(
-            sparse.csc_matrix(np.triu(hessian)),
-            gradient,
-            sparse.csc_matrix(matrix),
-            bounds,
-            [clarabel.NonnegativeConeT(len(bounds))],
-            settings,
-        )
-        solution = solver.solve()
-        if solution.status not in {clarabel.SolverStatus.Solved, clarabel.SolverStatus.AlmostSolved}:
-            return np.zeros(count), 0.0
-        # The program minimises half of the sum of squares.
-        multipliers = 2.0 * float(np.sum(solution.z[: len(rows)]))
-        return np.clip(np.array(solution.x[:count]), low, high) * problem.scale, multipliers
+        # Few inequalities hold a step back: those that it would break are let in until it breaks none.
+        chosen = np.zeros(len(rows), np.bool_)
+        while True:
+            step, slack, multipliers = _solve_program(hessian, gradient, rows[chosen], values[chosen], low, high)
+            broken = (values + rows @ step + slack < -_NEGLIGIBLE_EXCESS) & ~chosen
+            if not broken.any():
+                return step * problem.scale, multipliers
+            chosen |= broken
+
+
+def _solve_program(
+    hessian: Floats, gradient: Floats, rows: Floats, values: Floats, low: Floats, high: Floats
+) -> tuple[Floats, float, float]:
+    """The step, the slack on all inequalities, and the sum of their multipliers, for the whole sum of squares."""
+    # Both take a while to import: on first use.
+    import clarabel
+    from scipy import sparse
+
+    count = low.size
+    identity = np.eye(count + 1)
+    matrix = np.vstack([-np.column_stack([rows, np.ones(len(rows))]), identity[:count], -identity])
+    bounds = np.concatenate([values, high, -low, [0.0]])
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.max_threads = 1
+    solver = clarabel.DefaultSolver(
+        sparse.csc_matrix(np.triu(hessian)),
+        gradient,
+        sparse.csc_matrix(matrix),
+        bounds,
+        [clarabel.NonnegativeConeT(len(bounds))],
+        settings,
+    )
+    solution = solver.solve()
+    if solution.status not in {clarabel.SolverStatus.Solved, clarabel.SolverStatus.AlmostSolved}:
+        return np.zeros(count), np.inf, 0.0
+    step, slack = np.array(solution.x[:count]), max(0.0, float(solution.x[count]))
+    # The program minimises half of the squares.
+    return np.clip(step, low, high), slack, 2.0 * float(np.sum(solution.z[: len(rows)]))

@@ -26,7 +26,7 @@ class Smile(NamedTuple):
 
 def smile(rows: Floats, k: Floats) -> Smile:
     """`rows[..., 5]` broadcasts against `k`."""
-    a, left, right, m, sigma = np.moveaxis(rows, -1, 0)
+    a, left, right, m, sigma = (rows[..., i] for i in range(PARAMETERS))
     z = k - m
     r = np.sqrt(z * z + sigma * sigma)
     b = 0.5 * (left + right)
@@ -36,7 +36,7 @@ def smile(rows: Floats, k: Floats) -> Smile:
 
 def smile_gradients(rows: Floats, k: Floats) -> Smile:
     """The derivatives of each part by the five parameters, along a last axis."""
-    _, left, right, m, sigma = np.moveaxis(rows, -1, 0)
+    _, left, right, m, sigma = (rows[..., i] for i in range(PARAMETERS))
     z = k - m
     r = np.sqrt(z * z + sigma * sigma)
     b = 0.5 * (left + right)
@@ -80,7 +80,7 @@ def to_wings(a: Floats, b: Floats, rho: Floats, m: Floats, sigma: Floats) -> Flo
 
 def from_wings(rows: Floats) -> tuple[Floats, Floats, Floats, Floats, Floats]:
     """a, b, rho, m, sigma; rho is 0 where b is."""
-    a, left, right, m, sigma = np.moveaxis(rows, -1, 0)
+    a, left, right, m, sigma = (rows[..., i] for i in range(PARAMETERS))
     b = 0.5 * (left + right)
     rho = np.where(b > 0.0, (right - left) / np.where(b > 0.0, 2.0 * b, 1.0), 0.0)
     return a, b, rho, m, sigma

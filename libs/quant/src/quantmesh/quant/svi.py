@@ -196,12 +196,13 @@ def fit(
     quotes = Quotes(expiries, expiry, np.log(strikes / forwards), volatilities, weights / weights.mean())
     rows, iterations = fit_ssvi(quotes)
     answer = _surface(expiries, forwards[first], rows, spot)
+    arbitrage = answer.arbitrage()
     if parametrization == "svi":
         rows, steps = fit_without_arbitrage(quotes, rows)
         iterations += steps
         freed = _surface(expiries, forwards[first], rows, spot)
-        if freed.arbitrage().is_free:
-            answer = freed
+        if (margins_of_freed := freed.arbitrage()).is_free:
+            answer, arbitrage = freed, margins_of_freed
         else:
             parametrization = "ssvi"
     residual = quotes.volatility_error(answer.wings)
@@ -210,7 +211,7 @@ def fit(
         parametrization=parametrization,
         residual=residual,
         rmse=float(np.sqrt(np.mean(residual**2))),
-        arbitrage=answer.arbitrage(),
+        arbitrage=arbitrage,
         parameter_interval=_intervals(quotes, answer, confidence),
         confidence=confidence,
         iterations=iterations,
