@@ -68,6 +68,13 @@ async def test_as_of_shows_what_was_true_and_known_at_what_was_known(service: Se
     assert quantity(await user.positions(portfolio.id, as_of=datetime(2020, 1, 3, 20, tzinfo=UTC))) == "2"
     then = await user.positions(portfolio.id, as_of=february, known_at=known)
     assert (then.positions[0].price.value, then.total_value.amount.value) == ("80", "1012.00")
+    # Prices too are asked for as they were known then.
+    assert service.market.asked_known_at == known
+    user.call()
+    service.market.asked_known_at = None
+    request = pb.GetPerformanceRequest(portfolio_id=portfolio.id, as_of=stamp(february), known_at=stamp(known))
+    await service.rpc.GetPerformance(request, NO_CONTEXT)
+    assert service.market.asked_known_at == known
     before = await user.positions(portfolio.id, as_of=datetime(2020, 1, 1, tzinfo=UTC))
     assert (len(before.positions), len(before.cash)) == (0, 0)
 

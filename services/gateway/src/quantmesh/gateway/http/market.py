@@ -74,11 +74,12 @@ class Market:
 
     async def quotes(self, query: QueryOf[models.QuotesQuery]) -> Answer:
         symbols = list(dict.fromkeys(query.symbols.split(",")))
-        request = pb.GetQuotesRequest(symbols=symbols, as_of=instant_request(query.as_of))
+        as_of, known_at = instant_request(query.as_of), instant_request(query.known_at)
+        request = pb.GetQuotesRequest(symbols=symbols, as_of=as_of, known_at=known_at)
         try:
             answer = await self._market.call(self._stub.GetQuotes, request)
         except Unavailable:
-            known = self._last_quotes.stale(symbols) if query.as_of is None else []
+            known = self._last_quotes.stale(symbols) if as_of is None and known_at is None else []
             if len(known) < len(symbols):
                 raise
             return ok({"data": known, "missing": [], "degraded": True})
@@ -103,6 +104,7 @@ class Market:
                 start=day_request(query.start),
                 end=day_request(query.end),
                 as_of=instant_request(query.as_of),
+                known_at=instant_request(query.known_at),
                 page=page_request(query.limit, query.cursor),
             )
             return translation.bars(await self._market.call(self._stub.GetBars, request), query.interval)

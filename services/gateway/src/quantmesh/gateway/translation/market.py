@@ -125,4 +125,5 @@ def clock(answer: pb.GetClockResponse) -> dict[str, Any]:
         "source": answer.source,
         "last_session": answer.last_session or None,
         "current_session": answer.current_session or None,
+        "detail": answer.detail or None,
     }

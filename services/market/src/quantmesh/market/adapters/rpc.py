@@ -65,7 +65,9 @@ class MarketRpc(MarketServiceServicer):
 
     @requires("market:read")
     async def GetQuotes(self, request: pb.GetQuotesRequest, context: Any) -> pb.GetQuotesResponse:
-        found = await get_quotes(self._market, request.symbols, _as_of(request), self._system_clock.now())
+        found = await get_quotes(
+            self._market, request.symbols, _as_of(request), self._system_clock.now(), _known_at(request)
+        )
         return pb.GetQuotesResponse(quotes=[translate.quote_to(quote) for quote in found.quotes], missing=found.missing)
 
     @requires("market:read")
@@ -77,6 +79,7 @@ class MarketRpc(MarketServiceServicer):
             start=request.start,
             end=request.end,
             as_of=_as_of(request),
+            known_at=_known_at(request),
             limit=request.page.limit,
             cursor=request.page.cursor,
         )
@@ -98,6 +101,7 @@ class MarketRpc(MarketServiceServicer):
             start=request.start,
             end=request.end,
             as_of=_as_of(request),
+            known_at=_known_at(request),
         )
         return pb.GetClosesResponse(
             dates=[date.fromordinal(day).isoformat() for day in found.days.tolist()],
@@ -173,6 +177,10 @@ _TimedRequest = (
 
 def _as_of(request: _TimedRequest) -> datetime | None:
     return from_timestamp(request.as_of, "as_of") if request.HasField("as_of") else None
+
+
+def _known_at(request: pb.GetQuotesRequest | pb.GetBarsRequest | pb.GetClosesRequest) -> datetime | None:
+    return from_timestamp(request.known_at, "known_at") if request.HasField("known_at") else None
 
 
 def _pairs(request: pb.GetExchangeRatesRequest | pb.GetExchangeRateHistoryRequest) -> list[CurrencyPair]:

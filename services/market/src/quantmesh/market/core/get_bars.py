@@ -30,10 +30,14 @@ async def get_bars(
     start: str = "",
     end: str = "",
     as_of: datetime | None = None,
+    known_at: datetime | None = None,
     limit: int = 0,
     cursor: str = "",
 ) -> BarPage:
-    """`start` and `end` are inclusive dates, open where empty. A bar is dated by its (last) session."""
+    """`start` and `end` are inclusive dates, open where empty. A bar is dated by its (last) session.
+
+    `known_at` is system time: corrections that were recorded later are left out.
+    """
     asset = await find_asset(market, symbol)
     calendar = market.calendars[asset.listing.calendar]
     first = parse_date("start", start) or calendar.first
@@ -49,8 +53,9 @@ async def get_bars(
         asset,
         max(first, calendar.first),
         min(last, calendar.last),
-        market.known_at(as_of),
+        market.true_at(as_of),
         _MOST_DAYS[interval] * (size + 2),
+        known_at,
     )
     bars = aggregate_bars(days.bars, interval)
     more = len(bars) > size

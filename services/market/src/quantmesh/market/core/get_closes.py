@@ -23,16 +23,20 @@ async def get_closes(
     start: str = "",
     end: str = "",
     as_of: datetime | None = None,
+    known_at: datetime | None = None,
 ) -> tuple[list[str], CommonCloses]:
-    """The symbols, each once, and their closes on the days that all of them have, as known at `as_of`."""
+    """The symbols, each once, and their closes on the days that all of them have, as known at `as_of`.
+
+    `known_at` is system time: corrections that were recorded later are left out.
+    """
     first, last = parse_date("start", start), parse_date("end", end)
     if first and last and first > last:
         field, description = "start", f"{first} is after the end, {last}"
         raise InvalidDate(field, description)
     assets = await find_assets(market, symbols)
     found = common_closes(
-        await market.closes.closes(assets),
-        to_micros(market.known_at(as_of)),
+        await market.closes.closes(assets, known_at),
+        to_micros(market.true_at(as_of)),
         observations=observations,
         start=first,
         end=last,

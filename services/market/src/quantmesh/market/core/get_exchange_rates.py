@@ -28,9 +28,9 @@ def get_exchange_rates(
 ) -> FoundRates:
     """The last rate published on or before `day` (empty: the last one), as known at `as_of`."""
     wanted = _checked(pairs)
-    known_at = market.known_at(as_of)
-    published = published_by(known_at)
-    asked_for = parse_date("date", day) or known_at.date()
+    at = market.true_at(as_of)
+    published = published_by(at)
+    asked_for = parse_date("date", day) or at.date()
     found = {pair: market.rates.last(pair, min(asked_for, published), asked_for) for pair in wanted}
     return FoundRates(
         [rate for rate in found.values() if rate is not None], [pair for pair, rate in found.items() if rate is None]
@@ -45,7 +45,7 @@ def get_exchange_rate_history(
     if first > last:
         field, description = "start", f"{first} is after the end, {last}"
         raise InvalidDate(field, description)
-    published = published_by(market.known_at(as_of))
+    published = published_by(market.true_at(as_of))
     series = {pair: market.rates.history(pair, first, min(last, published)) for pair in _checked(pairs)}
     return {pair: rates for pair, rates in series.items() if rates}
 

@@ -9,11 +9,11 @@ from quantmesh.market.core.ports import Market
 
 
 async def get_option_chain(market: Market, underlying: str, as_of: datetime | None = None) -> OptionChain:
-    known_at = market.known_at(as_of)
-    chain = await market.chains.latest(checked_symbol(underlying, "underlying"), known_at)
+    at = market.true_at(as_of)
+    chain = await market.chains.latest(checked_symbol(underlying, "underlying"), at)
     if chain is not None:
         return chain
     underlyings = await market.chains.underlyings()
     if underlying in underlyings:
-        raise NoChainYet(underlying, known_at)
+        raise NoChainYet(underlying, at)
     raise NoChain(underlying, underlyings)

@@ -19,15 +19,22 @@ class FoundQuotes:
 
 
 async def get_quotes(
-    market: Market, symbols: Sequence[str], as_of: datetime | None, system_now: datetime
+    market: Market,
+    symbols: Sequence[str],
+    as_of: datetime | None,
+    system_now: datetime,
+    known_at: datetime | None = None,
 ) -> FoundQuotes:
-    """With `as_of` the last close known then; without it the live quote, or else the last close."""
+    """With `as_of` the last close known then; without it the live quote, or else the last close.
+
+    With `known_at` a close as well, without the corrections that were recorded after that system time.
+    """
     wanted = checked_symbols(symbols)
     assets = await market.assets.find(wanted)
-    if as_of is None:
+    if as_of is None and known_at is None:
         found = dict(await _latest(market, assets, system_now))
     else:
-        found = dict(await _closes(market, assets.values(), market.known_at(as_of)))
+        found = await _closes(market, assets.values(), market.true_at(as_of), known_at)
     return FoundQuotes(
         [found[symbol] for symbol in wanted if symbol in found], [symbol for symbol in wanted if symbol not in found]
     )
@@ -53,11 +60,13 @@ def _fresh(market: Market, asset: Asset, quote: Quote, system_now: datetime) -> 
     return replace(quote, stale=behind or (asset.listing.tradable and not market.clock.is_open))
 
 
-async def _closes(market: Market, assets: Iterable[Asset], known_at: datetime) -> dict[str, Quote]:
+async def _closes(
+    market: Market, assets: Iterable[Asset], at: datetime, known_at: datetime | None = None
+) -> dict[str, Quote]:
     by_symbol = {asset.symbol: asset for asset in assets}
     if not by_symbol:
         return {}
     return {
-        symbol: quote_of_close(by_symbol[symbol], bar, market.calendars[by_symbol[symbol].listing.calendar], known_at)
-        for symbol, bar in (await market.bars.last(list(by_symbol.values()), known_at)).items()
+        symbol: quote_of_close(by_symbol[symbol], bar, market.calendars[by_symbol[symbol].listing.calendar], at)
+        for symbol, bar in (await market.bars.last(list(by_symbol.values()), at, known_at)).items()
     }

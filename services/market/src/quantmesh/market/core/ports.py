@@ -74,16 +74,26 @@ class Assets(Protocol):
 
 
 class Bars(Protocol):
-    async def read(self, asset: Asset, start: date, end: date, as_of: datetime, limit: int) -> StoredBars:
-        """The first `limit` bars from `start` to `end`, known at `as_of`, by day."""
+    async def read(
+        self, asset: Asset, start: date, end: date, as_of: datetime, limit: int, recorded_by: datetime | None = None
+    ) -> StoredBars:
+        """The first `limit` bars from `start` to `end`, known at `as_of`, by day.
+
+        Of a bar that was corrected, the version that was recorded last by `recorded_by` (system time; now where None).
+        """
         ...
 
-    async def last(self, assets: Sequence[Asset], as_of: datetime) -> Mapping[str, Bar]:
+    async def last(
+        self, assets: Sequence[Asset], as_of: datetime, recorded_by: datetime | None = None
+    ) -> Mapping[str, Bar]:
         """The last bar of each, known at `as_of`; by symbol."""
         ...
 
     async def record(self, ingestion: Ingestion, known_until: datetime) -> int:
-        """Write what is new or changed, with its rejections, checkpoint and event; how many bars that was."""
+        """Add what is new or changed, with its rejections, checkpoint and event; how many bars that was.
+
+        A correction is another version of its bar; the earlier ones stay.
+        """
         ...
 
     async def refuse(self, source: str, rejections: Sequence[Rejection]) -> None:
@@ -96,8 +106,8 @@ class Bars(Protocol):
 
 
 class Closes(Protocol):
-    async def closes(self, assets: Sequence[Asset]) -> list[CloseSeries]:
-        """All closes of each, in the order of `assets`."""
+    async def closes(self, assets: Sequence[Asset], recorded_by: datetime | None = None) -> list[CloseSeries]:
+        """All closes of each, in the order of `assets`; by the versions recorded by then."""
         ...
 
 
@@ -136,7 +146,7 @@ class Market:
     calendars: Calendars
     rates: ReferenceRates
 
-    def known_at(self, as_of: datetime | None) -> datetime:
+    def true_at(self, as_of: datetime | None) -> datetime:
         """The instant a read is true at: never after the market's now."""
         now = self.clock.now()
         return now if as_of is None else min(as_of, now)

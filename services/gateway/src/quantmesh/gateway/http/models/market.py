@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from quantmesh.gateway.http.models.base import (
+    BitemporalQuery,
     CurrencyCode,
     Day,
     DecimalText,
@@ -26,20 +27,18 @@ class AssetsQuery(PageQuery):
     search: Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
 
 
-class QuotesQuery(Query):
+class QuotesQuery(BitemporalQuery):
     symbols: Annotated[
         str,
         StringConstraints(max_length=3300, pattern=r"^[A-Z0-9][A-Z0-9-]{0,31}(,[A-Z0-9][A-Z0-9-]{0,31}){0,99}$"),
         Field(description="Up to 100 symbols, separated by commas.", json_schema_extra={"examples": ["AAPL,MSFT"]}),
     ]
-    as_of: Instant | None = None
 
 
-class BarsQuery(Query):
+class BarsQuery(BitemporalQuery):
     interval: Interval = "1d"
     start: Day | None = None
     end: Day | None = None
-    as_of: Instant | None = None
     limit: Annotated[int, Field(ge=1, le=5000)] = 1000
     cursor: Annotated[str, StringConstraints(max_length=512, pattern=r"^[A-Za-z0-9_=.:|-]*$")] = ""
 
@@ -167,3 +166,4 @@ class ClockShown(Shown):
     source: str
     last_session: ShownDate | None
     current_session: ShownDate | None
+    detail: Annotated[str | None, Field(description="Why the market is not open, and what to do.")]

@@ -118,7 +118,8 @@ class PortfolioSubscription(_Worked):
     async def _keep_level(self) -> None:
         while True:
             try:
-                await asyncio.wait_for(self._behind.wait(), _LOG_CHECK_SECONDS)
+                async with asyncio.timeout(_LOG_CHECK_SECONDS):
+                    await self._behind.wait()
             except TimeoutError:
                 self._fall_behind()
             try:

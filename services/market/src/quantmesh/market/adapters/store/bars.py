@@ -17,41 +17,54 @@ from quantmesh.market.core.ports import Ingestion, StoredBars
 
 BARS_INGESTED = "market.bars.ingested"
 
+# Of each bar the version that was recorded last, of those that were recorded by then; NULL: by now.
+_RECORDED = "(CAST(:recorded_by AS timestamptz) IS NULL OR recorded_at <= :recorded_by)"
 _READ = text(
-    """
-    SELECT day, time, open, high, low, close, volume, source FROM bar
-    WHERE series = :series AND day BETWEEN :start AND :end AND time <= :as_of
+    f"""
+    SELECT DISTINCT ON (time) day, time, open, high, low, close, volume, source FROM bar
+    WHERE {_RECORDED} AND series = :series AND day BETWEEN :start AND :end AND time <= :as_of
       -- The partition key, for pruning: a session closes at most a day after its date begins.
       AND time >= CAST(:start AS date) AND time < CAST(:end AS date) + 2
-    ORDER BY time LIMIT :limit
-    """
+    ORDER BY time, recorded_at DESC LIMIT :limit
+    """  # noqa: S608  our own condition
 )
 _LAST = text(
-    """
+    f"""
     SELECT wanted.series, newest.*
     FROM unnest(CAST(:series AS integer[])) AS wanted (series)
     CROSS JOIN LATERAL (
         SELECT day, time, open, high, low, close, volume FROM bar
-        WHERE bar.series = wanted.series AND time <= :as_of ORDER BY time DESC LIMIT 1
+        WHERE bar.series = wanted.series AND time <= :as_of AND {_RECORDED}
+        ORDER BY time DESC, recorded_at DESC LIMIT 1
     ) AS newest
+    """  # noqa: S608  our own condition
+)
+# Locks the asset's row: ingestions of one asset take turns, and each is recorded after the one before it, whatever the
+# clock does.
+_BEGIN = text(
+    """
+    UPDATE asset SET revision = revision + 1,
+                     recorded_at = greatest(clock_timestamp(), recorded_at + interval '1 microsecond')
+    WHERE series = :series RETURNING recorded_at
     """
 )
-# Locks the asset's row: ingestions of one asset take turns.
-_BEGIN = text("UPDATE asset SET revision = revision + 1 WHERE series = :series")
 _COPY = """
     COPY bar_staging (series, time, day, open, high, low, close, volume, source) FROM STDIN (FORMAT BINARY)
 """
 _COPY_TYPES = ["int4", "timestamptz", "date", "numeric", "numeric", "numeric", "numeric", "numeric", "text"]
-_UPSERT = text(
+_ADD_VERSIONS = text(
     """
     WITH written AS (
-        INSERT INTO bar AS b (series, time, day, open, high, low, close, volume, source)
-        SELECT series, time, day, open, high, low, close, volume, source FROM bar_staging
-        ON CONFLICT (series, time) DO UPDATE
-        SET open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
-            volume = excluded.volume, source = excluded.source
-        WHERE (b.open, b.high, b.low, b.close, b.volume)
-              IS DISTINCT FROM (excluded.open, excluded.high, excluded.low, excluded.close, excluded.volume)
+        INSERT INTO bar (series, time, day, open, high, low, close, volume, source, recorded_at)
+        SELECT s.series, s.time, s.day, s.open, s.high, s.low, s.close, s.volume, s.source, :recorded_at
+        FROM bar_staging AS s
+        LEFT JOIN LATERAL (
+            SELECT open, high, low, close, volume FROM bar
+            WHERE bar.series = s.series AND bar.time = s.time ORDER BY recorded_at DESC LIMIT 1
+        ) AS latest ON true
+        -- A bar has a close, so that one that is not there is distinct as well.
+        WHERE (latest.open, latest.high, latest.low, latest.close, latest.volume)
+              IS DISTINCT FROM (s.open, s.high, s.low, s.close, s.volume)
         RETURNING day, time
     )
     SELECT count(*) AS changed, count(*) FILTER (WHERE known) AS known,
@@ -72,7 +85,7 @@ _CHECKPOINT = text(
 _VERSIONS = text("SELECT symbol, version FROM checkpoint WHERE source = :source")
 _CLOSED = text(
     """
-    SELECT asset.symbol FROM bar JOIN asset USING (series)
+    SELECT DISTINCT asset.symbol FROM bar JOIN asset USING (series)
     WHERE bar.day = :day AND bar.time = :time ORDER BY asset.symbol
     """
 )
@@ -82,23 +95,36 @@ class BarStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def read(self, asset: Asset, start: date, end: date, as_of: datetime, limit: int) -> StoredBars:
-        parameters = {"series": asset.series, "start": start, "end": end, "as_of": as_of, "limit": limit}
+    async def read(
+        self, asset: Asset, start: date, end: date, as_of: datetime, limit: int, recorded_by: datetime | None = None
+    ) -> StoredBars:
+        parameters = {
+            "series": asset.series,
+            "start": start,
+            "end": end,
+            "as_of": as_of,
+            "limit": limit,
+            "recorded_by": recorded_by,
+        }
         async with self._database.system_transaction() as session:
             rows = (await session.execute(_READ, parameters)).all()
         return StoredBars([_bar(row) for row in rows], rows[-1].source if rows else "")
 
-    async def last(self, assets: Sequence[Asset], as_of: datetime) -> Mapping[str, Bar]:
+    async def last(
+        self, assets: Sequence[Asset], as_of: datetime, recorded_by: datetime | None = None
+    ) -> Mapping[str, Bar]:
         symbols = {asset.series: asset.symbol for asset in assets}
         async with self._database.system_transaction() as session:
-            rows = await session.execute(_LAST, {"series": list(symbols), "as_of": as_of})
+            parameters = {"series": list(symbols), "as_of": as_of, "recorded_by": recorded_by}
+            rows = await session.execute(_LAST, parameters)
             return {symbols[row.series]: _bar(row) for row in rows}
 
     async def record(self, ingestion: Ingestion, known_until: datetime) -> int:
         async with self._database.system_transaction() as session:
-            await session.execute(_BEGIN, {"series": ingestion.asset.series})
+            recorded_at = await session.scalar(_BEGIN, {"series": ingestion.asset.series})
             await _stage(session, ingestion)
-            changes = (await session.execute(_UPSERT, {"known_until": known_until})).one()
+            moments = {"recorded_at": recorded_at, "known_until": known_until}
+            changes = (await session.execute(_ADD_VERSIONS, moments)).one()
             await session.execute(_EMPTY_STAGING)
             await _keep_account(session, ingestion)
             if changes.known:
