@@ -37,14 +37,17 @@ class StandInMarket:
     def __init__(self, market_time: datetime = CLOSE) -> None:
         self.market_time = market_time
 
-    async def history(self, symbols: Sequence[str], closes: int, as_of: datetime | None) -> History:
+    async def history(
+        self, symbols: Sequence[str], closes: int, as_of: datetime | None, known_at: datetime | None
+    ) -> History:
         missing = [symbol for symbol in symbols if symbol not in PRICES]
         if missing:
             raise MissingHistory(missing, 0, closes)
         steps = np.random.default_rng(3).normal(3e-4, 0.012, (closes, len(PRICES)))
         paths = np.array(list(PRICES.values())) * np.exp(steps.cumsum(axis=0))
         chosen = [list(PRICES).index(symbol) for symbol in symbols]
-        return History(tuple(symbols), paths[:, chosen], CLOSE)
+        # What was known once was twice as much, and has been corrected since.
+        return History(tuple(symbols), paths[:, chosen] * (1 if known_at is None else 2), CLOSE)
 
     async def terms(self, symbols: Sequence[str]) -> list[Terms]:
         return [Terms("USD", Decimal(1), is_raw=symbol == "AAPL-RAW") for symbol in symbols]
@@ -104,6 +107,13 @@ async def test_contributions_add_up_to_the_total(
     assert sum(item.value_at_risk for item in answer.contributions) == pytest.approx(answer.value_at_risk)
     assert sum(item.expected_shortfall for item in answer.contributions) == pytest.approx(answer.expected_shortfall)
     assert (answer.observations, answer.currency, answer.stale) == (500, "USD", False)
+
+
+async def test_prices_are_taken_as_they_were_known_at_the_time_asked_for(risk: tuple[Peer, RiskServiceStub]) -> None:
+    peer, stub = risk
+    now = await peer.call(stub.ValueAtRisk, request(positions=positions(AAPL="10")))
+    then = await peer.call(stub.ValueAtRisk, request(positions=positions(AAPL="10"), known_at=to_timestamp(CLOSE)))
+    assert then.value_at_risk == pytest.approx(2 * now.value_at_risk)
 
 
 async def test_a_portfolios_staleness_is_passed_on_and_a_foreign_one_is_not_found(

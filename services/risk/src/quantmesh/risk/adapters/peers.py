@@ -23,8 +23,12 @@ class MarketPeer:
         self._peer = peer
         self._stub = MarketServiceStub(peer.channel)
 
-    async def history(self, symbols: Sequence[str], closes: int, as_of: datetime | None) -> History:
-        request = market_pb2.GetClosesRequest(symbols=symbols, observations=closes, as_of=_stamp(as_of))
+    async def history(
+        self, symbols: Sequence[str], closes: int, as_of: datetime | None, known_at: datetime | None
+    ) -> History:
+        request = market_pb2.GetClosesRequest(
+            symbols=symbols, observations=closes, as_of=_stamp(as_of), known_at=_stamp(known_at)
+        )
         answer = await self._peer.call(self._stub.GetCloses, request)
         by_symbol = {series.symbol: series.closes for series in answer.series}
         missing = [symbol for symbol in symbols if not by_symbol.get(symbol)]

@@ -42,10 +42,10 @@ class RiskRpc(RiskServiceServicer):
         if method is None:
             raise UnknownChoice("method", f"must be one of {', '.join(get_args(Method))}")
         observations = checked_observations(request.observations)
-        as_of = _instant(request, "as_of")
-        book = (await self._book(request, as_of)).require_positions()
+        as_of, known_at = _instant(request, "as_of"), _instant(request, "known_at")
+        book = (await self._book(request, as_of, known_at)).require_positions()
         history, now, _ = await asyncio.gather(
-            self._market.history(list(book.quantities), observations + 1, as_of),
+            self._market.history(list(book.quantities), observations + 1, as_of, known_at),
             self._market.now(),
             self._adjusted(list(book.quantities)),
         )
@@ -82,13 +82,13 @@ class RiskRpc(RiskServiceServicer):
         if objective is None:
             raise UnknownChoice("objective", f"must be one of {', '.join(get_args(Objective))}")
         observations = checked_observations(request.observations)
-        as_of = _instant(request, "as_of")
+        as_of, known_at = _instant(request, "as_of"), _instant(request, "known_at")
         book = None
         if request.portfolio_id:
-            book = await self._portfolios.book(request.portfolio_id, as_of, _instant(request, "known_at"))
+            book = await self._portfolios.book(request.portfolio_id, as_of, known_at)
         symbols = _universe(request, book)
         history, terms = await asyncio.gather(
-            self._market.history(symbols, observations + 1, as_of), self._adjusted(symbols)
+            self._market.history(symbols, observations + 1, as_of, known_at), self._adjusted(symbols)
         )
         held = None if book is None else _market_values(book, history)
         optimum = await asyncio.to_thread(
@@ -118,10 +118,10 @@ class RiskRpc(RiskServiceServicer):
             raise UnadjustedSeries(raw)
         return terms
 
-    async def _book(self, request: pb.ValueAtRiskRequest, as_of: datetime | None) -> Book:
+    async def _book(self, request: pb.ValueAtRiskRequest, as_of: datetime | None, known_at: datetime | None) -> Book:
         match request.WhichOneof("book"):
             case "portfolio_id":
-                return await self._portfolios.book(request.portfolio_id, as_of, _instant(request, "known_at"))
+                return await self._portfolios.book(request.portfolio_id, as_of, known_at)
             case "positions":
                 return await self._inline(request.positions)
             case _:

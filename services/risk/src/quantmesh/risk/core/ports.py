@@ -8,8 +8,10 @@ from quantmesh.risk.core.model import Book, History, Terms
 
 
 class Market(Protocol):
-    async def history(self, symbols: Sequence[str], closes: int, as_of: datetime | None) -> History:
-        """The last `closes` closes that the symbols share."""
+    async def history(
+        self, symbols: Sequence[str], closes: int, as_of: datetime | None, known_at: datetime | None
+    ) -> History:
+        """The last `closes` closes that the symbols share, as they were known at `known_at` (system time)."""
         ...
 
     async def now(self) -> datetime:
