@@ -191,7 +191,7 @@ async def test_a_flipped_byte_anywhere_is_an_answer_or_a_refusal_but_no_failure(
             await pricing.batch(flipped)
 
 
-async def test_a_batch_of_american_options_is_refused_before_its_columns(pricing: Pricing) -> None:
-    request = pb.PriceBatchRequest(options=pb.BatchOptions(style=pb.EXERCISE_STYLE_AMERICAN))
-    with pytest.raises(RuleBroken, match="american"):
+async def test_a_batch_for_no_model_is_refused_before_its_columns(pricing: Pricing) -> None:
+    request = pb.PriceBatchRequest(options=pb.BatchOptions(model=pb.MODEL_HESTON, style=pb.EXERCISE_STYLE_AMERICAN))
+    with pytest.raises(RuleBroken, match="no model heston for american"):
         [answer async for answer in pricing.peer.stream(pricing.stub.PriceBatch, sent([request]))]

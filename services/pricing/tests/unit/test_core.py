@@ -17,7 +17,7 @@ from quantmesh.pricing.core.errors import (
 from quantmesh.pricing.core.explain_quote import explain_quote
 from quantmesh.pricing.core.imply_volatility import imply_volatility, inverse_of
 from quantmesh.pricing.core.model import Column, OptionColumns
-from quantmesh.pricing.core.models import find_model
+from quantmesh.pricing.core.models import find_model, with_cash_dividends
 from quantmesh.pricing.core.price_columns import imply_columns, price_columns
 from quantmesh.pricing.core.price_option import price_option
 from quantmesh.quant.errors import DomainError
@@ -108,6 +108,25 @@ def test_american_exercise_is_worth_more_and_its_accuracy_can_be_chosen() -> Non
         priced = price_option(model, -1, (100.0, 100.0, 1.0, 0.05, 0.02, 0.2))
         assert priced.price == pytest.approx(6.66068622, abs=error)
         assert priced.price > european
+    implied = imply_volatility(find_model("black_scholes", "american"), -1, (100.0, 100.0, 1.0, 0.05, 0.02), 6.66068622)
+    assert implied == pytest.approx(0.2, abs=1e-6)
+    with pytest.raises(NoImpliedVolatility, match="worth from 10 to less than 110"):
+        imply_volatility(find_model("black_scholes", "american"), -1, (100.0, 110.0, 1.0, 0.05, 0.02), 9.0)
+
+
+def test_jumps_that_never_come_leave_heston() -> None:
+    values = (100.0, 100.0, 1.0, 0.01, 0.02, 0.04, 4.0, 0.25, 1.0, -0.5)
+    bates = price_option(find_model("bates", "european"), 1, (*values, 0.0, -0.1, 0.2))
+    assert bates == pytest.approx(price_option(find_model("heston", "european"), 1, values), abs=1e-9)
+
+
+def test_a_cash_dividend_lowers_a_call_and_models_without_one_say_so() -> None:
+    plain = price_option(EUROPEAN, 1, (*CONTRACT, 0.2)).price
+    paying = price_option(with_cash_dividends(EUROPEAN, [0.5], [3.0]), 1, (*CONTRACT, 0.2))
+    assert plain - 3.0 < paying.price < plain - 1.0
+    assert math.isnan(paying.delta)
+    with pytest.raises(InvalidArgument, match=r"^contract\.dividends must be left out: heston does not"):
+        with_cash_dividends(find_model("heston", "european"), [0.5], [3.0])
 
 
 def test_without_a_bound_the_lowest_price_is_told_alone() -> None:

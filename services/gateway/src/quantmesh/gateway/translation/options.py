@@ -39,6 +39,8 @@ def price_request(body: PriceBody, years: float) -> pb.PriceRequest:
         greeks=body.greeks,
         accuracy=ACCURACIES[body.accuracy],
     )
+    for dividend in body.dividends:
+        request.contract.dividends.add(time=dividend.time, amount=dividend.amount)
     if body.model in _OWN_PARAMETERS:
         parameters = getattr(request, body.model)
         for name in PARAMETERS[body.model]:
@@ -88,6 +90,10 @@ def implied_volatility_request(body: ImpliedVolatilityBody, years: float) -> pb.
     )
 
 
+def _dividends(contract: pb.Contract) -> list[dict[str, float]]:
+    return [{"time": dividend.time, "amount": dividend.amount} for dividend in contract.dividends]
+
+
 def batch_options(model: str, style: str, accuracy: str | None = None, *, greeks: bool = False) -> pb.BatchOptions:
     return pb.BatchOptions(model=MODELS[model], style=STYLES[style], greeks=greeks, accuracy=ACCURACIES[accuracy])
 
@@ -109,6 +115,7 @@ def quote_record(record: pb.GetQuoteRecordResponse) -> dict[str, Any]:
             "time_to_expiry": contract.time_to_expiry,
             "rate": contract.rate,
             **{name: getattr(own, name) for name in PARAMETERS[model]},
+            **({"dividends": _dividends(contract)} if contract.dividends else {}),
             **({"accuracy": _ACCURACY_NAMES[request.accuracy]} if request.accuracy else {}),
             "greeks": request.greeks,
         },

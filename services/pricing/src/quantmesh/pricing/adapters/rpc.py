@@ -30,7 +30,7 @@ class PricingRpc(PricingServiceServicer):
     @requires("pricing:use")
     async def Price(self, request: pb.PriceRequest, context: Context) -> pb.PriceResponse:
         owner_id = current_caller().user_id
-        model = translate.model_of(request.model, request.contract.style, request.accuracy)
+        model = translate.model_asked(request)
         self._recorder.check_room()
         sign, values = translate.arguments_of(request, model)
         if model.is_slow:

@@ -2,12 +2,20 @@
 
 import hashlib
 import json
+from typing import Any
 
 from quantmesh.api.pricing.v1 import pricing_pb2 as pb
 from quantmesh.chassis.times import to_timestamp
 from quantmesh.pricing.core.errors import InvalidArgument
 from quantmesh.pricing.core.model import Priced
-from quantmesh.pricing.core.models import FORWARD_CONTRACT, SPOT_CONTRACT, VOLATILITY, PricingModel, find_model
+from quantmesh.pricing.core.models import (
+    FORWARD_CONTRACT,
+    SPOT_CONTRACT,
+    VOLATILITY,
+    PricingModel,
+    find_model,
+    with_cash_dividends,
+)
 from quantmesh.pricing.core.ports import QuoteRecord
 
 _SIGNS = {pb.OPTION_TYPE_CALL: 1, pb.OPTION_TYPE_PUT: -1}
@@ -40,6 +48,16 @@ def model_of(
         _STYLES.get(style, f"number {style}"),
         _ACCURACIES.get(accuracy, f"number {accuracy}"),
     )
+
+
+def model_asked(request: pb.PriceRequest) -> PricingModel:
+    """With the contract's cash dividends. Raises UnsupportedModel, InvalidArgument."""
+    model = model_of(request.model, request.contract.style, request.accuracy)
+    dividends = request.contract.dividends
+    if not dividends:
+        return model
+    times, amounts = zip(*((dividend.time, dividend.amount) for dividend in dividends), strict=True)
+    return with_cash_dividends(model, times, amounts)
 
 
 def contract_of(contract: pb.Contract, model: PricingModel) -> tuple[int, tuple[float, ...]]:
@@ -86,7 +104,7 @@ def price_response(request: pb.PriceRequest, model: PricingModel, priced: Priced
 def canonical_inputs(request: pb.PriceRequest) -> bytes:
     """What a quote's hash is taken of: JSON with sorted keys, no spaces, and the shortest numbers that read back."""
     model = model_of(request.model, request.contract.style, request.accuracy)
-    inputs = {
+    inputs: dict[str, Any] = {
         "model": model.name,
         "option_type": _OPTION_TYPES[request.contract.option_type],
         "style": model.style,
@@ -94,6 +112,8 @@ def canonical_inputs(request: pb.PriceRequest) -> bytes:
     }
     if request.accuracy:
         inputs["accuracy"] = _ACCURACIES[request.accuracy]
+    if request.contract.dividends:
+        inputs["dividends"] = [[dividend.time, dividend.amount] for dividend in request.contract.dividends]
     return json.dumps(inputs, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 

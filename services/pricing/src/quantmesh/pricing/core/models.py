@@ -5,13 +5,13 @@ a number or an array. They raise quant's DomainError, which names an argument.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
-from quantmesh.pricing.core.errors import UnsupportedModel
-from quantmesh.quant import american, bachelier, black_76, black_scholes, heston
+from quantmesh.pricing.core.errors import InvalidArgument, UnsupportedModel
+from quantmesh.quant import american, bachelier, bates, black_76, black_scholes, heston
 
 Functions = Callable[..., Any]
 
@@ -19,6 +19,7 @@ SPOT_CONTRACT = ("spot", "strike", "time_to_expiry", "rate", "dividend_yield")
 FORWARD_CONTRACT = ("forward", "strike", "time_to_expiry", "rate")
 VOLATILITY = ("volatility",)
 _HESTON = ("v0", "kappa", "theta", "sigma", "rho")
+_BATES = (*_HESTON, "jump_intensity", "jump_mean", "jump_volatility")
 # Beyond it no price of a European option rises any more.
 _BOUNDLESS_VOLATILITY = 1e6
 
@@ -40,7 +41,7 @@ class Inverse:
 @dataclass(frozen=True, slots=True)
 class PricingModel:
     name: str
-    style: str
+    style: Literal["european", "american"]
     engine: str
     contract: tuple[str, ...]
     parameters: tuple[str, ...]
@@ -76,6 +77,15 @@ def _range_between_limits(price: Functions, *contract: float) -> tuple[float, fl
 
 def _range_without_bound(price: Functions, *contract: float) -> tuple[float, float]:
     return float(price(*contract, 0.0)), math.inf
+
+
+def _range_of_american(
+    sign: int, spot: float, strike: float, time: float, rate: float, dividend_yield: float
+) -> tuple[float, float]:
+    """Above, the payoff's own bound, carried to expiry where that is more."""
+    lowest = american.price(sign, spot, strike, time, rate, dividend_yield, 0.0)
+    amount, carry = (spot, dividend_yield) if sign == 1 else (strike, rate)
+    return float(lowest), amount * max(math.exp(-carry * time), 1.0)
 
 
 _MODELS: dict[tuple[str, str, str], PricingModel] = {}
@@ -144,17 +154,18 @@ _offer(
         ),
     )
 )
-_offer(
-    PricingModel(
-        "heston",
-        "european",
-        "quadrature",
-        SPOT_CONTRACT,
-        _HESTON,
-        _named(heston.price, _HESTON),
-        _named(heston.price_and_greeks, _HESTON),
+for _model, _parameters, _prices in (("heston", _HESTON, heston), ("bates", _BATES, bates)):
+    _offer(
+        PricingModel(
+            _model,
+            "european",
+            "quadrature",
+            SPOT_CONTRACT,
+            _parameters,
+            _named(_prices.price, _parameters),
+            _named(_prices.price_and_greeks, _parameters),
+        )
     )
-)
 # Where none is asked for, the one that is right to a hundredth of a cent and still takes half a millisecond.
 _ACCURACIES: dict[str, Literal["fast", "accurate", "high_precision"]] = {
     "": "accurate",
@@ -172,7 +183,33 @@ for _name, _accuracy in _ACCURACIES.items():
             VOLATILITY,
             partial(american.price, accuracy=_accuracy),
             partial(american.price_and_greeks, accuracy=_accuracy),
+            Inverse(
+                partial(american.implied_volatility, accuracy=_accuracy),
+                partial(american.implied_volatilities, accuracy=_accuracy),
+                american.REQUIREMENTS,
+                _range_of_american,
+            ),
             is_slow=_accuracy == "high_precision",
         ),
         _name,
+    )
+
+
+def with_cash_dividends(model: PricingModel, times: Sequence[float], amounts: Sequence[float]) -> PricingModel:
+    """The model on a spot that falls by these amounts; without Greeks. Raises InvalidArgument where it has none."""
+    if model.name != "black_scholes":
+        raise InvalidArgument("contract.dividends", len(times), f"left out: {model.name} does not take them")
+
+    def price(option_type: Any, *values: Any) -> Any:
+        return american.price_with_dividends(
+            option_type, *values, dividend_times=times, dividend_amounts=amounts, exercise=model.style
+        )
+
+    return replace(
+        model,
+        engine="finite_differences",
+        price=price,
+        price_and_greeks=lambda option_type, *values: (price(option_type, *values), *[math.nan] * 5),
+        inverse=None,
+        is_slow=True,
     )

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from quantmesh.gateway.http.models.base import Body, Day, Query, Shown, ShownInstant
-from quantmesh.gateway.http.models.pricing_models import Model, check_fields
+from quantmesh.gateway.http.models.pricing_models import Accuracy, DividendBody, Model, check_fields
 
 Style = Literal["european", "american"]
 OptionType = Literal["call", "put"]
@@ -26,9 +26,6 @@ _CONTRACT: dict[str, JsonValue] = {
     "rate": 0.05,
     "dividend_yield": 0.0,
 }
-
-
-Accuracy = Literal["fast", "accurate", "high_precision"]
 
 
 class _Contract(Body):
@@ -83,6 +80,9 @@ class PriceBody(_Contract):
     jump_mean: float | None = None
     jump_volatility: NonNegative | None = None
     accuracy: Annotated[Accuracy | None, Field(description="Of American exercise; `accurate` where absent.")] = None
+    dividends: Annotated[
+        list[DividendBody], Field(max_length=100, description="In cash, for black_scholes; then Greeks are null.")
+    ] = Field(default_factory=list)
     greeks: bool = True
 
     @model_validator(mode="after")
@@ -291,7 +291,7 @@ class QuoteRecordShown(Shown):
     """A quote explained: what went in, what came out, and which code and inputs made it."""
 
     quote_id: str
-    request: dict[str, str | float | bool]
+    request: dict[str, JsonValue]
     response: PriceShown
     code_version: str
     input_hash: str

@@ -1,12 +1,15 @@
 """Which fields of a contract belong to which pricing model."""
 
 from collections.abc import Collection
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from quantmesh.gateway.http.models.base import Body
+
 Model = Literal["black_scholes", "black_76", "bachelier", "heston", "bates"]
+Accuracy = Literal["fast", "accurate", "high_precision"]
 
 _HESTON = ("v0", "kappa", "theta", "sigma", "rho")
 PARAMETERS: dict[str, tuple[str, ...]] = {
@@ -18,6 +21,11 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
 }
 ON_FORWARD = frozenset({"black_76", "bachelier"})
 _OWN_FIELDS = frozenset({"spot", "forward", "dividend_yield", "price"}.union(*PARAMETERS.values()))
+
+
+class DividendBody(Body):
+    time: Annotated[float, Field(ge=0, description="In years from now.")]
+    amount: Annotated[float, Field(ge=0)]
 
 
 def check_fields(
