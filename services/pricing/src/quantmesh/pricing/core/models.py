@@ -200,11 +200,7 @@ def with_cash_dividends(model: PricingModel, times: Sequence[float], amounts: Se
     if model.name != "black_scholes":
         raise InvalidArgument("contract.dividends", len(times), f"left out: {model.name} does not take them")
 
-    def price(option_type: Any, *values: Any) -> Any:
-        return american.price_with_dividends(
-            option_type, *values, dividend_times=times, dividend_amounts=amounts, exercise=model.style
-        )
-
+    price = partial(american.price_with_dividends, dividend_times=times, dividend_amounts=amounts, exercise=model.style)
     return replace(
         model,
         engine="finite_differences",
