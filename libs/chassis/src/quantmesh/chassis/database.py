@@ -86,7 +86,12 @@ class Database:
             pool_timeout=pool_timeout_seconds,
             pool_recycle=1800,
             connect_args=self.connection_options("requests"),
+            # Asks every new connection for a type that nobody uses.
+            use_native_hstore=False,
         )
+        self._transactions = 0
+        self._all_ended = asyncio.Event()
+        self._all_ended.set()
 
     def connection_options(self, purpose: str) -> dict[str, str]:
         """libpq's keywords, also for a connection beside the pool (one that holds a lock or listens)."""
@@ -115,7 +120,9 @@ class Database:
             await session.execute(text("SELECT 1"))
 
     async def close(self) -> None:
-        await self._engine.dispose()
+        """Once the transactions under way have ended: a connection given back to a closed pool stays open for ever."""
+        await self._all_ended.wait()
+        await _uninterrupted(self._engine.dispose())
 
     @asynccontextmanager
     async def _transaction(self, tenancy: _Tenancy) -> AsyncIterator[AsyncSession]:
@@ -126,6 +133,8 @@ class Database:
             autoflush=False,
             info={"database": self, "tenancy": tenancy},
         )
+        self._transactions += 1
+        self._all_ended.clear()
         try:
             await self._begin(session)
             yield session
@@ -137,7 +146,12 @@ class Database:
             raise known from error
         finally:
             # Also the rollback; a cancelled one would leave a connection in the pool that still holds locks.
-            await _uninterrupted(session.close())
+            try:
+                await _uninterrupted(session.close())
+            finally:
+                self._transactions -= 1
+                if not self._transactions:
+                    self._all_ended.set()
 
     async def _begin(self, session: AsyncSession) -> None:
         # Opening doubles as the ping of the pool: nothing was done yet, so a dead connection costs one repetition.

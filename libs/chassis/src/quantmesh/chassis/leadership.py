@@ -55,7 +55,8 @@ async def while_leading(database: Database, name: str, work: Callable[[], Awaita
 async def _prove(connection: psycopg.AsyncConnection[Any]) -> None:
     while True:
         await asyncio.sleep(_PROOF_SECONDS)
-        await asyncio.wait_for(connection.execute("SELECT 1"), 3 * _PROOF_SECONDS)
+        async with asyncio.timeout(3 * _PROOF_SECONDS):
+            await connection.execute("SELECT 1")
 
 
 async def _try_lock(connection: psycopg.AsyncConnection[Any], name: str) -> bool:

@@ -13,7 +13,7 @@ import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
 from pydantic import ValidationError
 
-from quantmesh.chassis.cancellation import end
+from quantmesh.chassis.cancellation import end, raise_if_cancelled
 from quantmesh.chassis.clock import SystemClock
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.events import Consumer, EventBus
@@ -24,6 +24,7 @@ from quantmesh.chassis.rpc.keys import AuthKeys, ServiceTokens
 from quantmesh.chassis.rpc.peer import Peer, close_all, open_channel
 from quantmesh.chassis.rpc.server import AddToServer, RpcServer
 from quantmesh.chassis.settings import ServiceSettings
+from quantmesh.chassis.shutdown import end_process_within
 from quantmesh.chassis.telemetry.logs import configure_logs, get_logger
 from quantmesh.chassis.telemetry.ops import OpsServer
 from quantmesh.chassis.telemetry.tracing import configure_tracing, shutdown_tracing
@@ -35,6 +36,9 @@ Step = Callable[[], Awaitable[None]]
 _READINESS_SECONDS = 1.0
 # While something is missing it is looked for more often, so that a start or a recovery is seen at once.
 _RECOVERY_SECONDS = 0.2
+_CHECK_SECONDS = 2.0
+# Of the seconds that calls in flight are given to end: by then the process is gone.
+_BOUND = 1.4
 
 
 class MissingSettingError(Exception):
@@ -147,8 +151,8 @@ class Service(Generic[SettingsT]):
     def stop(self) -> None:
         self._stopping.set()
 
-    async def run(self) -> bool:
-        """Serve until stopped; true where nothing failed."""
+    async def run(self, on_stopping: Callable[[], None] | None = None) -> bool:
+        """Serve until stopped, of which `on_stopping` is told; true where nothing failed."""
         server: RpcServer | None = None
         ops = OpsServer(self.settings.ops_bind, lambda: self.waiting_for) if self.settings.ops_bind else None
         if ops is not None:
@@ -164,7 +168,8 @@ class Service(Generic[SettingsT]):
         readiness = asyncio.create_task(self._watch_readiness(server))
         await self._stopping.wait()
         log.info("stopping")
-        # A single cancellation may be swallowed by the broker's client, whom the readiness check asks.
+        if on_stopping is not None:
+            on_stopping()
         await end(readiness)
         self._waiting_for = ["shutdown"]
         if server is not None:
@@ -191,6 +196,8 @@ class Service(Generic[SettingsT]):
         serving: bool | None = None
         while True:
             self._waiting_for = [name for name, check in self._parts.checks.items() if not await _passes(name, check)]
+            # Whoever was asked may have swallowed a cancellation.
+            raise_if_cancelled()
             if serving != (not self._waiting_for):
                 serving = not self._waiting_for
                 log.info("ready" if serving else "not ready", waiting_for=self._waiting_for)
@@ -273,12 +280,14 @@ async def _run(name: str, settings: SettingsT, wire: Wire[SettingsT]) -> bool:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, service.stop)
     await wire(service)
-    return await service.run()
+    # Calls in flight may take their time; what comes after them is a matter of moments.
+    return await service.run(lambda: end_process_within(_BOUND * settings.shutdown_seconds))
 
 
 async def _passes(name: str, check: Step) -> bool:
     try:
-        await asyncio.wait_for(check(), timeout=2.0)
+        async with asyncio.timeout(_CHECK_SECONDS):
+            await check()
     except Exception as error:  # noqa: BLE001  whatever it is, the part is not ready
         log.debug("check failed", check=name, error=str(error))
         return False

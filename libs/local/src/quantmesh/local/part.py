@@ -70,7 +70,8 @@ class Part:
         if child is not None:
             child.ask_to_stop()
             with suppress(TimeoutError):
-                await asyncio.wait_for(child.ended(), patience_seconds)
+                async with asyncio.timeout(patience_seconds):
+                    await child.ended()
             child.kill()
         self._become(PartState.STOPPED)
 

@@ -33,7 +33,8 @@ from quantmesh.local.state import (
 
 START_PATIENCE_SECONDS = 240.0
 START_ATTEMPTS = 7
-STOP_PATIENCE_SECONDS = 12.0
+# More than a service gives itself, so that its log says what it hung on.
+STOP_PATIENCE_SECONDS = 15.0
 _ROTATION_SECONDS = 10.0
 _START_PROBE_SECONDS = 0.05
 
@@ -133,7 +134,8 @@ class Supervisor:
             for part in self._parts:
                 rotate(part.plan.log)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), _ROTATION_SECONDS)
+                async with asyncio.timeout(_ROTATION_SECONDS):
+                    await self._stopping.wait()
 
     async def _stop(self) -> None:
         """Services first, so that what they still have to write finds its servers."""

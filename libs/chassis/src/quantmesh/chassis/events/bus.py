@@ -63,7 +63,8 @@ class EventBus:
         """Whether it is connected now or became so within `seconds`."""
         if not self.is_connected:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._connected.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._connected.wait()
         return self.is_connected
 
     @property
@@ -160,7 +161,8 @@ class EventBus:
             finally:
                 self._connected.clear()
                 with suppress(nats.errors.Error, OSError, TimeoutError):
-                    await asyncio.wait_for(self._client.close(), 2.0)
+                    async with asyncio.timeout(2.0):
+                        await self._client.close()
             await asyncio.sleep(0.25)
 
     async def _open(self, client: Client, closed: asyncio.Event) -> None:

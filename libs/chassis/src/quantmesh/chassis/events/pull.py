@@ -60,7 +60,8 @@ class PullSubscription:
                 await self._request(size)
             self._something.clear()
             try:
-                await asyncio.wait_for(self._something.wait(), _SILENCE_SECONDS)
+                async with asyncio.timeout(_SILENCE_SECONDS):
+                    await self._something.wait()
             except TimeoutError:
                 await self._bus.ping()
                 self._requested = 0

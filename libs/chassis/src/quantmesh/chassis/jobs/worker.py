@@ -12,6 +12,7 @@ from prometheus_client import Counter
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from quantmesh.chassis.cancellation import end
 from quantmesh.chassis.context import CallContext, set_call
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import HTTP_STATUS, Conflict, QuantmeshError, Unavailable, kind_of
@@ -170,8 +171,8 @@ class JobWorker:
             job.report(1.0, job.message)
             await self._finish(job, "succeeded", result=result)
         finally:
-            work.cancel()
-            heart.cancel()
+            # Waited for: its transaction would otherwise outlive the database's pool.
+            await end(work, heart)
 
     async def _beat(self, job: RunningJob, work: "asyncio.Future[Result]") -> None:
         while True:

@@ -41,7 +41,8 @@ class WorkerSpawner:
         """Until cancelled; the worker is then asked to go, and puts its job back into the queue."""
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._job_queued.wait(), _LOOK_SECONDS)
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._job_queued.wait()
             self._job_queued.clear()
             try:
                 needed = await jobs_open(self._database)
