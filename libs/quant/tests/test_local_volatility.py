@@ -45,6 +45,17 @@ def test_the_surface_comes_back_within_a_twentieth_of_a_basis_point() -> None:
     assert np.abs(found - SKEWED.volatility(strikes, times)).max() < 5e-6
 
 
+def test_a_smile_with_one_wing_alone_comes_back_on_both_sides() -> None:
+    surface = svi.Surface(
+        [0.188, 0.329], 100.0, [0.00099, 0.00052], [0.0375, 0.0415], [-1.0, -0.9236], [0.0469, 0.0666], [0.0103, 0.0309]
+    )
+    strikes = np.array([70.0, 80.0, 90.0, 100.0, 108.0])
+    for kind in ("call", "put"):
+        prices = local_volatility.from_surface(surface).price(kind, strikes, 0.329, 0.0)
+        expected = black_76.price(kind, 100.0, strikes, 0.329, 0.0, surface.volatility(strikes, 0.329))
+        np.testing.assert_allclose(prices, expected, atol=1e-5)
+
+
 def test_expiries_between_slices_come_back_too() -> None:
     strikes, times = np.array([80.0, 100.0, 125.0]), np.array([0.03, 0.3, 1.0])
     prices = local_volatility.from_surface(SKEWED).price("call", strikes, times, 0.0)

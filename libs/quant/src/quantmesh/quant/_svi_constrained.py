@@ -34,7 +34,8 @@ _VARIANCE_RESERVE = 1e-2
 # volatility could not follow.
 _SHARPEST = 0.1
 _LEAST_VARIANCE = 1e-12
-_FAR = 1e4
+# Where a row of parameters has the wings' slopes.
+_SLOPES = (1, 2)
 
 
 def fit_without_arbitrage(quotes: Quotes, start: Floats) -> tuple[Floats, int]:
@@ -86,8 +87,7 @@ class SurfaceProblem:
             grid = log_moneyness_grid(rows[i : i + 2], density)
             points += [(i, follower, part, grid) for part in ((0.0, 0.5) if follower > i else (0.0,))]
             if follower > i:
-                # Far out what counts is that the later wing is not the flatter one.
-                growth.append((i, np.concatenate([[-_FAR], grid, [_FAR]])))
+                growth.append((i, grid))
         return cls(
             quotes=quotes,
             level=level,
@@ -125,13 +125,15 @@ class SurfaceProblem:
                 g - _BUTTERFLY_RESERVE,
                 part.w / self.level[self.first] - _VARIANCE_RESERVE,
                 growth / self._growth_scale() - _CALENDAR_RESERVE,
+                # Far out a later wing must not be the flatter one.
+                (np.diff(rows[:, _SLOPES], axis=0) / self._slope_scale()).reshape(-1) - _CALENDAR_RESERVE,
             ]
         )
 
     def inequality_jacobian(self, x: Floats) -> Floats:
         rows = x.reshape(-1, PARAMETERS)
         points, at = self.k.size, np.arange(self.k.size)
-        answer = np.zeros((2 * points + self.earlier.size, *rows.shape))
+        answer = np.zeros((2 * points + self.earlier.size + 2 * (len(rows) - 1), *rows.shape))
         part = self._blend(rows)
         by_part = density_factor_gradient(self.k, part._replace(w=np.maximum(part.w, _LEAST_VARIANCE)))
         for owner, share in ((self.first, 1.0 - self.fraction), (self.second, self.fraction)):
@@ -143,7 +145,16 @@ class SurfaceProblem:
         scale = self._growth_scale()[:, None]
         answer[at, self.earlier + 1] = smile_gradients(rows[self.earlier + 1], self.calendar_k).w / scale
         answer[at, self.earlier] = -smile_gradients(rows[self.earlier], self.calendar_k).w / scale
+        wings = answer[2 * points + self.earlier.size :].reshape(len(rows) - 1, 2, *rows.shape)
+        for i, scale in enumerate(self._slope_scale()[:, 0]):
+            for side, parameter in enumerate(_SLOPES):
+                wings[i, side, i + 1, parameter] = 1.0 / scale
+                wings[i, side, i, parameter] = -1.0 / scale
         return answer.reshape(-1, x.size)
+
+    def _slope_scale(self) -> Floats:
+        """A column with a row per interval between expiries."""
+        return np.sqrt(self.level[:-1, None])
 
     def _blend(self, rows: Floats) -> Smile:
         parts = zip(smile(rows[self.first], self.k), smile(rows[self.second], self.k), strict=True)

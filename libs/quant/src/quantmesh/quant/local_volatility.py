@@ -88,14 +88,15 @@ class LocalVolatility:
 
         forwards = np.asarray(self.surface.forward_at(times))
         y = strikes / forwards
+        k = np.log(y)
         calls = np.maximum(1.0 - y, 0.0)
         expiries = np.unique(times[times > 0.0])
         if expiries.size:
             marched = march_forwards(self.surface, expiries)
             for expiry, values in zip(expiries, marched.values, strict=True):
-                mine = (times == expiry) & (np.abs(np.log(y)) < marched.x[-1]) & (np.log(y) > marched.x[0])
-                # What is above the intrinsic value bends less; it has its kink at a point of the grid.
-                calls[mine] = np.maximum(CubicSpline(marched.x, values)(np.log(y[mine])), calls[mine])
+                mine = (times == expiry) & (k > marched.x[0]) & (k < marched.x[-1])
+                # The kink of the payoff is a point of the grid, and gone after a step.
+                calls[mine] = np.maximum(CubicSpline(marched.x, values)(k[mine]), calls[mine])
         values = np.where(signs > 0, calls, np.maximum(calls - 1.0 + y, 0.0))
         prices: Floats = np.exp(-rates * times) * forwards * values
         return prices
