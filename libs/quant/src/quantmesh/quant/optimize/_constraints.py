@@ -56,6 +56,8 @@ class Constraints:
             costs=_per_asset("costs", self.costs, count),
             names=_names_of(self.names, count),
         )
+        if limits.budget < 0.0 and limits.lower.min() >= 0.0:
+            raise DomainError("budget", limits.budget, "zero or more where nothing may be sold short")
         _check_trades(limits)
         _check_holdings(limits)
         for index, group in enumerate(self.groups):

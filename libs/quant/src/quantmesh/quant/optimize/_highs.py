@@ -75,6 +75,9 @@ class Model:
         indices = np.arange(columns.start, columns.stop, dtype=np.int32)
         self._highs.changeColsCost(indices.size, indices, cost)
 
+    def set_row(self, row: int, lower: float, upper: float) -> None:
+        self._highs.changeRowBounds(row, lower, upper)
+
     def solve(self) -> Solution | None:
         """None where no point satisfies the rows; raises SolverError for anything but an answer."""
         self._highs.run()

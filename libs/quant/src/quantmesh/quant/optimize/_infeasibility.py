@@ -61,7 +61,9 @@ def _soft_limits(limits: Limits) -> list[SoftLimit]:
     count, given = limits.count, limits.given
     found = []
     for index, name in enumerate(limits.names):
-        found.append(SoftLimit("minimum", name, index, (index,), -1.0, float(limits.lower[index])))
+        # Who may not sell short is not told to: a minimum of zero does not give way.
+        if limits.lower[index] != 0.0:
+            found.append(SoftLimit("minimum", name, index, (index,), -1.0, float(limits.lower[index])))
         found.append(SoftLimit("maximum", name, index, (index,), 1.0, float(limits.upper[index])))
     for index, group in enumerate(given.groups):
         if group.minimum is not None:
@@ -94,15 +96,19 @@ def _hard_rows(limits: Limits) -> tuple[sparse.csr_matrix, Floats]:
     return sparse.csr_matrix(rows), np.concatenate([[limits.budget], limits.current])
 
 
+def _least_of_columns(limits: Limits, columns: int) -> Floats:
+    """Zero for trades and for weights with that minimum, none for the others, whose minima are soft."""
+    weights = np.where(limits.lower == 0.0, 0.0, -INFINITY)
+    return np.concatenate([weights, np.zeros(columns - limits.count)])
+
+
 def _least_relaxations(limits: Limits, soft: list[SoftLimit]) -> Floats:
     """How far each limit gives way."""
     hard, hard_values = _hard_rows(limits)
-    count, columns, size = limits.count, hard.shape[1], len(soft)
+    columns, size = hard.shape[1], len(soft)
     rows, values = _soft_rows(soft, columns)
     model = Model()
-    free = np.full(count, -INFINITY)
-    lower = np.concatenate([free, np.zeros(columns - count)])
-    model.add_columns(np.zeros(columns), lower, np.full(columns, INFINITY))
+    model.add_columns(np.zeros(columns), _least_of_columns(limits, columns), np.full(columns, INFINITY))
     elastic = model.add_columns(np.ones(size), np.zeros(size), np.full(size, INFINITY))
     model.add_rows(
         sparse.csr_matrix(sparse.hstack([hard, sparse.csr_matrix((hard_values.size, size))])), hard_values, hard_values
@@ -123,28 +129,50 @@ def _least_relaxations(limits: Limits, soft: list[SoftLimit]) -> Floats:
 
 
 def _conflicts(limits: Limits, soft: list[SoftLimit]) -> list[str]:
-    """Multipliers y >= 0 of the limits and u of the equalities: y' rows + u' hard >= 0 where x is at least zero and
-    = 0 where it is free, y' values + u' hard values = -1."""
+    """Multipliers y >= 0 of the limits and the budget's two sides, u of the other equalities, v >= 0 of the fixed
+    minima of zero: y' rows + u' hard - v = 0, y' values + u' hard values = -1."""
     hard, hard_values = _hard_rows(limits)
-    count, columns = limits.count, hard.shape[1]
+    columns, size = hard.shape[1], len(soft)
     rows, values = _soft_rows(soft, columns)
+    sides = sparse.vstack([rows, hard[0], -hard[0]])
     model = Model()
-    size = len(soft)
-    model.add_columns(np.ones(size), np.zeros(size), np.full(size, INFINITY))
-    free = np.full(hard_values.size, INFINITY)
-    equalities = model.add_columns(np.zeros(hard_values.size), -free, free)
-    upper = np.concatenate([np.zeros(count), np.full(columns - count, INFINITY)])
-    model.add_rows(sparse.csr_matrix(sparse.hstack([rows.T, hard.T])), np.zeros(columns), upper)
-    contradiction = sparse.csr_matrix(np.concatenate([values, hard_values])[None, :])
-    model.add_rows(contradiction, np.array([-1.0]), np.array([-1.0]))
-    multipliers = certain(model.solve()).values
-    support = _SUPPORT * float(np.abs(multipliers).max())
-    labels = [
-        Change(limit.constraint, limit.name, limit.value, limit.value).label
-        for limit, multiplier in zip(soft, multipliers[:size], strict=True)
-        if multiplier > support
-    ]
-    return [*labels, *(["budget"] if abs(multipliers[equalities.start]) > support else [])]
+    model.add_columns(np.ones(size + 2), np.zeros(size + 2), np.full(size + 2, INFINITY))
+    free = np.full(hard_values.size - 1, INFINITY)
+    model.add_columns(np.zeros(free.size), -free, free)
+    model.add_rows(
+        sparse.csr_matrix(sparse.hstack([sides.T, hard[1:].T])),
+        np.zeros(columns),
+        np.where(_least_of_columns(limits, columns) == 0.0, INFINITY, 0.0),
+    )
+    right = np.concatenate([values, [limits.budget, -limits.budget], hard_values[1:]])
+    model.add_rows(sparse.csr_matrix(right[None, :]), np.array([-1.0]), np.array([-1.0]))
+    multipliers = certain(model.solve()).values[: size + 2]
+    counts = multipliers > _SUPPORT * float(multipliers.max())
+    return _irreducible(limits, [limit for limit, is_part in zip(soft, counts, strict=False) if is_part])
+
+
+def _irreducible(limits: Limits, infeasible: list[SoftLimit]) -> list[str]:
+    """What of an infeasible set, and of the budget, is needed to make it so (deletion filter, Chinneck, section 6.2).
+
+    The support of a vertex is irreducible only together with the fixed minima and trades that it leans on.
+    """
+    hard, hard_values = _hard_rows(limits)
+    rows, values = _soft_rows(infeasible, hard.shape[1])
+    free = np.full(values.size, -INFINITY)
+    model = Model()
+    model.solve_as_it_grows()
+    columns = hard.shape[1]
+    model.add_columns(np.zeros(columns), _least_of_columns(limits, columns), np.full(columns, INFINITY))
+    model.add_rows(rows, free, values)
+    model.add_rows(hard, hard_values, hard_values)
+    labels = []
+    for row, limit in enumerate(infeasible):
+        model.set_row(row, -INFINITY, INFINITY)
+        if model.solve() is not None:
+            model.set_row(row, -INFINITY, values[row])
+            labels.append(Change(limit.constraint, limit.name, limit.value, limit.value).label)
+    model.set_row(len(infeasible), -INFINITY, INFINITY)
+    return labels if model.solve() is None else [*labels, "budget"]
 
 
 def _relaxed(limits: Limits, changes: list[tuple[SoftLimit, float]]) -> Constraints:

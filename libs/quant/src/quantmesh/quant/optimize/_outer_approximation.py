@@ -34,6 +34,7 @@ _ROOT_ROUNDS = 40
 _ROOT_PROGRESS = 1e-3
 # A tangent is new where it rises above those there are by this much, in units of the objective.
 _NEW = 1e-10
+_SINGULAR = 1e-12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -200,7 +201,7 @@ class _TangentModel:
 def _split(covariance: Floats) -> tuple[Floats, Floats]:
     """G and the diagonal of D, a multiple of the variances."""
     deviations = np.sqrt(np.diagonal(covariance))
-    sizes, vectors = np.linalg.eigh(covariance / (deviations[:, None] * deviations))
+    sizes, vectors = np.linalg.eigh(_correlation(covariance))
     # A little less than the smallest eigenvalue, so that none is left below zero.
     least = max(float(sizes[0]) * (1.0 - 1e-9) - 1e-15, 0.0)
     factors: Floats = (np.sqrt(np.maximum(sizes - least, 0.0)) * vectors).T * deviations
@@ -209,12 +210,17 @@ def _split(covariance: Floats) -> tuple[Floats, Floats]:
 
 def _largest_scaled(program: Program, value: float) -> tuple[float, Floats]:
     """The largest scale and scaled weights among those with x'Cx no more than a known value (an ellipsoid)."""
-    try:
-        inverse = np.linalg.inv(np.linalg.cholesky(program.covariance))
-    except np.linalg.LinAlgError:
+    if np.linalg.eigvalsh(_correlation(program.covariance))[0] <= _SINGULAR:
         requirement = "of full rank, for the highest Sharpe ratio with limits on holdings"
-        raise DomainError("covariance", "a singular matrix", requirement) from None
+        raise DomainError("covariance", "a singular matrix", requirement)
+    inverse = np.linalg.inv(np.linalg.cholesky(program.covariance))
     slack = 1.0 + 1e-6
     scale = slack * math.sqrt(value) * float(np.linalg.norm(inverse.sum(axis=1))) / abs(program.limits.budget)
     reach = slack * math.sqrt(value) * np.linalg.norm(inverse, axis=0)
     return scale, np.minimum(reach, reach_of(program.limits) * scale)
+
+
+def _correlation(covariance: Floats) -> Floats:
+    deviations = np.sqrt(np.diagonal(covariance))
+    correlation: Floats = covariance / (deviations[:, None] * deviations)
+    return correlation
