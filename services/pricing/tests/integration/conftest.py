@@ -9,20 +9,24 @@ from uuid import UUID
 import pyarrow as pa
 import pytest
 
+from quantmesh.api.common.v1.job_pb2_grpc import add_JobServiceServicer_to_server
 from quantmesh.api.pricing.v1 import pricing_pb2 as pb
 from quantmesh.api.pricing.v1.calibration_pb2_grpc import add_CalibrationServiceServicer_to_server
 from quantmesh.api.pricing.v1.pricing_pb2_grpc import PricingServiceStub, add_PricingServiceServicer_to_server
+from quantmesh.api.pricing.v1.simulation_pb2_grpc import add_SimulationServiceServicer_to_server
 from quantmesh.api.pricing.v1.surface_pb2_grpc import add_SurfaceServiceServicer_to_server
 from quantmesh.chassis.clock import SystemClock
 from quantmesh.chassis.context import CallContext, Caller, set_call
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.identity import TokenVerifier
+from quantmesh.chassis.jobs import JobRpc
 from quantmesh.chassis.rpc import Peer, RpcServer, open_channel
 from quantmesh.local.testing import NewDatabase
 from quantmesh.pricing.adapters.batches import Batches
 from quantmesh.pricing.adapters.quote_recorder import QuoteRecorder
 from quantmesh.pricing.adapters.rpc import PricingRpc
 from quantmesh.pricing.adapters.rpc_calibration import CalibrationRpc
+from quantmesh.pricing.adapters.rpc_simulation import SimulationRpc
 from quantmesh.pricing.adapters.rpc_surface import SurfaceRpc
 from quantmesh.pricing.adapters.store import QuoteStore
 from quantmesh.quant.version import code_version
@@ -52,6 +56,7 @@ class Pricing:
     stub: PricingServiceStub
     store: QuoteStore
     recorder: QuoteRecorder
+    database: Database
 
     def act_as(self, user: UUID) -> None:
         set_call(CallContext(caller=Caller(str(user), frozenset(), frozenset(), "", "", str(user), 0.0, user)))
@@ -117,10 +122,12 @@ async def pricing(service_database: NewDatabase) -> AsyncIterator[Pricing]:
     server.add_servicer(add_PricingServiceServicer_to_server, PricingRpc(recorder, batches))
     server.add_servicer(add_CalibrationServiceServicer_to_server, CalibrationRpc())
     server.add_servicer(add_SurfaceServiceServicer_to_server, SurfaceRpc())
+    server.add_servicer(add_SimulationServiceServicer_to_server, SimulationRpc(database))
+    server.add_servicer(add_JobServiceServicer_to_server, JobRpc(database))
     await server.start()
     recording = asyncio.create_task(recorder.run())
     peer = Peer("pricing", open_channel(f"127.0.0.1:{server.port}", []), timeout_seconds=30.0)
-    service = Pricing(peer, PricingServiceStub(peer.channel), store, recorder)
+    service = Pricing(peer, PricingServiceStub(peer.channel), store, recorder, database)
     service.act_as(ADA)
     yield service
     recording.cancel()
