@@ -10,11 +10,18 @@ from typing import Any
 from numba import njit
 
 from quantmesh.quant import _american_formulas as formulas
-from quantmesh.quant._elementary import exponential, logarithm_of_ratio, square_root
+from quantmesh.quant._american_schemes import WEIGHTS_AT_ONCE
+from quantmesh.quant._elementary import (
+    INVERSE_ROOT_TWO_PI,
+    exponential,
+    logarithm_of_ratio,
+    mills_ratio,
+    square_root,
+)
 from quantmesh.quant._elementary_kernels import INLINE, compile_as
 
-BLOCK = 16
-_OPTIONS: Any = {"error_model": "numpy", "fastmath": {"contract"}}
+BLOCK = 32
+LOOPS: Any = {"error_model": "numpy", "fastmath": {"contract"}}
 
 # Rows of the scratch buffer.
 SPOT = 0  # over the strike, of the put that an option is turned into
@@ -29,30 +36,36 @@ GAP = 8 * BLOCK
 INTERPOLATED = 9 * BLOCK
 SUM_MINUS = 10 * BLOCK
 SUM_PLUS = 11 * BLOCK
-SUM_PROBABILITY = 12 * BLOCK
-LOG_BOUNDARY = 13 * BLOCK
-BOUNDARY = 14 * BLOCK
-DISCOUNT = 15 * BLOCK
-CARRY = 16 * BLOCK
-VALUE = 17 * BLOCK
-DELTA = 18 * BLOCK
-GAMMA = 19 * BLOCK
-NOW = 20 * BLOCK  # log of the boundary today
-SUM_PROBABILITY_MINUS = 21 * BLOCK
-ROWS = 22
+SUM_PROBABILITY_PLUS = 12 * BLOCK
+SUM_PROBABILITY_MINUS = 13 * BLOCK
+# Stages of a formula work on all of these at once.
+D_PLUS = 14 * BLOCK
+D_MINUS = 15 * BLOCK
+RATIO_PLUS = 16 * BLOCK
+RATIO_MINUS = 17 * BLOCK
+DENSITY_MINUS = 18 * BLOCK
+DENSITY_PLUS = 19 * BLOCK
+CARRY = 20 * BLOCK
+DISCOUNT = 21 * BLOCK
+# A table of the premium has these four per point, the factors above included.
+LOG_BOUNDARY = 22 * BLOCK
+BOUNDARY = 23 * BLOCK
+VALUE = 24 * BLOCK
+DELTA = 25 * BLOCK
+GAMMA = 26 * BLOCK
+NOW = 27 * BLOCK  # log of the boundary today
+ROWS = 28
 
 _FORMULAS: tuple[Callable[..., Any], ...] = (
     formulas.log_boundary_at_expiry,
     formulas.largest_gap,
     formulas.first_gap,
-    formulas.boundary_terms,
+    formulas.boundary_distances,
+    formulas.probability_below,
     formulas.gap_of,
     formulas.gap_from_slope,
     formulas.gap_from_value,
     formulas.share_of_slope,
-    formulas.premium_term,
-    formulas.premium_slopes,
-    formulas.european_parts,
 )
 for _formula in _FORMULAS:
     compile_as(_formula, _formula)
@@ -87,16 +100,21 @@ def _load_put(
 
 def _interpolate(scratch: Any, squares: Any, matrix: Any) -> None:
     """Row `INTERPOLATED` becomes the squared gap at one quadrature point."""
-    count = matrix.size
-    weight = matrix[0]
-    row = squares[0]
     for j in range(BLOCK):
-        scratch[INTERPOLATED + j] = weight * row[j]
-    for m in range(1, count):
-        weight = matrix[m]
-        row = squares[m]
+        scratch[INTERPOLATED + j] = 0.0
+    for m in range(0, matrix.size, WEIGHTS_AT_ONCE):
+        first, second, third, fourth = matrix[m], matrix[m + 1], matrix[m + 2], matrix[m + 3]
+        row, next_row, third_row, fourth_row = squares[m], squares[m + 1], squares[m + 2], squares[m + 3]
         for j in range(BLOCK):
-            scratch[INTERPOLATED + j] += weight * row[j]
+            scratch[INTERPOLATED + j] += (
+                first * row[j] + second * next_row[j] + third * third_row[j] + fourth * fourth_row[j]
+            )
+
+
+def _copy(scratch: Any, start: int, row: Any) -> None:
+    """Alone in its loop: where arrays may overlap, nothing else vectorises beside it."""
+    for j in range(row.size):
+        row[j] = scratch[start + j]
 
 
 def _find_boundary(
@@ -118,59 +136,67 @@ def _find_boundary(
         for j in range(BLOCK):
             scratch[GAP + j] = formulas.first_gap(scratch[LARGEST + j], scratch[DEVIATION + j], fraction)
         for j in range(BLOCK):
-            row[j] = scratch[GAP + j] * scratch[GAP + j]
+            scratch[GAP + j] *= scratch[GAP + j]
+        copy(scratch, GAP, row)
     for iteration in range(counts.size):
         for i in range(fractions.size):
             row = squares[i]
             for j in range(BLOCK):
-                scratch[GAP + j] = square_root(row[j])
+                scratch[GAP + j] = row[j]
+            for j in range(BLOCK):
+                scratch[GAP + j] = square_root(scratch[GAP + j])
                 scratch[SUM_MINUS + j] = 0.0
                 scratch[SUM_PLUS + j] = 0.0
-                scratch[SUM_PROBABILITY + j] = 0.0
+                scratch[SUM_PROBABILITY_PLUS + j] = 0.0
                 scratch[SUM_PROBABILITY_MINUS + j] = 0.0
             for k in range(counts[iteration]):
                 place = starts[iteration] + i * counts[iteration] + k
                 interpolate(scratch, squares, interpolation[place])
                 add_terms(scratch, points[place, 0], points[place, 1], points[place, 2], with_values)
             solve_node(scratch, fractions[i], with_values)
-            row = following[i]
             for j in range(BLOCK):
-                row[j] = scratch[GAP + j] * scratch[GAP + j]
+                scratch[GAP + j] *= scratch[GAP + j]
+            copy(scratch, GAP, following[i])
         squares[:] = following
 
 
 def _add_terms(scratch: Any, fraction: float, first: float, second: float, with_values: bool) -> None:
     """One quadrature point's part of the sums."""
+    compute_terms(scratch, fraction, with_values)
+    for j in range(BLOCK):
+        scratch[SUM_MINUS + j] += first * scratch[DENSITY_MINUS + j]
+        scratch[SUM_PLUS + j] += first * scratch[DENSITY_PLUS + j]
+        scratch[SUM_PROBABILITY_PLUS + j] += second * formulas.probability_below(
+            scratch[D_PLUS + j], scratch[DENSITY_PLUS + j] * scratch[RATIO_PLUS + j], scratch[CARRY + j]
+        )
     if with_values:
         for j in range(BLOCK):
-            minus, plus, probability_plus, probability_minus = formulas.boundary_terms(
-                scratch[INTERPOLATED + j],
-                scratch[GAP + j],
-                scratch[DEVIATION + j],
-                scratch[DRIFT + j],
-                scratch[RATE_TIME + j],
-                scratch[YIELD_TIME + j],
-                fraction,
+            scratch[SUM_PROBABILITY_MINUS + j] += second * formulas.probability_below(
+                scratch[D_MINUS + j], scratch[DENSITY_MINUS + j] * scratch[RATIO_MINUS + j], scratch[DISCOUNT + j]
             )
-            scratch[SUM_MINUS + j] += first * minus
-            scratch[SUM_PLUS + j] += first * plus
-            scratch[SUM_PROBABILITY + j] += second * probability_plus
-            scratch[SUM_PROBABILITY_MINUS + j] += second * probability_minus
-    else:
-        # What is not used is not computed.
-        for j in range(BLOCK):
-            minus, plus, probability_plus, _ = formulas.boundary_terms(
-                scratch[INTERPOLATED + j],
-                scratch[GAP + j],
-                scratch[DEVIATION + j],
-                scratch[DRIFT + j],
-                scratch[RATE_TIME + j],
-                scratch[YIELD_TIME + j],
-                fraction,
-            )
-            scratch[SUM_MINUS + j] += first * minus
-            scratch[SUM_PLUS + j] += first * plus
-            scratch[SUM_PROBABILITY + j] += second * probability_plus
+
+
+def _compute_terms(scratch: Any, fraction: float, with_values: bool) -> None:
+    """Rows from `D_PLUS` to `CARRY`, with values also `DISCOUNT`: short loops leave the processor room."""
+    elapsed = fraction * fraction
+    for j in range(BLOCK):
+        d_plus, d_minus = formulas.boundary_distances(
+            scratch[INTERPOLATED + j], scratch[GAP + j], scratch[DEVIATION + j], scratch[DRIFT + j], fraction
+        )
+        scratch[D_PLUS + j] = d_plus
+        scratch[D_MINUS + j] = d_minus
+        scratch[DENSITY_PLUS + j] = -0.5 * d_plus * d_plus - scratch[YIELD_TIME + j] * elapsed
+        scratch[DENSITY_MINUS + j] = -0.5 * d_minus * d_minus - scratch[RATE_TIME + j] * elapsed
+        scratch[CARRY + j] = -scratch[YIELD_TIME + j] * elapsed
+        scratch[DISCOUNT + j] = -scratch[RATE_TIME + j] * elapsed
+    ratios = 2 * BLOCK if with_values else BLOCK
+    powers = 4 * BLOCK if with_values else 3 * BLOCK
+    for j in range(ratios):
+        scratch[RATIO_PLUS + j] = mills_ratio(abs(scratch[D_PLUS + j]))
+    for j in range(powers):
+        scratch[DENSITY_MINUS + j] = exponential(scratch[DENSITY_MINUS + j])
+    for j in range(2 * BLOCK):
+        scratch[DENSITY_MINUS + j] *= INVERSE_ROOT_TWO_PI
 
 
 def _solve_node(scratch: Any, fraction: float, with_values: bool) -> None:
@@ -179,16 +205,12 @@ def _solve_node(scratch: Any, fraction: float, with_values: bool) -> None:
         # At expiry the strike takes the boundary's place.
         scratch[INTERPOLATED + j] = 0.0
         scratch[GAP + j] -= scratch[LOG_AT_EXPIRY + j]
+    compute_terms(scratch, fraction, with_values)
     for j in range(BLOCK):
-        final = formulas.boundary_terms(
-            scratch[INTERPOLATED + j],
-            scratch[GAP + j],
-            scratch[DEVIATION + j],
-            scratch[DRIFT + j],
-            scratch[RATE_TIME + j],
-            scratch[YIELD_TIME + j],
-            fraction,
+        scratch[CARRY + j] = formulas.probability_below(
+            scratch[D_PLUS + j], scratch[DENSITY_PLUS + j] * scratch[RATIO_PLUS + j], scratch[CARRY + j]
         )
+    for j in range(BLOCK):
         scratch[GAP + j] = formulas.gap_from_slope(
             scratch[LOG_AT_EXPIRY + j],
             scratch[LARGEST + j],
@@ -196,103 +218,36 @@ def _solve_node(scratch: Any, fraction: float, with_values: bool) -> None:
             scratch[RATE_TIME + j],
             scratch[YIELD_TIME + j],
             fraction,
-            final,
+            scratch[DENSITY_MINUS + j],
+            scratch[DENSITY_PLUS + j],
+            scratch[CARRY + j],
             scratch[SUM_MINUS + j],
             scratch[SUM_PLUS + j],
-            scratch[SUM_PROBABILITY + j],
+            scratch[SUM_PROBABILITY_PLUS + j],
         )
-        scratch[INTERPOLATED + j] = final[2]
-        scratch[SUM_MINUS + j] = final[3]
     if with_values:
         for j in range(BLOCK):
+            probability_minus = formulas.probability_below(
+                scratch[D_MINUS + j], scratch[DENSITY_MINUS + j] * scratch[RATIO_MINUS + j], scratch[DISCOUNT + j]
+            )
             by_value = formulas.gap_from_value(
                 scratch[LOG_AT_EXPIRY + j],
                 scratch[LARGEST + j],
                 scratch[RATE_TIME + j],
                 scratch[YIELD_TIME + j],
-                scratch[SUM_MINUS + j],
-                scratch[INTERPOLATED + j],
+                probability_minus,
+                scratch[CARRY + j],
                 scratch[SUM_PROBABILITY_MINUS + j],
-                scratch[SUM_PROBABILITY + j],
+                scratch[SUM_PROBABILITY_PLUS + j],
             )
             share = formulas.share_of_slope(scratch[DRIFT + j], fraction)
             scratch[GAP + j] = share * scratch[GAP + j] + (1.0 - share) * by_value
 
 
-def _tabulate(scratch: Any, squares: Any, premium_points: Any, matrix: Any, tables: Any) -> None:
-    """Log of the boundary, boundary, discount factor and carry at every quadrature point of the premium."""
-    row = squares[0]
-    for j in range(BLOCK):
-        scratch[NOW + j] = scratch[LOG_AT_EXPIRY + j] - square_root(row[j])
-    for k in range(premium_points.shape[0]):
-        interpolate(scratch, squares, matrix[k])
-        elapsed = premium_points[k, 0] * premium_points[k, 0]
-        for j in range(BLOCK):
-            gap = square_root(max(scratch[INTERPOLATED + j], 0.0))
-            scratch[LOG_BOUNDARY + j] = scratch[LOG_AT_EXPIRY + j] - gap
-            scratch[BOUNDARY + j] = exponential(scratch[LOG_AT_EXPIRY + j] - gap)
-            scratch[DISCOUNT + j] = exponential(-scratch[RATE_TIME + j] * elapsed)
-            scratch[CARRY + j] = exponential(-scratch[YIELD_TIME + j] * elapsed)
-        row = tables[k]
-        for j in range(4 * BLOCK):
-            row[j] = scratch[LOG_BOUNDARY + j]
-
-
-def _evaluate(scratch: Any, premium_points: Any, tables: Any, count: int, with_slopes: bool) -> None:
-    """Rows `VALUE`, `DELTA` and `GAMMA`, the exercise region not yet cut off."""
-    for j in range(BLOCK):
-        value, delta, gamma = formulas.european_parts(
-            scratch[LOG_SPOT + j],
-            scratch[SPOT + j],
-            scratch[DEVIATION + j],
-            scratch[DRIFT + j],
-            scratch[RATE_TIME + j],
-            scratch[YIELD_TIME + j],
-        )
-        scratch[VALUE + j] = value
-        scratch[DELTA + j] = delta
-        scratch[GAMMA + j] = gamma
-    for k in range(count):
-        fraction = premium_points[k, 0]
-        weight = premium_points[k, 1]
-        row = tables[k]
-        for j in range(4 * BLOCK):
-            scratch[LOG_BOUNDARY + j] = row[j]
-        for j in range(BLOCK):
-            scratch[VALUE + j] += weight * formulas.premium_term(
-                scratch[LOG_SPOT + j] - scratch[LOG_BOUNDARY + j],
-                scratch[BOUNDARY + j],
-                scratch[SPOT + j],
-                scratch[DEVIATION + j],
-                scratch[DRIFT + j],
-                scratch[RATE_TIME + j],
-                scratch[YIELD_TIME + j],
-                scratch[DISCOUNT + j],
-                scratch[CARRY + j],
-                fraction,
-            )
-        if with_slopes:
-            for j in range(BLOCK):
-                delta, gamma = formulas.premium_slopes(
-                    scratch[LOG_SPOT + j] - scratch[LOG_BOUNDARY + j],
-                    scratch[BOUNDARY + j],
-                    scratch[SPOT + j],
-                    scratch[DEVIATION + j],
-                    scratch[DRIFT + j],
-                    scratch[RATE_TIME + j],
-                    scratch[YIELD_TIME + j],
-                    scratch[DISCOUNT + j],
-                    scratch[CARRY + j],
-                    fraction,
-                )
-                scratch[DELTA + j] += weight * delta
-                scratch[GAMMA + j] += weight * gamma
-
-
 load_put = njit(**INLINE)(_load_put)
+copy = njit(**INLINE)(_copy)
 interpolate = njit(**INLINE)(_interpolate)
+compute_terms = njit(**INLINE)(_compute_terms)
 add_terms = njit(**INLINE)(_add_terms)
 solve_node = njit(**INLINE)(_solve_node)
-find_boundary = njit(**_OPTIONS)(_find_boundary)
-tabulate = njit(**_OPTIONS)(_tabulate)
-evaluate = njit(**_OPTIONS)(_evaluate)
+find_boundary = njit(**LOOPS)(_find_boundary)

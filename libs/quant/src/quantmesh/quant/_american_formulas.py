@@ -13,7 +13,6 @@ derivatives, where the drift is strong mixed with their fixed point B, from the 
 
 from quantmesh.quant._black_scholes_formulas import density, is_inside_domain, quotient
 from quantmesh.quant._elementary import (
-    INVERSE_ROOT_TWO_PI,
     TINY,
     exponential,
     logarithm_of_ratio,
@@ -76,32 +75,19 @@ def first_gap(largest: float, deviation: float, fraction: float) -> float:
     return largest * (1.0 - exponential(-_FIRST_PACE * deviation * fraction / largest))
 
 
-def boundary_terms(
-    gap_there_squared: float,
-    gap: float,
-    deviation: float,
-    drift: float,
-    rate_time: float,
-    yield_time: float,
-    fraction: float,
-) -> tuple[float, float, float, float]:
-    """Discounted densities of d- and d+ and discounted probabilities of d+ and d- at one time.
-
-    `gap` is the boundary's where the equation is solved, the other one its gap `fraction ** 2` of the life earlier.
-    """
+def boundary_distances(
+    gap_there_squared: float, gap: float, deviation: float, drift: float, fraction: float
+) -> tuple[float, float]:
+    """d+ and d- from the boundary, where the equation is solved and `gap` is its gap, to itself at an earlier time."""
     gap_there = square_root(max(gap_there_squared, 0.0))
     spread = deviation * fraction
     centre = (gap_there - gap) / spread + drift * fraction
-    d_plus = centre + 0.5 * spread
-    d_minus = centre - 0.5 * spread
-    elapsed = fraction * fraction
-    density_plus = INVERSE_ROOT_TWO_PI * exponential(-0.5 * d_plus * d_plus - yield_time * elapsed)
-    density_minus = INVERSE_ROOT_TWO_PI * exponential(-0.5 * d_minus * d_minus - rate_time * elapsed)
-    tail_plus = density_plus * mills_ratio(abs(d_plus))
-    tail_minus = density_minus * mills_ratio(abs(d_minus))
-    probability_plus = tail_plus if d_plus < 0.0 else exponential(-yield_time * elapsed) - tail_plus
-    probability_minus = tail_minus if d_minus < 0.0 else exponential(-rate_time * elapsed) - tail_minus
-    return density_minus, density_plus, probability_plus, probability_minus
+    return centre + 0.5 * spread, centre - 0.5 * spread
+
+
+def probability_below(d: float, tail: float, whole: float) -> float:
+    """`whole` times Phi(d), where `tail` is its part beyond |d|."""
+    return tail if d < 0.0 else whole - tail
 
 
 def gap_from_slope(
@@ -111,13 +97,14 @@ def gap_from_slope(
     rate_time: float,
     yield_time: float,
     fraction: float,
-    final: tuple[float, float, float, float],
+    minus: float,
+    plus: float,
+    probability: float,
     sum_minus: float,
     sum_plus: float,
     sum_probability: float,
 ) -> float:
-    """System A: the next gap from the sums over `boundary_terms` and from `final`, those terms at expiry."""
-    minus, plus, probability, _ = final
+    """System A: the next gap from discounted densities of d- and d+ and probability of d+ at expiry, and their sums."""
     spread = deviation * fraction
     numerator = minus / spread + rate_time / deviation * sum_minus
     denominator = plus / spread + probability + yield_time * (sum_plus / deviation + sum_probability)
@@ -152,57 +139,56 @@ def share_of_slope(drift: float, fraction: float) -> float:
     return 1.0 - t * t * (3.0 - 2.0 * t)
 
 
+def premium_distances(log_spot_gap: float, deviation: float, drift: float, fraction: float) -> tuple[float, float]:
+    """d+ and d- from the spot, `log_spot_gap` above the boundary of an earlier time, to there."""
+    spread = deviation * fraction
+    centre = log_spot_gap / spread + drift * fraction
+    return centre + 0.5 * spread, centre - 0.5 * spread
+
+
 def premium_term(
-    log_spot_gap: float,
+    d_plus: float,
+    d_minus: float,
+    ratio_plus: float,
+    ratio_minus: float,
+    density_minus: float,
     boundary: float,
     spot: float,
-    deviation: float,
-    drift: float,
     rate_time: float,
     yield_time: float,
     discount: float,
     carry: float,
-    fraction: float,
 ) -> float:
     """What early exercise earns at one time: Kim's integrand for a strike of 1, times the whole time to expiry.
 
-    `log_spot_gap` is ln(spot / boundary); `discount` and `carry` are the factors of that time.
+    Ratios are Mills' of |d|; `discount` and `carry` are the factors of that time.
     """
-    spread = deviation * fraction
-    centre = log_spot_gap / spread + drift * fraction
-    d_plus = centre + 0.5 * spread
-    d_minus = centre - 0.5 * spread
-    weighted = discount * density(d_minus)
-    tail_minus = weighted * mills_ratio(abs(d_minus))
-    tail_plus = boundary * weighted * mills_ratio(abs(d_plus))
-    interest = tail_minus if d_minus > 0.0 else discount - tail_minus
-    dividends = tail_plus if d_plus > 0.0 else spot * carry - tail_plus
+    weighted = discount * density_minus
+    interest = probability_below(-d_minus, weighted * ratio_minus, discount)
+    dividends = probability_below(-d_plus, boundary * weighted * ratio_plus, spot * carry)
     return rate_time * interest - yield_time * dividends
 
 
 def premium_slopes(
-    log_spot_gap: float,
+    d_plus: float,
+    d_minus: float,
+    ratio_plus: float,
+    density_minus: float,
     boundary: float,
     spot: float,
-    deviation: float,
-    drift: float,
     rate_time: float,
     yield_time: float,
     discount: float,
     carry: float,
-    fraction: float,
+    spread: float,
 ) -> tuple[float, float]:
     """First and second derivative of `premium_term` by the spot."""
-    spread = deviation * fraction
-    centre = log_spot_gap / spread + drift * fraction
-    d_plus = centre + 0.5 * spread
-    d_minus = centre - 0.5 * spread
-    weighted = discount * density(d_minus) / (spot * spread)
-    tail = boundary * discount * density(d_minus) / spot * mills_ratio(abs(d_plus))
-    probability = tail if d_plus > 0.0 else carry - tail
+    weighted = discount * density_minus / spot
+    probability = probability_below(-d_plus, boundary * weighted * ratio_plus, carry)
+    weighted = weighted / spread
     first = (yield_time * boundary - rate_time) * weighted - yield_time * probability
-    second = weighted / spot * (rate_time * (1.0 + d_minus / spread) + yield_time * boundary * (1.0 - d_plus / spread))
-    return first, second
+    second = rate_time * (1.0 + d_minus / spread) + yield_time * boundary * (1.0 - d_plus / spread)
+    return first, second * weighted / spot
 
 
 def european_parts(
@@ -217,8 +203,8 @@ def european_parts(
     density_plus = carry * density(d_plus)
     tail_minus = discount * density(d_minus) * mills_ratio(abs(d_minus))
     tail_plus = density_plus * mills_ratio(abs(d_plus))
-    exercised = tail_minus if d_minus > 0.0 else discount - tail_minus
-    below = tail_plus if d_plus > 0.0 else carry - tail_plus
+    exercised = probability_below(-d_minus, tail_minus, discount)
+    below = probability_below(-d_plus, tail_plus, carry)
     return max(exercised - spot * below, 0.0), -below, density_plus / (spot * deviation)
 
 

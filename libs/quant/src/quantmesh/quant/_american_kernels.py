@@ -14,15 +14,15 @@ from quantmesh.quant._american_boundary_kernels import (
     GAMMA,
     GAP,
     LOG_SPOT,
+    LOOPS,
     NOW,
     ROWS,
     SPOT,
     VALUE,
-    evaluate,
     find_boundary,
     load_put,
-    tabulate,
 )
+from quantmesh.quant._american_premium_kernels import evaluate, tabulate
 from quantmesh.quant._black_scholes_kernels import OPTIONS
 from quantmesh.quant._elementary import logarithm_of_ratio
 from quantmesh.quant._elementary_kernels import INLINE, compile_as
@@ -120,7 +120,7 @@ def _price(
 ) -> int:
     """Fill rows of `outputs` as `_store` does; EUROPEAN and TWO_BOUNDARIES are left alone. Returns the INVALID."""
     scratch = np.zeros(ROWS * BLOCK)
-    squares = np.empty((2, fractions.size, BLOCK))
+    squares = np.zeros((2, interpolation.shape[1], BLOCK))
     tables = np.empty((premium_points.shape[0], 4 * BLOCK))
     members = np.empty(BLOCK, np.int64)
     filled = 0
@@ -222,7 +222,7 @@ def _price_over_spots(
     """One row of `outputs` per contract; TWO_BOUNDARIES are left alone. Returns how many are INVALID, spots aside."""
     scratch = np.zeros(ROWS * BLOCK)
     single = np.zeros(ROWS * BLOCK)
-    squares = np.empty((2, fractions.size, BLOCK))
+    squares = np.zeros((2, interpolation.shape[1], BLOCK))
     tables = np.empty((premium_points.shape[0], 4 * BLOCK))
     table = np.empty((premium_points.shape[0], 4 * BLOCK))
     members = np.empty(BLOCK, np.int64)
@@ -278,7 +278,7 @@ repeat_first = njit(error_model="numpy")(_repeat_first)
 needs_values = njit(**INLINE)(_needs_values)
 spread_out = njit(error_model="numpy")(_spread_out)
 store = njit(error_model="numpy")(_store)
-price_spots = njit(error_model="numpy", fastmath={"contract"})(_price_spots)
+price_spots = njit(**LOOPS)(_price_spots)
 
 _FLOATS = types.Array(types.float64, 1, "C", readonly=True)
 _TABLE = types.Array(types.float64, 2, "C", readonly=True)

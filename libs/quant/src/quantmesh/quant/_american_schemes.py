@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+# The kernels add so many weighted rows at a time.
+WEIGHTS_AT_ONCE = 4
 Accuracy = Literal["fast", "accurate", "high_precision"]
 
 
@@ -53,7 +55,7 @@ def scheme_for(sizes: Sizes) -> Scheme:
         first = 2.0 * np.outer(fractions, cosine * weight)
         second = 2.0 * np.outer(fractions**2, sine * cosine * weight)
         points.append(np.stack([fraction, first, second], axis=-1).reshape(-1, 3))
-        interpolation.append(_interpolation(count, np.outer(fractions, cosine)).reshape(-1, count))
+        interpolation.append(_interpolation(count, np.outer(fractions, cosine)).reshape(count * rule, -1))
     sine, cosine, weight = _angles(sizes.premium)
     offsets = dict(zip(rules, np.cumsum([0, *(count * rule for rule in rules)])[:-1], strict=True))
     return Scheme(
@@ -75,10 +77,15 @@ def _angles(count: int) -> tuple[Floats, Floats, Floats]:
 
 
 def _interpolation(count: int, fractions: Floats) -> Floats:
-    """Barycentric weights of the collocation points but the last, at expiry, where what is interpolated is 0."""
+    """Barycentric weights of the collocation points but the last, at expiry, where what is interpolated is 0.
+
+    Zeros fill them up to whole groups.
+    """
     index = np.arange(count + 1)
     nodes = 0.5 * (1.0 + np.cos(np.pi * index / count))
     weights = np.where(index % 2 == 0, 1.0, -1.0)
     weights[[0, -1]] *= 0.5
     quotients = weights / (fractions[..., None] - nodes)
-    return np.ascontiguousarray((quotients / quotients.sum(axis=-1, keepdims=True))[..., :-1])
+    padded = np.zeros((*fractions.shape, -(-count // WEIGHTS_AT_ONCE) * WEIGHTS_AT_ONCE))
+    padded[..., :count] = (quotients / quotients.sum(axis=-1, keepdims=True))[..., :-1]
+    return padded
