@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from quantmesh.quant import _garch_kernels as kernels
 from quantmesh.quant import covariance, garch
+from quantmesh.quant._dynamic_correlation import next_quasi_correlation
 from quantmesh.quant.errors import DomainError
 
 Floats = NDArray[np.float64]
@@ -32,7 +33,7 @@ ESTIMATORS: dict[str, Callable[[Floats], Floats]] = {
 
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_every_estimate_is_symmetric_and_positive_semidefinite(name: str) -> None:
-    for returns in (RETURNS, WIDE) if name != "garch_dcc" else (RETURNS,):
+    for returns in (RETURNS, WIDE):
         matrix = ESTIMATORS[name](returns)
         assert matrix.shape == (returns.shape[1],) * 2
         np.testing.assert_array_equal(matrix, matrix.T)
@@ -147,13 +148,13 @@ def test_principal_components_are_the_largest_eigenvalues() -> None:
     np.testing.assert_allclose(matrix[off], low_rank[off], rtol=1e-9, atol=1e-12)
 
 
-def simulate_dcc(count: int, a: float, b: float, seed: int) -> Floats:
+def simulate_dcc(count: int, a: float, b: float, seed: int, size: int = 2) -> Floats:
     generator = np.random.default_rng(seed)
-    target = np.array([[1.0, 0.5], [0.5, 1.0]])
-    quasi, rows = target.copy(), np.empty((count, 2))
+    target = np.full((size, size), 0.5) + 0.5 * np.eye(size)
+    quasi, rows = target.copy(), np.empty((count, size))
     for day in range(count):
         scale = np.sqrt(np.diagonal(quasi))
-        rows[day] = np.linalg.cholesky(quasi / np.outer(scale, scale)) @ generator.standard_normal(2)
+        rows[day] = np.linalg.cholesky(quasi / np.outer(scale, scale)) @ generator.standard_normal(size)
         quasi = (1.0 - a - b) * target + a * np.outer(rows[day], rows[day]) + b * quasi
     return rows
 
@@ -174,10 +175,17 @@ def test_the_correlation_kernel_is_the_likelihood_of_engle() -> None:
         correlation = quasi / np.outer(scale, scale)
         expected += np.linalg.slogdet(correlation)[1] + row @ np.linalg.solve(correlation, row)
         quasi = 0.1 * target + 0.1 * np.outer(row, row) + 0.8 * quasi
-    last = np.empty((2, 2))
-    assert kernels.correlation(rows, target, 0.1, 0.8, last) == pytest.approx(expected, rel=1e-12)
-    np.testing.assert_allclose(last, quasi, rtol=1e-12)
-    assert kernels._correlation(rows, target, 0.1, 0.8, last) == pytest.approx(expected, rel=1e-12)
+    for likelihood in (kernels.correlation, kernels._correlation):
+        assert likelihood(rows, target, 0.1, 0.8) == pytest.approx(expected, rel=1e-12)
+    for likelihood in (kernels.pairwise_correlation, kernels._pairwise_correlation):
+        assert likelihood(np.ascontiguousarray(rows.T), target, 0.1, 0.8) == pytest.approx(expected, rel=1e-12)
+    np.testing.assert_allclose(next_quasi_correlation(rows, target, 0.1, 0.8), quasi, rtol=1e-12)
+
+
+def test_many_assets_are_fitted_in_pairs() -> None:
+    found = garch.dynamic_correlation(0.01 * simulate_dcc(600, 0.06, 0.88, 6, size=22))
+    assert found.a == pytest.approx(0.06, abs=0.02)
+    assert found.b == pytest.approx(0.88, abs=0.05)
 
 
 def test_constant_correlation_stays_that_of_the_sample() -> None:
@@ -195,7 +203,6 @@ def test_constant_correlation_stays_that_of_the_sample() -> None:
         ("returns", lambda: covariance.ledoit_wolf(RETURNS[:5], target="nonlinear")),
         ("factors", lambda: covariance.factor(RETURNS, 7)),
         ("factors", lambda: covariance.factor(RETURNS, RETURNS[:-1])),
-        ("returns", lambda: covariance.garch_dcc(RETURNS[:12, [0] * 13])),
         ("returns", lambda: covariance.garch_dcc(RETURNS[:, [0, 0]])),
     ],
 )

@@ -35,15 +35,15 @@ def _garch(
     return total
 
 
-def _correlation(residuals: Any, target: Any, a: float, b: float, quasi: Any) -> float:
-    """Sum of ln det R + z' R^-1 z over the rows z of `residuals`; `quasi` takes Q after the last of them.
+def _correlation(residuals: Any, target: Any, a: float, b: float) -> float:
+    """Sum of ln det R + z' R^-1 z over the rows z of `residuals`.
 
     R is Q scaled to a unit diagonal, Q' = (1 - a - b) target + a z z' + b Q. Infinite where R is not definite.
     """
     count, size = residuals.shape
     factor = np.empty((size, size))
     solved = np.empty(size)
-    quasi[:] = target
+    quasi = target.copy()
     total = 0.0
     for t in range(count):
         # Cholesky's factor of R, and the forward substitution of z, row by row.
@@ -69,8 +69,29 @@ def _correlation(residuals: Any, target: Any, a: float, b: float, quasi: Any) ->
     return total
 
 
+def _pairwise_correlation(series: Any, target: Any, a: float, b: float) -> float:
+    """The mean of the same sum over pairs of neighbours among `series`, which are assets by time."""
+    size, count = series.shape
+    mean = 0.0
+    for i in range(size - 1):
+        j = i + 1
+        first, second, cross = target[i, i], target[j, j], target[i, j]
+        for t in range(count):
+            x, y = series[i, t], series[j, t]
+            correlation = cross / np.sqrt(first * second)
+            rest = 1.0 - correlation * correlation
+            if rest <= 0.0:
+                return np.inf
+            mean += (np.log(rest) + (x * x + y * y - 2.0 * correlation * x * y) / rest) / (size - 1)
+            first = (1.0 - a - b) * target[i, i] + a * x * x + b * first
+            second = (1.0 - a - b) * target[j, j] + a * y * y + b * second
+            cross = (1.0 - a - b) * target[i, j] + a * x * y + b * cross
+    return mean
+
+
 _COLUMN = types.Array(types.float64, 1, "C")
 _MATRIX = types.Array(types.float64, 2, "C")
 _NUMBER = types.float64
 garch: Any = njit(_NUMBER(_COLUMN, *[_NUMBER] * 4, _COLUMN, _COLUMN), **OPTIONS)(_garch)
-correlation: Any = njit(_NUMBER(_MATRIX, _MATRIX, _NUMBER, _NUMBER, _MATRIX), **OPTIONS)(_correlation)
+correlation: Any = njit(_NUMBER(_MATRIX, _MATRIX, _NUMBER, _NUMBER), **OPTIONS)(_correlation)
+pairwise_correlation: Any = njit(_NUMBER(_MATRIX, _MATRIX, _NUMBER, _NUMBER), **OPTIONS)(_pairwise_correlation)

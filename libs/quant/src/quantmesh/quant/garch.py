@@ -16,6 +16,9 @@ from quantmesh.quant.errors import DomainError
 _LEAST_OBSERVATIONS = 10
 # Persistence stays below 1, where the variance has no mean.
 _LARGEST_PERSISTENCE = 0.9999
+# Of the coordinates, beyond which the parameters no longer change to eight digits or leave all reason.
+_LOWEST = np.array([-12.0, -12.0, -20.0])
+_HIGHEST = np.array([9.2, 12.0, 3.0])
 # Persistence and the share of alpha in it, from where the search starts.
 _STARTS = ((0.98, 0.05), (0.9, 0.2), (0.5, 0.5))
 
@@ -57,7 +60,7 @@ class Garch(NamedTuple):
 
 
 def fit(returns: ArrayLike, *, variance_targeting: bool = False, demean: bool = True) -> Garch:
-    """The parameters of highest likelihood, from several starts, by L-BFGS-B with analytic slopes.
+    """The parameters of highest likelihood, from several starts, by BFGS with analytic slopes.
 
     With `variance_targeting` omega makes the lasting variance that of the sample (Engle and Mezrich, 1996). The
     recursion starts from the sample's variance. Raises DomainError for returns that do not vary.
@@ -72,27 +75,21 @@ def fit(returns: ArrayLike, *, variance_targeting: bool = False, demean: bool = 
     variances = np.empty(squares.size + 1)
     slopes = np.empty(3)
 
-    def objective(point: Floats) -> tuple[float, Floats]:
-        omega, alpha, beta = _parameters(point, variance_targeting)
-        total = kernels.garch(squares, 1.0, omega, alpha, beta, variances, slopes)
-        return total / squares.size, _chained(point, slopes, variance_targeting) / squares.size
+    count = 2 if variance_targeting else 3
+    lowest, highest = _LOWEST[:count], _HIGHEST[:count]
 
-    bounds = [(-12.0, 9.2), (-12.0, 12.0)] + ([] if variance_targeting else [(-20.0, 3.0)])
+    def objective(point: Floats) -> tuple[float, Floats]:
+        inside = np.clip(point, lowest, highest)
+        omega, alpha, beta = _parameters(inside, variance_targeting)
+        total = kernels.garch(squares, 1.0, omega, alpha, beta, variances, slopes)
+        return total / squares.size, _chained(inside, slopes, variance_targeting) * (inside == point) / squares.size
+
     found = []
     for persistence, share in _STARTS:
         start = [_logit(persistence / _LARGEST_PERSISTENCE), _logit(share), math.log(1.0 - persistence)]
-        found.append(
-            minimize(
-                objective,
-                start[: len(bounds)],
-                jac=True,
-                method="L-BFGS-B",
-                bounds=bounds,
-                options={"ftol": 1e-14, "gtol": 1e-8, "maxiter": 500},
-            )
-        )
+        found.append(minimize(objective, start[:count], jac=True, method="BFGS", options={"gtol": 1e-9}))
     best = min(found, key=lambda result: float(result.fun))
-    omega, alpha, beta = _parameters(best.x, variance_targeting)
+    omega, alpha, beta = _parameters(np.clip(best.x, lowest, highest), variance_targeting)
     return _filtered(mean, residuals, initial, omega * initial, alpha, beta)
 
 

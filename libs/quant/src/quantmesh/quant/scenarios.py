@@ -61,10 +61,6 @@ class Scenarios:
     def count(self) -> int:
         return int(self.spot_moves.shape[0])
 
-    @property
-    def moves_rates_or_volatilities(self) -> bool:
-        return any(moves is not None for moves in (self.volatility_moves, self.volatility_shifts, self.rate_shifts))
-
 
 def _moves(name: str, values: ArrayLike, least: float) -> Floats:
     array = np.atleast_2d(np.asarray(values, dtype=np.float64))
