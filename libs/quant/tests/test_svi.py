@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from quantmesh.quant import _svi_formulas as formulas
 from quantmesh.quant import _svi_margins as margins
 from quantmesh.quant import black_76, local_volatility, svi
-from quantmesh.quant._ssvi import largest_eta, ssvi_rows
+from quantmesh.quant._ssvi import Quotes, largest_eta, ssvi_rows
+from quantmesh.quant._svi_constrained import SurfaceProblem
 from quantmesh.quant.errors import DomainError
 
 # Gatheral and Jacquier, "Arbitrage-free SVI volatility surfaces" (2014), eq. 3.8, after Axel Vogt.
@@ -152,6 +153,23 @@ def test_gradients_match_differences() -> None:
         for h in step
     ]
     np.testing.assert_allclose(formulas.raw_gradients(raw, k), np.stack(differences, -1), atol=1e-8)
+
+
+def test_the_conditions_of_the_fit_match_differences() -> None:
+    surface = svi.Surface(**FREE)
+    quotes = quotes_of(surface, strikes=7)
+    k = np.log(quotes["strike"] / quotes["forward"])
+    expiry = np.repeat(np.arange(3), 7)
+    table = Quotes(surface.time_to_expiry, expiry, k, quotes["volatility"] + 0.01, np.linspace(0.5, 1.5, 21))
+    problem = SurfaceProblem.of(table, surface.wings, 5)
+    x = surface.wings.reshape(-1)
+    steps = 1e-7 * np.eye(x.size)
+    for function, jacobian in (
+        (problem.residuals, problem.residual_jacobian),
+        (problem.inequalities, problem.inequality_jacobian),
+    ):
+        differences = np.stack([(function(x + h) - function(x - h)) / 2e-7 for h in steps], -1)
+        np.testing.assert_allclose(jacobian(x), differences, rtol=1e-6, atol=1e-5 * np.abs(differences).max())
 
 
 def test_exact_quotes_give_back_the_surface_they_came_from() -> None:

@@ -30,9 +30,10 @@ _BASIS_POINT = 1e-4
 _BUTTERFLY_RESERVE = 1e-3
 _CALENDAR_RESERVE = 1e-4
 _VARIANCE_RESERVE = 1e-2
-# The least sigma in deviations of the underlying: a sharper bend would be an atom in its distribution, and local
-# volatility could not follow.
+# Sigma in deviations of the underlying: a sharper bend would be an atom in its distribution, which local volatility
+# could not follow, and of a smoother one no quote shows more than a parabola.
 _SHARPEST = 0.1
+_SMOOTHEST = 10.0
 _LEAST_VARIANCE = 1e-12
 # Where a row of parameters has the wings' slopes.
 _SLOPES = (1, 2)
@@ -79,7 +80,7 @@ class SurfaceProblem:
         level = np.array(
             [quotes.times[i] * float(quotes.volatility[quotes.expiry == i].min()) ** 2 for i in range(count)]
         )
-        roots, infinite = np.sqrt(level), np.full(count, np.inf)
+        roots, infinite, two = np.sqrt(level), np.full(count, np.inf), np.full(count, 2.0)
         points: list[tuple[int, int, float, Floats]] = []
         growth: list[tuple[int, Floats]] = []
         for i in range(count):
@@ -93,7 +94,7 @@ class SurfaceProblem:
             level=level,
             scale=np.stack([level, roots, roots, roots, roots], -1).reshape(-1),
             low=np.stack([-infinite, 0.0 * roots, 0.0 * roots, -infinite, _SHARPEST * roots], -1).reshape(-1),
-            high=np.tile([np.inf, 2.0, 2.0, np.inf, np.inf], count),
+            high=np.stack([infinite, two, two, infinite, _SMOOTHEST * roots], -1).reshape(-1),
             first=np.concatenate([np.full(grid.size, i) for i, _, _, grid in points]),
             second=np.concatenate([np.full(grid.size, j) for _, j, _, grid in points]),
             fraction=np.concatenate([np.full(grid.size, part) for _, _, part, grid in points]),
