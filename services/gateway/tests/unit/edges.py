@@ -27,6 +27,7 @@ from quantmesh.gateway.http.orders import Orders
 from quantmesh.gateway.http.portfolios import Portfolios
 from quantmesh.gateway.http.predictions import Predictions
 from quantmesh.gateway.http.risk import Risk
+from quantmesh.gateway.http.simulation import Simulation
 from quantmesh.gateway.http.stream.desk import KnownSymbols, StreamDesk
 from quantmesh.gateway.http.stream.server import StreamServer
 
@@ -125,6 +126,7 @@ def make_edge(*, limits: LimitPolicies | None = None, slow_seconds: float = 10.0
         [
             Options(peers["pricing"], peers["market"]).operations(),
             Calibration(peers["pricing"]).operations(),
+            Simulation(peers["pricing"]).operations(),
             Market(peers["market"], cache, last_quotes).operations(),
             Portfolios(peers["portfolio"], peers["risk"]).operations(),
             *Orders(peers["portfolio"]).operations(),

@@ -62,7 +62,7 @@ async def test_security_headers_are_on_every_answer(edge: Edge) -> None:
 
 
 async def test_a_path_that_is_not_served_is_a_problem_and_a_wrong_method_names_the_right_ones(edge: Edge) -> None:
-    nowhere = await edge.http.get("/api/v2/options/monte-carlo")
+    nowhere = await edge.http.get("/api/v2/options/tea-leaves")
     assert (nowhere.status_code, nowhere.headers["content-type"]) == (404, "application/problem+json")
     wrong = await edge.http.put("/api/v2/portfolios")
     assert wrong.status_code == 405

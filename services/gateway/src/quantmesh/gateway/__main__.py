@@ -33,6 +33,7 @@ from quantmesh.gateway.http.portfolios import Portfolios
 from quantmesh.gateway.http.predictions import Predictions
 from quantmesh.gateway.http.risk import Risk
 from quantmesh.gateway.http.server import HttpServer
+from quantmesh.gateway.http.simulation import Simulation
 from quantmesh.gateway.http.stream.desk import KnownSymbols, StreamDesk
 from quantmesh.gateway.http.stream.server import StreamServer
 
@@ -86,7 +87,7 @@ async def wire(service: Service[GatewaySettings]) -> None:
     quotes = quote_feed.QuoteFeed(last_quotes)
     forecasts = forecast_feed.ForecastFeed()
     logs = account_logs.AccountLogs(portfolio)
-    directory = JobDirectory({"portfolio": portfolio, "prediction": prediction})
+    directory = JobDirectory({"portfolio": portfolio, "prediction": prediction, "pricing": pricing})
     desk = StreamDesk(known, KnownSymbols(market), quotes, forecasts, logs, directory)
     stream = StreamServer(desk, slow_seconds=settings.gateway_slow_reader_seconds)
     known.on_revoked = stream.revoke
@@ -95,6 +96,7 @@ async def wire(service: Service[GatewaySettings]) -> None:
         [
             Options(pricing, market).operations(),
             Calibration(pricing).operations(),
+            Simulation(pricing).operations(),
             Market(market, kept, last_quotes).operations(),
             Portfolios(portfolio, risk).operations(),
             *Orders(portfolio).operations(),

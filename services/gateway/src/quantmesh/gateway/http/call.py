@@ -28,7 +28,7 @@ DEFAULT_BODY_BYTES = 1024 * 1024
 JSON_TYPES = ("application/json",)
 _BODY_SECONDS = 30.0
 # What pydantic calls the branches of a union, "a list or one number": no place in the body.
-_BRANCH = re.compile(r"float|(list|literal)\[.*\]")
+_BRANCH = re.compile(r"float|[A-Z][A-Za-z]+|(list|literal)\[.*\]")
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -135,25 +135,35 @@ def check(model: type[ModelT], value: object) -> ModelT:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise InvalidRequest(violations(error, "#")) from error
+        raise InvalidRequest(violations(error, "#", value)) from error
 
 
-def violations(error: ValidationError, root: str) -> list[Violation]:
+def violations(error: ValidationError, root: str, value: object) -> list[Violation]:
     """Each as a JSON pointer below `root` ("#" is the body) and what would be right; inputs are not repeated."""
     return [
         Violation(
-            "/".join([root, *_places(problem["loc"], is_key=problem["type"] == "extra_forbidden")])[:512],
+            "/".join([root, *_places(problem["loc"], value, is_key=problem["type"] == "extra_forbidden")])[:512],
             problem["msg"].removeprefix("Value error, "),
         )
         for problem in error.errors(include_url=False, include_context=False, include_input=False)[:100]
     ]
 
 
-def _places(location: tuple[int | str, ...], *, is_key: bool) -> list[str]:
-    """`is_key`: the last part is a key that the client chose, whatever it looks like."""
-    kept = [
-        str(part)
-        for index, part in enumerate(location)
-        if isinstance(part, int) or not _BRANCH.fullmatch(part) or (is_key and index == len(location) - 1)
-    ]
-    return [part.replace("~", "~0").replace("/", "~1") for part in kept]
+def _places(location: tuple[int | str, ...], value: object, *, is_key: bool) -> list[str]:
+    """Those parts of `location` that lie in `value`: pydantic also names the branches of a union that it tried.
+
+    `is_key`: the last part is a key that the client chose, whatever it looks like.
+    """
+    kept = []
+    for index, part in enumerate(location):
+        is_last = index == len(location) - 1
+        if isinstance(value, dict):
+            lies_here = part in value or (is_last and (is_key or not _BRANCH.fullmatch(str(part))))
+            inner = value.get(part, value)
+        else:
+            lies_here = isinstance(value, list) and isinstance(part, int)
+            inner = value[part] if isinstance(value, list) and isinstance(part, int) and part < len(value) else value
+        if lies_here:
+            kept.append(str(part).replace("~", "~0").replace("/", "~1"))
+            value = inner
+    return kept

@@ -54,7 +54,7 @@ _STATUS: tuple[tuple[type[QuantmeshError], int], ...] = (
     (UnsupportedMediaType, 415),
 )
 # Messages that nest on the wire what the JSON has flat; a violation names the JSON's place.
-_ENVELOPES = ("transaction.", "contract.", "heston.", "bates.", "positions.positions", "options.", "page.")
+_ENVELOPES = ("transaction.", "contract.", "heston.", "bates.", "process.", "positions.positions", "options.", "page.")
 _PLACES = {"positions.positions": "positions"}
 
 

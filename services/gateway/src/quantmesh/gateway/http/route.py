@@ -128,7 +128,7 @@ def _checked_query(model: type[BaseModel], call: Call) -> BaseModel:
     try:
         return model.model_validate_strings({name: value for name, value in given.items() if value})
     except ValidationError as error:
-        raise InvalidRequest(violations(error, "query")) from error
+        raise InvalidRequest(violations(error, "query", given)) from error
 
 
 def _listed(scopes: frozenset[str]) -> str:

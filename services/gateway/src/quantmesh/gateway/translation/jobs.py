@@ -24,21 +24,21 @@ def job(message: pb.Job) -> dict[str, Any]:
         "status": _STATUS_NAMES[message.status],
         "progress": message.progress,
         "message": message.message,
-        "result": _whole(struct(message.result)) if message.HasField("result") else None,
+        "result": whole(struct(message.result)) if message.HasField("result") else None,
         "problem": struct(message.problem) if message.HasField("problem") else None,
         "created_at": instant(message, "created_at"),
         "updated_at": instant(message, "updated_at"),
     }
 
 
-def _whole(value: Any) -> Any:
+def whole(value: Any) -> Any:
     """A struct knows floating point alone; what was counted is shown as it was counted."""
     match value:
         case float() if value.is_integer():
             return int(value)
         case dict():
-            return {name: _whole(member) for name, member in value.items()}
+            return {name: whole(member) for name, member in value.items()}
         case list():
-            return [_whole(item) for item in value]
+            return [whole(item) for item in value]
         case _:
             return value

@@ -1,6 +1,6 @@
 """Which fields of a contract belong to which pricing model."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
@@ -38,16 +38,18 @@ def check_fields(
     wanted = PARAMETERS[model] if asked is None else asked
     needed = ("forward", *wanted) if model in ON_FORWARD else ("spot", *wanted)
     taken = {*needed} if model in ON_FORWARD else {*needed, "dividend_yield"}
-    errors = [_error("missing", f"{model} needs it", place, name) for name in needed if name not in given]
-    errors += [
-        _error("extra_forbidden", f"{model} does not take it", place, name)
-        for name in sorted(_OWN_FIELDS.intersection(given) - taken)
+    check_places(
+        {(*place, name): f"{model} needs it" for name in needed if name not in given},
+        {(*place, name): f"{model} does not take it" for name in sorted(_OWN_FIELDS.intersection(given) - taken)},
+    )
+
+
+def check_places(missing: Mapping[tuple[str, ...], str], unwanted: Mapping[tuple[str, ...], str]) -> None:
+    """Raises ValidationError with each place and what is wrong there, if there is any."""
+    errors = [
+        InitErrorDetails(type=PydanticCustomError(kind, detail), loc=place, input=None)
+        for kind, places in (("missing", missing), ("extra_forbidden", unwanted))
+        for place, detail in places.items()
     ]
     if errors:
-        raise ValidationError.from_exception_data(model, errors)
-
-
-def _error(
-    kind: Literal["missing", "extra_forbidden"], detail: str, place: tuple[str, ...], name: str
-) -> InitErrorDetails:
-    return InitErrorDetails(type=PydanticCustomError(kind, detail), loc=(*place, name), input=None)
+        raise ValidationError.from_exception_data("body", errors)

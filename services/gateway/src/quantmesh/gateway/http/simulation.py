@@ -1,0 +1,41 @@
+"""/options/monte-carlo: prices by simulation, long ones as jobs."""
+
+from quantmesh.api.pricing.v1.simulation_pb2_grpc import SimulationServiceStub
+from quantmesh.chassis.rpc import Peer
+from quantmesh.gateway.http.answer import Answer, accepted, ok
+from quantmesh.gateway.http.models import simulation as models
+from quantmesh.gateway.http.models.jobs import JobShown
+from quantmesh.gateway.http.operations import Operations
+from quantmesh.gateway.translation import simulation as translation
+from quantmesh.gateway.translation.common import struct
+from quantmesh.gateway.translation.jobs import job, whole
+
+_SECONDS = 15.0
+
+
+class Simulation:
+    def __init__(self, pricing: Peer) -> None:
+        self._pricing = pricing
+        self._stub = SimulationServiceStub(pricing.channel)
+
+    def operations(self) -> Operations:
+        operations = Operations("/api/v2/options", "options")
+        operations.add(
+            "POST",
+            "/monte-carlo",
+            self.simulate,
+            summary="Price a payoff by simulation, with its standard error; long work is a job",
+            scope="pricing:use",
+            answer=models.SimulationShown,
+            job=JobShown,
+            takes_body=True,
+            deadline_seconds=_SECONDS,
+        )
+        return operations
+
+    async def simulate(self, body: models.MonteCarloBody) -> Answer:
+        request = translation.simulate_request(body)
+        answer = await self._pricing.call(self._stub.Simulate, request, timeout_seconds=_SECONDS)
+        if answer.HasField("job"):
+            return accepted(job(answer.job), location=f"/api/v2/jobs/{answer.job.id}")
+        return ok(whole(struct(answer.simulation)))
