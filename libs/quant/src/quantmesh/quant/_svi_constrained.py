@@ -1,7 +1,7 @@
 """Raw SVI over all expiries at once, under the inequalities that leave no arbitrage.
 
 They hold at the points of a grid, with a small reserve. Where a much finer search still finds a negative margin, the
-grid follows the smiles to where they are now and becomes twice as dense.
+grid follows the smiles to where they are now and becomes twice as dense, as the reserve becomes twice as large.
 """
 
 from dataclasses import dataclass
@@ -62,6 +62,7 @@ class SurfaceProblem:
     """
 
     quotes: Quotes
+    reserve: float
     level: Floats
     scale: Floats
     low: Floats
@@ -91,6 +92,7 @@ class SurfaceProblem:
                 growth.append((i, grid))
         return cls(
             quotes=quotes,
+            reserve=density / _DENSITIES[0],
             level=level,
             scale=np.stack([level, roots, roots, roots, roots], -1).reshape(-1),
             low=np.stack([-infinite, 0.0 * roots, 0.0 * roots, -infinite, _SHARPEST * roots], -1).reshape(-1),
@@ -121,13 +123,14 @@ class SurfaceProblem:
         part = self._blend(rows)
         g = density_factor(self.k, part._replace(w=np.maximum(part.w, _LEAST_VARIANCE)))
         growth = smile(rows[self.earlier + 1], self.calendar_k).w - smile(rows[self.earlier], self.calendar_k).w
+        # Far out a later wing must not be the flatter one.
+        steepening = np.diff(rows[:, _SLOPES], axis=0) / self._slope_scale()
         return np.concatenate(
             [
-                g - _BUTTERFLY_RESERVE,
+                g - self.reserve * _BUTTERFLY_RESERVE,
                 part.w / self.level[self.first] - _VARIANCE_RESERVE,
-                growth / self._growth_scale() - _CALENDAR_RESERVE,
-                # Far out a later wing must not be the flatter one.
-                (np.diff(rows[:, _SLOPES], axis=0) / self._slope_scale()).reshape(-1) - _CALENDAR_RESERVE,
+                growth / self._growth_scale() - self.reserve * _CALENDAR_RESERVE,
+                steepening.reshape(-1) - self.reserve * _CALENDAR_RESERVE,
             ]
         )
 
