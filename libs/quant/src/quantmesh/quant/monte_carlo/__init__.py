@@ -9,6 +9,7 @@ and digital shift) and builds paths by a Brownian bridge; the standard error is 
 it has 15 to 31 degrees of freedom. `sampler="pseudo"` draws independent paths, by default in antithetic pairs.
 """
 
+from quantmesh.quant.monte_carlo._american import American
 from quantmesh.quant.monte_carlo._asian import Asian
 from quantmesh.quant.monte_carlo._barriers import Barrier, DoubleBarrier
 from quantmesh.quant.monte_carlo._baskets import Basket, BestOf, Spread, WorstOf
@@ -27,6 +28,7 @@ from quantmesh.quant.monte_carlo._vanilla import Digital, European
 __all__ = [
     "PAYOFFS",
     "PROCESSES",
+    "American",
     "Asian",
     "Autocallable",
     "Barrier",
@@ -54,6 +56,7 @@ __all__ = [
 ]
 
 PAYOFFS: dict[str, type] = {
+    "american": American,
     "asian": Asian,
     "autocallable": Autocallable,
     "barrier": Barrier,

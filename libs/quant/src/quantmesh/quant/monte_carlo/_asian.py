@@ -36,6 +36,7 @@ class Asian:
     averaging: Literal["arithmetic", "geometric"] = "arithmetic"
     observations: int | None = None
     needs_variance = False
+    needs_normals = False
     uniforms = 0
 
     def __post_init__(self) -> None:

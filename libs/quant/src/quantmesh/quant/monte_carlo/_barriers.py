@@ -39,6 +39,7 @@ class Barrier:
     rebate: float = 0.0
     monitoring: Monitoring = "continuous"
     observations: int | None = None
+    needs_normals = False
     uniforms = 0
 
     def __post_init__(self) -> None:
@@ -83,6 +84,7 @@ class DoubleBarrier:
     rebate: float = 0.0
     monitoring: Monitoring = "continuous"
     observations: int | None = None
+    needs_normals = False
     uniforms = 0
 
     def __post_init__(self) -> None:

@@ -36,6 +36,7 @@ class Basket:
     time_to_expiry: float
     weights: tuple[float, ...]
     needs_variance = False
+    needs_normals = False
     uniforms = 0
     observations = None
 
@@ -69,6 +70,7 @@ class Spread:
     strike: float
     time_to_expiry: float
     needs_variance = False
+    needs_normals = False
     uniforms = 0
     observations = None
 
@@ -98,6 +100,7 @@ class BestOf:
     strike: float
     time_to_expiry: float
     needs_variance = False
+    needs_normals = False
     uniforms = 0
     observations = None
 
@@ -124,6 +127,7 @@ class WorstOf:
     strike: float
     time_to_expiry: float
     needs_variance = False
+    needs_normals = False
     uniforms = 0
     observations = None
 

@@ -10,6 +10,8 @@ from quantmesh.quant._arguments import Floats
 
 # Of a sum's terms: what their rounding may leave of it, generously.
 _ROUNDING = 1e-12
+# Of products that are scaled to 1: keeps a singular matrix solvable.
+_RIDGE = 1e-11
 
 
 class Estimate(NamedTuple):
@@ -41,7 +43,7 @@ def estimate(moments: Moments, expectations: Floats, scales: Floats, replication
     apart = means - overall
     total = comoments.sum(axis=0) + (apart * counts[:, None]).T @ apart
     controls = 1 + np.flatnonzero(np.sqrt(np.diagonal(total)[1 : scales.size + 1] / samples) > _ROUNDING * scales)
-    weights = _regression(total[np.ix_(controls, controls)], total[controls, 0])
+    weights = regression(total[np.ix_(controls, controls)], total[controls, 0])
     corrected = means[:, 0] - (means[:, controls] - expectations[controls - 1]) @ weights
     value = float(counts @ corrected / samples)
     if replications is None:
@@ -52,9 +54,10 @@ def estimate(moments: Moments, expectations: Floats, scales: Floats, replication
     return Estimate(value, float(np.std(by_replication, ddof=1)) / math.sqrt(replications))
 
 
-def _regression(products: Floats, targets: Floats) -> Floats:
-    """The least weights that fit, on controls of unit size, since they may be one another's combinations."""
+def regression(products: Floats, targets: Floats) -> Floats:
+    """Weights that fit; of controls that are one another's combinations, nearly the least that do."""
     sizes = np.sqrt(np.diagonal(products))
-    inverse = np.linalg.pinv(products / np.outer(sizes, sizes), rcond=1e-10, hermitian=True)
-    weights: Floats = inverse @ (targets / sizes) / sizes
+    sizes = np.where(sizes > 0.0, sizes, 1.0)
+    ridge = _RIDGE * np.eye(sizes.size)
+    weights: Floats = np.linalg.solve(products / np.outer(sizes, sizes) + ridge, targets / sizes) / sizes
     return weights

@@ -64,6 +64,15 @@ class Heston:
 
         return evolve
 
+    def variance_states(self, block: Floats, schedule: Schedule) -> Floats:
+        """`[step, path]`, from now on: a step's variance is the mean of those at its two ends, times its length."""
+        states = np.empty((schedule.steps + 1, block.shape[2]))
+        states[0] = self.v0
+        for step, length in enumerate(schedule.lengths):
+            ends = 2.0 / length * block[step, 1] if length > 0.0 else 2.0 * states[step]
+            states[step + 1] = np.maximum(ends - states[step], 0.0)
+        return states
+
     def with_spots(self, spots: tuple[float, ...]) -> "Heston":
         return replace(self, spot=spots[0])
 

@@ -33,6 +33,7 @@ class Lookback:
     extreme: float | None = None
     monitoring: Monitoring = "continuous"
     observations: int | None = None
+    needs_normals = False
 
     def __post_init__(self) -> None:
         sign_of(self.option_type)

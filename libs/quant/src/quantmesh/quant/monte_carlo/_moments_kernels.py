@@ -37,8 +37,19 @@ def _moments(values: Any, points: int, pairs: bool, means: Any, comoments: Any) 
                 comoments[group, m, k] = total
 
 
+def _products(rows: Any, sums: Any) -> None:
+    """Sums of products of every two rows."""
+    for k in range(rows.shape[0]):
+        for m in range(k + 1):
+            total = 0.0
+            for j in range(rows.shape[1]):
+                total += rows[k, j] * rows[m, j]
+            sums[k, m] = total
+            sums[m, k] = total
+
+
 _MATRIX = types.float64[:, ::1]
-moments = njit(
-    types.void(_MATRIX, types.int64, types.boolean, _MATRIX, types.float64[:, :, ::1]),
-    **OPTIONS | {"fastmath": {"contract", "reassoc"}},
-)(_moments)
+# Sums of any order, so that they vectorise.
+_OPTIONS = OPTIONS | {"fastmath": {"contract", "reassoc"}}
+moments = njit(types.void(_MATRIX, types.int64, types.boolean, _MATRIX, types.float64[:, :, ::1]), **_OPTIONS)(_moments)
+products = njit(types.void(_MATRIX, _MATRIX), **_OPTIONS)(_products)

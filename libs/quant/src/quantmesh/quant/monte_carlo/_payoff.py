@@ -49,6 +49,10 @@ class Payoff(Protocol):
         """Whether it needs the variance of every step, which only one asset has."""
 
     @property
+    def needs_normals(self) -> bool:
+        """Whether it looks at the normals themselves too."""
+
+    @property
     def observations(self) -> int | None:
         """How many equally spaced dates the contract has, None where it takes them as they come."""
 

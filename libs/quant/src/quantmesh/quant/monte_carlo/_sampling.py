@@ -8,25 +8,35 @@ from numpy.typing import NDArray
 from quantmesh.quant._arguments import Floats
 from quantmesh.quant.monte_carlo import _sobol
 
-# Doubles in a block of paths: half of a second-level cache.
-_BLOCK_SIZE = 65_536
+# Doubles in a block of paths: half of a second-level cache. Payoffs that need normals are evaluated by NumPy, whose
+# calls want longer rows.
+_BLOCK_SIZE, _WIDE_BLOCK_SIZE = 65_536, 1 << 20
 _FEWEST_COLUMNS, _MOST_COLUMNS = 16, 16_384
 LEAST_REPLICATIONS = 16
 
 
 class Shape(NamedTuple):
-    """Steps and rows of a block; the random numbers go to `random_rows`, normals first, then uniforms."""
+    """Steps and rows of a block; the random numbers go to `random_rows`, normals first, then uniforms.
+
+    The last `kept` rows hold the normals after the others have turned into paths.
+    """
 
     steps: int
     rows: int
     random_rows: NDArray[np.int64]
     normals: int
+    kept: int
 
     @property
     def columns(self) -> int:
         """Paths of a whole block, a power of two."""
-        fitting = max(_BLOCK_SIZE // (self.steps * self.rows), 1)
+        size = _WIDE_BLOCK_SIZE if self.kept else _BLOCK_SIZE
+        fitting = max(size // (self.steps * self.rows), 1)
         return min(max(1 << (fitting.bit_length() - 1), _FEWEST_COLUMNS), _MOST_COLUMNS)
+
+    def keep_normals(self, numbers: Floats) -> None:
+        if self.kept:
+            numbers[:, self.rows - self.kept :] = numbers[:, : self.kept]
 
 
 class Sampler(Protocol):

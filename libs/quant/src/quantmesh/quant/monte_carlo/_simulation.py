@@ -54,17 +54,24 @@ class Simulated(NamedTuple):
     controls: tuple[str, ...]
 
 
-def shape_of(process: Process, steps: int, needs_variance: bool, uniforms: int) -> Shape:
+def shape_of(process: Process, steps: int, *, needs_variance: bool, needs_normals: bool, uniforms: int) -> Shape:
     base = max(process.factors, len(process.asset_spots) + needs_variance)
     rows = np.array([*range(process.factors), *range(base, base + uniforms)], np.int64)
-    return Shape(steps, base + uniforms, rows, process.factors)
+    kept = process.factors if needs_normals else 0
+    return Shape(steps, base + uniforms + kept, rows, process.factors, kept)
 
 
 def simulate(
     payoff: Payoff, scenarios: list[Scenario], weights: Floats, settings: Settings, progress: Progress | None
 ) -> Simulated:
     """One estimate per row of `weights[estimate, scenario]`: that combination of the scenarios' values."""
-    shape = shape_of(scenarios[0].process, settings.steps, payoff.needs_variance, payoff.uniforms)
+    shape = shape_of(
+        scenarios[0].process,
+        settings.steps,
+        needs_variance=payoff.needs_variance,
+        needs_normals=payoff.needs_normals,
+        uniforms=payoff.uniforms,
+    )
     sampler = settings.sampler_of(shape)
     evaluations = [payoff.evaluation(*scenario) for scenario in scenarios]
     evolutions = [process.evolve(schedule, payoff.needs_variance) for process, schedule in scenarios]
@@ -82,6 +89,7 @@ def simulate(
         numbers, kept = buffers
         drawn = numbers[: shape.steps * shape.rows * paths].reshape(shape.steps, shape.rows, paths)
         sampler.fill(block, drawn)
+        shape.keep_normals(drawn)
         if len(scenarios) > 1:
             kept = kept if kept.size else np.empty_like(numbers)
             kept[: drawn.size] = drawn.ravel()
@@ -95,7 +103,9 @@ def simulate(
         samples = points // 2 if sampler.pairs else points
         parts = []
         for row in weights:
-            combined = sum(row[index] * values[index] for index in np.flatnonzero(row))
+            combined = np.zeros((quantities, paths))
+            for scenario in np.flatnonzero(row):
+                combined += row[scenario] * values[scenario]
             part = Moments(
                 np.full(groups, samples), np.empty((groups, quantities)), np.empty((groups, quantities, quantities))
             )

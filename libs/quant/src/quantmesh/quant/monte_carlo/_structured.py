@@ -38,6 +38,7 @@ class Cliquet:
     notional: float = 1.0
     initial_spot: float | None = None
     needs_variance = False
+    needs_normals = False
     uniforms = 0
 
     def __post_init__(self) -> None:
@@ -95,6 +96,7 @@ class Autocallable:
     notional: float = 100.0
     initial_spots: tuple[float, ...] | None = None
     needs_variance = False
+    needs_normals = False
     uniforms = 0
 
     def __post_init__(self) -> None:

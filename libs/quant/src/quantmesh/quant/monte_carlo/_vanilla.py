@@ -27,6 +27,7 @@ class European:
     strike: float
     time_to_expiry: float
     needs_variance = False
+    needs_normals = False
     uniforms = 0
     observations = None
 
@@ -55,6 +56,7 @@ class Digital:
     payout: float = 1.0
     settlement: Literal["cash", "asset"] = "cash"
     needs_variance = False
+    needs_normals = False
     uniforms = 0
     observations = None
 
