@@ -57,12 +57,11 @@ def standardized(
     """d1 and d2; at zero volatility or time they stand at a far end, or at 0 exactly at the money."""
     deviation = volatility * square_root(time)
     moneyness = logarithm_of_ratio(max(spot, TINY), max(strike, TINY)) + (rate - dividend_yield) * time
-    return standardized_moneyness(moneyness, deviation)
+    return standardized_from(moneyness / max(deviation, TINY_ROOT), deviation)
 
 
-def standardized_moneyness(moneyness: float, deviation: float) -> tuple[float, float]:
-    """d1 and d2 of the logarithm of forward over strike."""
-    ratio = moneyness / max(deviation, TINY_ROOT)
+def standardized_from(ratio: float, deviation: float) -> tuple[float, float]:
+    """d1 and d2 of the logarithm of forward over strike in deviations."""
     d1 = min(max(ratio + 0.5 * deviation, -_FARTHEST), _FARTHEST)
     d2 = min(max(ratio - 0.5 * deviation, -_FARTHEST), _FARTHEST)
     return d1, d2

@@ -25,7 +25,7 @@ compile_as(formulas.quotient, _quotient)
 _FORMULAS: tuple[Callable[..., Any], ...] = (
     formulas.is_inside_domain,
     formulas.discount_factor,
-    formulas.standardized_moneyness,
+    formulas.standardized_from,
     formulas.standardized,
     formulas.density,
     formulas.tail_ratio,

@@ -66,14 +66,14 @@ def _fill_row(
     reaches: Any,
     k: float,
     period: float,
-    zero_exponent: float,
     sums: Any,
     outputs: Any,
 ) -> None:
     sign = float(signs[0] if signs.size == 1 else signs[row])
     spot, strike = element(columns[0], row), element(columns[1], row)
     rate, dividend_yield = element(columns[3], row), element(columns[4], row)
-    carry, discount = math.exp(-dividend_yield * law.time), math.exp(-rate * law.time)
+    carry = _elementary.exponential(-dividend_yield * law.time)
+    discount = _elementary.exponential(-rate * law.time)
     carried_spot, discounted_strike = spot * carry, strike * discount
     outputs[0, row] = max(sign * (carried_spot - discounted_strike), 0.0)
     if not -reaches[0] < k < reaches[1]:
@@ -88,12 +88,11 @@ def _fill_row(
             outputs[FIRST_PARAMETER:, row] = 0.0
         return
     scale = math.sqrt(carried_spot) * math.sqrt(discounted_strike)
-    value = quadrature.time_value(k, period, zero_exponent, sums[0])
-    outputs[0, row] += scale * value
+    outputs[0, row] += scale * sums[0]
     if outputs.shape[0] == 1:
         return
     # The lesser of spot and strike is worth scale * covered; the option is what the one it pays in is worth above that.
-    covered = math.exp(-0.5 * abs(k)) - value
+    covered = math.exp(-0.5 * abs(k)) - sums[0]
     slope = sums[quadrature.SLOPE] - math.sinh(0.5 * k) / math.expm1(0.5 * period)
     outputs[1, row] = (carry if sign > 0.0 else 0.0) - scale / spot * (0.5 * covered + slope)
     outputs[2, row] = scale / (spot * spot) * sums[quadrature.DENSITY]
@@ -115,14 +114,15 @@ def _evaluate(order: Any, sign: Any, columns: Any, outputs: Any) -> int:
     One row of outputs is the price alone; eleven have Heston's parameters, fourteen the jumps' too.
     """
     count = quadrature.PRICE_SERIES if outputs.shape[0] == 1 else outputs.shape[0] - 2
-    scratch = np.empty(quadrature.SCRATCH)
+    coefficients = np.empty(quadrature.COEFFICIENTS)
     reaches = np.empty(2)
     invalid = 0
     start = 0
     while start < order.size:
         law = law_of(columns, order[start])
         stop = start + 1
-        while stop < order.size and law_of(columns, order[stop]) == law:
+        last = min(start + quadrature.MOST_STRIKES, order.size)
+        while stop < last and law_of(columns, order[stop]) == law:
             stop += 1
         lanes = (stop - start + quadrature.LANES - 1) // quadrature.LANES * quadrature.LANES
         k = np.zeros(lanes)
@@ -136,18 +136,19 @@ def _evaluate(order: Any, sign: Any, columns: Any, outputs: Any) -> int:
         if inside:
             sums = np.empty((count, lanes))
             variance = moments.expected_variance(law)
-            period, zero_exponent = 0.0, 0.0
+            period = 0.0
             reaches[:] = 0.0
             if variance > 0.0:
                 tolerance = quadrature.TOLERANCE * min(math.sqrt(variance), 1.0)
                 reaches[0] = moments.reach(1.0, -math.log(tolerance), variance, law)
                 reaches[1] = moments.reach(-1.0, -math.log(tolerance), variance, law)
-                period, zero_exponent = quadrature.integrate(law, tolerance, reaches, k, count, scratch, sums)
+                period, zero_exponent = quadrature.integrate(law, tolerance, reaches, k, count, coefficients, sums)
                 if math.isnan(period):
                     return -1 - int(order[start])
+                quadrature.time_values(k, period, zero_exponent, sums)
             for i in range(start, stop):
                 column = sums[:, i - start]
-                fill_row(order[i], sign, columns, law, reaches, k[i - start], period, zero_exponent, column, outputs)
+                fill_row(order[i], sign, columns, law, reaches, k[i - start], period, column, outputs)
         start = stop
     return invalid
 

@@ -121,7 +121,7 @@ def reach(side: float, precision: float, variance: float, law: Law) -> float:
     if a <= 0.5:
         return farthest
     best = distance(a, side, precision, law)
-    for factor in (0.5, 1.4, 0.85, 1.15):
+    for factor in (0.7, 1.3):
         while a * factor > 0.5:
             trial = distance(a * factor, side, precision, law)
             if not trial < best:

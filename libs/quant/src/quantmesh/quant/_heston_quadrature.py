@@ -17,6 +17,7 @@ All strikes of one law (expiry and parameters) share the nodes: a strike only tu
 import math
 from typing import Any
 
+import numpy as np
 from numba import njit
 
 from quantmesh.quant import _heston_elementary
@@ -28,14 +29,17 @@ from quantmesh.quant._heston_moments import Law
 
 TOLERANCE = 1e-12
 NODES = 32
-LANES = 16
+# Strikes that share the nodes: filled up to a multiple of the first number, and few enough to stay in the cache.
+LANES, MOST_STRIKES = 16, 512
 UNROLLED = 4
+# After so many blocks waves are computed anew, so that no error grows.
+AFRESH = 8
 MOST_BLOCKS = 1 << 15
 # Series over the nodes: the integral, its slope in k, the density, and the integral by v0, kappa, theta, sigma, rho and
 # time; then by the three parameters of the jumps. Coefficients lie in two rows each, real and imaginary, and phi last.
 PRICE_SERIES, HESTON_SERIES, BATES_SERIES = 1, 9, 12
 SLOPE, DENSITY, BY_V0, BY_TIME, BY_JUMPS = 1, 2, 3, 8, 9
-SCRATCH = 2 * NODES * (BATES_SERIES + 1) + (4 + 2 * UNROLLED) * LANES
+COEFFICIENTS = 2 * NODES * (BATES_SERIES + 1)
 PLAIN: Any = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 
 for _formula in (
@@ -143,46 +147,50 @@ def _fill_coefficients(first: int, step: float, law: Law, count: int, coefficien
     return exponent
 
 
-def _accumulate(first: int, step: float, k: Any, count: int, coefficients: Any, waves: Any, sums: Any) -> None:
-    """Add Re[coefficient e^(iuk)] of a block of nodes to each of the first `count` rows of sums."""
-    # Rows of `waves`: the wave at the next node, the turn from node to node, UNROLLED waves, the sums.
-    for begin in range(0, k.size, LANES):
-        for j in range(LANES):
-            sine, cosine = elementary.sine_and_cosine(first * step * k[begin + j])
-            waves[j] = cosine
-            waves[LANES + j] = sine
-            sine, cosine = elementary.sine_and_cosine(step * k[begin + j])
-            waves[2 * LANES + j] = cosine
-            waves[3 * LANES + j] = sine
-        for node in range(0, NODES, UNROLLED):
-            for j in range(LANES):
-                x, y = waves[j], waves[LANES + j]
-                turn_x, turn_y = waves[2 * LANES + j], waves[3 * LANES + j]
+def _set_waves(first: int, step: float, k: Any, waves: Any) -> None:
+    """Rows of waves: e^(iuk) at the first node, real and imaginary, and its turn from node to node."""
+    for j in range(k.size):
+        sine, cosine = elementary.sine_and_cosine(first * step * k[j])
+        waves[0, j] = cosine
+        waves[1, j] = sine
+    for j in range(k.size):
+        sine, cosine = elementary.sine_and_cosine(step * k[j])
+        waves[2, j] = cosine
+        waves[3, j] = sine
+
+
+def _accumulate(count: int, coefficients: Any, waves: Any, sums: Any) -> None:
+    """Add Re[coefficient e^(iuk)] of a block of nodes to the first `count` rows of sums; turn the waves past them."""
+    # An array made here overlaps no other, as the compiler knows: its loops are vector code without a check.
+    passed = np.empty((2 * UNROLLED, sums.shape[1]))
+    for node in range(0, NODES, UNROLLED):
+        for j in range(sums.shape[1]):
+            x, y = waves[0, j], waves[1, j]
+            turn_x, turn_y = waves[2, j], waves[3, j]
+            for i in range(UNROLLED):
+                passed[2 * i, j] = x
+                passed[2 * i + 1, j] = y
+                x, y = x * turn_x - y * turn_y, x * turn_y + y * turn_x
+            waves[0, j] = x
+            waves[1, j] = y
+        for series in range(count):
+            real = 2 * NODES * series + node
+            imaginary = real + NODES
+            for j in range(sums.shape[1]):
+                total = sums[series, j]
                 for i in range(UNROLLED):
-                    waves[(4 + 2 * i) * LANES + j] = x
-                    waves[(5 + 2 * i) * LANES + j] = y
-                    x, y = x * turn_x - y * turn_y, x * turn_y + y * turn_x
-                waves[j] = x
-                waves[LANES + j] = y
-            for series in range(count):
-                real = 2 * NODES * series + node
-                imaginary = real + NODES
-                for j in range(LANES):
-                    total = sums[series, begin + j]
-                    for i in range(UNROLLED):
-                        total += coefficients[real + i] * waves[(4 + 2 * i) * LANES + j]
-                        total -= coefficients[imaginary + i] * waves[(5 + 2 * i) * LANES + j]
-                    sums[series, begin + j] = total
+                    total += coefficients[real + i] * passed[2 * i, j]
+                    total -= coefficients[imaginary + i] * passed[2 * i + 1, j]
+                sums[series, j] = total
 
 
 def _integrate(
-    law: Law, tolerance: float, reaches: Any, k: Any, count: int, scratch: Any, sums: Any
+    law: Law, tolerance: float, reaches: Any, k: Any, count: int, coefficients: Any, sums: Any
 ) -> tuple[float, float]:
     """Fill the rows of sums, bring k within its reaches; the period L and the exponent at u = 0.
 
     The period is NaN where the nodes do not suffice.
     """
-    coefficients, waves = scratch[: 2 * NODES * (BATES_SERIES + 1)], scratch[2 * NODES * (BATES_SERIES + 1) :]
     lowest, highest = 0.0, 0.0
     for i in range(k.size):
         k[i] = min(max(k[i], -reaches[0]), reaches[1])
@@ -190,14 +198,16 @@ def _integrate(
         highest = max(highest, k[i])
     period = max(reaches[1] - lowest, reaches[0] + highest)
     step = 2.0 * math.pi / period
-    for series in range(count):
-        sums[series, :] = 0.0
+    waves = np.empty((4, k.size))
+    sums[:] = 0.0
     zero_exponent = 0.0
     for block in range(MOST_BLOCKS):
         exponent = fill_coefficients(block * NODES, step, law, count, coefficients)
         if block == 0:
             zero_exponent = exponent
-        accumulate(block * NODES, step, k, count, coefficients, waves, sums)
+        if block % AFRESH == 0:
+            set_waves(block * NODES, step, k, waves)
+        accumulate(count, coefficients, waves, sums)
         last = 2 * NODES * BATES_SERIES + NODES - 1
         modulus = abs(coefficients[last]) + abs(coefficients[last + NODES])
         # Greeks weigh phi by up to u^2 against the price.
@@ -206,13 +216,18 @@ def _integrate(
     return math.nan, zero_exponent
 
 
-def _time_value(k: float, period: float, zero_exponent: float, total: float) -> float:
-    """TV(k) from the sum over the nodes beyond zero."""
+def _time_values(k: Any, period: float, zero_exponent: float, sums: Any) -> None:
+    """Turn the first row of sums, over the nodes beyond zero, into TV(k)."""
     half = 0.5 * period
-    pole = math.sinh(0.25 * k)
-    offset = math.expm1(-0.5 * abs(k)) + langevin(0.5 * half) + 4.0 * pole * pole / math.expm1(half)
-    value: float = offset - 4.0 * math.expm1(zero_exponent) / period - total
-    return min(max(value, 0.0), math.exp(-0.5 * abs(k)))
+    offset = langevin(0.5 * half) - 4.0 * math.expm1(zero_exponent) / period
+    pole = 4.0 / math.expm1(half)
+    for j in range(k.size):
+        distance = abs(k[j])
+        growth = elementary.exponential_less_one(0.25 * distance)
+        sinh = 0.5 * (growth + growth / (1.0 + growth))
+        decay = elementary.exponential_less_one(-0.5 * distance)
+        value = decay + offset + pole * sinh * sinh - sums[0, j]
+        sums[0, j] = min(max(value, 0.0), 1.0 + decay)
 
 
 def _langevin(y: float) -> float:
@@ -231,6 +246,7 @@ store = njit(**INLINE)(_store)
 langevin = njit(**INLINE)(_langevin)
 exponents = njit(**PLAIN)(_exponents)
 fill_coefficients = njit(**PLAIN)(_fill_coefficients)
+set_waves = njit(**PLAIN)(_set_waves)
 accumulate = njit(**PLAIN)(_accumulate)
 integrate = njit(**PLAIN)(_integrate)
-time_value = njit(**PLAIN)(_time_value)
+time_values = njit(**PLAIN)(_time_values)

@@ -54,25 +54,27 @@ def _add_europeans(
     scratch = np.empty(7 * BLOCK)
     for begin in range(start, stop, BLOCK):
         for i in range(units.size):
+            # Copied to locals: the compiler cannot know that no store below changes them.
             u, g = underlying[i], group[i]
-            root_time = np.sqrt(time[i])
+            strike, distance, years, deviation_now = discounted_strike[i], moneyness[i], time[i], volatility[i]
+            root_time = np.sqrt(years)
             for j in range(BLOCK):
-                scratch[5 * BLOCK + j] = discounted_strike[i]
-                scratch[6 * BLOCK + j] = moneyness[i] + log_factor[u, begin + j]
+                scratch[5 * BLOCK + j] = strike
+                scratch[6 * BLOCK + j] = distance + log_factor[u, begin + j]
             if rate_shift.size:
                 for j in range(BLOCK):
-                    growth = rate_shift[begin + j] * time[i]
+                    growth = rate_shift[begin + j] * years
                     scratch[5 * BLOCK + j] *= exponential(-growth)
                     scratch[6 * BLOCK + j] += growth
             if volatility_factor.shape[0]:
                 for j in range(BLOCK):
-                    moved = volatility[i] * volatility_factor[u, begin + j] + volatility_shift[u, begin + j]
+                    moved = deviation_now * volatility_factor[u, begin + j] + volatility_shift[u, begin + j]
                     deviation = max(moved, 0.0) * root_time
                     d1, d2 = formulas.standardized_from(scratch[6 * BLOCK + j] / max(deviation, TINY_ROOT), deviation)
                     scratch[j] = d1
                     scratch[BLOCK + j] = d2
             else:
-                deviation = volatility[i] * root_time
+                deviation = deviation_now * root_time
                 inverse_deviation = 1.0 / max(deviation, TINY_ROOT)
                 for j in range(BLOCK):
                     d1, d2 = formulas.standardized_from(scratch[6 * BLOCK + j] * inverse_deviation, deviation)
@@ -83,10 +85,11 @@ def _add_europeans(
             for j in range(BLOCK):
                 scratch[3 * BLOCK + j] = tail_ratio(scratch[j])
                 scratch[4 * BLOCK + j] = tail_ratio(scratch[BLOCK + j])
+            side, spot, held, before = sign[i], carried_spot[i], units[i], value_before[i]
             for j in range(BLOCK):
                 value = formulas.price_from_parts(
-                    sign[i],
-                    carried_spot[i] * spot_factor[u, begin + j],
+                    side,
+                    spot * spot_factor[u, begin + j],
                     scratch[5 * BLOCK + j],
                     scratch[j],
                     scratch[BLOCK + j],
@@ -94,7 +97,7 @@ def _add_europeans(
                     scratch[3 * BLOCK + j],
                     scratch[4 * BLOCK + j],
                 )
-                profit[g, begin + j] += units[i] * value - value_before[i]
+                profit[g, begin + j] += held * value - before
 
 
 _COLUMN = types.Array(types.float64, 1, "C")

@@ -105,7 +105,7 @@ def price_over_spots(
     shifted as well, give them an axis: (contracts, shifts, scenarios) spots with (contracts, shifts) volatilities.
     """
     _check_accuracy(accuracy)
-    grid = np.ascontiguousarray(spots, dtype=np.float64)
+    grid = np.asarray(spots, np.float64)
     if grid.ndim == 0:
         raise DomainError("spots", f"the scalar {grid}", "an array whose last axis are one contract's scenarios")
     if grid.size and not (grid.min() >= SPOT.minimum and grid.max() <= SPOT.maximum):
