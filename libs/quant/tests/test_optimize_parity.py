@@ -12,7 +12,13 @@ from scipy.spatial.distance import pdist, squareform
 
 from quantmesh.quant import optimize
 from quantmesh.quant.errors import DomainError
-from quantmesh.quant.optimize import Constraints, Group, _exchange_kernels, _hierarchical_risk_parity_kernels
+from quantmesh.quant.optimize import (
+    Constraints,
+    Group,
+    _definiteness_kernels,
+    _exchange_kernels,
+    _hierarchical_risk_parity_kernels,
+)
 from quantmesh.quant.optimize import _risk_parity_kernels as risk_parity_kernels
 from quantmesh.quant.optimize._hierarchical_risk_parity import Distance
 
@@ -146,6 +152,17 @@ def test_the_tree_is_that_of_the_paper(count: int, distance: Distance) -> None:
 def test_an_unknown_distance_is_refused() -> None:
     with pytest.raises(DomainError, match="distance"):
         optimize.hierarchical_risk_parity(np.eye(2), distance="rank")  # type: ignore[arg-type]
+
+
+def test_a_factor_of_the_covariance_tells_its_definiteness_with_and_without_the_compiler() -> None:
+    for count in (1, 3, 4, 5, 30):
+        matrix = covariance(count, count)
+        for run in (_definiteness_kernels.is_positive, _definiteness_kernels._is_positive):
+            factor = matrix.copy()
+            assert run(factor)
+            np.testing.assert_allclose(np.triu(factor), np.linalg.cholesky(matrix).T, rtol=1e-9, atol=1e-14)
+            assert not run(matrix - 1.01 * np.linalg.eigvalsh(matrix)[0] * np.eye(count))
+            assert not run(np.full((count, count), np.nan))
 
 
 def test_kernels_agree_with_their_python_twins() -> None:

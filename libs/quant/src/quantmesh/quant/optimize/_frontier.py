@@ -42,6 +42,7 @@ def frontier(
     Raises as minimum_variance does; limits on holdings, which make the frontier break off, raise DomainError.
     """
     moments = Moments.of(covariance, expected_return, risk_free_rate)
+    moments.require_convex()
     limits = constraints.limits(moments.count)
     if points < 2:
         raise DomainError("points", points, "at least 2")

@@ -34,6 +34,7 @@ def maximum_sharpe(
     DomainError where no weights earn more than `risk_free_rate`.
     """
     moments = Moments.of(covariance, expected_return, risk_free_rate)
+    moments.require_convex()
     limits = constraints.limits(moments.count)
     if limits.budget <= 0.0:
         raise DomainError("budget", limits.budget, "positive")

@@ -24,6 +24,7 @@ def mean_variance(
     if not 0.0 < risk_aversion < math.inf:
         raise DomainError("risk_aversion", risk_aversion, "a positive number")
     moments = Moments.of(covariance, expected_return, risk_free_rate)
+    moments.require_convex()
     limits = constraints.limits(moments.count)
     utility = Utility(moments.covariance, moments.mean, float(risk_aversion), limits)
     weights, certificate = least_utility(utility)

@@ -19,6 +19,7 @@ def minimum_variance(
     alone. Raises DomainError for what is no input, InfeasibleError where no weights satisfy the constraints.
     """
     moments = Moments.of(covariance, expected_return, risk_free_rate)
+    moments.require_convex()
     limits = constraints.limits(moments.count)
     utility = Utility(moments.covariance, np.zeros(limits.count), 2.0, limits)
     weights, certificate = least_utility(utility)

@@ -73,17 +73,21 @@ class Moments:
 
     @classmethod
     def of(cls, covariance: ArrayLike, expected_return: ArrayLike | None, risk_free_rate: float) -> "Moments":
-        """Raises DomainError, also where some weights would have a negative variance."""
-        from scipy.linalg import lapack  # on first use, as all that is heavy
-
+        """Raises DomainError for what is no covariance; its definiteness matters to some objectives alone."""
         matrix = covariance_of(covariance)
-        count = matrix.shape[0]
-        shifted = matrix + _DEFINITE * float(np.diagonal(matrix).max()) * np.eye(count)
-        if lapack.dpotrf(shifted.T, lower=1, overwrite_a=1, clean=0)[1] != 0:
-            raise DomainError("covariance", "a matrix with a negative eigenvalue", "positive semidefinite")
+        count = len(matrix)
         mean = None if expected_return is None else vector_of("expected_return", expected_return, count)
         vector_of("risk_free_rate", [risk_free_rate], 1)
         return cls(matrix, mean, float(risk_free_rate))
+
+    def require_convex(self) -> None:
+        """Raises DomainError where some weights have a negative variance, and none would have the least."""
+        from quantmesh.quant.optimize._definiteness_kernels import is_positive  # Numba loads on first use
+
+        shifted = self.covariance.copy()
+        shifted.flat[:: self.count + 1] += _DEFINITE * float(np.diagonal(shifted).max())
+        if not is_positive(shifted):
+            raise DomainError("covariance", "a matrix with a negative eigenvalue", "positive semidefinite")
 
     @property
     def mean(self) -> Floats:
