@@ -49,19 +49,28 @@ def test_without_jumps_it_is_heston() -> None:
         np.testing.assert_allclose(ours, heston.price("put", *CONTRACT, **DIFFUSION), rtol=0, atol=1e-11)
 
 
-def test_with_constant_variance_it_is_the_series_of_merton() -> None:
+@pytest.mark.parametrize(
+    "jumps",
+    [
+        JUMPS,
+        # Of one size, and so many that the characteristic function falls to nothing and rises again.
+        {"jump_intensity": 60.0, "jump_mean": -0.1, "jump_volatility": 0.0},
+        {"jump_intensity": 3.0, "jump_mean": 0.0, "jump_volatility": 0.4},
+    ],
+)
+def test_with_constant_variance_it_is_the_series_of_merton(jumps: dict[str, float]) -> None:
     """Merton (1976), equation 19: Black-Scholes prices averaged over the number of jumps."""
-    constant = {"v0": 0.04, "kappa": 0.0, "theta": 0.04, "sigma": 0.0, "rho": 0.3}
+    constant = {"v0": 0.01, "kappa": 0.0, "theta": 0.04, "sigma": 0.0, "rho": 0.3}
     spot, strike, time, rate, dividend_yield = CONTRACT
-    intensity, mean, deviation = JUMPS.values()
+    intensity, mean, deviation = jumps.values()
     growth = math.exp(mean + 0.5 * deviation**2)
     exact = np.zeros((DAYS.size, STRIKES.size))
-    for jumps in range(40):
-        chance = np.exp(-intensity * time) * (intensity * time) ** jumps / math.factorial(jumps)
-        volatility = np.sqrt(0.04 + jumps * deviation**2 / time)
-        yield_ = dividend_yield + intensity * (growth - 1.0) - jumps * math.log(growth) / time
+    for count in range(170):
+        chance = np.exp(count * np.log(intensity * time) - intensity * time - math.lgamma(count + 1.0))
+        volatility = np.sqrt(0.01 + count * deviation**2 / time)
+        yield_ = dividend_yield + intensity * (growth - 1.0) - count * math.log(growth) / time
         exact += chance * np.asarray(black_scholes.price("call", spot, strike, time, rate, yield_, volatility))
-    ours = bates.price("call", *CONTRACT, **{**constant, **JUMPS})
+    ours = bates.price("call", *CONTRACT, **{**constant, **jumps})
     np.testing.assert_allclose(ours, exact, rtol=0, atol=1e-10)
 
 

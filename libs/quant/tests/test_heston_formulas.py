@@ -126,6 +126,19 @@ def test_kernels_agree_with_their_python_twins() -> None:
     assert bates.greeks(*contract, **names).gamma == pytest.approx(scale * density / 1e4, abs=1e-12)
 
 
+@pytest.mark.parametrize("jumps", [(60.0, -0.1, 0.0), (3.0, 0.2, 0.1), (1.0, 0.0, 0.5)])
+def test_the_modulus_never_rises_above_what_the_swing_of_jumps_allows(jumps: tuple[float, float, float]) -> None:
+    nodes = np.linspace(0.0, 120.0, 1201)
+    for law in LAWS:
+        jumping = [
+            formulas.exponent(u, *law[:6]).real + law.time * formulas.jump_exponent_and_gradients(u, *jumps)[0].real
+            for u in nodes
+        ]
+        highest_later = np.maximum.accumulate(jumping[::-1])[::-1]
+        allowed = np.array(jumping) + [law.time * formulas.jump_swing(u, *jumps) for u in nodes]
+        assert (highest_later <= allowed + 1e-12 * np.abs(allowed)).all()
+
+
 @pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize("power", [-3.0, -0.5, 0.3, 0.9, 1.7])
 def test_moments_match_40_digits(law: Law, power: float) -> None:

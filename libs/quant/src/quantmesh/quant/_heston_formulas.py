@@ -16,6 +16,8 @@ nothing cancels when sigma, T or u fall to zero. Gradients are those of Cui, del
 3), differentiated here in beta and in sigma^2 at fixed beta, where they have the same stable form.
 """
 
+import math
+
 from quantmesh.quant._heston_elementary import (
     TINY,
     exponential,
@@ -147,3 +149,10 @@ def jump_exponent_and_gradients(
     by_mean = intensity * tilt * (transform - growth)
     by_volatility = intensity * volatility * tilt * (tilt * transform - growth)
     return intensity * by_intensity, by_intensity, by_mean, by_volatility
+
+
+def jump_swing(u: float, intensity: float, mean: float, volatility: float) -> float:
+    """By how much what jumps add to the exponent's real part in a year may yet rise beyond u, where it swings."""
+    variance = volatility * volatility
+    size = intensity * math.exp(0.5 * mean + 0.5 * variance * (0.25 - u * u))
+    return size * (1.0 - math.cos(u * (mean + 0.5 * variance)))

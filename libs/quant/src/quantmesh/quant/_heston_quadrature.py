@@ -7,9 +7,10 @@ With k = ln(F / K) an option is
 phi(u) = E[exp((1/2 + iu) X)] (Lewis 2001). By Poisson's summation formula the rule with step 2 pi / L gives the sum of
 the integral over all k + nL. The poles at u = +-i/2 make the part 2 cosh(k/2) / (e^(L/2) - 1) of it, known in closed
 form; the rest is the sum of TV over the other k + nL, which `reach` bounds: L is chosen so that each is below a
-tolerance. Nodes end where the modulus of phi, which falls along the line, leaves less than the tolerance. Accuracy is
-thus absolute, in units of sqrt(F K) and, below 1, of the deviation of X: where the variance falls to zero TV does too,
-and since e^(-|k|/2), the poles and the node at zero are added up without cancellation, it keeps its digits.
+tolerance. Nodes end where the modulus of phi, which falls along the line but for the swing of jumps, leaves less than
+the tolerance. Accuracy is thus absolute, in units of sqrt(F K) and, below 1, of the deviation of X: where the variance
+falls to zero TV does too, and since e^(-|k|/2), the poles and the node at zero are added up without cancellation, it
+keeps its digits.
 
 All strikes of one law (expiry and parameters) share the nodes: a strike only turns their coefficients.
 """
@@ -40,6 +41,8 @@ MOST_BLOCKS = 1 << 15
 PRICE_SERIES, HESTON_SERIES, BATES_SERIES = 1, 9, 12
 SLOPE, DENSITY, BY_V0, BY_TIME, BY_JUMPS = 1, 2, 3, 8, 9
 COEFFICIENTS = 2 * NODES * (BATES_SERIES + 1)
+# Of e, so that its power is a double.
+_LARGEST_SWING = 700.0
 PLAIN: Any = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 
 for _formula in (
@@ -51,6 +54,7 @@ for _formula in (
 ):
     compile_as(_formula, _formula)
 for _function in (
+    formulas.jump_swing,
     moments.is_inside_domain,
     moments.relaxation,
     moments.expected_variance,
@@ -210,6 +214,10 @@ def _integrate(
         accumulate(count, coefficients, waves, sums)
         last = 2 * NODES * BATES_SERIES + NODES - 1
         modulus = abs(coefficients[last]) + abs(coefficients[last + NODES])
+        if law.jump_intensity > 0.0:
+            u = (block * NODES + NODES - 1) * step
+            swing = formulas.jump_swing(u, law.jump_intensity, law.jump_mean, law.jump_volatility)
+            modulus *= math.exp(min(law.time * swing, _LARGEST_SWING))
         # Greeks weigh phi by up to u^2 against the price.
         if modulus < tolerance * ((block + 1) * NODES * step if count == PRICE_SERIES else 0.1):
             return period, zero_exponent
