@@ -1,15 +1,28 @@
-"""American prices against QuantLib, published tables, parities, limits and each other."""
+"""American prices against QuantLib, published values, closed forms in the limits, and each other."""
 
 import math
+import os
+import subprocess
+import sys
 from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
-import QuantLib as ql  # type: ignore[import-untyped]  # it has no stubs
+import QuantLib  # type: ignore[import-untyped]  # it has no stubs
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from quantmesh.quant import american, black_scholes
+from quantmesh.quant import american as typed_american
+from quantmesh.quant import black_scholes as typed_black_scholes
+from quantmesh.quant._american_evaluation import prices
+from quantmesh.quant._american_schemes import SIZES, Accuracy, Sizes
+from quantmesh.quant._arguments import broadcast
 from quantmesh.quant.errors import DomainError
+
+# Contracts are unpacked from tuples before other arguments, which the type checker cannot follow.
+american: Any = typed_american
+black_scholes: Any = typed_black_scholes
 
 _DAYS = 365
 # Type, spot, time in days, rate, yield, volatility; the strike is 100.
@@ -25,7 +38,7 @@ GRID = list(
 )
 
 
-def columns_of(grid: list[Any]) -> tuple[Any, ...]:
+def columns_of(grid: list[Any]) -> Any:
     sign, spot, days, rate, dividend_yield, volatility = np.array(grid, float).T
     return sign, spot, 100.0, days / _DAYS, rate, dividend_yield, volatility
 
@@ -34,34 +47,329 @@ def quantlib_price(
     sign: float, spot: float, days: float, rate: float, dividend_yield: float, volatility: float, engine: Any = None
 ) -> float:
     """By QdFp with 30 iterations and 100 collocation points, unless another engine is made of the process."""
-    today = ql.Date(15, 6, 2022)
-    ql.Settings.instance().evaluationDate = today
-    count = ql.Actual365Fixed()
-    process = ql.BlackScholesMertonProcess(
-        ql.QuoteHandle(ql.SimpleQuote(spot)),
-        ql.YieldTermStructureHandle(ql.FlatForward(today, dividend_yield, count)),
-        ql.YieldTermStructureHandle(ql.FlatForward(today, rate, count)),
-        ql.BlackVolTermStructureHandle(ql.BlackConstantVol(today, ql.NullCalendar(), volatility, count)),
+    today = QuantLib.Date(15, 6, 2022)
+    QuantLib.Settings.instance().evaluationDate = today
+    count = QuantLib.Actual365Fixed()
+    process = QuantLib.BlackScholesMertonProcess(
+        QuantLib.QuoteHandle(QuantLib.SimpleQuote(spot)),
+        QuantLib.YieldTermStructureHandle(QuantLib.FlatForward(today, dividend_yield, count)),
+        QuantLib.YieldTermStructureHandle(QuantLib.FlatForward(today, rate, count)),
+        QuantLib.BlackVolTermStructureHandle(
+            QuantLib.BlackConstantVol(today, QuantLib.NullCalendar(), volatility, count)
+        ),
     )
-    payoff = ql.PlainVanillaPayoff(ql.Option.Call if sign > 0 else ql.Option.Put, 100.0)
-    option = ql.VanillaOption(payoff, ql.AmericanExercise(today, today + ql.Period(int(days), ql.Days)))
+    payoff = QuantLib.PlainVanillaPayoff(QuantLib.Option.Call if sign > 0 else QuantLib.Option.Put, 100.0)
+    option = QuantLib.VanillaOption(
+        payoff, QuantLib.AmericanExercise(today, today + QuantLib.Period(int(days), QuantLib.Days))
+    )
     if engine is None:
-        option.setPricingEngine(ql.QdFpAmericanEngine(process, ql.QdFpTanhSinhIterationScheme(30, 100, 1e-13)))
+        option.setPricingEngine(
+            QuantLib.QdFpAmericanEngine(process, QuantLib.QdFpTanhSinhIterationScheme(30, 100, 1e-13))
+        )
     else:
         option.setPricingEngine(engine(process))
     return float(option.NPV())
 
 
 def test_high_precision_is_within_1e_7_of_quantlibs_finest_scheme() -> None:
-    sample = GRID[::23]
-    ours = american.price(*columns_of(sample), "high_precision")
+    sample = GRID[::41]
+    ours = american.price(*columns_of(sample), accuracy="high_precision")
     theirs = [quantlib_price(*row) for row in sample]
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-7)
 
 
-@pytest.mark.parametrize(("accuracy", "root_mean_square", "largest"), [("fast", 9e-5, 2e-3), ("accurate", 4e-6, 1e-4)])
-def test_coarser_accuracies_keep_their_error(accuracy: Any, root_mean_square: float, largest: float) -> None:
+def test_high_precision_is_within_1e_8_of_twice_its_points_and_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = columns_of(GRID[::29])
+    ours = american.price(*columns, accuracy="high_precision")
+    sizes = SIZES["high_precision"]
+    more = sizes.iterations + sizes.iterations[-1:] * len(sizes.iterations)
+    monkeypatch.setitem(SIZES, "high_precision", Sizes(2 * sizes.collocation, more, 2 * sizes.premium))
+    np.testing.assert_allclose(ours, american.price(*columns, accuracy="high_precision"), rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize(("accuracy", "root_mean_square", "largest"), [("fast", 9e-5, 1e-3), ("accurate", 6e-6, 1e-4)])
+def test_coarser_accuracies_keep_their_error(accuracy: Accuracy, root_mean_square: float, largest: float) -> None:
     columns = columns_of(GRID)
-    errors = np.asarray(american.price(*columns, accuracy)) - american.price(*columns, "high_precision")
+    errors = np.asarray(american.price(*columns, accuracy=accuracy)) - exact_prices()
     assert math.sqrt((errors**2).mean()) < root_mean_square
     assert np.abs(errors).max() < largest
+
+
+def test_the_premium_published_by_andersen_lake_and_offengenden() -> None:
+    """Their section 6.1: spot and strike 100, rate and yield 5 %, volatility 25 %, one year."""
+    contract: Any = ("put", 100.0, 100.0, 1.0, 0.05, 0.05, 0.25)
+    premium = american.price(*contract, accuracy="high_precision") - black_scholes.price(*contract)
+    assert premium == pytest.approx(0.106952702747, abs=2e-12)
+
+
+def test_prices_published_by_broadie_and_detemple() -> None:
+    """ "American Option Valuation: New Bounds, Approximations, and a Comparison" (1996), table 1, true values."""
+    ours = american.price("call", [80.0, 90.0, 100.0, 110.0, 120.0], 100.0, 0.5, 0.03, 0.07, 0.2)
+    np.testing.assert_allclose(ours, [0.2194, 1.3864, 4.7825, 11.0978, 20.0004], rtol=0, atol=1.5e-4)
+
+
+def test_a_long_life_tends_to_mckeans_perpetual_put() -> None:
+    spot, strike, rate, dividend_yield, variance = 100.0, 100.0, 0.05, 0.03, 0.09
+    half = 0.5 - (rate - dividend_yield) / variance
+    power = half - math.sqrt(half * half + 2.0 * rate / variance)
+    boundary = strike * power / (power - 1.0)
+    perpetual = (strike - boundary) * (spot / boundary) ** power
+    price = american.price("put", spot, strike, 400.0, rate, dividend_yield, 0.3, accuracy="high_precision")
+    assert price == pytest.approx(perpetual, abs=1e-6)
+
+
+@pytest.mark.parametrize("drift", [-6.0, -1.0, 0.0, 0.9, 1.5, 2.8, 6.0])
+def test_strong_drifts_agree_with_quantlib(drift: float) -> None:
+    """The number of deviations by which the drift moves the spot decides how the boundary's iteration converges."""
+    volatility, days, rate = 0.1, 1095, 0.3
+    dividend_yield = rate - drift * volatility / math.sqrt(days / _DAYS)
+    for spot in (95.0, 102.0):
+        row = (-1.0, spot, float(days), rate, max(dividend_yield, 0.0), volatility)
+        accurate, finest = (
+            american.price("put", spot, 100.0, days / _DAYS, *row[3:], accuracy=accuracy)
+            for accuracy in ("accurate", "high_precision")
+        )
+        exact = quantlib_price(*row)
+        assert accurate == pytest.approx(exact, abs=1e-4)
+        assert finest == pytest.approx(exact, abs=1e-6)
+
+
+def test_one_boundary_and_the_grid_agree() -> None:
+    """Two methods with nothing in common: spectral collocation and finite differences."""
+    columns = columns_of(GRID[3::41])
+    on_grid = american.price_with_dividends(*columns, [], [])
+    np.testing.assert_allclose(on_grid, american.price(*columns, accuracy="high_precision"), rtol=0, atol=2e-5)
+
+
+def tree_price(
+    sign: float, spot: float, time: float, rate: float, dividend_yield: float, volatility: float, steps: int
+) -> float:
+    """Cox, Ross and Rubinstein's tree with a strike of 100."""
+    step = time / steps
+    up = math.exp(volatility * math.sqrt(step))
+    rise = (math.exp((rate - dividend_yield) * step) - 1.0 / up) / (up - 1.0 / up)
+    discount = math.exp(-rate * step)
+    spots = spot * up ** np.arange(-steps, steps + 1, 2.0)
+    values = np.maximum(sign * (spots - 100.0), 0.0)
+    for level in range(steps - 1, -1, -1):
+        spots = spots[:-1] * up
+        values = discount * (rise * values[1:] + (1.0 - rise) * values[:-1])
+        values = np.maximum(values, sign * (spot * up ** np.arange(-level, level + 1, 2.0) - 100.0))
+    return float(values[0])
+
+
+# Rate and yield of a put, all signs: one boundary, two, none.
+@pytest.mark.parametrize(
+    ("rate", "dividend_yield"),
+    [(0.04, -0.02), (0.0, -0.03), (-0.01, -0.04), (-0.02, -0.021), (-0.02, -0.06), (-0.02, 0.01), (-0.03, -0.01)],
+)
+def test_rates_of_either_sign_agree_with_a_tree(rate: float, dividend_yield: float) -> None:
+    for spot, volatility in product((70.0, 95.0, 115.0), (0.08, 0.3)):
+        put = american.price("put", spot, 100.0, 2.0, rate, dividend_yield, volatility)
+        # Errors of two successive sizes of the tree nearly cancel.
+        tree = [tree_price(-1, spot, 2.0, rate, dividend_yield, volatility, steps) for steps in (800, 801)]
+        assert put == pytest.approx(0.5 * sum(tree), abs=6e-3)
+        call = american.price("call", 100.0, spot, 2.0, dividend_yield, rate, volatility)
+        assert call == pytest.approx(put, abs=1e-4)
+
+
+def test_two_boundaries_are_right_to_1e_6() -> None:
+    """Against grids nine times as fine as those of "accurate", whose error falls with the square."""
+    contract: Any = ("put", [60.0, 75.0, 90.0, 98.0, 105.0], 100.0, 3.0, -0.02, -0.05, 0.1)
+    finest = american.price(*contract, accuracy="high_precision")
+    np.testing.assert_allclose(american.price(*contract), finest, rtol=0, atol=2e-5)
+    np.testing.assert_allclose(american.price(*contract, accuracy="fast"), finest, rtol=0, atol=2e-4)
+
+
+def test_between_two_boundaries_a_put_has_its_intrinsic_value_and_outside_more() -> None:
+    spots = np.array([20.0, 85.0, 130.0])
+    excess = np.asarray(american.price("put", spots, 100.0, 1.0, -0.01, -0.05, 0.05)) - np.maximum(100.0 - spots, 0.0)
+    assert excess[1] == 0.0
+    assert excess[0] > 1e-3
+
+
+def test_never_exercised_early_means_black_scholes() -> None:
+    for kind, rate, dividend_yield in (("call", 0.05, 0.0), ("call", 0.0, -0.02), ("put", -0.01, 0.02)):
+        contract: Any = (kind, [80.0, 100.0, 125.0], 100.0, 1.5, rate, dividend_yield, 0.25)
+        np.testing.assert_array_equal(american.price(*contract), black_scholes.price(*contract))
+        np.testing.assert_array_equal(american.greeks(*contract), black_scholes.greeks(*contract))
+
+
+def test_limits_have_their_right_answers() -> None:
+    assert american.price("put", 90.0, 100.0, 0.0, 0.05, 0.0, 0.2) == 10.0
+    assert american.price("call", 90.0, 100.0, 0.0, 0.05, 0.0, 0.2) == 0.0
+    assert american.price("put", 0.0, 100.0, 1.0, 0.05, 0.0, 0.2) == 100.0
+    assert american.price("put", 0.0, 100.0, 1.0, -0.05, 0.0, 0.2) == pytest.approx(100.0 * math.exp(0.05))
+    assert american.price("call", 50.0, 0.0, 1.0, 0.05, 0.01, 0.2) == 50.0
+    assert american.price("call", 50.0, 0.0, 1.0, 0.05, -0.01, 0.2) == pytest.approx(50.0 * math.exp(0.01))
+    assert american.price("put", 50.0, 0.0, 1.0, 0.05, 0.01, 0.2) == 0.0
+    assert american.price("call", 0.0, 100.0, 1.0, 0.05, 0.01, 0.2) == 0.0
+    # Without volatility: at once, at the end, or where the present value turns, at ln(r K / (q S)) / (r - q).
+    assert american.price("put", 90.0, 100.0, 2.0, 0.05, 0.02, 0.0) == 10.0
+    at_the_end = 100.0 - 90.0 * math.exp(-0.1)
+    assert american.price("put", 90.0, 100.0, 2.0, 0.0, 0.05, 0.0) == pytest.approx(at_the_end)
+    turn = math.log(0.02 * 100.0 / (0.05 * 90.0)) / (0.02 - 0.05)
+    in_between = 100.0 * math.exp(-0.02 * turn) - 90.0 * math.exp(-0.05 * turn)
+    assert american.price("put", 90.0, 100.0, 40.0, 0.02, 0.05, 0.0) == pytest.approx(in_between)
+
+
+@pytest.mark.parametrize("scale", [1e-90, 1e-3, 1e90])
+def test_prices_scale_with_spot_and_strike(scale: float) -> None:
+    contract: Any = (1.0, 0.05, 0.02, 0.3)
+    one = american.price("put", 1.05, 1.0, *contract)
+    assert american.price("put", 1.05 * scale, scale, *contract) == pytest.approx(one * scale, rel=1e-12)
+
+
+def test_short_and_nearly_certain_options_tend_to_their_intrinsic_value() -> None:
+    assert american.price("put", 99.0, 100.0, 1e-9, 0.05, 0.0, 0.2) == pytest.approx(1.0, abs=1e-8)
+    assert american.price("put", 99.0, 100.0, 1.0, 0.05, 0.0, 1e-4) == pytest.approx(1.0, abs=1e-8)
+    assert american.price("put", 1e-6, 100.0, 1.0, 0.05, 0.0, 0.2) == 100.0 - 1e-6
+    assert 0.0 <= float(american.price("put", 1e6, 100.0, 1.0, 0.05, 0.0, 0.2)) < 1e-12
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sign=st.sampled_from([1, -1]),
+    spot=st.floats(20.0, 400.0),
+    time=st.floats(0.005, 20.0),
+    rate=st.floats(0.0, 0.15),
+    dividend_yield=st.floats(0.0, 0.15),
+    volatility=st.floats(0.02, 1.5),
+)
+def test_bounds_monotonicity_and_convexity(
+    sign: int, spot: float, time: float, rate: float, dividend_yield: float, volatility: float
+) -> None:
+    terms = (rate, dividend_yield)
+    price = american.price(sign, spot, 100.0, time, *terms, volatility)
+    slack = 2e-4
+    assert price >= max(sign * (spot - 100.0), 0.0)
+    assert price >= black_scholes.price(sign, spot, 100.0, time, *terms, volatility) - slack
+    assert price <= (spot if sign > 0 else 100.0) + slack
+    assert american.price(sign, spot, 100.0, time, *terms, 1.2 * volatility) >= price - slack
+    assert american.price(sign, spot, 100.0, 1.2 * time, *terms, volatility) >= price - slack
+    below, above = np.ravel(american.price(sign, [0.95 * spot, 1.05 * spot], 100.0, time, *terms, volatility))
+    assert below + above >= 2.0 * price - slack
+    assert sign * (above - below) >= -slack
+
+
+def exact_prices() -> Any:
+    """A scheme in between, whose own error is below 1e-7."""
+    columns = columns_of(GRID)
+    return np.asarray(american.price(*columns, accuracy="high_precision"))
+
+
+@pytest.mark.parametrize(
+    "row", [(-1, 95.0, 400, 0.05, 0.02, 0.25), (1, 110.0, 900, 0.03, 0.06, 0.4), (-1, 105.0, 90, 0.01, 0.05, 0.2)]
+)
+def test_greeks_agree_with_differences_of_high_precision_prices(row: Any) -> None:
+    sign, spot, days, rate, dividend_yield, volatility = row
+    centre = (spot, 100.0, days / _DAYS, rate, dividend_yield, volatility)
+    step = np.diag([0.05, 0.0, 1e-3, 1e-4, 0.0, 1e-3])
+    moved = np.concatenate([centre + step, centre - step, [centre]])
+    up, down, (middle,) = np.split(np.asarray(american.price(sign, *moved.T, accuracy="high_precision")), [6, 12])
+    slope = (up - down) / np.maximum(2.0 * step.diagonal(), 1e-9)
+    gamma = (up[0] - 2.0 * middle + down[0]) / 0.05**2
+    expected = np.array([slope[0], gamma, slope[5], -slope[2], slope[3]])
+    for accuracy, tolerance in (("high_precision", 2e-4), ("accurate", 2e-3)):
+        greeks = np.array([*american.greeks(sign, *centre, accuracy=accuracy)])
+        np.testing.assert_allclose(greeks, expected, rtol=tolerance, atol=tolerance)
+
+
+def test_an_exercised_option_has_delta_one_and_no_other_greeks() -> None:
+    greeks = american.greeks(["put", "call"], [60.0, 180.0], 100.0, 1.0, 0.06, [0.0, 0.15], 0.2)
+    np.testing.assert_array_equal(greeks.delta, [-1.0, 1.0])
+    for name in ("gamma", "vega", "theta", "rho"):
+        np.testing.assert_array_equal(getattr(greeks, name), [0.0, 0.0])
+
+
+def test_greeks_with_two_boundaries_agree_with_differences() -> None:
+    terms = (100.0, 1.0, -0.01, -0.03, 0.1)
+    spots = np.array([90.0, 95.0, 110.0])
+    greeks = american.greeks("put", spots, *terms)
+    up, middle, down = (american.price("put", spots + by, *terms, accuracy="high_precision") for by in (0.5, 0.0, -0.5))
+    np.testing.assert_allclose(greeks.delta, np.subtract(up, down), atol=1e-3)
+    np.testing.assert_allclose(greeks.gamma, (np.add(up, down) - 2 * np.asarray(middle)) / 0.25, atol=1e-3)
+    later, sooner = (american.price("put", spots, 100.0, 1.0 + by, *terms[2:]) for by in (0.01, -0.01))
+    np.testing.assert_allclose(greeks.theta, np.subtract(sooner, later) / 0.02, atol=2e-3)
+
+
+def test_many_spots_of_a_contract_are_priced_as_each_by_itself() -> None:
+    spots = np.array([[0.0, 60.0, 95.0, 130.0], [0.0, 80.0, 100.0, 300.0], [40.0, 85.0, 100.0, 115.0]])
+    rate, dividend_yield = np.array([0.05, -0.01, -0.01]), np.array([0.02, 0.03, -0.04])
+    for kind in ("put", "call"):
+        over = american.price_over_spots(kind, spots, 100.0, 1.0, rate, dividend_yield, 0.12)
+        each = american.price(kind, spots, 100.0, 1.0, rate[:, None], dividend_yield[:, None], 0.12)
+        np.testing.assert_allclose(over, each, rtol=0, atol=1e-5)
+
+
+def test_spots_go_before_and_scenarios_behind_the_shape_of_the_contracts() -> None:
+    shifted = american.price_over_spots("put", np.full((2, 3, 40), 95.0), 100.0, 1.0, 0.05, 0.0, [0.1, 0.2, 0.3])
+    assert shifted.shape == (2, 3, 40)
+    assert american.price_over_spots("put", [90.0, 95.0], [[100.0], [105.0]], 1.0, 0.05, 0.0, 0.2).shape == (2, 1, 2)
+    assert american.price_over_spots("put", [90.0, 95.0], 100.0, 1.0, 0.05, 0.0, 0.2).shape == (2,)
+    assert american.price_over_spots("put", np.empty((0, 5)), 100.0, 1.0, 0.05, 0.0, 0.2).shape == (0, 5)
+    with pytest.raises(DomainError, match=r"spots\[1\] must be a number from 0"):
+        american.price_over_spots("put", [90.0, math.nan], 100.0, 1.0, 0.05, 0.0, 0.2)
+    with pytest.raises(DomainError, match="spots must be an array"):
+        american.price_over_spots("put", 90.0, 100.0, 1.0, 0.05, 0.0, 0.2)
+
+
+def test_scalars_give_floats_and_arrays_keep_their_shape() -> None:
+    assert type(american.price("put", 100, 100, 1, 0.05, 0.0, 0.2)) is float
+    assert type(american.greeks("put", 100, 100, 1, 0.05, 0.0, 0.2).vega) is float
+    assert np.shape(american.price("put", np.full((2, 1), 100.0), np.full(3, 100.0), 1.0, 0.05, 0.0, 0.2)) == (2, 3)
+    assert np.shape(american.price("put", [], 100.0, 1.0, 0.05, 0.0, 0.2)) == (0,)
+
+
+def test_many_rows_on_several_threads_are_those_of_one() -> None:
+    columns = columns_of(GRID * 5)
+    every = broadcast(*columns)
+    np.testing.assert_array_equal(np.tile(prices(broadcast(*columns_of(GRID)), "fast"), 5), prices(every, "fast"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("put", 100.0, 100.0, 1.0, 0.05, 0.0, -0.2), "volatility must be a number from 0 to 1e6, got -0.2"),
+        (("put", -1.0, 100.0, 1.0, 0.05, 0.0, 0.2), "spot must be"),
+        (("put", 100.0, [100.0, math.nan], 1.0, 0.05, 0.0, 0.2), r"strike\[1\] must be"),
+        (("put", 100.0, 100.0, 1.0, math.inf, 0.0, 0.2), "rate must be"),
+        (("put", 100.0, 100.0, -1.0, 0.05, 0.0, 0.2), "time_to_expiry must be"),
+        (("straddle", 100.0, 100.0, 1.0, 0.05, 0.0, 0.2), "option_type must be"),
+    ],
+)
+def test_a_value_outside_its_domain_is_named(arguments: Any, message: str) -> None:
+    with pytest.raises(DomainError, match=message):
+        american.price(*arguments)
+    with pytest.raises(DomainError, match=message):
+        american.greeks(*arguments)
+
+
+def test_an_unknown_accuracy_is_named() -> None:
+    unknown: Any = "best"
+    with pytest.raises(DomainError, match="accuracy must be 'fast' or 'accurate' or 'high_precision', got 'best'"):
+        american.price("put", 100.0, 100.0, 1.0, 0.05, 0.0, 0.2, accuracy=unknown)
+
+
+def test_kernels_agree_with_their_python_twins() -> None:
+    """The same calls in a process that compiles nothing: every kernel then is the Python function beneath it."""
+    program = (
+        "from quantmesh.quant import american as a\n"
+        "print(*a.price('put', [95.0, 140.0], 100.0, [2.0, 3.0], [0.05, 0.09], [0.02, 0.0], [0.25, 0.1], 'fast'),"
+        " *a.greeks('call', 105.0, 100.0, 1.0, 0.02, 0.05, 0.2, 'fast'),"
+        " *a.price_over_spots('put', [90.0, 100.0], 100.0, 1.0, 0.05, 0.0, 0.2, 'fast'),"
+        " a.price('put', 100.0, 100.0, 0.0, 0.05, 0.0, 0.2, 'fast'))"
+    )
+    answers = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "NUMBA_DISABLE_JIT": disabled},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=100,
+        ).stdout
+        for disabled in ("0", "1")
+    ]
+    compiled, interpreted = ([float(value) for value in answer.split()] for answer in answers)
+    np.testing.assert_allclose(compiled, interpreted, rtol=1e-9, atol=1e-11)

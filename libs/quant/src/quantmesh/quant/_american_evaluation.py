@@ -115,10 +115,7 @@ def _between_two_boundaries(rows: _Rows, accuracy: Accuracy) -> Floats:
     growth = (rows.rate - rows.dividend_yield) * rows.spot * delta
     theta = rows.rate * price - growth - 0.5 * (rows.volatility * rows.spot) ** 2 * gamma
     zero = np.zeros_like(price)
-    return np.stack(
-        [price, np.where(held, delta, rows.signs), np.where(held, gamma, 0.0), zero, np.where(held, theta, 0.0), zero],
-        axis=-1,
-    )
+    return np.stack([price, delta, gamma, zero, np.where(held, theta, 0.0), zero], axis=-1)
 
 
 def _vega_and_rho(rows: _Rows, kind: int, accuracy: Accuracy) -> tuple[Floats, Floats]:

@@ -12,6 +12,7 @@ from quantmesh.quant._threads import run_in_chunks
 # Points and steps of the coarser of two grids; the error falls with their square, so that a third of the difference to
 # twice as many is what is left.
 _POINTS = {"fast": (201, 100), "accurate": (401, 200), "high_precision": (1201, 600)}
+_ROUNDING = 1e-10
 NO_DIVIDENDS = np.empty(0)
 
 
@@ -41,4 +42,16 @@ def price_on_grids(
         kernels.price(*arguments, 2 * points - 1, 2 * steps, start, stop, fine)
 
     run_in_chunks(task, rows, 1)
-    return fine + (fine - coarse) / 3.0
+    found = fine + (fine - coarse) / 3.0
+    if american:
+        _exercise(found, signs[:, None], spots, contract[0][:, None])
+    return found
+
+
+def _exercise(found: Floats, sign: NDArray[np.int8], spots: Floats, strike: Floats) -> None:
+    """Take away what the extrapolation has added or lost where an option is exercised."""
+    intrinsic = sign * (spots - strike)
+    exercised = (intrinsic > 0.0) & (found[..., 0] <= intrinsic + _ROUNDING * strike)
+    found[..., 0] = np.where(exercised, intrinsic, found[..., 0])
+    found[..., 1] = np.where(exercised, sign, found[..., 1])
+    found[..., 2] = np.where(exercised, 0.0, found[..., 2])

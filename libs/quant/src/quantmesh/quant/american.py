@@ -5,9 +5,9 @@ collocation after Andersen, Lake and Offengenden, "High Performance American Opt
 yields of either sign: an option that is never exercised early is priced in closed form, one with two boundaries (a put
 with dividend_yield < rate < 0; Andersen and Lake, 2021) by finite differences.
 
-`accuracy` bounds the error of a price at a spot of 100, in ordinary markets: "fast" to some 1e-4, "accurate" to 1e-5,
-"high_precision" to 1e-8 (1e-6 with two boundaries). An option that is worth exercising has its intrinsic value, a delta
-of 1 or -1, and its other Greeks are 0.
+`accuracy` bounds the error of a price at a spot of 100, over lives of days to years: "fast" to some 1e-4, "accurate" to
+1e-5, "high_precision" to 1e-8; with two boundaries to 1e-4, 1e-5 and 1e-6. The first two lose digits over decades. An
+option that is worth exercising has its intrinsic value, a delta of 1 or -1, and its other Greeks are 0.
 """
 
 from typing import Literal
