@@ -146,11 +146,6 @@ def implied_volatilities(
     return black_scholes.implied_volatilities(price, option_type, forward, strike, time_to_expiry, rate, rate)
 
 
-def load_kernels() -> None:
-    """Compile what arrays need, or read it from the cache, ahead of the first call."""
-    black_scholes.load_kernels()
-
-
 def _by_rate(value: Value, time_to_expiry: ArrayLike) -> Value:
     """The derivative by the rate of what the rate merely discounts; 0 has no sign."""
     derivative = 0.0 - np.asarray(time_to_expiry) * value

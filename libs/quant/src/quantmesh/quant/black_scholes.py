@@ -5,6 +5,8 @@ are years (Act/365F); theta is per year of calendar time, vega and rho per 1.00.
 and the answer has their common shape; scalars give scalars. A value outside its domain, NaN included, raises
 `DomainError` with the argument's name. At zero volatility or time a price is its discounted intrinsic value; there,
 exactly at the money, delta is the mean of its two sides and gamma is infinite.
+
+Cash dividends have no closed form: `american.price_with_dividends` takes them, with European exercise too.
 """
 
 from enum import IntEnum
