@@ -26,8 +26,9 @@ def _add_stocks(
     for i in range(units.size):
         u, g = underlying[i], group[i]
         exposure = units[i] * spot[i]
-        for s in range(start, stop):
-            profit[g, s] += exposure * (spot_factor[u, s] - 1.0)
+        spots, gains = spot_factor[u, start:stop], profit[g, start:stop]
+        for s in range(stop - start):
+            gains[s] += exposure * (spots[s] - 1.0)
 
 
 def _add_europeans(
@@ -58,17 +59,22 @@ def _add_europeans(
             u, g = underlying[i], group[i]
             strike, distance, years, deviation_now = discounted_strike[i], moneyness[i], time[i], volatility[i]
             root_time = np.sqrt(years)
+            # Views of a block need no check of their indices within the loops.
+            block = slice(begin, begin + BLOCK)
+            spots, logarithms, gains = spot_factor[u, block], log_factor[u, block], profit[g, block]
             for j in range(BLOCK):
                 scratch[5 * BLOCK + j] = strike
-                scratch[6 * BLOCK + j] = distance + log_factor[u, begin + j]
+                scratch[6 * BLOCK + j] = distance + logarithms[j]
             if rate_shift.size:
+                shifts = rate_shift[block]
                 for j in range(BLOCK):
-                    growth = rate_shift[begin + j] * years
+                    growth = shifts[j] * years
                     scratch[5 * BLOCK + j] *= exponential(-growth)
                     scratch[6 * BLOCK + j] += growth
             if volatility_factor.shape[0]:
+                factors, added = volatility_factor[u, block], volatility_shift[u, block]
                 for j in range(BLOCK):
-                    moved = deviation_now * volatility_factor[u, begin + j] + volatility_shift[u, begin + j]
+                    moved = deviation_now * factors[j] + added[j]
                     deviation = max(moved, 0.0) * root_time
                     d1, d2 = formulas.standardized_from(scratch[6 * BLOCK + j] / max(deviation, TINY_ROOT), deviation)
                     scratch[j] = d1
@@ -89,7 +95,7 @@ def _add_europeans(
             for j in range(BLOCK):
                 value = formulas.price_from_parts(
                     side,
-                    spot * spot_factor[u, begin + j],
+                    spot * spots[j],
                     scratch[5 * BLOCK + j],
                     scratch[j],
                     scratch[BLOCK + j],
@@ -97,7 +103,7 @@ def _add_europeans(
                     scratch[3 * BLOCK + j],
                     scratch[4 * BLOCK + j],
                 )
-                profit[g, begin + j] += held * value - before
+                gains[j] += held * value - before
 
 
 _COLUMN = types.Array(types.float64, 1, "C")
