@@ -7,13 +7,19 @@ from numpy.typing import NDArray
 
 from quantmesh.quant._arguments import Columns, Domain, Floats
 from quantmesh.quant._recycled import empty
-from quantmesh.quant._threads import run_in_chunks
+from quantmesh.quant._threads import CHUNK_ROWS, run_in_chunks
 from quantmesh.quant.errors import DomainError
 
 Value = float | Floats
 
 
-def evaluate(columns: Columns, domains: Sequence[Domain], count: int, kernel: Callable[..., int]) -> tuple[Value, ...]:
+def evaluate(
+    columns: Columns,
+    domains: Sequence[Domain],
+    count: int,
+    kernel: Callable[..., int],
+    chunk_rows: int = CHUNK_ROWS,
+) -> tuple[Value, ...]:
     """`count` answers per row; `kernel` returns how many rows lie outside their domain."""
     outputs = empty((count, columns.rows))
 
@@ -21,7 +27,7 @@ def evaluate(columns: Columns, domains: Sequence[Domain], count: int, kernel: Ca
         if kernel(*columns.arrays, start, stop, outputs):
             columns.check(domains, start, stop)
 
-    run_in_chunks(task, columns.rows)
+    run_in_chunks(task, columns.rows, chunk_rows)
     if columns.shape == ():
         return tuple(float(output[0]) for output in outputs)
     return tuple(outputs.reshape(count, *columns.shape))

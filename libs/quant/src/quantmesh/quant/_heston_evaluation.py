@@ -37,6 +37,8 @@ DOMAINS = (
     Domain("jump_mean", -LARGEST_JUMP, LARGEST_JUMP, f"a number from {-LARGEST_JUMP:g} to {LARGEST_JUMP:g}"),
     Domain("jump_volatility", 0.0, LARGEST_JUMP, f"a number from 0 to {LARGEST_JUMP:g}"),
 )
+# A row may have a law to itself, and then costs as much as a hundred that share one.
+_CHUNK_ROWS = 8_192
 # Among the kernel's arrays, signs included.
 _RHO = 10
 _NO_CONVERGENCE = "farther from -1 and 1, where these parameters leave a distribution too jagged to integrate"
@@ -59,7 +61,7 @@ def evaluate_rows(option_type: ArrayLike, arguments: Sequence[ArrayLike], count:
             raise DomainError("rho", columns.value(_RHO, row), _NO_CONVERGENCE, None if columns.shape == () else row)
         return invalid
 
-    return evaluate(columns, DOMAINS, count, run)
+    return evaluate(columns, DOMAINS, count, run, _CHUNK_ROWS)
 
 
 def _order(columns: Columns, start: int, stop: int) -> NDArray[np.int64]:
