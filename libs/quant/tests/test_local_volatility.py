@@ -168,6 +168,7 @@ def test_parity_holds_and_far_strikes_and_no_time_have_their_right_prices() -> N
     assert model.price("call", 90.0, 0.0, 0.02) == pytest.approx(10.0)
     assert model.price("put", 90.0, 0.0, 0.02, exercise="american") == 0.0
     assert np.shape(model.price("put", strikes[:, None], [0.5, 1.0], 0.0)) == (5, 2)
+    assert np.shape(model.price("put", np.array([]), 0.5, 0.0)) == (0,)
 
 
 def test_the_kernel_agrees_with_its_python_twin() -> None:

@@ -11,7 +11,7 @@ from quantmesh.quant._ssvi import Quotes
 from quantmesh.quant._svi_constrained import SurfaceProblem
 from quantmesh.quant.errors import DomainError
 
-# Gatheral and Jacquier, "Arbitrage-free SVI volatility surfaces" (2014), eq. 3.8, after Axel Vogt.
+# Axel Vogt's example in Gatheral and Jacquier, "Arbitrage-free SVI volatility surfaces" (2014), section 3.
 VOGT = {"a": -0.0410, "b": 0.1331, "rho": 0.3060, "m": 0.3586, "sigma": 0.4153}
 # Three slices that are free of arbitrage.
 FREE: dict[str, Any] = {
@@ -170,6 +170,8 @@ def test_parameters_that_are_no_smile_are_named(wrong: dict[str, Any], message: 
         ({"time_to_expiry": np.ones(3)}, r"^time_to_expiry must be one value, or 75 rows"),
         ({"parametrization": "sabr"}, r"^parametrization must be \"svi\" or \"ssvi\", got 'sabr'"),
         ({"confidence": 0.0}, r"^confidence must be"),
+        ({"strike": []}, r"^strike must be one value, or a column of them, got no rows"),
+        ({"strike": np.full((75, 1), 100.0)}, r"^strike must be one value, or a column of them, got 2 dimensions"),
     ],
 )
 def test_quotes_that_cannot_be_fitted_are_named(wrong: dict[str, Any], message: str) -> None:

@@ -12,14 +12,14 @@ from quantmesh.quant import _svi_margins as margins
 from quantmesh.quant import black_76, svi
 from quantmesh.quant._ssvi import largest_eta, ssvi_rows
 
-# Gatheral and Jacquier, "Arbitrage-free SVI volatility surfaces" (2014), eq. 3.8, after Axel Vogt.
+# Axel Vogt's example in Gatheral and Jacquier, "Arbitrage-free SVI volatility surfaces" (2014), section 3.
 VOGT = {"a": -0.0410, "b": 0.1331, "rho": 0.3060, "m": 0.3586, "sigma": 0.4153}
 
 
 def test_vogts_smile_has_a_butterfly() -> None:
     worst = svi.Surface(1.0, 100.0, **VOGT).arbitrage()
     assert not worst.is_free
-    # Figure 2 of the paper: the density is negative around a log-moneyness of 0.8 to 1.
+    # The paper plots a g that is negative there.
     assert worst.butterfly.value == pytest.approx(-0.0329, abs=1e-3)
     assert 0.7 < worst.butterfly.log_moneyness < 1.1
     assert worst.butterfly.strike == pytest.approx(100.0 * math.exp(worst.butterfly.log_moneyness))

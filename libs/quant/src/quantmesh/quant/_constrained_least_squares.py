@@ -1,8 +1,8 @@
 """Least squares under many smooth inequalities, by sequential quadratic programs of Gauss and Newton in a trust region.
 
 Each step minimises the linearised problem exactly (Clarabel's interior point), with one slack on all inequalities whose
-price is far above their multipliers: Fletcher's exact penalty, "Practical Methods of Optimization", section 12.4.
-Inequalities that no step within the trust region can break are left out of the program.
+price is far above their multipliers (Fletcher, "Practical Methods of Optimization", on exact penalties). Of the
+inequalities only those enter a program that its step would break without them.
 """
 
 from typing import NamedTuple, Protocol
@@ -66,7 +66,7 @@ def minimize(problem: Problem, start: Floats, *, most_iterations: int = 60, tole
             break
         there = _Point.at(problem, here.x + step)
         if here.merit(price) - there.merit(price) < 0.25 * promised and there.violation > 0.0:
-            # What bends away from its linear part is put right by its values at the step's end (section 14.4).
+            # A second-order correction: what bends is put right by its values at the step's end.
             bent = there.inequalities - linear.inequality_rows @ step
             corrected, _ = linear.step(problem, here, bent, region)
             elsewhere = _Point.at(problem, here.x + corrected)

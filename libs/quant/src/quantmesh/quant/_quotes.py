@@ -16,6 +16,8 @@ def quote_columns(*given: tuple[Domain, ArrayLike]) -> tuple[Floats, ...]:
     """The values broadcast against each other as one-dimensional columns; the first outside its domain raises."""
     arrays = [np.atleast_1d(np.asarray(values, np.float64)) for _, values in given]
     for (domain, _), array in zip(given, arrays, strict=True):
+        if not array.size:
+            raise DomainError(domain.name, "no rows", "one value, or a column of them")
         if array.ndim > 1:
             raise DomainError(domain.name, f"{array.ndim} dimensions", "one value, or a column of them")
         wrong = np.flatnonzero(~((array >= domain.minimum) & (array <= domain.maximum)))

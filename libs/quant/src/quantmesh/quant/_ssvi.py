@@ -24,9 +24,6 @@ class Quotes(NamedTuple):
         w = smile(rows[self.expiry], self.k).w
         return np.sqrt(np.maximum(w, 0.0) / self.times[self.expiry]) - self.volatility
 
-    def cost(self, rows: Floats) -> float:
-        return float(self.weight @ self.volatility_error(rows) ** 2)
-
 
 def ssvi_rows(thetas: Floats, rho: float, phis: Floats) -> Floats:
     """SSVI slices (Gatheral and Jacquier, 2014, eq. 4.1) as rows of raw SVI."""

@@ -25,7 +25,7 @@ _CALL, _PUT = PRICE._replace(name="call"), PRICE._replace(name="put")
 _SPREAD = Domain("spread", 1e-12, LARGEST_AMOUNT, "a positive number")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Forwards:
     """A row per expiry, ascending; intervals have a lower and an upper column, infinite where two pairs leave no room.
 

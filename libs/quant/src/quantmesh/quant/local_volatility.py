@@ -24,7 +24,7 @@ _SPOT_NODES = 161
 _REACH = 6.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class LocalVolatility:
     """`volatilities` has a row per time and a column per spot, for simulations; both grids ascend.
 
@@ -62,7 +62,8 @@ class LocalVolatility:
         if exercise not in {"european", "american"}:
             raise DomainError("exercise", repr(exercise), '"european" or "american"')
         columns = broadcast(option_type, strike, time_to_expiry, rate)
-        columns.check((POSITIVE_STRIKE, TIME_TO_EXPIRY, RATE), 0, columns.rows)
+        if columns.rows:
+            columns.check((POSITIVE_STRIKE, TIME_TO_EXPIRY, RATE), 0, columns.rows)
         signs = np.broadcast_to(columns.signs.astype(np.float64), columns.rows)
         strikes, times, rates = (np.broadcast_to(column, columns.rows) for column in columns.values)
         late = np.flatnonzero(times > self.last_time)

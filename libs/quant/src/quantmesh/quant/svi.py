@@ -57,7 +57,7 @@ class Arbitrage(NamedTuple):
         return self.butterfly.value >= 0.0 and self.calendar.value >= 0.0
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, eq=False)
 class Surface:
     """A slice per expiry, ascending. `spot` is the forward at time 0; without it the first two forwards tell.
 
@@ -93,7 +93,9 @@ class Surface:
             (_CENTRE, m),
             (_BEND, sigma),
         )
-        _check_smiles(*columns)
+        times, _, level, slope, correlation, _, bend = columns
+        _check_order(times)
+        _check_level(level, level + slope * bend * np.sqrt(1.0 - correlation * correlation))
         if spot is not None and not 0.0 < spot <= POSITIVE_FORWARD.maximum:
             raise DomainError("spot", spot, POSITIVE_FORWARD.requirement)
         for field, value in zip(fields(self), (*columns, spot), strict=True):
@@ -133,7 +135,7 @@ class Surface:
         return Margin(margin.value, margin.log_moneyness, strike, margin.time_to_expiry)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Fit:
     """`residual` is the fitted less the quoted volatility, a row per quote.
 
@@ -184,8 +186,6 @@ def fit(
     if not 0.0 < confidence < 1.0:
         raise DomainError("confidence", confidence, "between 0 and 1")
     expiries, first, expiry = np.unique(times, return_index=True, return_inverse=True)
-    if not expiries.size:
-        raise DomainError("strike", "no rows", "quotes of an expiry or more")
     differing = np.flatnonzero(np.abs(forwards / forwards[first][expiry] - 1.0) > 1e-9)
     if differing.size:
         row = int(differing[0])
@@ -218,16 +218,15 @@ def fit(
     )
 
 
-def _check_smiles(
-    times: Floats, _forward: Floats, a: Floats, b: Floats, rho: Floats, _m: Floats, sigma: Floats
-) -> None:
-    if not times.size:
-        raise DomainError("time_to_expiry", "no rows", "a slice or more")
+def _check_order(times: Floats) -> None:
     unordered = np.flatnonzero(np.diff(times) <= 0.0)
     if unordered.size:
         row = int(unordered[0]) + 1
         raise DomainError("time_to_expiry", float(times[row]), f"after the slice before, {times[row - 1]:g}", row)
-    least = a + b * sigma * np.sqrt(1.0 - rho * rho)
+
+
+def _check_level(a: Floats, least: Floats) -> None:
+    """`least` is the bottom of each smile."""
     negative = np.flatnonzero(least < 0.0)
     if negative.size:
         row = int(negative[0])
@@ -236,7 +235,8 @@ def _check_smiles(
 
 def _within(domain: Domain, values: ArrayLike) -> Floats:
     array = np.asarray(values, np.float64)
-    quote_columns((domain, array.reshape(-1)))
+    if array.size:
+        quote_columns((domain, array.reshape(-1)))
     return array
 
 
