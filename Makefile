@@ -56,6 +56,7 @@ check: setup ## formatting, lint, types, import rules, protos
 	$(BIN)/mypy $(wildcard $(SOURCES))
 	PYTHONPATH=scripts $(BIN)/lint-imports
 	$(BIN)/python scripts/check_dependencies.py
+	$(BIN)/python scripts/check_services_alone.py
 	$(BIN)/buf lint protos
 	$(BIN)/buf breaking protos --against protos/image.binpb
 	npm run --silent contracts:check

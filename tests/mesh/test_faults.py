@@ -1,5 +1,7 @@
 """`kill -9` of any part while requests run: 503 with Retry-After, no hang, no 500, nothing lost or doubled."""
 
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -17,6 +19,8 @@ PARTS = [
     "postgres", "nats", "redis", "evm",
 ]  # fmt: skip
 HANG_SECONDS = 12.0
+# The promise, on a machine with a core to spare.
+RETURN_SECONDS = 5.0
 DEPOSIT = {"type": "deposit", "amount": "1.00", "currency": "USD", "executed_at": "2020-01-02T15:00:00Z"}
 OPTION = {"option_type": "call", "spot": 100, "strike": 90, "time_to_expiry": 0.5, "rate": 0.01, "volatility": 0.3}
 
@@ -75,6 +79,13 @@ def works_again(user: httpx.Client, portfolio: str) -> bool:
     return all(answer.is_success for answer in checks)
 
 
+def return_seconds() -> float:
+    """Elsewhere it may take three times what the imports of a service take just now; they take 1.3 s on a free core."""
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-c", "import quantmesh.portfolio.__main__"], check=True)
+    return max(RETURN_SECONDS, 3 * (time.monotonic() - began))
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_a_killed_part_comes_back_and_no_deposit_is_lost_or_doubled(mesh: Mesh, part: str) -> None:
     with mesh.new_user() as user:
@@ -92,6 +103,8 @@ def test_a_killed_part_comes_back_and_no_deposit_is_lost_or_doubled(mesh: Mesh, 
             assert time.monotonic() - killed < 30, f"{part} is not ready again"
             time.sleep(0.02)
         back = time.monotonic()
+        if back - killed > RETURN_SECONDS:
+            assert back - killed < return_seconds(), f"{part} took {back - killed:.1f} s to return"
         while not works_again(user, portfolio):
             assert time.monotonic() - back < 5, f"not all is well 5 s after {part} is back"
             time.sleep(0.1)

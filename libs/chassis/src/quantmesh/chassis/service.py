@@ -1,6 +1,7 @@
 """The life of a service: settings, parts, readiness, work, and an orderly end."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -37,7 +38,7 @@ _READINESS_SECONDS = 1.0
 # While something is missing it is looked for more often, so that a start or a recovery is seen at once.
 _RECOVERY_SECONDS = 0.2
 _CHECK_SECONDS = 2.0
-# Of the seconds that calls in flight are given to end: by then the process is gone.
+# By this multiple of the seconds that calls in flight are given the process has ended.
 _BOUND = 1.4
 
 
@@ -280,7 +281,8 @@ async def _run(name: str, settings: SettingsT, wire: Wire[SettingsT]) -> bool:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, service.stop)
     await wire(service)
-    # Calls in flight may take their time; what comes after them is a matter of moments.
+    # What was loaded stays: it is not looked through again and again for garbage.
+    gc.freeze()
     return await service.run(lambda: end_process_within(_BOUND * settings.shutdown_seconds))
 
 

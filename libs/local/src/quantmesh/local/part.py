@@ -13,7 +13,7 @@ from quantmesh.local.errors import LocalError
 
 RESTART_DELAYS = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 STEADY_SECONDS = 30.0
-_PROBE_SECONDS = 0.1
+_PROBE_SECONDS = 0.05
 
 
 class PartKind(StrEnum):
