@@ -50,6 +50,9 @@ _APPEND = text(
     ON CONFLICT (portfolio_id, account, commodity) DO UPDATE SET amount = excluded.amount
     """
 )
+# Each entry is checked at the end of the statement that wrote it, whole, instead of all of them at the commit, which
+# would have to look at a hundred thousand within one statement's time.
+_CHECK_AT_ONCE = text("SET CONSTRAINTS balanced IMMEDIATE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ class AppendStore(Owned):
         """One round trip per piece; while Postgres works on one, a thread prepares the next."""
         portfolio_id = transactions[0].portfolio_id
         prepared = _prepare(transactions[:_PIECE_ROWS])
+        if len(transactions) > _PIECE_ROWS:
+            await self._session.execute(_CHECK_AT_ONCE)
         for end in range(_PIECE_ROWS, len(transactions), _PIECE_ROWS):
             following = transactions[end : end + _PIECE_ROWS]
             prepared, _ = await asyncio.gather(

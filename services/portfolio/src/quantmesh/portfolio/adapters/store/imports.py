@@ -11,6 +11,7 @@ from quantmesh.chassis import jobs
 from quantmesh.portfolio.adapters.store.owned import Owned
 
 IMPORT_JOB = "import-transactions"
+_ROWS_AT_ONCE = 10_000
 
 _IMPORTED = text(
     """
@@ -38,12 +39,15 @@ class ImportStore(Owned):
         return {bytes(row.fingerprint): row.transaction_id for row in found}
 
     async def remember_imported(self, portfolio_id: UUID, transactions: Mapping[bytes, UUID]) -> None:
-        await self._session.execute(
-            _REMEMBER,
-            {
-                "portfolio_id": portfolio_id,
-                "owner_id": self._owner_id,
-                "fingerprints": list(transactions),
-                "transaction_ids": list(transactions.values()),
-            },
-        )
+        rows = list(transactions.items())
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            fingerprints, transaction_ids = zip(*rows[start : start + _ROWS_AT_ONCE], strict=True)
+            await self._session.execute(
+                _REMEMBER,
+                {
+                    "portfolio_id": portfolio_id,
+                    "owner_id": self._owner_id,
+                    "fingerprints": list(fingerprints),
+                    "transaction_ids": list(transaction_ids),
+                },
+            )
