@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,6 +83,30 @@ def test_incremental_leaves_an_asset_out_and_marginal_is_per_unit_of_exposure() 
         for index in range(3):
             rest = figure(np.where(np.arange(3) == index, 0.0, EXPOSURES))
             assert whole.incremental[index] == pytest.approx(whole.value - rest.value, rel=1e-10)
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 6),
+    st.integers(12, 80),
+    st.floats(0.5, 0.999),
+    st.integers(1, 20),
+)
+def test_contributions_add_up_for_any_book(seed: int, assets: int, days: int, confidence: float, horizon: int) -> None:
+    generator = np.random.default_rng(seed)
+    returns = generator.standard_t(4, (days, assets)) * 0.01
+    exposures = generator.normal(0.0, 1e4, assets)
+    options: dict[str, Any] = {"confidence": confidence, "horizon_days": horizon}
+    matrix = covariance.ledoit_wolf(returns)
+    for figure in (
+        value_at_risk.historical(returns, exposures, **options),
+        value_at_risk.filtered_historical(returns, exposures, volatility="ewma", paths=100, **options),
+        value_at_risk.parametric(matrix, exposures, **options),
+    ):
+        scale = float(np.abs(exposures).sum())
+        assert figure.contributions.sum() == pytest.approx(figure.value, abs=1e-12 * scale)
+        assert figure.shortfall_contributions.sum() == pytest.approx(figure.expected_shortfall, abs=1e-12 * scale)
+        assert figure.expected_shortfall >= figure.value - 1e-12 * scale
 
 
 @given(st.floats(0.01, 1e3), st.integers(1, 250))

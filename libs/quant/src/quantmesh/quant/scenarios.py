@@ -36,25 +36,24 @@ class Scenarios:
         """A scalar or a vector of moves is one scenario, a vector of rate shifts one per element; a single scenario of
         one kind goes with all of another. Raises DomainError for a move below -1.
         """
-        rates = None if rate_shifts is None else np.asarray(rate_shifts, dtype=np.float64).reshape(-1, 1)
-        moves = {
-            "spot_moves": _moves("spot_moves", spot_moves, -1.0),
-            "volatility_moves": None
-            if volatility_moves is None
-            else _moves("volatility_moves", volatility_moves, -1.0),
-            "volatility_shifts": (
-                None if volatility_shifts is None else _moves("volatility_shifts", volatility_shifts, -np.inf)
-            ),
-            "rate_shifts": None if rates is None else _moves("rate_shifts", rates, -np.inf),
+        given: dict[str, tuple[ArrayLike | None, float]] = {
+            "spot_moves": (spot_moves, -1.0),
+            "volatility_moves": (volatility_moves, -1.0),
+            "volatility_shifts": (volatility_shifts, -np.inf),
+            "rate_shifts": (None if rate_shifts is None else np.reshape(rate_shifts, (-1, 1)), -np.inf),
         }
-        count = max(array.shape[0] for array in moves.values() if array is not None)
+        moves = {name: _moves(name, values, least) for name, (values, least) in given.items() if values is not None}
+        count = max(array.shape[0] for array in moves.values())
         for name, array in moves.items():
-            if array is not None and array.shape[0] not in {1, count}:
+            if array.shape[0] not in {1, count}:
                 raise DomainError(name, f"{array.shape[0]} scenarios", f"as many scenarios as the others: {count}")
-            whole = None if array is None else np.broadcast_to(array, (count, array.shape[1]))
-            object.__setattr__(self, name, whole[:, 0] if name == "rate_shifts" and whole is not None else whole)
+            moves[name] = np.broadcast_to(array, (count, array.shape[1]))
         if not 0.0 <= elapsed_years < np.inf:
             raise DomainError("elapsed_years", elapsed_years, "a number of years, 0 or more")
+        if "rate_shifts" in moves:
+            moves["rate_shifts"] = moves["rate_shifts"][:, 0]
+        for name in given:
+            object.__setattr__(self, name, moves.get(name))
         object.__setattr__(self, "elapsed_years", float(elapsed_years))
 
     @property
