@@ -157,6 +157,27 @@ def test_early_exercise_is_worth_something_where_the_strike_earns_interest() -> 
     np.testing.assert_allclose(unpaid, model.price("call", strikes, 1.5, math.log(1.05) / 1.5 + 0.01), atol=2e-4)
 
 
+def test_far_strikes_are_exercised_when_it_is_best() -> None:
+    model = local_volatility.from_surface(SKEWED)
+    # The forward outgrows a rate of 3 % for half a year.
+    best = 102.0 * math.exp(-0.03 * 0.5)
+    calls = np.asarray(model.price("call", [1e-6, 1.0, 1e6], 1.5, 0.03, exercise="american"))
+    np.testing.assert_allclose(calls, [best, best - math.exp(-0.015), 0.0], atol=2e-3)
+    puts = np.asarray(model.price("put", [1e-6, 1000.0], 1.5, 0.03, exercise="american"))
+    np.testing.assert_allclose(puts, [0.0, 900.0], atol=1e-6)
+
+
+def test_days_to_expiry_come_back_beside_years() -> None:
+    times = np.repeat([1 / 365, 7 / 365, 1.5], 9)
+    forwards = np.asarray(SKEWED.forward_at(times))
+    deviations = np.asarray(SKEWED.volatility(forwards, times)) * np.sqrt(times)
+    strikes = forwards * np.exp(np.tile(np.linspace(-2.5, 2.5, 9), 3) * deviations)
+    kinds = np.where(strikes < forwards, -1, 1)
+    prices = local_volatility.from_surface(SKEWED).price(kinds, strikes, times, 0.0)
+    found = implied(prices, kinds, forwards, strikes, times, 0.0)
+    assert np.abs(found - SKEWED.volatility(strikes, times)).max() < 5e-5
+
+
 def test_parity_holds_and_far_strikes_and_no_time_have_their_right_prices() -> None:
     model = local_volatility.from_surface(SKEWED)
     strikes = np.array([1e-6, 60.0, 100.0, 200.0, 1e6])

@@ -17,7 +17,7 @@ from quantmesh.quant.svi import Surface
 
 _POINTS = 201
 _STEPS = 100
-_LEAST_STEPS = 3
+_LEAST_STEPS = 10
 _SMOOTHED_STEPS = 2
 # The grid ends so many standard deviations of the smile there beyond its centre.
 _REACH = 6.0
@@ -58,7 +58,9 @@ def march_forwards(surface: Surface, expiries: Floats) -> Results:
 def march_backwards(surface: Surface, sign: float, strike: float, expiry: float, rate: float) -> Results:
     """Values of one American option today, over spots in units of today's forward."""
     at_expiry = float(surface.forward_at(expiry))
-    centre = float(np.log(strike / at_expiry))
+    # So far from the spot a kink does not matter, and the grid stays where the spot is.
+    farthest = _REACH * surface_deviation(surface, 0.0, expiry)
+    centre = float(np.clip(np.log(strike / at_expiry), -farthest, farthest))
     deviation = surface_deviation(surface, centre, expiry)
 
     def on_grid(refinement: int) -> Results:

@@ -57,7 +57,8 @@ class LocalVolatility:
         """On a grid, by Crank and Nicolson; the rate discounts, and what the spot earns is in the surface's forwards.
 
         All European prices come from one march of Dupire's equation over strikes and expiries; each American one from
-        a march of its own back to today. European prices return the surface's volatilities to some 0.1 basis points.
+        a march of its own back to today. European prices return the surface's volatilities to some 0.1 basis points,
+        and to some 0.3 where a day is left.
         """
         if exercise not in {"european", "american"}:
             raise DomainError("exercise", repr(exercise), '"european" or "american"')
