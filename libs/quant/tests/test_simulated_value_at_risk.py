@@ -130,6 +130,39 @@ def test_many_groups_are_worked_through_in_parts() -> None:
     assert np.count_nonzero(many.contributions) == 3
 
 
+STOCKS = Book.of({"A": 10.0, "B": 5.0, "C": 2.0}, underlying=["A", "B", "C"], quantity=EXPOSURES / [10.0, 5.0, 2.0])
+
+
+@pytest.mark.parametrize("horizon_days", [1, 4])
+def test_a_book_of_stocks_is_its_exposures(horizon_days: int) -> None:
+    options: dict[str, Any] = {"horizon_days": horizon_days, "confidence": 0.95}
+    filtered: dict[str, Any] = options | {"volatility": "ewma", "paths": 300}
+    for book, plain in (
+        [value_at_risk.historical(RETURNS, held, **options) for held in (STOCKS, EXPOSURES)],
+        [value_at_risk.filtered_historical(RETURNS, held, **filtered) for held in (STOCKS, EXPOSURES)],
+    ):
+        for name in ("value", "expected_shortfall", "contributions", "shortfall_contributions", "incremental"):
+            np.testing.assert_allclose(getattr(book, name), getattr(plain, name), rtol=1e-9, atol=1e-9)
+        assert book.standard_error == (None if plain.standard_error is None else pytest.approx(plain.standard_error))
+
+
+def test_options_are_priced_anew_on_every_past_day() -> None:
+    returns = RETURNS[:, :2]
+    figure = value_at_risk.historical(returns, BOOK, confidence=0.975)
+    profits = revaluation.revalue(BOOK, Scenarios(returns), by="position").profits
+    worst = np.argsort(profits.sum(axis=0))
+    np.testing.assert_allclose(figure.contributions, -profits[:, worst[10]])
+    np.testing.assert_allclose(figure.shortfall_contributions, -profits[:, worst[:10]].mean(axis=1))
+    filtered = value_at_risk.filtered_historical(returns, BOOK, volatility="ewma", by="underlying")
+    assert filtered.contributions.shape == (2,)
+    assert filtered.contributions.sum() == pytest.approx(filtered.value)
+
+
+def test_returns_must_be_those_of_the_underlyings() -> None:
+    with pytest.raises(DomainError, match="returns"):
+        value_at_risk.historical(RETURNS, BOOK)
+
+
 def test_small_shocks_agree_with_delta_gamma() -> None:
     shocks = SHOCKS / 25.0
     step = 1e-3

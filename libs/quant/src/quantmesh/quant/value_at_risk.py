@@ -1,6 +1,9 @@
 """Value at risk and expected shortfall of a book (RSK-1). Losses are positive.
 
-Exposures are amounts of money; returns are of one day. Contributions are Euler's: the derivative of the figure by the
+Exposures are amounts of money per asset; where a `Book` may stand for them, its underlyings are the assets, in their
+order, every position is priced anew in every scenario, and figures are per position, or per group as in
+`revaluation.revalue`; `marginal` is then by the relative size of a group, which is its contribution. Returns are of one
+day. Contributions are Euler's: the derivative of the figure by the
 size of each exposure, times that exposure (McNeil, Frey, Embrechts, Quantitative Risk Management, 2nd ed., 8.5). They
 add up to the figure, which is homogeneous of degree one.
 """
@@ -14,47 +17,54 @@ from numpy.typing import ArrayLike
 from quantmesh.quant import garch
 from quantmesh.quant._delta_gamma import delta_gamma
 from quantmesh.quant._market_factors import check_factors, covariance_root, scenarios_of
+from quantmesh.quant._revalued_tail import revalued_tail
 from quantmesh.quant._samples import Floats, covariance_of, sample_of, vector_of
 from quantmesh.quant._tail import (
     ValueAtRisk,
     check_figure,
     empirical_weights,
-    incremental_of,
-    shortfall_weights,
     smooth_weights,
     standard_errors,
     tail_of,
 )
 from quantmesh.quant.book import Book
 from quantmesh.quant.errors import DomainError
-from quantmesh.quant.revaluation import Groups, groups_of, revalue
+from quantmesh.quant.revaluation import Groups
+from quantmesh.quant.scenarios import Scenarios
 
 __all__ = ["ValueAtRisk", "filtered_historical", "historical", "monte_carlo", "parametric"]
 
 TRADING_DAYS = 252
-# Profits of so many groups times paths are held at once.
-_PROFITS_AT_ONCE = 4_000_000
 
 
 def historical(
-    returns: ArrayLike, exposures: ArrayLike, *, confidence: float = 0.99, horizon_days: int = 1
+    returns: ArrayLike,
+    exposures: ArrayLike | Book,
+    *,
+    confidence: float = 0.99,
+    horizon_days: int = 1,
+    by: Groups = "position",
 ) -> ValueAtRisk:
     """From the empirical distribution of the book's loss over the rows of `returns` (observations by assets).
 
     The value is the least loss that is not exceeded in at least `confidence` of the sample; the expected shortfall
     averages the worst part of the sample beyond. A horizon of h days scales both by the square root of h, which holds
-    for independent returns (McNeil, Frey, Embrechts, 2.3.4).
+    for independent returns (McNeil, Frey, Embrechts, 2.3.4); options do not age.
     """
     sample = sample_of(returns)
-    amounts = vector_of("exposures", exposures, sample.shape[1])
     check_figure(confidence, horizon_days)
     weights = empirical_weights(sample.shape[0], confidence)
-    return tail_of(sample, amounts, confidence, weights, scale=math.sqrt(horizon_days))
+    scale = math.sqrt(horizon_days)
+    if isinstance(exposures, Book):
+        scenarios = Scenarios(_moves_of(sample, exposures))
+        return revalued_tail(exposures, scenarios, confidence, weights, by=by, is_simulated=False, scale=scale)
+    amounts = vector_of("exposures", exposures, sample.shape[1])
+    return tail_of(sample, amounts, confidence, weights, scale=scale)
 
 
 def filtered_historical(
     returns: ArrayLike,
-    exposures: ArrayLike,
+    exposures: ArrayLike | Book,
     *,
     confidence: float = 0.99,
     horizon_days: int = 1,
@@ -62,6 +72,7 @@ def filtered_historical(
     decay: float = 0.94,
     paths: int = 10_000,
     seed: int = 0,
+    by: Groups = "position",
 ) -> ValueAtRisk:
     """Past days drawn at random, each asset's return rescaled from the volatility of its day to that of the path.
 
@@ -69,31 +80,24 @@ def filtered_historical(
     residuals of a GARCH(1,1) per asset, or of an exponentially weighted variance with `decay`, over their conditional
     deviations; whole days are drawn, so that assets keep their dependence, and every drawn return moves the variance of
     the next day. Returns of a path compound. One day needs no draws: every past day counts once. Means are left out.
+    Options age by horizon_days / 252 years.
     """
     sample = sample_of(returns)
-    amounts = vector_of("exposures", exposures, sample.shape[1])
     check_figure(confidence, horizon_days)
-    if not paths >= 2:
-        raise DomainError("paths", paths, "at least 2")
+    _check_paths(paths)
     filters = [_filter(column, volatility, decay) for column in sample.T]
-    residuals = np.column_stack([one.standardized for one in filters])
-    omega, alpha, beta, variance = (
-        np.array([getattr(one, name) for one in filters]) for name in ("omega", "alpha", "beta", "next_variance")
-    )
-    if horizon_days == 1:
-        simulated = np.maximum(residuals * np.sqrt(variance), -1.0)
-        return tail_of(simulated, amounts, confidence, empirical_weights(sample.shape[0], confidence), scale=1.0)
-    generator = np.random.default_rng(seed)
-    variances = np.tile(variance, (paths, 1))
-    growth = np.ones_like(variances)
-    for _ in range(horizon_days):
-        drawn = np.maximum(residuals[generator.integers(0, sample.shape[0], paths)] * np.sqrt(variances), -1.0)
-        growth *= 1.0 + drawn
-        variances = omega + alpha * drawn * drawn + beta * variances
-    simulated = growth - 1.0
-    figure = tail_of(simulated, amounts, confidence, smooth_weights(paths, confidence), scale=1.0)
-    errors = standard_errors(-(simulated @ amounts), confidence)
-    return figure._replace(standard_error=errors[0], shortfall_standard_error=errors[1])
+    is_simulated = horizon_days > 1
+    simulated = _simulated(filters, horizon_days, paths, seed) if is_simulated else _rescaled(filters)
+    weights = (smooth_weights if is_simulated else empirical_weights)(simulated.shape[0], confidence)
+    if isinstance(exposures, Book):
+        scenarios = Scenarios(_moves_of(simulated, exposures), elapsed_years=horizon_days / TRADING_DAYS)
+        return revalued_tail(exposures, scenarios, confidence, weights, by=by, is_simulated=is_simulated)
+    amounts = vector_of("exposures", exposures, sample.shape[1])
+    figure = tail_of(simulated, amounts, confidence, weights, scale=1.0)
+    if not is_simulated:
+        return figure
+    error, shortfall_error = standard_errors(-(simulated @ amounts), confidence)
+    return figure._replace(standard_error=error, shortfall_standard_error=shortfall_error)
 
 
 def parametric(
@@ -162,44 +166,52 @@ def monte_carlo(
     `covariance` is of one day, of the logarithms of the spots in the order of the book's underlyings, and may go on
     with those of their volatilities and then with the rate's. Shocks are normal, or Student's t with the same
     covariance, and their h-day covariance is h times that of a day. Options age by horizon_days / 252 years.
-    `marginal` is by the relative size of a group, which is its contribution.
     """
     matrix = covariance_of(covariance)
     check_figure(confidence, horizon_days)
-    if not paths >= 2:
-        raise DomainError("paths", paths, "at least 2")
-    groups, count = groups_of(book, by)
+    _check_paths(paths)
     size = len(book.underlyings)
     check_factors(matrix.shape[0], size)
     moves = _shocks(matrix * horizon_days, distribution, degrees_of_freedom, paths, seed)
     moves[:, : 2 * size] = np.expm1(moves[:, : 2 * size])
     scenarios = scenarios_of(moves, size, elapsed_years=horizon_days / TRADING_DAYS)
-    losses = -revalue(book, scenarios).profits[0]
-    order = np.argsort(losses, kind="stable")
-    weights, tail = smooth_weights(paths, confidence), shortfall_weights(paths, confidence)
-    value, shortfall = float(weights @ losses[order]), float(tail @ losses[order])
-    contributions, shortfall_contributions, incremental = (np.zeros(count) for _ in range(3))
-    at_once = max(1, _PROFITS_AT_ONCE // paths)
-    for start in range(0, count, at_once):
-        stop = min(start + at_once, count)
-        chosen = (groups >= start) & (groups < stop)
-        part = revalue(book.where(chosen), scenarios, by=groups[chosen] - start).profits
-        profits = np.zeros((stop - start, paths))
-        profits[: part.shape[0]] = part
-        contributions[start:stop] = -(profits[:, order] @ weights)
-        shortfall_contributions[start:stop] = -(profits[:, order] @ tail)
-        incremental[start:stop] = incremental_of(profits.T, losses, weights, value)
-    error, shortfall_error = standard_errors(losses, confidence)
-    return ValueAtRisk(
-        value,
-        shortfall,
-        contributions,
-        shortfall_contributions,
-        marginal=contributions,
-        incremental=incremental,
-        standard_error=error,
-        shortfall_standard_error=shortfall_error,
+    return revalued_tail(book, scenarios, confidence, smooth_weights(paths, confidence), by=by, is_simulated=True)
+
+
+def _check_paths(paths: int) -> None:
+    if not paths >= 2:
+        raise DomainError("paths", paths, "at least 2")
+
+
+def _moves_of(returns: Floats, book: Book) -> Floats:
+    if returns.shape[1] != len(book.underlyings):
+        raise DomainError(
+            "returns", f"{returns.shape[1]} assets", f"those of the book's {len(book.underlyings)} underlyings"
+        )
+    return np.maximum(returns, -1.0)
+
+
+def _rescaled(filters: list[garch.Garch]) -> Floats:
+    """Every past day at tomorrow's volatility."""
+    moves = np.column_stack([one.standardized * math.sqrt(one.next_variance) for one in filters])
+    return np.maximum(moves, -1.0)
+
+
+def _simulated(filters: list[garch.Garch], horizon_days: int, paths: int, seed: int) -> Floats:
+    """Compounded returns, paths by assets."""
+    residuals = np.column_stack([one.standardized for one in filters])
+    omega, alpha, beta, variance = (
+        np.array([getattr(one, name) for one in filters]) for name in ("omega", "alpha", "beta", "next_variance")
     )
+    generator = np.random.default_rng(seed)
+    variances = np.tile(variance, (paths, 1))
+    growth = np.ones_like(variances)
+    for _ in range(horizon_days):
+        days = generator.integers(0, residuals.shape[0], paths)
+        drawn = np.maximum(residuals[days] * np.sqrt(variances), -1.0)
+        growth *= 1.0 + drawn
+        variances = omega + alpha * drawn * drawn + beta * variances
+    return growth - 1.0
 
 
 def _filter(returns: Floats, volatility: str, decay: float) -> garch.Garch:
