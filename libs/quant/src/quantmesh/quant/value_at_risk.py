@@ -1,11 +1,11 @@
 """Value at risk and expected shortfall of a book (RSK-1). Losses are positive.
 
-Exposures are amounts of money per asset; where a `Book` may stand for them, its underlyings are the assets, in their
-order, every position is priced anew in every scenario, and figures are per position, or per group as in
-`revaluation.revalue`; `marginal` is then by the relative size of a group, which is its contribution. Returns are of one
-day. Contributions are Euler's: the derivative of the figure by the
-size of each exposure, times that exposure (McNeil, Frey, Embrechts, Quantitative Risk Management, 2nd ed., 8.5). They
-add up to the figure, which is homogeneous of degree one.
+Returns are of one day. Exposures are amounts of money per asset. Where a `Book` may stand for them, its underlyings are
+the assets in their order, every position is priced anew in every scenario, and figures are per position or group as in
+`revaluation.revalue`; `marginal` is then by the relative size of a group, which is its contribution.
+
+Contributions are Euler's: the derivative of the figure by the size of each exposure, times that exposure (McNeil, Frey,
+Embrechts, Quantitative Risk Management, 2nd ed., 8.5). They add up to the figure, which is homogeneous of degree one.
 """
 
 import math
@@ -29,12 +29,11 @@ from quantmesh.quant._tail import (
 )
 from quantmesh.quant.book import Book
 from quantmesh.quant.errors import DomainError
+from quantmesh.quant.performance import TRADING_DAYS
 from quantmesh.quant.revaluation import Groups
 from quantmesh.quant.scenarios import Scenarios
 
 __all__ = ["ValueAtRisk", "filtered_historical", "historical", "monte_carlo", "parametric"]
-
-TRADING_DAYS = 252
 
 
 def historical(
