@@ -58,7 +58,8 @@ class LocalVolatility:
 
         All European prices come from one march of Dupire's equation over strikes and expiries; each American one from
         a march of its own back to today. European prices return the surface's volatilities to some 0.1 basis points,
-        and to some 0.3 where a day is left.
+        and to some 0.3 where a day is left; American ones, at a spot of 100, are right to some 1e-6, and to some 3e-4
+        close to where the option is exercised at once.
         """
         if exercise not in {"european", "american"}:
             raise DomainError("exercise", repr(exercise), '"european" or "american"')
