@@ -101,3 +101,11 @@ def test_constraints_and_costs_count_and_the_companions_stand_on_the_same_object
 def test_confidence_lies_between_zero_and_one(confidence: float) -> None:
     with pytest.raises(DomainError, match="confidence"):
         optimize.minimum_cvar(sample(10, 2, 1), confidence=confidence)
+
+
+def test_cash_without_any_return_is_an_asset_too() -> None:
+    returns = sample(100, 5, 6) - 2e-3
+    returns[:, [1, 3]] = 0.0
+    answer = optimize.minimum_cvar(returns)
+    assert answer.optimal.objective == pytest.approx(whole_program(returns, 0.95, 0.0, 1.0), abs=1e-12)
+    assert answer.weights[[1, 3]].sum() == pytest.approx(1.0)

@@ -85,6 +85,10 @@ class Limits:
         return self.lower.size
 
     @property
+    def equal_weights(self) -> Floats:
+        return np.full(self.count, self.budget / self.count)
+
+    @property
     def counts_trades(self) -> bool:
         return self.given.maximum_turnover is not None or bool(self.costs.any())
 
@@ -164,7 +168,7 @@ def _check_trades(limits: Limits) -> None:
 
 def _check_holdings(limits: Limits) -> None:
     holdings, position = limits.given.maximum_holdings, limits.given.minimum_position
-    if holdings is not None and (holdings < 1 or holdings != int(holdings)):
+    if holdings is not None and (holdings < 1 or not float(holdings).is_integer()):
         raise DomainError("maximum_holdings", holdings, "a whole number of at least 1")
     if position is not None:
         if not 0.0 < position < math.inf:

@@ -9,6 +9,9 @@ from typing import Any
 
 from numba import njit, types
 
+# Assets without variance move as far as they can.
+_LEAST_CURVATURE = 1e-300
+
 
 def _exchange(
     covariance: Any, gradient: Any, weights: Any, lower: Any, upper: Any, most_steps: int, tolerance: float
@@ -29,7 +32,7 @@ def _exchange(
             return step
         best = 0.0
         giver = -1
-        least_curvature = 1e-14 * covariance[taker, taker]
+        least_curvature = max(1e-14 * covariance[taker, taker], _LEAST_CURVATURE)
         for i in range(count):
             slope = gradient[i] - lowest
             if weights[i] > lower[i] and slope > tolerance:

@@ -17,6 +17,7 @@ from quantmesh.quant.optimize._tilt import Verdict, search
 from quantmesh.quant.optimize._utility import Utility, least_utility
 
 _NO_RANGE = 1e-12
+_LEAST_TILT = 1e-9
 
 
 class Frontier(NamedTuple):
@@ -55,7 +56,7 @@ def frontier(
     build = allocator(limits, moments, moments.variance)
     return Frontier(
         points=tuple(build(weights) for weights in allocations),
-        equal_weight=build(np.full(limits.count, limits.budget / limits.count)),
+        equal_weight=build(limits.equal_weights),
         no_change=None if limits.current is None else build(limits.current),
         gap=gap,
     )
@@ -138,6 +139,8 @@ class _Walk:
     def _bound(self, weights: Floats, tilt: float, target: float) -> float:
         """Of the variance among all that earn `target`, by Lagrange's relaxation of the return and the tangent."""
         marginal = self._matrix @ weights
+        # Any positive tilt gives a bound; where the return does not bind, almost none gives the best.
+        tilt = max(tilt, _LEAST_TILT)
         least = tilt * (self._linear.least(marginal / tilt - self._mean)[1] + target)
         return 2.0 * least - float(marginal @ weights)
 

@@ -15,7 +15,8 @@ from quantmesh.quant.errors import SolverError
 
 INFINITY = highspy.kHighsInf
 _TOLERANCE = 1e-9
-_NOTHING = (0, np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0))
+# How long a search over integers may take.
+SEARCH_SECONDS = 20.0
 
 
 class Solution(NamedTuple):
@@ -111,5 +112,5 @@ def _arguments(
     matrix: csr_matrix | None, size: int
 ) -> tuple[int, NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
     if matrix is None:
-        return (0, np.zeros(size, np.int32), *_NOTHING[2:])
+        return 0, np.zeros(size, np.int32), np.zeros(0, np.int32), np.zeros(0)
     return matrix.nnz, matrix.indptr[:-1].astype(np.int32), matrix.indices.astype(np.int32), matrix.data

@@ -1,9 +1,9 @@
 """Which constraints conflict, and the least relaxation with which they do not (NEW-6).
 
-Conflicts: by Farkas' lemma multipliers prove infeasibility, and the support of a vertex of their polyhedron is an
-irreducible infeasible subset (Gleeson and Ryan, ORSA Journal on Computing 2, 1990). Relaxation: each limit but the
-budget may give way (Brown and Graves' elastic program; Chinneck, Feasibility and Infeasibility in Optimization, 2008,
-chapter 6); the total is least, and spread as evenly as that allows.
+Conflicts: by Farkas' lemma multipliers prove infeasibility, and the support of a vertex of their polyhedron is all but
+an irreducible infeasible subset (Gleeson and Ryan, ORSA Journal on Computing 2, 1990), which a deletion filter makes of
+it. Relaxation: each limit but the budget, and minima of zero, may give way (Brown and Graves' elastic program; Chinneck,
+Feasibility and Infeasibility in Optimization, 2008, chapter 6); the total is least, and spread as evenly as that allows.
 """
 
 from dataclasses import replace
@@ -129,8 +129,8 @@ def _least_relaxations(limits: Limits, soft: list[SoftLimit]) -> Floats:
 
 
 def _conflicts(limits: Limits, soft: list[SoftLimit]) -> list[str]:
-    """Multipliers y >= 0 of the limits and the budget's two sides, u of the other equalities, v >= 0 of the fixed
-    minima of zero: y' rows + u' hard - v = 0, y' values + u' hard values = -1."""
+    """From multipliers y >= 0 of the limits and of the budget's two sides, u of the other equalities and v >= 0 of the
+    fixed minima of zero: y' rows + u' hard - v = 0, y' values + u' hard values = -1."""
     hard, hard_values = _hard_rows(limits)
     columns, size = hard.shape[1], len(soft)
     rows, values = _soft_rows(soft, columns)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from quantmesh.quant._samples import Floats
-from quantmesh.quant.optimize._constraints import Limits
+from quantmesh.quant.optimize._constraints import FEASIBILITY_TOLERANCE, Limits
 from quantmesh.quant.optimize._highs import INFINITY, Model, Solution, certain
 
 
@@ -89,7 +89,7 @@ class LinearObjective:
     def is_feasible(self) -> bool:
         limits = self.limits
         if limits.is_box:
-            size = 1e-12 * max(1.0, abs(limits.budget))
+            size = FEASIBILITY_TOLERANCE * max(1.0, abs(limits.budget))
             reachable = limits.lower.sum() - size <= limits.budget <= limits.upper.sum() + size
             return bool(reachable and np.all(limits.lower <= limits.upper))
         return self._solve(np.zeros(limits.count)) is not None

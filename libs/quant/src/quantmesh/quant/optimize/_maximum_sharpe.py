@@ -31,7 +31,7 @@ def maximum_sharpe(
     """The weights of the highest ratio of excess return, net of costs, to volatility (Sharpe, 1966).
 
     `expected_return`, `covariance`, costs and `risk_free_rate` share one period. Raises as minimum_variance does, and
-    DomainError where no weights earn more than `risk_free_rate`.
+    DomainError where no weights earn more than `risk_free_rate` or the budget is not positive.
     """
     moments = Moments.of(covariance, expected_return, risk_free_rate)
     moments.require_convex()

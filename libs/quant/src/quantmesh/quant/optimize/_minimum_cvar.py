@@ -30,7 +30,7 @@ def minimum_cvar(
     sample = sample_of(returns)
     if not 0.0 < confidence < 1.0:
         raise DomainError("confidence", confidence, "between 0 and 1")
-    moments = Moments.of(covariance.sample(sample), sample.mean(axis=0), risk_free_rate)
+    moments = Moments(covariance.sample(sample), sample.mean(axis=0), risk_free_rate)
     limits = constraints.limits(sample.shape[1])
     require_feasible(limits)
     tail = (1.0 - confidence) * sample.shape[0]

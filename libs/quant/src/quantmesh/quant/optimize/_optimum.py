@@ -1,5 +1,6 @@
 """What every optimisation answers: the best weights beside equal weights and what is held now."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from quantmesh.quant.errors import DomainError
 from quantmesh.quant.optimize._constraints import Limits
 
 _VANISHING = 1e-9
+_ROUNDING = 1e-12
 # Eigenvalues down to minus this are rounding, relative to the largest variance.
 _DEFINITE = 1e-10
 
@@ -77,8 +79,11 @@ class Moments:
         matrix = covariance_of(covariance)
         count = len(matrix)
         mean = None if expected_return is None else vector_of("expected_return", expected_return, count)
-        vector_of("risk_free_rate", [risk_free_rate], 1)
-        return cls(matrix, mean, float(risk_free_rate))
+        return cls(matrix, mean, risk_free_rate)
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.risk_free_rate):
+            raise DomainError("risk_free_rate", self.risk_free_rate, "finite")
 
     def require_convex(self) -> None:
         """Raises DomainError where some weights have a negative variance, and none would have the least."""
@@ -129,7 +134,7 @@ def optimum_of(
     """The optimum with its companions, all on the same objective."""
     allocation = allocator(limits, moments, objective)
     optimal, bound = allocation(weights), certificate.bound
-    equal_weight = allocation(np.full(limits.count, limits.budget / limits.count))
+    equal_weight = allocation(limits.equal_weights)
     return Optimum(
         optimal=optimal,
         equal_weight=equal_weight,
@@ -142,5 +147,4 @@ def optimum_of(
 
 
 def relative_gap(value: float, bound: float, typical: float) -> float:
-    size = max(abs(value), abs(bound), _VANISHING * abs(typical))
-    return abs(value - bound) / size if size > 0.0 else 0.0
+    return abs(value - bound) / max(abs(value), abs(bound), _VANISHING * abs(typical), _ROUNDING)

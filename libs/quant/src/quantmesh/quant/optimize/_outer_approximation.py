@@ -22,14 +22,13 @@ from scipy import sparse
 from quantmesh.quant._samples import Floats
 from quantmesh.quant.errors import DomainError, SolverError
 from quantmesh.quant.optimize._constraints import Limits
-from quantmesh.quant.optimize._highs import INFINITY, Model, Solution
+from quantmesh.quant.optimize._highs import INFINITY, SEARCH_SECONDS, Model, Solution
 from quantmesh.quant.optimize._holdings import Scale, add_holdings, reach_of
 from quantmesh.quant.optimize._linear_form import linear_form
 
 SOLVER = "outer approximation by highs"
-# Where the search ends, relative to what it minimises, and when at the latest.
+# Where the search ends, relative to what it minimises.
 _GAP = 1e-7
-_SECONDS = 20.0
 _ROOT_ROUNDS = 40
 _ROOT_PROGRESS = 1e-3
 # A tangent is new where it rises above those there are by this much, in units of the objective.
@@ -62,7 +61,7 @@ class Answer(NamedTuple):
 def search(program: Program, start: Floats) -> Answer:
     """The best choice of assets, at least as good as `start`, which is feasible."""
     model = _TangentModel(program, start)
-    deadline = time.monotonic() + _SECONDS
+    deadline = time.monotonic() + SEARCH_SECONDS
     best, value, bound = start, program.value(start), -math.inf
     model.add_tangents(*model.point_of(start))
     iterations = model.tighten()

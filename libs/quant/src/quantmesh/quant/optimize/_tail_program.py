@@ -16,7 +16,7 @@ from scipy import sparse
 from quantmesh.quant._samples import Floats
 from quantmesh.quant.optimize._constraints import Limits
 from quantmesh.quant.optimize._exchange_kernels import exchange
-from quantmesh.quant.optimize._highs import INFINITY, Model, Solution, certain
+from quantmesh.quant.optimize._highs import INFINITY, SEARCH_SECONDS, Model, Solution, certain
 from quantmesh.quant.optimize._holdings import add_holdings, reach_of
 from quantmesh.quant.optimize._linear_form import fill, linear_form
 
@@ -25,7 +25,6 @@ _TOLERANCE = 1e-9
 _TAILS_AT_FIRST = 2.0
 _ASSETS_AT_FIRST = 0.2
 _AT_ONCE = 100
-_SECONDS = 20.0
 
 
 class Tail(NamedTuple):
@@ -86,7 +85,7 @@ class TailProgram:
         chosen = add_holdings(self._model, limits, self._places[: limits.count], reach_of(limits))
         self._model.require_integers(chosen)
         self._model.prepare()
-        deadline = time.monotonic() + _SECONDS
+        deadline = time.monotonic() + SEARCH_SECONDS
         iterations = 0
         while True:
             self._model.stop_after(max(deadline - time.monotonic(), 1.0))
