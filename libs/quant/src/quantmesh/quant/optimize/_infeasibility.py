@@ -2,8 +2,8 @@
 
 Conflicts: by Farkas' lemma multipliers prove infeasibility, and the support of a vertex of their polyhedron is all but
 an irreducible infeasible subset (Gleeson and Ryan, ORSA Journal on Computing 2, 1990), which a deletion filter makes of
-it. Relaxation: each limit but the budget, and minima of zero, may give way (Brown and Graves' elastic program; Chinneck,
-Feasibility and Infeasibility in Optimization, 2008, chapter 6); the total is least, and spread as evenly as that allows.
+it. Relaxation: each limit but the budget, and minima of zero, may give way (an elastic program: Chinneck, Feasibility
+and Infeasibility in Optimization, 2008, chapter 6); the total is least, and spread as evenly as that allows.
 """
 
 from dataclasses import replace

@@ -16,8 +16,8 @@ def minimum_variance(
     """The weights of least variance (Markowitz, 1952); proportional costs are added to the variance.
 
     `expected_return` (one per asset) and `risk_free_rate` share the period of `covariance` and serve the statistics
-    alone. Raises DomainError for what is no input, InfeasibleError where no weights satisfy the constraints, SolverError
-    where rounding leaves no answer.
+    alone. Raises DomainError for what is no input, InfeasibleError where no weights satisfy the constraints, and
+    SolverError where rounding leaves no answer.
     """
     moments = Moments.of(covariance, expected_return, risk_free_rate)
     moments.require_convex()
