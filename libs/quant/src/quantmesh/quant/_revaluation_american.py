@@ -26,62 +26,58 @@ def add_americans(
 ) -> None:
     """`profits` are groups by scenarios, without padding."""
     count = profits.shape[1]
-    kinds = _kinds_of(market, count)
-    shares_boundaries = _LEAST_SHARING * (int(kinds.max()) + 1) <= max(count, _LEAST_SHARING)
+    alike = _scenarios_alike(market, count)
     order = np.argsort(groups, kind="stable")
     at_once = max(1, _PRICES_AT_ONCE // count)
     for start in range(0, order.size, at_once):
         chosen = order[start : start + at_once]
         part = options.where(chosen)
-        if shares_boundaries:
-            gains = np.empty((chosen.size, count))
-            for kind in range(int(kinds.max()) + 1):
-                scenarios = np.flatnonzero(kinds == kind)
-                gains[:, scenarios] = _prices_of_a_kind(part, market, scenarios, elapsed_years, accuracy)
-        else:
-            gains = _prices_each(part, market, count, elapsed_years, accuracy)
+        gains = np.empty((chosen.size, count))
+        for scenarios in alike:
+            gains[:, scenarios] = _prices(part, market, scenarios, elapsed_years, accuracy)
         gains *= part.units[:, None]
         gains -= values[chosen, None]
         distinct, starts = np.unique(groups[chosen], return_index=True)
         profits[distinct] += np.add.reduceat(gains, starts, axis=0)
 
 
-def _kinds_of(market: Market, count: int) -> NDArray[np.intp]:
-    """The same number for scenarios with the same volatilities and rate, from 0 up."""
+def _scenarios_alike(market: Market, count: int) -> list[NDArray[np.intp]]:
+    """Sets of scenarios with the same volatilities and rate, or all of them where hardly any are alike."""
     moves = [table[:, :count] for table in (market.volatility_factor, market.volatility_shift) if table.size]
     moves += [market.rate_shift[None, :count]] if market.rate_shift.size else []
+    whole = np.arange(count)
     if not moves:
-        return np.zeros(count, np.intp)
-    return np.unique(np.concatenate(moves), axis=1, return_inverse=True)[1].reshape(-1)
+        return [whole]
+    distinct, kinds = np.unique(np.concatenate(moves), axis=1, return_inverse=True)
+    if _LEAST_SHARING * distinct.shape[1] > count:
+        return [whole]
+    return [np.flatnonzero(kinds.reshape(-1) == kind) for kind in range(distinct.shape[1])]
 
 
-def _prices_of_a_kind(
+def _prices(
     options: Book, market: Market, scenarios: NDArray[np.intp], elapsed_years: float, accuracy: Accuracy
 ) -> Floats:
-    first = scenarios[0]
-    sign, spot, strike, time, rate, dividend_yield, volatility = contracts_of(options)
-    spots = spot[:, None] * market.spot_factor[np.ix_(options.underlying, scenarios)]
-    if market.rate_shift.size:
-        rate = rate + market.rate_shift[first]
-    if market.volatility_factor.size:
-        factor, shift = (
-            table[options.underlying, first] for table in (market.volatility_factor, market.volatility_shift)
-        )
-        volatility = np.maximum(volatility * factor + shift, 0.0)
-    time = np.maximum(time - elapsed_years, 0.0)
-    return american.price_over_spots(sign, spots, strike, time, rate, dividend_yield, volatility, accuracy)
-
-
-def _prices_each(options: Book, market: Market, count: int, elapsed_years: float, accuracy: Accuracy) -> Floats:
+    """Options by scenarios, over shared boundaries where no volatility or rate differs."""
     sign, spot, strike, time, rate, dividend_yield, volatility = (column[:, None] for column in contracts_of(options))
-    spots = spot * market.spot_factor[options.underlying, :count]
+    spots = spot * market.spot_factor[np.ix_(options.underlying, scenarios)]
+    time = np.maximum(time - elapsed_years, 0.0)
     if market.rate_shift.size:
-        rate = rate + market.rate_shift[:count]
+        rate = rate + market.rate_shift[scenarios]
     if market.volatility_factor.size:
         factor, shift = (
-            table[options.underlying, :count] for table in (market.volatility_factor, market.volatility_shift)
+            table[np.ix_(options.underlying, scenarios)]
+            for table in (market.volatility_factor, market.volatility_shift)
         )
         volatility = np.maximum(volatility * factor + shift, 0.0)
-    time = np.maximum(time - elapsed_years, 0.0)
-    prices = american.price(sign, spots, strike, time, rate, dividend_yield, volatility, accuracy)
-    return np.asarray(prices)
+    if all(np.array_equal(column, np.broadcast_to(column[:, :1], column.shape)) for column in (rate, volatility)):
+        return american.price_over_spots(
+            sign[:, 0],
+            spots,
+            strike[:, 0],
+            time[:, 0],
+            rate[:, 0],
+            dividend_yield[:, 0],
+            volatility[:, 0],
+            accuracy,
+        )
+    return np.asarray(american.price(sign, spots, strike, time, rate, dividend_yield, volatility, accuracy))

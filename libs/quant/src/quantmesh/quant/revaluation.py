@@ -67,9 +67,11 @@ def present_values(book: Book, *, american_accuracy: Accuracy = "fast") -> Float
     """What each position is worth now: price times quantity times multiplier."""
     prices = book.spots.copy()
     chosen = book.instrument == Instrument.EUROPEAN
-    prices[chosen] = black_scholes.price(*contracts_of(book.where(chosen)))
+    if chosen.any():
+        prices[chosen] = black_scholes.price(*contracts_of(book.where(chosen)))
     chosen = book.instrument == Instrument.AMERICAN
-    prices[chosen] = american.price(*contracts_of(book.where(chosen)), american_accuracy)
+    if chosen.any():
+        prices[chosen] = american.price(*contracts_of(book.where(chosen)), american_accuracy)
     return prices * book.units
 
 
