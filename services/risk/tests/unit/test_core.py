@@ -1,11 +1,13 @@
 """Books, histories and allocations, with no server."""
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import numpy as np
 import pytest
 
+from quantmesh.risk.core.constraints import Constraints
 from quantmesh.risk.core.errors import (
     EmptyBook,
     InfeasibleConstraints,
@@ -13,10 +15,10 @@ from quantmesh.risk.core.errors import (
     OutOfDomain,
     SeveralCurrencies,
     UnknownChoice,
-    UnsupportedConstraint,
 )
 from quantmesh.risk.core.model import Book, History, checked_observations
-from quantmesh.risk.core.optimize import Bounds, optimum_of, orders_to
+from quantmesh.risk.core.optimize import Objective, Optimum, Wanted, optimum_of
+from quantmesh.risk.core.orders import orders_to
 from quantmesh.risk.core.value_at_risk import value_at_risk_of
 
 NOW = datetime(2022, 10, 3, 20, tzinfo=UTC)
@@ -63,44 +65,51 @@ def test_a_parameter_out_of_its_domain_is_named(confidence: float, days: int) ->
     assert caught.value.violations[0].field in {"confidence", "horizon_days"}
 
 
+def best(past: History, objective: Objective) -> Optimum:
+    return optimum_of(past, Wanted(objective, 300))
+
+
 def test_each_objective_beats_equal_weights_on_its_own_terms() -> None:
     past = history()
-    least = optimum_of(past, "minimum_variance", Bounds(), 0.0, 300, None)
+    least = best(past, "minimum_variance")
     assert least.optimal.volatility < least.equal_weight.volatility
     assert least.current is None
-    best = optimum_of(past, "maximum_sharpe", Bounds(), 0.0, 300, past.last * [10, 10, 10])
-    assert best.current is not None
-    assert best.optimal.sharpe > max(best.equal_weight.sharpe, best.current.sharpe)
-    for result in (least, best, optimum_of(past, "risk_parity", Bounds(), 0.0, 300, None)):
+    sharpest = optimum_of(past, Wanted("maximum_sharpe", 300, held=past.last * [10, 10, 10]))
+    assert sharpest.current is not None
+    assert sharpest.optimal.sharpe > max(sharpest.equal_weight.sharpe, sharpest.current.sharpe)
+    for result in (least, sharpest, best(past, "risk_parity")):
         assert result.optimal.weights.sum() == pytest.approx(1.0, abs=1e-12)
 
 
 def test_bounds_on_one_symbol_count_over_those_on_all() -> None:
-    bounds = Bounds(maximum=0.4, by_symbol={"JPM": (0.3, None), "XOM": (None, 0.8)})
-    lower, upper = bounds.arrays(SYMBOLS)
-    assert lower.tolist() == [0.0, 0.3, 0.0]
-    assert upper.tolist() == [0.4, 0.4, 0.8]
+    bounds = Constraints(maximum=0.4, by_symbol={"JPM": (0.3, None), "XOM": (None, 0.8)})
+    limits = bounds.over(SYMBOLS, None)
+    np.testing.assert_array_equal(limits.minimum, [0.0, 0.3, 0.0])
+    np.testing.assert_array_equal(limits.maximum, [0.4, 0.4, 0.8])
     with pytest.raises(UnknownChoice, match="TSLA"):
-        Bounds(by_symbol={"TSLA": (0.1, None)}).arrays(SYMBOLS)
+        Constraints(by_symbol={"TSLA": (0.1, None)}).over(SYMBOLS, None)
 
 
 def test_bounds_that_cannot_be_met_answer_with_a_change_that_passes() -> None:
     past = history()
     with pytest.raises(InfeasibleConstraints) as caught:
-        optimum_of(past, "minimum_variance", Bounds(maximum=0.3), 0.0, 300, None)
+        optimum_of(past, Wanted("minimum_variance", 300, Constraints(maximum=0.3)))
     assert "maximum of AAPL" in caught.value.metadata["relaxation"]
     assert float(caught.value.metadata["shortfall"]) == pytest.approx(0.1)
-    with pytest.raises(UnsupportedConstraint):
-        optimum_of(past, "risk_parity", Bounds(maximum=0.9), 0.0, 300, None)
+    suggestion = json.loads(caught.value.metadata["suggestion"])["constraints"]
+    relaxed = {symbol: (limits["minimum"], limits["maximum"]) for symbol, limits in suggestion["bounds"].items()}
+    assert optimum_of(past, Wanted("minimum_variance", 300, Constraints(by_symbol=relaxed))).gap is not None
+    with pytest.raises(OutOfDomain, match="constraints"):
+        optimum_of(past, Wanted("risk_parity", 300, Constraints(maximum=0.9)))
     with pytest.raises(OutOfDomain, match="risk_free_rate"):
-        optimum_of(past, "maximum_sharpe", Bounds(), 5.0, 300, None)
+        optimum_of(past, Wanted("maximum_sharpe", 300, risk_free_rate=5.0))
 
 
 def test_orders_lead_from_the_holdings_to_the_weights_in_whole_lots() -> None:
     past = history()
     held = book(AAPL="10", JPM="20")
-    optimum = optimum_of(past, "minimum_variance", Bounds(), 0.0, 300, None)
-    orders = orders_to(optimum, past, held, [Decimal(1)] * 3)
+    optimum = best(past, "minimum_variance")
+    orders = orders_to(optimum.optimal.weights, past, held, [Decimal(1)] * 3)
     after = {symbol: held.quantities.get(symbol, Decimal(0)) for symbol in SYMBOLS}
     cost = Decimal(0)
     for order in orders:
@@ -115,7 +124,7 @@ def test_orders_lead_from_the_holdings_to_the_weights_in_whole_lots() -> None:
 
 def test_without_holdings_the_cash_is_spent_and_no_more() -> None:
     past = history()
-    optimum = optimum_of(past, "risk_parity", Bounds(), 0.0, 300, None)
-    orders = orders_to(optimum, past, book(), [Decimal("0.01")] * 3)
+    optimum = best(past, "risk_parity")
+    orders = orders_to(optimum.optimal.weights, past, book(), [Decimal("0.01")] * 3)
     spent = sum(order.quantity * order.price for order in orders)
     assert Decimal(990) < spent <= Decimal(1000)

@@ -9,7 +9,7 @@ QuantmeshError
     ├── MissingHistory          too few closes that all symbols share
     ├── SeveralCurrencies
     ├── UnadjustedSeries        a split would read as a crash
-    ├── UnsupportedConstraint
+    ├── NoSolution              a solver gave up
     └── InfeasibleConstraints   with the binding bounds and the least change that would pass
 """
 
@@ -69,27 +69,31 @@ class UnadjustedSeries(RuleBroken):
         )
 
 
-class UnsupportedConstraint(RuleBroken):
-    problem = "unsupported-constraint"
+class NoSolution(RuleBroken):
+    problem = "no-solution"
 
-    def __init__(self, objective: str) -> None:
-        super().__init__(
-            f"{objective} has one answer and takes no bounds on weights; leave the constraints out.",
-            violations=[Violation("constraints", f"not taken by {objective}")],
-        )
+    def __init__(self, detail: str) -> None:
+        super().__init__(f"No weights were found: {detail}.")
 
 
 class InfeasibleConstraints(RuleBroken):
-    """`relaxation` holds, for each binding bound, a value with which the request would pass (NEW-6)."""
+    """`relaxation` holds, for each binding limit, a value with which the request would pass; `relaxed` are the
+    constraints with them, ready to be asked for (NEW-6)."""
 
     problem = "infeasible-constraints"
 
-    def __init__(self, detail: str, shortfall: float, relaxation: Mapping[str, float]) -> None:
+    def __init__(
+        self, detail: str, shortfall: float, relaxation: Mapping[str, float], relaxed: Mapping[str, object]
+    ) -> None:
         super().__init__(
-            f"{detail} The bounds must give way by {shortfall:.6g} in all.",
+            f"{detail} The limits must give way by {shortfall:.6g} in all.",
             violations=[
-                Violation("constraints", f"the {bound} would pass as {value:.6g}")
-                for bound, value in relaxation.items()
+                Violation("constraints", f"the {limit} would pass as {value:.6g}")
+                for limit, value in relaxation.items()
             ],
-            metadata={"shortfall": repr(shortfall), "relaxation": json.dumps(dict(relaxation))},
+            metadata={
+                "shortfall": repr(shortfall),
+                "relaxation": json.dumps(dict(relaxation)),
+                "suggestion": json.dumps({"constraints": relaxed}),
+            },
         )

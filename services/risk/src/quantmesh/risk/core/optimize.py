@@ -1,45 +1,55 @@
 """Weights for an objective, beside equal weights and what is held now (RSK-7)."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from decimal import ROUND_DOWN, Decimal
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from quantmesh.quant import covariance, optimize
-from quantmesh.quant.errors import DomainError, InfeasibleError
-from quantmesh.risk.core.errors import InfeasibleConstraints, OutOfDomain, UnknownChoice, UnsupportedConstraint
-from quantmesh.risk.core.model import TRADING_DAYS, Book, Floats, History
+from quantmesh.quant import optimize
+from quantmesh.quant.errors import DomainError, InfeasibleError, SolverError
+from quantmesh.risk.core.constraints import Constraints, as_request
+from quantmesh.risk.core.errors import InfeasibleConstraints, NoSolution, OutOfDomain, UnknownChoice
+from quantmesh.risk.core.estimators import ESTIMATORS, Estimator
+from quantmesh.risk.core.model import TRADING_DAYS, Floats, History
 
-Objective = Literal["minimum_variance", "maximum_sharpe", "risk_parity"]
+Objective = Literal[
+    "minimum_variance",
+    "maximum_sharpe",
+    "risk_parity",
+    "mean_variance",
+    "minimum_cvar",
+    "hierarchical_risk_parity",
+    "black_litterman",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
-    """On every weight, and on single ones, which then count."""
+class View:
+    """What a portfolio of `weights` is expected to return a year, in excess of the risk-free rate."""
 
-    minimum: float | None = None
-    maximum: float | None = None
-    by_symbol: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    weights: Mapping[str, float]
+    expected_return: float
+    confidence: float | None = None
 
-    @property
-    def is_empty(self) -> bool:
-        return self.minimum is None and self.maximum is None and not self.by_symbol
 
-    def arrays(self, symbols: Sequence[str]) -> tuple[Floats, Floats]:
-        """Long only up to the whole where nothing else is said. Raises UnknownChoice for a symbol outside."""
-        for symbol in self.by_symbol:
-            if symbol not in symbols:
-                raise UnknownChoice("constraints.bounds", f"names {symbol}, which is not among {', '.join(symbols)}")
-        lower = np.full(len(symbols), 0.0 if self.minimum is None else self.minimum)
-        upper = np.full(len(symbols), 1.0 if self.maximum is None else self.maximum)
-        for symbol, (minimum, maximum) in self.by_symbol.items():
-            index = symbols.index(symbol)
-            lower[index] = lower[index] if minimum is None else minimum
-            upper[index] = upper[index] if maximum is None else maximum
-        return lower, upper
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Rates and returns are per year; `held` are market values now, or None without a portfolio."""
+
+    objective: Objective
+    observations: int
+    constraints: Constraints = field(default_factory=Constraints)
+    risk_free_rate: float = 0.0
+    estimator: Estimator = "sample"
+    risk_aversion: float = 2.5
+    confidence: float = 0.95
+    views: Sequence[View] = ()
+    market_weights: Mapping[str, float] = field(default_factory=dict)
+    budgets: Mapping[str, float] = field(default_factory=dict)
+    held: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,83 +64,143 @@ class Allocation:
 
 @dataclass(frozen=True, slots=True)
 class Optimum:
+    """`objective`, `bound` and `gap` are those of quant's answer, per day."""
+
     optimal: Allocation
     equal_weight: Allocation
     current: Allocation | None
     solver: str
+    iterations: int
+    objective: float
+    bound: float | None
+    gap: float | None
 
 
 @dataclass(frozen=True, slots=True)
-class ProposedOrder:
-    """`quantity` is in whole lots, positive to buy and negative to sell."""
+class Sample:
+    """What every objective starts from: moments per day, and the weights held now."""
 
-    symbol: str
-    quantity: Decimal
-    price: Decimal
+    returns: Floats
+    mean: Floats
+    covariance: Floats
+    current: Floats | None
+    risk_free_rate: float
 
+    @classmethod
+    def of(cls, history: History, wanted: Wanted) -> "Sample":
+        returns = history.require(wanted.observations).returns[-wanted.observations :]
+        total = 0.0 if wanted.held is None else float(wanted.held.sum())
+        return cls(
+            returns,
+            returns.mean(axis=0),
+            ESTIMATORS[wanted.estimator](returns),
+            wanted.held / total if wanted.held is not None and total > 0.0 else None,
+            wanted.risk_free_rate,
+        )
 
-def optimum_of(
-    history: History,
-    objective: Objective,
-    bounds: Bounds,
-    risk_free_rate: float,
-    observations: int,
-    held: Floats | None,
-) -> Optimum:
-    """`risk_free_rate` is per year; `held` are market values now, or None without a portfolio."""
-    returns = history.require(observations).returns[-observations:]
-    mean, matrix = returns.mean(axis=0), covariance.sample(returns)
-    symbols = history.symbols
-    try:
-        solution = _solve(objective, mean, matrix, bounds, risk_free_rate / TRADING_DAYS, symbols)
-    except InfeasibleError as error:
-        raise InfeasibleConstraints(str(error), error.shortfall, error.relaxation) from error
-    except DomainError as error:
-        value = risk_free_rate if error.argument == "risk_free_rate" else error.value
-        raise OutOfDomain(error.argument, value, error.requirement) from error
-
-    def allocation(weights: Floats) -> Allocation:
-        expected = float(weights @ mean) * TRADING_DAYS
-        volatility = math.sqrt(max(float(weights @ matrix @ weights), 0.0) * TRADING_DAYS)
-        sharpe = (expected - risk_free_rate) / volatility if volatility > 0.0 else math.nan
+    def allocation(self, weights: Floats) -> Allocation:
+        expected = float(weights @ self.mean) * TRADING_DAYS
+        volatility = math.sqrt(max(float(weights @ self.covariance @ weights), 0.0) * TRADING_DAYS)
+        sharpe = (expected - self.risk_free_rate) / volatility if volatility > 0.0 else math.nan
         return Allocation(weights, expected, volatility, sharpe)
 
-    total = float(held.sum()) if held is not None else 0.0
+
+def optimum_of(history: History, wanted: Wanted) -> Optimum:
+    """Raises InfeasibleConstraints with what would pass, and OutOfDomain."""
+    with quant_errors(history.symbols, wanted):
+        sample = Sample.of(history, wanted)
+        found = _solve(wanted, sample, history.symbols)
     return Optimum(
-        optimal=allocation(solution.weights),
-        equal_weight=allocation(solution.equal_weight.weights),
-        current=allocation(held / total) if held is not None and total > 0.0 else None,
-        solver=solution.solver,
+        optimal=sample.allocation(found.weights),
+        equal_weight=sample.allocation(found.equal_weight.weights),
+        current=None if sample.current is None else sample.allocation(sample.current),
+        solver=found.solver,
+        iterations=found.iterations,
+        objective=found.optimal.objective,
+        bound=found.bound,
+        gap=found.gap,
     )
 
 
-def orders_to(optimum: Optimum, history: History, book: Book, lot_sizes: Sequence[Decimal]) -> list[ProposedOrder]:
-    """What turns the holdings of these symbols into the weights; where none is held, the cash is spent.
-
-    Rounded towards no trade, to whole lots: together the orders never cost more than they may.
-    """
-    closes = [Decimal(repr(float(close))) for close in history.last]
-    held = [book.quantities.get(symbol, Decimal(0)) for symbol in history.symbols]
-    worth = sum((quantity * close for quantity, close in zip(held, closes, strict=True)), Decimal(0)) or book.cash
-    orders = []
-    rows = zip(history.symbols, optimum.optimal.weights, held, closes, lot_sizes, strict=True)
-    for symbol, weight, quantity, close, lot in rows:
-        difference = worth * Decimal(repr(float(weight))) / close - quantity
-        lots = (difference / lot).quantize(Decimal(1), rounding=ROUND_DOWN)
-        if lots:
-            orders.append(ProposedOrder(symbol, lots * lot, close))
-    return orders
+@contextmanager
+def quant_errors(symbols: Sequence[str], wanted: Wanted) -> Iterator[None]:
+    try:
+        yield
+    except InfeasibleError as error:
+        relaxed = as_request(error.relaxed, symbols)
+        raise InfeasibleConstraints(str(error), error.shortfall, error.relaxation, relaxed) from error
+    except SolverError as error:
+        raise NoSolution(str(error)) from error
+    except DomainError as error:
+        value = wanted.risk_free_rate if error.argument == "risk_free_rate" else error.value
+        where = f"constraints.{error.argument}" if error.argument in _OF_CONSTRAINTS else error.argument
+        raise OutOfDomain(where, value, error.requirement) from error
 
 
-def _solve(
-    objective: Objective, mean: Floats, matrix: Floats, bounds: Bounds, risk_free: float, symbols: Sequence[str]
+_OF_CONSTRAINTS = frozenset(
+    {"constraints", "minimum", "maximum", "groups", "maximum_turnover", "costs", "maximum_holdings", "minimum_position"}
+)
+
+
+def _solve(wanted: Wanted, sample: Sample, symbols: Sequence[str]) -> optimize.Optimum:
+    limits = wanted.constraints.over(symbols, sample.current)
+    mean, matrix, free = sample.mean, sample.covariance, wanted.risk_free_rate / TRADING_DAYS
+    statistics: dict[str, Any] = {"expected_return": mean, "risk_free_rate": free}
+    objectives: dict[Objective, Callable[[], optimize.Optimum]] = {
+        "minimum_variance": lambda: optimize.minimum_variance(matrix, limits, **statistics),
+        "maximum_sharpe": lambda: optimize.maximum_sharpe(mean, matrix, limits, risk_free_rate=free),
+        "mean_variance": lambda: optimize.mean_variance(
+            mean, matrix, limits, risk_aversion=wanted.risk_aversion, risk_free_rate=free
+        ),
+        "minimum_cvar": lambda: optimize.minimum_cvar(
+            sample.returns, limits, confidence=wanted.confidence, risk_free_rate=free
+        ),
+        "risk_parity": lambda: optimize.risk_parity(
+            matrix,
+            limits,
+            budgets=_by_symbol(wanted.budgets, symbols, "budgets") if wanted.budgets else None,
+            **statistics,
+        ),
+        "hierarchical_risk_parity": lambda: optimize.hierarchical_risk_parity(matrix, limits, **statistics),
+        "black_litterman": lambda: _with_views(wanted, matrix, limits, symbols),
+    }
+    return objectives[wanted.objective]()
+
+
+def _with_views(
+    wanted: Wanted, matrix: Floats, limits: optimize.Constraints, symbols: Sequence[str]
 ) -> optimize.Optimum:
-    if objective == "risk_parity":
-        if not bounds.is_empty:
-            raise UnsupportedConstraint(objective)
-        return optimize.risk_parity(matrix)
-    lower, upper = bounds.arrays(symbols)
-    constraints = optimize.Constraints(minimum=lower, maximum=upper, names=symbols)
-    if objective == "minimum_variance":
-        return optimize.minimum_variance(matrix, constraints)
-    return optimize.maximum_sharpe(mean, matrix, constraints, risk_free_rate=risk_free)
+    posterior = _posterior(wanted, matrix, symbols)
+    free = wanted.risk_free_rate / TRADING_DAYS
+    return optimize.mean_variance(
+        posterior.expected_return + free,
+        posterior.covariance,
+        limits,
+        risk_aversion=wanted.risk_aversion,
+        risk_free_rate=free,
+    )
+
+
+def _posterior(wanted: Wanted, matrix: Floats, symbols: Sequence[str]) -> optimize.Posterior:
+    count = len(symbols)
+    market = _by_symbol(wanted.market_weights, symbols, "market_weights")
+    confidences = [view.confidence for view in wanted.views]
+    if any(each is None for each in confidences) and any(each is not None for each in confidences):
+        raise UnknownChoice("views", "must all have a confidence, or none")
+    rows = [_by_symbol(view.weights, symbols, f"views[{i}].weights") for i, view in enumerate(wanted.views)]
+    return optimize.black_litterman(
+        matrix,
+        market if wanted.market_weights else np.full(count, 1.0 / count),
+        views=np.array(rows).reshape(-1, count),
+        view_returns=np.array([view.expected_return / TRADING_DAYS for view in wanted.views]),
+        confidence=np.array(confidences, np.float64) if confidences and confidences[0] is not None else None,
+        risk_aversion=wanted.risk_aversion,
+    )
+
+
+def _by_symbol(values: Mapping[str, float], symbols: Sequence[str], where: str) -> Floats:
+    """In the order of `symbols`, 0 where nothing is said."""
+    for symbol in values:
+        if symbol not in symbols:
+            raise UnknownChoice(where, f"names {symbol}, which is not among {', '.join(symbols)}")
+    return np.array([values.get(symbol, 0.0) for symbol in symbols])

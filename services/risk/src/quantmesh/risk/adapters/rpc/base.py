@@ -1,0 +1,80 @@
+"""What every method needs: the book that is meant, and the prices it is measured by."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from quantmesh.api.risk.v1 import risk_pb2 as pb
+from quantmesh.chassis.decimals import from_proto
+from quantmesh.chassis.times import from_timestamp
+from quantmesh.risk.core.errors import UnadjustedSeries, UnknownChoice
+from quantmesh.risk.core.estimators import Estimator
+from quantmesh.risk.core.model import Book, Terms
+from quantmesh.risk.core.ports import Market, Portfolios
+
+ESTIMATORS: Mapping[int, Estimator] = {
+    pb.COVARIANCE_ESTIMATOR_UNSPECIFIED: "sample",
+    pb.COVARIANCE_ESTIMATOR_SAMPLE: "sample",
+    pb.COVARIANCE_ESTIMATOR_EWMA: "ewma",
+    pb.COVARIANCE_ESTIMATOR_LEDOIT_WOLF: "ledoit_wolf",
+    pb.COVARIANCE_ESTIMATOR_FACTOR: "factor",
+    pb.COVARIANCE_ESTIMATOR_GARCH_DCC: "garch_dcc",
+}
+_SYMBOL_LIMIT = 1000
+
+
+class Methods:
+    def __init__(self, market: Market, portfolios: Portfolios) -> None:
+        self._market = market
+        self._portfolios = portfolios
+
+    async def _adjusted(self, symbols: list[str]) -> list[Terms]:
+        """The symbols' terms; raises UnadjustedSeries."""
+        terms = await self._market.terms(symbols)
+        raw = [symbol for symbol, each in zip(symbols, terms, strict=True) if each.is_raw]
+        if raw:
+            raise UnadjustedSeries(raw)
+        return terms
+
+    async def _book(self, request: Any, as_of: datetime | None, known_at: datetime | None) -> Book:
+        """Of a request with the oneof `book`."""
+        match request.WhichOneof("book"):
+            case "portfolio_id":
+                return await self._portfolios.book(request.portfolio_id, as_of, known_at)
+            case "positions":
+                return await self._inline(request.positions)
+            case _:
+                raise UnknownChoice("book", "must be a portfolio_id or positions")
+
+    async def _inline(self, positions: pb.InlinePositions) -> Book:
+        given: dict[str, Decimal] = {}
+        for index, position in enumerate(positions.positions):
+            if position.symbol in given:
+                raise UnknownChoice(f"positions[{index}].symbol", f"{position.symbol} is given twice")
+            given[position.symbol] = from_proto(position.quantity, f"positions[{index}].quantity")
+        check_count(len(given))
+        terms = await self._market.terms(list(given))
+        return Book.of(
+            {symbol: (given[symbol], each.currency) for symbol, each in zip(given, terms, strict=True)}, cash={}
+        )
+
+
+def check_count(count: int) -> None:
+    if count > _SYMBOL_LIMIT:
+        raise UnknownChoice("symbols", f"may be {_SYMBOL_LIMIT} at most; there are {count}")
+
+
+def chosen(field: str, number: int, choices: Mapping[int, Any]) -> Any:
+    """Raises UnknownChoice with what there is."""
+    if number not in choices:
+        raise UnknownChoice(field, f"must be one of {', '.join(dict.fromkeys(map(str, choices.values())))}")
+    return choices[number]
+
+
+def instant(request: Message, field: str) -> datetime | None:
+    stamps: dict[str, Timestamp] = {descriptor.name: stamp for descriptor, stamp in request.ListFields()}
+    return from_timestamp(stamps[field], field) if field in stamps else None

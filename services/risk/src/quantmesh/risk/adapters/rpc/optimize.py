@@ -1,0 +1,163 @@
+"""Optimised weights and the frontier."""
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from quantmesh.api.risk.v1 import risk_pb2 as pb
+from quantmesh.chassis.decimals import to_proto
+from quantmesh.chassis.identity import requires
+from quantmesh.chassis.times import to_timestamp
+from quantmesh.risk.adapters.rpc.base import ESTIMATORS, Methods, check_count, chosen, instant
+from quantmesh.risk.core.constraints import Constraints, Group
+from quantmesh.risk.core.errors import EmptyBook, OutOfDomain, UnknownChoice
+from quantmesh.risk.core.frontier import frontier_of
+from quantmesh.risk.core.model import Book, Floats, History, Terms, checked_observations
+from quantmesh.risk.core.optimize import Allocation, Objective, View, Wanted, optimum_of
+from quantmesh.risk.core.orders import ProposedOrder, orders_to
+
+_OBJECTIVES: dict[int, Objective] = {
+    pb.OBJECTIVE_MINIMUM_VARIANCE: "minimum_variance",
+    pb.OBJECTIVE_MAXIMUM_SHARPE: "maximum_sharpe",
+    pb.OBJECTIVE_RISK_PARITY: "risk_parity",
+    pb.OBJECTIVE_MEAN_VARIANCE: "mean_variance",
+    pb.OBJECTIVE_MINIMUM_CVAR: "minimum_cvar",
+    pb.OBJECTIVE_HIERARCHICAL_RISK_PARITY: "hierarchical_risk_parity",
+    pb.OBJECTIVE_BLACK_LITTERMAN: "black_litterman",
+}
+_RISK_AVERSION = 2.5
+_CONFIDENCE = 0.95
+_POINTS = 25
+_MOST_POINTS = 200
+
+
+class OptimizeMethods(Methods):
+    @requires("risk:use")
+    async def Optimize(self, request: pb.OptimizeRequest, context: Any) -> pb.OptimizeResponse:
+        objective = chosen("objective", request.objective, _OBJECTIVES)
+        history, wanted, book, terms = await self._prepared(request, objective)
+        optimum = await asyncio.to_thread(optimum_of, history, wanted)
+        orders: list[ProposedOrder] = []
+        if book is not None:
+            orders = orders_to(optimum.optimal.weights, history, book, [each.lot_size for each in terms])
+        return pb.OptimizeResponse(
+            optimal=_allocation(optimum.optimal, history),
+            benchmarks=_benchmarks(optimum.equal_weight, optimum.current, history),
+            objective=request.objective,
+            observations=wanted.observations,
+            as_of=to_timestamp(history.as_of),
+            solver=optimum.solver,
+            orders=[_order(order) for order in orders],
+            objective_value=optimum.objective,
+            bound=optimum.bound,
+            gap=optimum.gap,
+            iterations=optimum.iterations,
+        )
+
+    @requires("risk:use")
+    async def Frontier(self, request: pb.FrontierRequest, context: Any) -> pb.FrontierResponse:
+        points = request.points or _POINTS
+        if not 2 <= points <= _MOST_POINTS:
+            raise OutOfDomain("points", points, f"from 2 to {_MOST_POINTS}")
+        history, wanted, _, _ = await self._prepared(request.allocation, "minimum_variance")
+        found = await asyncio.to_thread(frontier_of, history, wanted, points)
+        return pb.FrontierResponse(
+            points=[_allocation(point, history) for point in found.points],
+            benchmarks=_benchmarks(found.equal_weight, found.current, history),
+            observations=wanted.observations,
+            as_of=to_timestamp(history.as_of),
+        )
+
+    async def _prepared(
+        self, request: pb.OptimizeRequest, objective: Objective
+    ) -> tuple[History, Wanted, Book | None, list[Terms]]:
+        observations = checked_observations(request.observations)
+        as_of, known_at = instant(request, "as_of"), instant(request, "known_at")
+        book = None
+        if request.portfolio_id:
+            book = await self._portfolios.book(request.portfolio_id, as_of, known_at)
+        symbols = _universe(request, book)
+        history, terms = await asyncio.gather(
+            self._market.history(symbols, observations + 1, as_of, known_at), self._adjusted(symbols)
+        )
+        wanted = Wanted(
+            objective=objective,
+            observations=observations,
+            constraints=_constraints(request.constraints),
+            risk_free_rate=request.risk_free_rate,
+            estimator=chosen("covariance", request.covariance, ESTIMATORS),
+            risk_aversion=request.risk_aversion or _RISK_AVERSION,
+            confidence=request.confidence or _CONFIDENCE,
+            views=[
+                View(dict(view.weights), view.expected_return, view.confidence if view.HasField("confidence") else None)
+                for view in request.views
+            ],
+            market_weights=dict(request.market_weights),
+            budgets=dict(request.budgets),
+            held=None if book is None else _market_values(book, history),
+        )
+        return history, wanted, book, terms
+
+
+def _universe(request: pb.OptimizeRequest, book: Book | None) -> list[str]:
+    if request.symbols:
+        repeated = [symbol for symbol in request.symbols if list(request.symbols).count(symbol) > 1]
+        if repeated:
+            raise UnknownChoice("symbols", f"gives {repeated[0]} twice")
+        check_count(len(request.symbols))
+        return list(request.symbols)
+    held = [symbol for symbol, quantity in book.quantities.items() if quantity > 0] if book is not None else []
+    if not held:
+        raise EmptyBook("give symbols, or a portfolio that holds some")
+    return held
+
+
+def _market_values(book: Book, history: History) -> Floats:
+    quantities = [float(book.quantities.get(symbol, Decimal(0))) for symbol in history.symbols]
+    return np.array(quantities) * history.last
+
+
+def _constraints(given: pb.Constraints) -> Constraints:
+    return Constraints(
+        minimum=given.minimum_weight if given.HasField("minimum_weight") else None,
+        maximum=given.maximum_weight if given.HasField("maximum_weight") else None,
+        by_symbol={bound.symbol: _pair(bound) for bound in given.bounds},
+        groups=[Group(group.name, tuple(group.symbols), *_pair(group)) for group in given.groups],
+        maximum_turnover=given.maximum_turnover if given.HasField("maximum_turnover") else None,
+        cost=given.cost,
+        maximum_holdings=given.maximum_holdings if given.HasField("maximum_holdings") else None,
+        minimum_position=given.minimum_position if given.HasField("minimum_position") else None,
+    )
+
+
+def _pair(limits: pb.WeightBounds | pb.WeightGroup) -> tuple[float | None, float | None]:
+    return (
+        limits.minimum if limits.HasField("minimum") else None,
+        limits.maximum if limits.HasField("maximum") else None,
+    )
+
+
+def _benchmarks(equal_weight: Allocation, current: Allocation | None, history: History) -> dict[str, pb.Allocation]:
+    benchmarks = {"equal_weight": _allocation(equal_weight, history)}
+    if current is not None:
+        benchmarks["current"] = _allocation(current, history)
+    return benchmarks
+
+
+def _allocation(allocation: Allocation, history: History) -> pb.Allocation:
+    weights = dict(zip(history.symbols, (float(weight) for weight in allocation.weights), strict=True))
+    statistics = pb.AllocationStatistics(
+        expected_return=allocation.expected_return, volatility=allocation.volatility, sharpe=allocation.sharpe
+    )
+    return pb.Allocation(weights=weights, statistics=statistics)
+
+
+def _order(order: ProposedOrder) -> pb.ProposedOrder:
+    return pb.ProposedOrder(
+        symbol=order.symbol,
+        side="buy" if order.quantity > 0 else "sell",
+        quantity=to_proto(abs(order.quantity)),
+        price=to_proto(order.price),
+    )

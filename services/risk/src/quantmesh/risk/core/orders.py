@@ -1,0 +1,33 @@
+"""What turns holdings into weights (PF-10)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal
+
+from quantmesh.risk.core.model import Book, Floats, History
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedOrder:
+    """`quantity` is in whole lots, positive to buy and negative to sell."""
+
+    symbol: str
+    quantity: Decimal
+    price: Decimal
+
+
+def orders_to(weights: Floats, history: History, book: Book, lot_sizes: Sequence[Decimal]) -> list[ProposedOrder]:
+    """What turns the holdings of these symbols into the weights; where none is held, the cash is spent.
+
+    Rounded towards no trade, to whole lots: together the orders never cost more than they may.
+    """
+    closes = [Decimal(repr(float(close))) for close in history.last]
+    held = [book.quantities.get(symbol, Decimal(0)) for symbol in history.symbols]
+    worth = sum((quantity * close for quantity, close in zip(held, closes, strict=True)), Decimal(0)) or book.cash
+    orders = []
+    for symbol, weight, quantity, close, lot in zip(history.symbols, weights, held, closes, lot_sizes, strict=True):
+        difference = worth * Decimal(repr(float(weight))) / close - quantity
+        lots = (difference / lot).quantize(Decimal(1), rounding=ROUND_DOWN)
+        if lots:
+            orders.append(ProposedOrder(symbol, lots * lot, close))
+    return orders
