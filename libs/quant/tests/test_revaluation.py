@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from quantmesh.quant import _black_scholes_kernels
+from quantmesh.quant import _black_scholes_kernels, american, black_scholes, revaluation
 from quantmesh.quant import _revaluation_kernels as kernels
-from quantmesh.quant import american, black_scholes, revaluation
 from quantmesh.quant._revaluation_market import BLOCK, market_of
 from quantmesh.quant.book import Book
 from quantmesh.quant.errors import DomainError
