@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from quantmesh.chassis.database import Database
-from quantmesh.local.testing import NewDatabase, ServiceDatabase
+from quantmesh.chassis.events import EventBus
+from quantmesh.local.testing import NewDatabase, RunningServer, ServiceDatabase
 
 MIGRATIONS = Path(__file__).parent / "ledger"
 
@@ -50,3 +51,11 @@ async def start() -> AsyncIterator[Callable[[Coroutine[Any, Any, None]], asyncio
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.fixture
+async def bus(nats_server: RunningServer) -> AsyncIterator[EventBus]:
+    bus = EventBus(nats_server.url, "ledger")
+    await bus.connect()
+    yield bus
+    await bus.close()

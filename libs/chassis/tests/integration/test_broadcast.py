@@ -1,27 +1,15 @@
 """Events for an edge: each replica gets all of them from its start on, also over a broker's restart."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import timedelta
-from typing import Any
 from uuid import uuid4
-
-import pytest
 
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope
 from quantmesh.chassis.events import Broadcast, EventBus
 from quantmesh.chassis.events.streams import ensure_stream
 from quantmesh.local.testing import RunningServer
 
-Start = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
-
-
-@pytest.fixture
-async def bus(nats_server: RunningServer) -> AsyncIterator[EventBus]:
-    bus = EventBus(nats_server.url, "gateway")
-    await bus.connect()
-    yield bus
-    await bus.close()
+from .events import Start
 
 
 class Edge:

@@ -23,10 +23,11 @@ from quantmesh.chassis.events import Consumer, EventBus
 from quantmesh.chassis.relay import Relay
 from quantmesh.local.testing import RunningServer, ServiceDatabase
 
+from .events import Start
+
 OWNER = uuid4()
 SUBJECT = "ledger.entry.posted"
 WRITERS, WRITES, BLOWS = 6, 25, 8
-Start = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
 
 async def write(database: Database, writer: int) -> None:

@@ -1,7 +1,6 @@
 """Jobs: done once, given up, taken over, and seen by their owner alone."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from typing import Any
 from uuid import uuid4
 
@@ -16,8 +15,9 @@ from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import RuleBroken
 from quantmesh.chassis.jobs import JobWorker, RunningJob
 
+from .events import Start
+
 ALICE, BOB = uuid4(), uuid4()
-Start = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
 
 async def enqueue(database: Database, currency: str = "EUR") -> str:

@@ -151,6 +151,16 @@ async def test_clients_that_vanish_leave_nothing_behind(edge: Edge) -> None:
         assert not edge.quotes.topic("AAPL").readers
 
 
+async def test_head_is_answered_as_get_without_the_body(edge: Edge) -> None:
+    async with served(edge) as server, httpx.AsyncClient(headers={"Authorization": "Bearer ada"}) as http:
+        url = f"http://127.0.0.1:{server.port}/api/v2/auth/me"
+        full, head = await http.get(url), await http.head(url)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-length"] == full.headers["content-length"] != "0"
+        wrong = await http.put(url)
+        assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, HEAD")
+
+
 async def test_a_request_under_way_is_finished_when_the_gateway_stops(edge: Edge) -> None:
     started = asyncio.Event()
 

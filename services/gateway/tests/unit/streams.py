@@ -1,10 +1,18 @@
-"""A client of the stream without a socket: ASGI messages in, ASGI messages out."""
+"""A client of the stream without a socket, and what it follows."""
 
 import asyncio
 import json
 from typing import Any
+from uuid import uuid4
 
-from .edges import Edge
+from quantmesh.api.common.v1 import common_pb2
+from quantmesh.api.market.v1 import market_pb2
+from quantmesh.api.portfolio.v1 import events_pb2, portfolio_pb2
+from quantmesh.chassis.errors import NotFound
+
+from .edges import ADA, Edge
+
+CHANNEL = f"portfolio.{ADA}"
 
 
 class StreamClient:
@@ -73,3 +81,45 @@ class StreamClient:
 
     def nothing_waits(self) -> bool:
         return self._out.empty()
+
+
+def account_event(seq: int) -> portfolio_pb2.AccountEvent:
+    event = portfolio_pb2.AccountEvent(
+        seq=seq, portfolio_id=str(ADA), type="transaction.recorded", data_json=json.dumps({"amount": f"{seq}.00"})
+    )
+    event.time.FromJsonString("2020-01-02T15:00:00Z")
+    return event
+
+
+class Account:
+    """An account's log, as portfolio keeps it and its events carry it."""
+
+    def __init__(self, edge: Edge, length: int = 0) -> None:
+        self._edge = edge
+        self.log = [account_event(seq) for seq in range(1, length + 1)]
+        edge.peers["portfolio"].answers["ListEvents"] = self._list
+
+    def _list(self, request: portfolio_pb2.ListEventsRequest) -> portfolio_pb2.ListEventsResponse:
+        if request.portfolio_id != str(ADA):
+            raise NotFound("no such portfolio")
+        rest = [event for event in self.log if event.seq > request.after]
+        return portfolio_pb2.ListEventsResponse(events=rest[: request.limit], last_seq=len(self.log))
+
+    def record(self) -> portfolio_pb2.AccountEvent:
+        self.log.append(account_event(len(self.log) + 1))
+        return self.log[-1]
+
+    async def announce(self, event: portfolio_pb2.AccountEvent) -> None:
+        carried = events_pb2.TransactionRecorded(event=event)
+        await self._edge.logs.handle(
+            common_pb2.EventEnvelope(
+                event_id=str(uuid4()), type=carried.DESCRIPTOR.full_name, payload=carried.SerializeToString()
+            )
+        )
+
+
+async def tick(edge: Edge, price: str, symbol: str = "AAPL") -> None:
+    quote = market_pb2.Quote(symbol=symbol, source="replay", currency="USD")
+    quote.price.value = price
+    quote.time.FromJsonString("2020-01-02T15:00:00Z")
+    await edge.quotes.handle(f"quotes.{symbol}", quote.SerializeToString())

@@ -102,12 +102,25 @@ def test_if_none_match_compares_weakly(header: str, *, matches: bool) -> None:
     assert conditional.none_match(header, '"3"') is matches
 
 
-def test_if_match_is_a_version_or_anything() -> None:
-    assert conditional.expected_version('"12"') == 12
-    assert conditional.expected_version("*") is None
-    for header in ("12", 'W/"12"', '"x"', '"0"', ""):
-        with pytest.raises(MalformedRequest):
-            conditional.expected_version(header)
+@pytest.mark.parametrize(
+    ("header", "versions"),
+    [
+        ('"12"', {12}),
+        ('"12", "13"', {12, 13}),
+        ('"12","x" , W/"13"', {12}),
+        ('W/"12"', set()),
+        ('"0"', set()),
+        (" * ", None),
+    ],
+)
+def test_if_match_lists_versions_or_takes_any(header: str, versions: set[int] | None) -> None:
+    assert conditional.expected_versions(header) == versions
+
+
+@pytest.mark.parametrize("header", ["12", "", '"1" "2"', '"1",', '*, "1"', '"1'])
+def test_if_match_that_is_no_list_of_tags_is_refused(header: str) -> None:
+    with pytest.raises(MalformedRequest):
+        conditional.expected_versions(header)
 
 
 def test_time_to_expiry_runs_to_the_close_in_new_york() -> None:

@@ -1,71 +1,17 @@
-"""The stream as its clients live it: numbers without holes, resume, refusals, and an end for who does not read."""
+"""What clients of the stream ask for, and what they are sent."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from quantmesh.api.common.v1 import common_pb2, job_pb2
+from quantmesh.api.common.v1 import job_pb2
 from quantmesh.api.market.v1 import market_pb2
-from quantmesh.api.portfolio.v1 import events_pb2, portfolio_pb2
 from quantmesh.chassis.errors import NotFound, Unavailable
 
-from .edges import ADA, Edge, caller, make_edge
-from .streams import StreamClient
-
-CHANNEL = f"portfolio.{ADA}"
-
-
-def account_event(seq: int) -> portfolio_pb2.AccountEvent:
-    event = portfolio_pb2.AccountEvent(
-        seq=seq, portfolio_id=str(ADA), type="transaction.recorded", data_json=json.dumps({"amount": f"{seq}.00"})
-    )
-    event.time.FromJsonString("2020-01-02T15:00:00Z")
-    return event
-
-
-class Account:
-    """An account's log, as portfolio keeps it and its events carry it."""
-
-    def __init__(self, edge: Edge, length: int = 0) -> None:
-        self._edge = edge
-        self.log = [account_event(seq) for seq in range(1, length + 1)]
-        edge.peers["portfolio"].answers["ListEvents"] = self._list
-
-    def _list(self, request: portfolio_pb2.ListEventsRequest) -> portfolio_pb2.ListEventsResponse:
-        if request.portfolio_id != str(ADA):
-            raise NotFound("no such portfolio")
-        rest = [event for event in self.log if event.seq > request.after]
-        return portfolio_pb2.ListEventsResponse(events=rest[: request.limit], last_seq=len(self.log))
-
-    def record(self) -> portfolio_pb2.AccountEvent:
-        self.log.append(account_event(len(self.log) + 1))
-        return self.log[-1]
-
-    async def announce(self, event: portfolio_pb2.AccountEvent) -> None:
-        carried = events_pb2.TransactionRecorded(event=event)
-        await self._edge.logs.handle(
-            common_pb2.EventEnvelope(
-                event_id=str(uuid4()), type=carried.DESCRIPTOR.full_name, payload=carried.SerializeToString()
-            )
-        )
-
-
-@pytest.fixture
-async def client(edge: Edge) -> AsyncIterator[StreamClient]:
-    edge.peers["market"].answers["GetAsset"] = market_pb2.GetAssetResponse()
-    async with StreamClient(edge, Authorization="Bearer ada") as client:
-        yield client
-
-
-async def tick(edge: Edge, price: str, symbol: str = "AAPL") -> None:
-    quote = market_pb2.Quote(symbol=symbol, source="replay", currency="USD")
-    quote.price.value = price
-    quote.time.FromJsonString("2020-01-02T15:00:00Z")
-    await edge.quotes.handle(f"quotes.{symbol}", quote.SerializeToString())
+from .edges import Edge, caller, make_edge
+from .streams import CHANNEL, Account, StreamClient, tick
 
 
 async def test_the_first_message_may_carry_the_token(edge: Edge) -> None:
@@ -120,6 +66,19 @@ async def test_a_newcomer_gets_the_latest_quote_at_once_and_resume_only_what_is_
     assert (await client.hear())["seq"] == 1
     client.say(op="resume", channel="quotes.AAPL", after_seq=1)
     assert await client.hear() == {"op": "resumed", "channel": "quotes.AAPL", "from_seq": 2}
+
+
+async def test_subscribing_again_tells_the_number_to_come(edge: Edge, client: StreamClient) -> None:
+    Account(edge, length=5)
+    for channel, first, then in (("quotes.AAPL", 1, 3), (CHANNEL, 6, 6)):
+        answer = await client.ask(op="subscribe", channels=[channel])
+        assert answer["channels"] == [{"channel": channel, "from_seq": first}]
+        if channel == "quotes.AAPL":
+            for price in ("73.35", "73.40"):
+                await tick(edge, price)
+                await client.hear()
+        again = await client.ask(op="subscribe", channels=[channel])
+        assert again["channels"] == [{"channel": channel, "from_seq": then}]
 
 
 async def test_unsubscribing_ends_the_events(edge: Edge, client: StreamClient) -> None:
@@ -235,57 +194,3 @@ async def test_a_job_is_followed_to_its_end(edge: Edge, client: StreamClient, mo
     heard = [await client.hear() for _ in range(3)]
     events = [message for message in heard if "seq" in message]
     assert [(event["seq"], event["type"]) for event in events] == [(1, "job.running"), (2, "job.succeeded")]
-
-
-async def test_who_does_not_read_is_told_and_closed_with_4008() -> None:
-    edge = make_edge(slow_seconds=0.2)
-    edge.peers["market"].answers["GetAsset"] = market_pb2.GetAssetResponse()
-    watching = asyncio.create_task(edge.stream.watch())
-    try:
-        async with StreamClient(edge, Authorization="Bearer ada") as client:
-            await client.ask(op="subscribe", channels=["quotes.AAPL"])
-            client.stop_reading()
-            await tick(edge, "73.35")
-            await asyncio.sleep(0.01)
-            await tick(edge, "73.36")
-            # The watch looks every second; it cuts what has waited for twice the limit only at its next look.
-            await asyncio.sleep(1.1)
-            client.read_again()
-            heard = [await client.hear()]
-            while client.closed is None:
-                heard.append(await client.hear())
-            assert client.closed["code"] == 4008
-            assert heard[-2]["problem"]["type"] == "/problems/slow-reader"
-    finally:
-        watching.cancel()
-
-
-async def test_a_revoked_session_ends_its_streams(edge: Edge, client: StreamClient) -> None:
-    await client.ask(op="ping")
-    edge.stream.revoke(f"session-{ADA}")
-    assert (await client.hear())["problem"]["status"] == 401
-    assert (await client.hear())["code"] == 4001
-
-
-async def test_an_expired_token_ends_the_stream() -> None:
-    edge = make_edge(late=caller(lives=-1.0))
-    watching = asyncio.create_task(edge.stream.watch())
-    try:
-        async with StreamClient(edge, Authorization="Bearer late") as client:
-            assert (await client.hear())["problem"]["status"] == 401
-            assert (await client.hear())["code"] == 4001
-    finally:
-        watching.cancel()
-
-
-async def test_events_for_a_client_that_is_leaving_are_dropped_quietly(edge: Edge) -> None:
-    edge.peers["market"].answers["GetAsset"] = market_pb2.GetAssetResponse()
-    account = Account(edge)
-    client = await StreamClient(edge, Authorization="Bearer ada").__aenter__()
-    await client.ask(op="subscribe", channels=["quotes.AAPL", CHANNEL])
-    leaving = asyncio.create_task(client.__aexit__())
-    while not leaving.done():
-        await tick(edge, "73.35")
-        await account.announce(account.record())
-        await asyncio.sleep(0)
-    assert not edge.quotes.topic("AAPL").readers

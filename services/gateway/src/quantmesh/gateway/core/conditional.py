@@ -6,6 +6,7 @@ import re
 from quantmesh.gateway.core.errors import MalformedRequest
 
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"')
+_TAGS = re.compile(rf"\s*{_TAG.pattern}\s*(?:,\s*{_TAG.pattern}\s*)*")
 _VERSION = re.compile(r'"([1-9][0-9]{0,17})"')
 
 
@@ -25,13 +26,15 @@ def none_match(header: str, tag: str) -> bool:
     return tag.removeprefix("W/") in {given.removeprefix("W/") for given in _TAG.findall(header)}
 
 
-def expected_version(header: str) -> int | None:
-    """The version in If-Match; None where any will do. Raises MalformedRequest for a tag that no answer had."""
-    header = header.strip()
-    if header == "*":
+def expected_versions(header: str) -> frozenset[int] | None:
+    """Those that If-Match lists; None where any will do. Weak tags, and those that no answer had, match nothing.
+
+    Raises MalformedRequest for what is no list of tags.
+    """
+    if header.strip() == "*":
         return None
-    match = _VERSION.fullmatch(header)
-    if match is None:
-        msg = f'If-Match is {header[:64]!r}; send the ETag of the resource as it came, such as "3".'
+    if _TAGS.fullmatch(header) is None:
+        msg = f'If-Match is {header[:64]!r}; send the ETag of the resource as it came, such as "3", or several of them.'
         raise MalformedRequest(msg)
-    return int(match[1])
+    found = (_VERSION.fullmatch(tag) for tag in _TAG.findall(header))
+    return frozenset(int(match[1]) for match in found if match is not None)

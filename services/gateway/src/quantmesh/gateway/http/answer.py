@@ -38,7 +38,7 @@ class Answer:
         if self.tag:
             headers.append((b"etag", self.tag.encode("ascii")))
             given = edge_of(scope).header(b"if-none-match")
-            if given and scope["method"] == "GET" and none_match(given, self.tag):
+            if given and scope["method"] in ("GET", "HEAD") and none_match(given, self.tag):
                 status, body = 304, b""
         if status not in (204, 304):
             headers.append((b"content-type", self.content_type))
@@ -48,28 +48,19 @@ class Answer:
 
 
 class StreamedAnswer:
-    """A body that is passed on as it arrives, once `held_bytes` of it or all of it are there.
+    """A body that is passed on as it arrives.
 
-    Held back at first, since an error in that time still becomes a problem with its own status, and since a client
-    that sends its whole body before it reads would otherwise wait for us while we wait for it.
+    It begins with its first piece: until then an error still becomes a problem with its own status.
     """
 
-    def __init__(self, pieces: AsyncIterator[bytes], content_type: bytes, *, held_bytes: int) -> None:
+    def __init__(self, pieces: AsyncIterator[bytes], content_type: bytes) -> None:
         self._pieces = pieces
         self._content_type = content_type
-        self._held_bytes = held_bytes
 
     async def send_to(self, _: Scope, send: Send) -> None:
-        held: list[bytes] = []
-        size = 0
-        async for piece in self._pieces:
-            held.append(piece)
-            size += len(piece)
-            if size >= self._held_bytes:
-                break
+        first = await anext(self._pieces, b"")
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", self._content_type)]})
-        for piece in held:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": first, "more_body": True})
         async for piece in self._pieces:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})

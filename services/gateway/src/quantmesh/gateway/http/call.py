@@ -61,10 +61,10 @@ class Call(Request):
             raise MalformedRequest(msg)
         return key
 
-    def expected_version(self) -> int | None:
+    def expected_versions(self) -> frozenset[int] | None:
         if b"if-match" not in self.edge.headers:
             return None
-        return conditional.expected_version(self.edge.header(b"if-match"))
+        return conditional.expected_versions(self.edge.header(b"if-match"))
 
     async def read(self, limit_bytes: int = DEFAULT_BODY_BYTES) -> bytes:
         """The whole body. Raises PayloadTooLarge as soon as that is known, RequestTimedOut for a body that dribbles."""

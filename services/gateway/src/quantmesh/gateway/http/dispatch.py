@@ -33,6 +33,9 @@ class Dispatch:
                 else self._whole.setdefault(servant.path, {})
             )
             by_method.update(dict.fromkeys(servant.methods or (), servant))
+            if "GET" in by_method:
+                # The same answer, of which uvicorn sends the head alone.
+                by_method["HEAD"] = by_method["GET"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]

@@ -19,15 +19,15 @@ _IDEMPOTENCY_KEY = {
 _IF_NONE_MATCH = {
     "name": "If-None-Match",
     "in": "header",
-    "description": "An ETag that the client has; 304 where it still holds.",
+    "description": "The ETags that the client has, or *; 304 where one of them still holds.",
     "schema": {"type": "string"},
     "example": 'W/"5f2b0c1d9e10"',
 }
 _IF_MATCH = {
     "name": "If-Match",
     "in": "header",
-    "description": "The ETag that the client saw; 412 where the resource has changed since.",
-    "schema": {"type": "string", "pattern": '^("[1-9][0-9]{0,17}"|\\*)$'},
+    "description": "The ETag that the client saw, or several, or *; 412 where the resource has changed since.",
+    "schema": {"type": "string", "pattern": r'^((W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*|\*)$'},
     "example": '"3"',
 }
 _LOCATION = {"Location": {"description": "Where the job is followed.", "schema": {"type": "string"}}}

@@ -23,7 +23,6 @@ from quantmesh.gateway.translation import options as translation
 ARROW = "application/vnd.apache.arrow.stream"
 _ARROW_BODY_BYTES = 128 * 1024 * 1024
 _ARROW_IN_FLIGHT = 2
-_ARROW_HELD_BYTES = 64 * 1024 * 1024
 _JSON_BODY_BYTES = 16 * 1024 * 1024
 _BATCH_SECONDS = 60.0
 _ARROW_STREAM = {"content": {ARROW: {"schema": {"type": "string", "format": "binary"}}}}
@@ -105,7 +104,7 @@ class Options:
     async def _price_arrow(self, call: Call, query: models.BatchQuery) -> StreamedAnswer:
         call.check_length(_ARROW_BODY_BYTES)
         options = translation.batch_options(query.model, query.style, query.accuracy, greeks=query.greeks)
-        return StreamedAnswer(self._pass_arrow(call, options), ARROW.encode(), held_bytes=_ARROW_HELD_BYTES)
+        return StreamedAnswer(self._pass_arrow(call, options), ARROW.encode())
 
     async def _pass_arrow(self, call: Call, options: pb.BatchOptions) -> AsyncIterator[bytes]:
         """The stream passes through undecoded, both ways at once."""

@@ -3,18 +3,19 @@
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.api.portfolio.v1.portfolio_pb2_grpc import PortfolioServiceStub
 from quantmesh.api.risk.v1.risk_pb2_grpc import RiskServiceStub
+from quantmesh.chassis.errors import PreconditionFailed
 from quantmesh.chassis.rpc import Peer
 from quantmesh.gateway.core.conditional import version_tag
 from quantmesh.gateway.http.answer import Answer, created, no_content, ok, replayed
 from quantmesh.gateway.http.call import Call
 from quantmesh.gateway.http.models import portfolios as models
 from quantmesh.gateway.http.models.base import BitemporalQuery, Id, PageQuery
-from quantmesh.gateway.http.models.risk import OptimizationShown, PortfolioOptimizeBody
+from quantmesh.gateway.http.models.optimization import OptimizationShown, PortfolioOptimizeBody
 from quantmesh.gateway.http.operations import Operations
 from quantmesh.gateway.http.route import QueryOf
 from quantmesh.gateway.http.transactions import Transactions
+from quantmesh.gateway.translation import optimization
 from quantmesh.gateway.translation import portfolios as translation
-from quantmesh.gateway.translation import risk as risk_translation
 from quantmesh.gateway.translation.common import day_request, instant_request, next_cursor, page_request
 
 _READ_SECONDS = 15.0
@@ -164,14 +165,30 @@ class Portfolios:
         return ok(translation.portfolio(answer.portfolio), tag=version_tag(answer.portfolio.version))
 
     async def update(self, call: Call, portfolio_id: Id, body: models.UpdatePortfolioBody) -> Answer:
-        request = pb.UpdatePortfolioRequest(id=portfolio_id, name=body.name, expected_version=call.expected_version())
+        expected = await self._expected_version(call, portfolio_id)
+        request = pb.UpdatePortfolioRequest(id=portfolio_id, name=body.name, expected_version=expected)
         answer = await self._portfolio.call(self._stub.UpdatePortfolio, request)
         return ok(translation.portfolio(answer.portfolio), tag=version_tag(answer.portfolio.version))
 
     async def delete(self, call: Call, portfolio_id: Id) -> Answer:
-        request = pb.DeletePortfolioRequest(id=portfolio_id, expected_version=call.expected_version())
+        expected = await self._expected_version(call, portfolio_id)
+        request = pb.DeletePortfolioRequest(id=portfolio_id, expected_version=expected)
         await self._portfolio.call(self._stub.DeletePortfolio, request)
         return no_content()
+
+    async def _expected_version(self, call: Call, portfolio_id: Id) -> int | None:
+        """Of several the present one: it is what the service then finds, or refuses."""
+        expected = call.expected_versions()
+        if expected is None:
+            return None
+        if len(expected) == 1:
+            return next(iter(expected))
+        answer = await self._portfolio.call(self._stub.GetPortfolio, pb.GetPortfolioRequest(id=portfolio_id))
+        version = answer.portfolio.version
+        if version not in expected:
+            msg = f'The portfolio is at "{version}" by now, which If-Match does not name.'
+            raise PreconditionFailed(msg)
+        return version
 
     async def positions(self, portfolio_id: Id, query: QueryOf[BitemporalQuery]) -> Answer:
         request = pb.GetPositionsRequest(
@@ -223,6 +240,6 @@ class Portfolios:
         )
 
     async def optimize(self, portfolio_id: Id, body: PortfolioOptimizeBody) -> Answer:
-        request = risk_translation.optimize_request(body, portfolio_id)
+        request = optimization.optimize_request(body, portfolio_id)
         answer = await self._risk.call(self._risk_stub.Optimize, request, timeout_seconds=_READ_SECONDS)
-        return ok(risk_translation.optimization(answer))
+        return ok(optimization.optimization(answer))

@@ -18,7 +18,7 @@ class TrainBody(Body):
 
     timeframe: Timeframe
     symbols: Annotated[list[Symbol], Field(max_length=500)] = Field(default_factory=list)
-    max_seconds: Annotated[int | None, Field(ge=1, le=3600, description="The budget of the fit; 45 where absent.")] = (
+    max_seconds: Annotated[int | None, Field(ge=5, le=600, description="The budget of the fit; 45 where absent.")] = (
         None
     )
 

@@ -197,8 +197,9 @@ class Connection:
             channel = messages.channel(name)
             _demand(self._caller, _SCOPES[channel.kind])
             name = str(channel)
-            if name in self._subscriptions:
-                return {"channel": name}
+            known = self._subscriptions.get(name)
+            if known is not None:
+                return {"channel": name, "from_seq": known.next_seq}
             if len(self._subscriptions) >= MAXIMUM_CHANNELS:
                 raise TooManyChannels(MAXIMUM_CHANNELS)
             self.act()

@@ -42,6 +42,10 @@ class Client(Protocol):
 
 
 class Subscription(Protocol):
+    @property
+    def next_seq(self) -> int:
+        """The number of the event to come."""
+
     async def open(self, after_seq: int | None) -> int:
         """Begin; answers the number of the first event to come."""
 
@@ -55,6 +59,10 @@ class TopicSubscription:
 
     async def open(self, after_seq: int | None) -> int:
         return self._topic.join(self._client, after_seq)
+
+    @property
+    def next_seq(self) -> int:
+        return self._topic.seq + 1
 
     async def close(self) -> None:
         self._topic.leave(self._client)
@@ -99,6 +107,10 @@ class PortfolioSubscription(_Worked):
         self._logs.follow(self._portfolio_id, self._on_live)
         self.start(self._keep_level)
         return first + 1
+
+    @property
+    def next_seq(self) -> int:
+        return self._place.seq + 1
 
     async def close(self) -> None:
         self._logs.unfollow(self._portfolio_id, self._on_live)
@@ -167,6 +179,10 @@ class JobSubscription(_Worked):
         if not self._show(shown):
             self.start(self._poll)
         return 1
+
+    @property
+    def next_seq(self) -> int:
+        return self._seq + 1
 
     def _show(self, message: Job) -> bool:
         """Send it where it is news; answers whether it is final."""

@@ -1,0 +1,74 @@
+"""Steps that the tests of events take."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from quantmesh.api.common.v1.common_pb2 import EventEnvelope, Money
+from quantmesh.chassis import outbox
+from quantmesh.chassis.database import Database
+from quantmesh.chassis.events import Consumer
+
+OWNER = uuid4()
+NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
+SUBJECT = "ledger.entry.posted"
+Start = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+
+
+async def post(database: Database, aggregate: str, *currencies: str) -> list[UUID]:
+    """One event per currency, in one transaction."""
+    async with database.transaction(OWNER) as session:
+        return [
+            await outbox.append(
+                session, SUBJECT, Money(currency=currency), aggregate_id=aggregate, occurred_at=NOW, owner_id=OWNER
+            )
+            for currency in currencies
+        ]
+
+
+async def until(condition: Callable[[], Awaitable[bool] | bool], seconds: float = 10.0) -> None:
+    async with asyncio.timeout(seconds):
+        while True:
+            answer = condition()
+            if answer if isinstance(answer, bool) else await answer:
+                return
+            await asyncio.sleep(0.02)
+
+
+class Effects:
+    """What a consumer did, as rows of its own database, so that a rollback takes them back."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.seen: list[str] = []
+
+    async def handle(self, session: AsyncSession, envelope: EventEnvelope, message: Money) -> None:
+        self.seen.append(message.currency)
+        await session.execute(
+            text("INSERT INTO entry (owner_id, amount) VALUES (:owner, :version)"),
+            {"owner": envelope.owner_id, "version": envelope.aggregate_version},
+        )
+
+    async def count(self) -> int:
+        async with self._database.system_transaction() as session:
+            return int(await session.scalar(text("SELECT count(*) FROM entry")) or 0)
+
+    async def is_count(self, wanted: int) -> bool:
+        return await self.count() == wanted
+
+    def consumer(self, **options: Any) -> Consumer[Money]:
+        return Consumer("post-entries", subject=f"qm.{SUBJECT}", message=Money, handle=self.handle, **options)
+
+
+async def unpublished(database: Database, wanted: int) -> bool:
+    async with database.system_transaction() as session:
+        return bool(
+            await session.scalar(
+                text("SELECT count(*) = :wanted FROM outbox WHERE published_at IS NULL"), {"wanted": wanted}
+            )
+        )

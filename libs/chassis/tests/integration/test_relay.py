@@ -1,0 +1,137 @@
+"""From an effect through the outbox to the consumers, in order."""
+
+import asyncio
+from datetime import UTC
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from quantmesh.api.common.v1.common_pb2 import EventEnvelope, Money
+from quantmesh.chassis import outbox
+from quantmesh.chassis.context import CallContext, current_call, current_caller, set_call
+from quantmesh.chassis.database import Database
+from quantmesh.chassis.events import Consumer, EventBus
+from quantmesh.chassis.relay import Relay
+
+from .events import NOW, OWNER, SUBJECT, Effects, Start, post, unpublished, until
+
+
+async def test_an_event_written_with_its_effect_reaches_the_consumer_once(
+    database: Database, bus: EventBus, start: Start
+) -> None:
+    effects = Effects(database)
+    start(Relay(database, bus).run())
+    start(effects.consumer().run(database, bus))
+    for number in range(20):
+        await post(database, f"account-{number % 3}", f"C{number}")
+    await until(lambda: effects.is_count(20))
+    assert sorted(effects.seen) == sorted(f"C{number}" for number in range(20))
+
+
+async def test_an_event_of_a_rolled_back_effect_is_never_published(
+    database: Database, bus: EventBus, start: Start
+) -> None:
+    effects = Effects(database)
+    start(Relay(database, bus).run())
+    start(effects.consumer().run(database, bus))
+    async with database.transaction(OWNER) as session:
+        await outbox.append(session, SUBJECT, Money(currency="LOST"), aggregate_id="a", occurred_at=NOW)
+        await session.rollback()
+    await post(database, "a", "KEPT")
+    await until(lambda: effects.is_count(1))
+    assert effects.seen == ["KEPT"]
+
+
+async def test_events_of_one_aggregate_arrive_in_order_under_concurrent_writers(
+    database: Database, bus: EventBus, start: Start
+) -> None:
+    effects = Effects(database)
+    start(Relay(database, bus).run())
+    start(effects.consumer(prefetch=8).run(database, bus))
+    versions: list[int] = []
+
+    async def write(writer: int) -> None:
+        for number in range(15):
+            await post(database, "one-account", f"{writer}-{number}")
+
+    await asyncio.gather(*(write(writer) for writer in range(6)))
+    await until(lambda: effects.is_count(90))
+    async with database.system_transaction() as session:
+        versions = [int(v) for v in await session.scalars(text("SELECT amount FROM entry ORDER BY ctid"))]
+    assert versions == list(range(1, 91))
+
+
+async def test_a_transaction_that_commits_late_is_not_skipped(database: Database, bus: EventBus, start: Start) -> None:
+    effects = Effects(database)
+    start(Relay(database, bus).run())
+    start(effects.consumer().run(database, bus))
+    async with database.transaction(OWNER) as late:
+        await outbox.append(late, SUBJECT, Money(currency="LATE"), aggregate_id="late", occurred_at=NOW, owner_id=OWNER)
+        await post(database, "early", "EARLY")
+        await until(lambda: effects.seen == ["EARLY"])
+    await until(lambda: effects.is_count(2))
+    assert effects.seen == ["EARLY", "LATE"]
+
+
+async def test_two_relays_take_turns(database: Database, bus: EventBus, start: Start) -> None:
+    first = start(Relay(database, bus).run())
+    await post(database, "a", "ONE")
+    await until(lambda: unpublished(database, 0))
+    start(Relay(database, bus).run())
+    await asyncio.sleep(0.3)
+    async with database.system_transaction() as session:
+        held = await session.scalar(text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"))
+    assert held == 1
+    first.cancel()
+    await post(database, "a", "TWO")
+    await until(lambda: unpublished(database, 0))
+
+
+async def test_the_trace_and_the_envelope_travel_with_the_event(
+    database: Database, bus: EventBus, start: Start
+) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    got: list[tuple[EventEnvelope, str, UUID]] = []
+
+    async def handle(_session: AsyncSession, envelope: EventEnvelope, _message: Money) -> None:
+        got.append((envelope, current_call().traceparent, current_caller().user_id))
+
+    start(Relay(database, bus).run())
+    start(Consumer("tracing", subject=f"qm.{SUBJECT}", message=Money, handle=handle, as_owner=True).run(database, bus))
+    set_call(CallContext(traceparent=trace))
+    (event_id,) = await post(database, "account-7", "EUR")
+    await until(lambda: bool(got))
+    envelope, traceparent, owner = got[0]
+    assert (envelope.event_id, envelope.aggregate_id, envelope.type) == (
+        str(event_id),
+        "account-7",
+        "quantmesh.api.common.v1.Money",
+    )
+    assert envelope.occurred_at.ToDatetime(UTC) == NOW
+    assert (traceparent, owner) == (trace, OWNER)
+
+
+async def test_a_series_arrives_in_order_and_only_grows(database: Database, bus: EventBus, start: Start) -> None:
+    effects = Effects(database)
+    start(Relay(database, bus).run())
+    start(effects.consumer().run(database, bus))
+    await post(database, "a", "ONE")
+    series = [outbox.SeriesEvent(Money(currency=f"C{number}"), number, NOW) for number in (3, 7, 8)]
+    async with database.transaction(OWNER) as session:
+        await outbox.append_series(session, SUBJECT, series, aggregate_id="a", owner_id=OWNER)
+    await until(lambda: effects.is_count(4))
+    assert effects.seen == ["ONE", "C3", "C7", "C8"]
+    async with database.transaction(OWNER) as session:
+        with pytest.raises(ValueError, match="version 8 is not newer"):
+            await outbox.append_series(session, SUBJECT, series[2:], aggregate_id="a")
+        with pytest.raises(ValueError, match="versions grow"):
+            await outbox.append_series(session, SUBJECT, series[::-1], aggregate_id="a")
+
+
+async def test_a_version_that_does_not_grow_is_refused_where_it_is_written(database: Database) -> None:
+    async with database.transaction(OWNER) as session:
+        await outbox.append(session, SUBJECT, Money(), aggregate_id="a", aggregate_version=5, occurred_at=NOW)
+        with pytest.raises(ValueError, match="version 5 is not newer"):
+            await outbox.append(session, SUBJECT, Money(), aggregate_id="a", aggregate_version=5, occurred_at=NOW)

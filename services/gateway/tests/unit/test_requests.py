@@ -1,0 +1,101 @@
+"""What a request may carry: keys, bodies, ids, query parameters."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from quantmesh.api.market.v1 import market_pb2
+from quantmesh.api.portfolio.v1 import portfolio_pb2
+from quantmesh.chassis.errors import InvalidInput, Violation
+
+from .edges import Edge
+
+PORTFOLIO = "/api/v2/portfolios/019aa2b0-0f4e-7c3a-8b1d-3f2b7c1d9e10"
+DEPOSIT = {"type": "deposit", "amount": "100.00", "executed_at": "2020-01-02T15:00:00Z"}
+
+
+async def test_a_recording_call_needs_an_idempotency_key(edge: Edge) -> None:
+    refused = await edge.http.post(f"{PORTFOLIO}/transactions", json=DEPOSIT)
+    assert (refused.status_code, refused.json()["type"]) == (400, "/problems/idempotency-key-missing")
+    malformed = await edge.http.post(
+        f"{PORTFOLIO}/transactions", json=DEPOSIT, headers={"Idempotency-Key": "two words"}
+    )
+    assert malformed.status_code == 400
+
+
+async def test_a_replayed_answer_says_so(edge: Edge) -> None:
+    peer = edge.peers["portfolio"]
+    peer.answers["RecordTransaction"] = portfolio_pb2.RecordTransactionResponse(
+        transaction=portfolio_pb2.Transaction(
+            id="t1", input=portfolio_pb2.TransactionInput(type=portfolio_pb2.TRANSACTION_TYPE_DEPOSIT, currency="USD")
+        )
+    )
+    key = {"Idempotency-Key": "k1"}
+    first = await edge.http.post(f"{PORTFOLIO}/transactions", json=DEPOSIT, headers=key)
+    peer.replayed = True
+    again = await edge.http.post(f"{PORTFOLIO}/transactions", json=DEPOSIT, headers=key)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert "idempotent-replayed" not in first.headers
+    assert again.headers["idempotent-replayed"] == "true"
+    assert first.content == again.content
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"x" * (1024 * 1024 + 1), {"content-type": "application/json"}, 413),
+        (b"{}", {"content-type": "text/plain"}, 415),
+        (b"{}", {}, 415),
+    ],
+)
+async def test_a_body_too_large_or_of_another_type_is_refused(
+    edge: Edge, body: bytes, headers: dict[str, str], status: int
+) -> None:
+    answer = await edge.http.post("/api/v2/portfolios", content=body, headers=headers)
+    assert answer.status_code == status
+
+
+async def test_a_body_that_grows_over_the_limit_on_the_way_is_refused(edge: Edge) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield b" " * 100_000
+
+    answer = await edge.http.post("/api/v2/portfolios", content=pieces(), headers={"content-type": "application/json"})
+    assert answer.status_code == 413
+
+
+async def test_an_id_that_can_be_nobodys_is_404(edge: Edge) -> None:
+    assert (await edge.http.get("/api/v2/portfolios/nonsense")).status_code == 404
+    assert (await edge.http.get("/api/v2/jobs/nonsense")).status_code == 404
+    assert (await edge.http.get("/api/v2/jobs/nowhere-019aa2b0-0f4e-7c3a-8b1d-3f2b7c1d9e10")).status_code == 404
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=501", "limit=x", "colour=red", "limit=1&limit=2"])
+async def test_query_parameters_are_checked(edge: Edge, query: str) -> None:
+    answer = await edge.http.get(f"/api/v2/portfolios?{query}")
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"].startswith("query/")
+
+
+@pytest.mark.parametrize("field", ["page.cursor", "cursor"])
+async def test_what_a_service_finds_wrong_with_a_query_parameter_points_at_the_query(edge: Edge, field: str) -> None:
+    refused = InvalidInput("no such page", violations=[Violation(field, "is not one that this list gave")])
+    edge.peers["portfolio"].answers["ListPortfolios"] = refused
+    answer = await edge.http.get("/api/v2/portfolios?cursor=abc")
+    assert [item["pointer"] for item in answer.json()["errors"]] == ["query/cursor"]
+
+
+async def test_an_empty_query_parameter_counts_as_absent(edge: Edge) -> None:
+    edge.peers["market"].answers["GetBars"] = market_pb2.GetBarsResponse(symbol="AAPL")
+    answer = await edge.http.get("/api/v2/market/AAPL/bars?interval=1d&start=&end=")
+    assert answer.status_code == 200
+
+
+async def test_control_characters_and_lone_surrogates_are_no_names(edge: Edge) -> None:
+    for name in (r"a\u0000b", r"\ud800", r"tab\there"):
+        answer = await edge.http.post(
+            "/api/v2/portfolios",
+            content=f'{{"name": "{name}"}}'.encode(),
+            headers={"content-type": "application/json"},
+        )
+        assert answer.status_code == 422, name
