@@ -23,8 +23,10 @@ def works(inputs: Inputs) -> dict[str, Callable[[], Answer]]:
         "finest": QuantLib.QdFpTanhSinhIterationScheme(30, 100, 1e-13),
     }
     columns = [inputs[name] for name in ("sign", "spot", "strike", "days", "rate", "dividend_yield", "volatility")]
-    rows = [tuple(float(value) for value in row) for row in zip(*columns, strict=True)]
-    made = {name: [make_option(*row, scheme) for row in rows] for name, scheme in schemes.items()}
+    made = {
+        name: [make_option(scheme, *map(float, row)) for row in zip(*columns, strict=True)]
+        for name, scheme in schemes.items()
+    }
     ready: dict[str, Callable[[], Answer]] = {name: partial(price, options) for name, options in made.items()}
     if "spots" in inputs:
         ready["over_spots"] = partial(price_over_spots, made["fast"], inputs["spots"])
@@ -32,6 +34,7 @@ def works(inputs: Inputs) -> dict[str, Callable[[], Answer]]:
 
 
 def make_option(
+    scheme: Any,
     sign: float,
     spot: float,
     strike: float,
@@ -39,7 +42,6 @@ def make_option(
     rate: float,
     dividend_yield: float,
     volatility: float,
-    scheme: Any,
 ) -> tuple[Any, Any]:
     """The option and the quote of its spot."""
     quote = QuantLib.SimpleQuote(spot)

@@ -12,7 +12,6 @@ from numba import njit
 from quantmesh.quant import _american_formulas as formulas
 from quantmesh.quant._american_schemes import WEIGHTS_AT_ONCE
 from quantmesh.quant._elementary import (
-    INVERSE_ROOT_TWO_PI,
     exponential,
     logarithm_of_ratio,
     mills_ratio,
@@ -22,6 +21,8 @@ from quantmesh.quant._elementary_kernels import INLINE, compile_as
 
 BLOCK = 32
 LOOPS: Any = {"error_model": "numpy", "fastmath": {"contract"}}
+
+_LOG_ROOT_TWO_PI = 0.9189385332046727
 
 # Rows of the scratch buffer.
 SPOT = 0  # over the strike, of the put that an option is turned into
@@ -185,18 +186,18 @@ def _compute_terms(scratch: Any, fraction: float, with_values: bool) -> None:
         )
         scratch[D_PLUS + j] = d_plus
         scratch[D_MINUS + j] = d_minus
-        scratch[DENSITY_PLUS + j] = -0.5 * d_plus * d_plus - scratch[YIELD_TIME + j] * elapsed
-        scratch[DENSITY_MINUS + j] = -0.5 * d_minus * d_minus - scratch[RATE_TIME + j] * elapsed
-        scratch[CARRY + j] = -scratch[YIELD_TIME + j] * elapsed
-        scratch[DISCOUNT + j] = -scratch[RATE_TIME + j] * elapsed
+        carried = scratch[YIELD_TIME + j] * elapsed
+        discounted = scratch[RATE_TIME + j] * elapsed
+        scratch[DENSITY_PLUS + j] = -0.5 * d_plus * d_plus - (carried + _LOG_ROOT_TWO_PI)
+        scratch[DENSITY_MINUS + j] = -0.5 * d_minus * d_minus - (discounted + _LOG_ROOT_TWO_PI)
+        scratch[CARRY + j] = -carried
+        scratch[DISCOUNT + j] = -discounted
     ratios = 2 * BLOCK if with_values else BLOCK
     powers = 4 * BLOCK if with_values else 3 * BLOCK
     for j in range(ratios):
         scratch[RATIO_PLUS + j] = mills_ratio(abs(scratch[D_PLUS + j]))
     for j in range(powers):
         scratch[DENSITY_MINUS + j] = exponential(scratch[DENSITY_MINUS + j])
-    for j in range(2 * BLOCK):
-        scratch[DENSITY_MINUS + j] *= INVERSE_ROOT_TWO_PI
 
 
 def _solve_node(scratch: Any, fraction: float, with_values: bool) -> None:
