@@ -13,7 +13,7 @@ from quantmesh.api.market.v1 import market_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2
 from quantmesh.api.prediction.v1 import prediction_pb2
 from quantmesh.chassis.errors import NotFound, TooEarly
-from quantmesh.gateway.http.models import blockchain, orders, portfolios, risk
+from quantmesh.gateway.http.models import blockchain, optimization, orders, portfolios, risk
 
 from .edges import ADA, Edge
 from .samples import JOB, OPTIMUM, ORDER, READS, ROOT, TRANSACTION, VALUE_AT_RISK, amount
@@ -158,7 +158,7 @@ async def test_optimising_a_portfolio_and_a_list_of_symbols_is_one_calculation(e
     constraints = {"maximum_weight": 0.5, "bounds": {"AAPL": {"minimum": 0.1}}}
     body = {"objective": "risk_parity", "constraints": constraints}
     answer = await edge.http.post(f"{ROOT}/optimize", json=body)
-    risk.OptimizationShown.model_validate(answer.json())
+    optimization.OptimizationShown.model_validate(answer.json())
     asked = edge.peers["risk"].last("Optimize")
     assert asked.portfolio_id == str(ADA)
     assert asked.constraints.maximum_weight == 0.5

@@ -65,7 +65,8 @@ def status_of(error: QuantmeshError) -> int:
 def problem_document(error: QuantmeshError, *, instance: str, request_id: str, field_root: str = "#") -> dict[str, Any]:
     """What a client reads; `field_root` is where a service's bare field names lie in the request.
 
-    A 500 says nothing of its cause: that is in the log under the request id.
+    A 500 says nothing of its cause: that is in the log under the request id. A `suggestion` holds what to put into the
+    request for it to pass.
     """
     status = status_of(error)
     slug = error.problem if status != 500 else "internal"
@@ -82,6 +83,8 @@ def problem_document(error: QuantmeshError, *, instance: str, request_id: str, f
             {"pointer": pointer(violation, field_root), "detail": violation.description}
             for violation in error.violations
         ]
+    if "suggestion" in error.metadata:
+        document["suggestion"] = orjson.loads(error.metadata["suggestion"])
     return document
 
 

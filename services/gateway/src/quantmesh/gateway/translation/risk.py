@@ -1,13 +1,11 @@
-"""Risk numbers and optimised weights: JSON to messages and back."""
+"""Risk numbers: JSON to messages and back."""
 
 from typing import Any
 
 from quantmesh.api.risk.v1 import risk_pb2 as pb
-from quantmesh.gateway.http.models.risk import ConstraintsBody, PortfolioOptimizeBody, ValueAtRiskBody
+from quantmesh.gateway.http.models.risk import ValueAtRiskBody
 from quantmesh.gateway.translation.common import (
-    decimal,
     decimal_request,
-    finite,
     instant,
     instant_request,
     inverse,
@@ -17,13 +15,14 @@ METHODS = {
     "historical": pb.VALUE_AT_RISK_METHOD_HISTORICAL,
     "parametric": pb.VALUE_AT_RISK_METHOD_PARAMETRIC,
 }
-OBJECTIVES = {
-    "minimum_variance": pb.OBJECTIVE_MINIMUM_VARIANCE,
-    "maximum_sharpe": pb.OBJECTIVE_MAXIMUM_SHARPE,
-    "risk_parity": pb.OBJECTIVE_RISK_PARITY,
+COVARIANCES = {
+    "sample": pb.COVARIANCE_ESTIMATOR_SAMPLE,
+    "ewma": pb.COVARIANCE_ESTIMATOR_EWMA,
+    "ledoit_wolf": pb.COVARIANCE_ESTIMATOR_LEDOIT_WOLF,
+    "factor": pb.COVARIANCE_ESTIMATOR_FACTOR,
+    "garch_dcc": pb.COVARIANCE_ESTIMATOR_GARCH_DCC,
 }
 _METHOD_NAMES = inverse(METHODS)
-_OBJECTIVE_NAMES = inverse(OBJECTIVES)
 
 
 def value_at_risk_request(body: ValueAtRiskBody) -> pb.ValueAtRiskRequest:
@@ -63,57 +62,4 @@ def value_at_risk(answer: pb.ValueAtRiskResponse) -> dict[str, Any]:
         "confidence": answer.confidence,
         "horizon_days": answer.horizon_days,
         "stale": answer.stale,
-    }
-
-
-def optimize_request(body: PortfolioOptimizeBody, portfolio_id: str | None) -> pb.OptimizeRequest:
-    return pb.OptimizeRequest(
-        portfolio_id=portfolio_id or "",
-        symbols=body.symbols,
-        objective=OBJECTIVES[body.objective],
-        constraints=constraints(body.constraints),
-        risk_free_rate=body.risk_free_rate,
-        observations=body.observations or 0,
-        as_of=instant_request(body.as_of),
-        known_at=instant_request(body.known_at),
-    )
-
-
-def constraints(body: ConstraintsBody) -> pb.Constraints:
-    return pb.Constraints(
-        minimum_weight=body.minimum_weight,
-        maximum_weight=body.maximum_weight,
-        bounds=[
-            pb.WeightBounds(symbol=symbol, minimum=bounds.minimum, maximum=bounds.maximum)
-            for symbol, bounds in body.bounds.items()
-        ],
-    )
-
-
-def allocation(message: pb.Allocation) -> dict[str, Any]:
-    return {
-        "weights": dict(message.weights),
-        "expected_return": message.statistics.expected_return,
-        "volatility": message.statistics.volatility,
-        "sharpe": finite(message.statistics.sharpe),
-    }
-
-
-def optimization(answer: pb.OptimizeResponse) -> dict[str, Any]:
-    return {
-        "objective": _OBJECTIVE_NAMES[answer.objective],
-        **allocation(answer.optimal),
-        "benchmarks": {name: allocation(item) for name, item in answer.benchmarks.items()},
-        "observations": answer.observations,
-        "as_of": instant(answer, "as_of"),
-        "solver": answer.solver,
-        "orders": [
-            {
-                "symbol": item.symbol,
-                "side": item.side,
-                "quantity": item.quantity.value,
-                "price": decimal(item, "price"),
-            }
-            for item in answer.orders
-        ],
     }

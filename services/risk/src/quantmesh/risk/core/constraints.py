@@ -69,12 +69,13 @@ class Constraints:
 
 
 def as_request(constraints: optimize.Constraints, symbols: Sequence[str]) -> dict[str, Any]:
-    """Quant's constraints as the API takes them, with a bound for every symbol."""
+    """Quant's constraints as the API takes them; a symbol that may have any part of the whole is left out."""
     lower, upper = (np.broadcast_to(side, len(symbols)) for side in (constraints.minimum, constraints.maximum))
     found: dict[str, Any] = {
         "bounds": {
             symbol: {"minimum": float(low), "maximum": float(high)}
             for symbol, low, high in zip(symbols, lower, upper, strict=True)
+            if (low, high) != (0.0, 1.0)
         },
         "groups": [
             {
@@ -89,7 +90,7 @@ def as_request(constraints: optimize.Constraints, symbols: Sequence[str]) -> dic
         "maximum_holdings": constraints.maximum_holdings,
         "minimum_position": constraints.minimum_position,
     }
-    return {name: value for name, value in found.items() if value not in (None, [])}
+    return {name: value for name, value in found.items() if value not in (None, [], {})}
 
 
 def _require(symbol: str, symbols: Sequence[str], where: str) -> None:

@@ -18,6 +18,10 @@ from collections.abc import Mapping, Sequence
 
 from quantmesh.chassis.errors import InvalidInput, RuleBroken, Violation
 
+# Errors travel in a header, which holds 8 KiB.
+_MOST_NAMED = 20
+_LONGEST_SUGGESTION = 3_000
+
 
 class OutOfDomain(InvalidInput):
     problem = "out-of-domain"
@@ -85,15 +89,15 @@ class InfeasibleConstraints(RuleBroken):
     def __init__(
         self, detail: str, shortfall: float, relaxation: Mapping[str, float], relaxed: Mapping[str, object]
     ) -> None:
+        named = dict(list(relaxation.items())[:_MOST_NAMED])
+        suggestion = json.dumps({"constraints": relaxed})
+        metadata = {"shortfall": repr(shortfall), "relaxation": json.dumps(named)}
+        if len(suggestion) <= _LONGEST_SUGGESTION:
+            metadata["suggestion"] = suggestion
         super().__init__(
             f"{detail} The limits must give way by {shortfall:.6g} in all.",
             violations=[
-                Violation("constraints", f"the {limit} would pass as {value:.6g}")
-                for limit, value in relaxation.items()
+                Violation("constraints", f"the {limit} would pass as {value:.6g}") for limit, value in named.items()
             ],
-            metadata={
-                "shortfall": repr(shortfall),
-                "relaxation": json.dumps(dict(relaxation)),
-                "suggestion": json.dumps({"constraints": relaxed}),
-            },
+            metadata=metadata,
         )
