@@ -41,7 +41,7 @@ def test_direction_numbers_give_the_points_of_joe_and_kuo() -> None:
 def test_every_replication_keeps_the_balance_of_the_net() -> None:
     # One step and one factor: of 64 scrambled points one lies in each 64th of the unit interval.
     shape = single(1)
-    sampler = Sobol(shape, 1_024, seed=5)
+    sampler = Sobol(shape, 1_024, seed=5, antithetic=False)
     assert (sampler.replications, sampler.paths) == (16, 1_024)
     block = np.empty((1, 1, 1_024))
     sampler.fill(0, block)
@@ -88,7 +88,7 @@ def test_kernels_agree_with_their_python_twins() -> None:
             np.testing.assert_allclose(ours, twin, rtol=1e-9, atol=1e-13)
         ours, twin = np.empty((3, 2, 16)), np.empty((3, 2, 16))
         rows = np.array([0, 1], np.int64)
-        arguments = (rows, 1, np.uint64(9), direction_numbers(6, 3), 2, 0, 8, *bridge(3))
+        arguments = (rows, 1, np.uint64(9), True, direction_numbers(6, 3), 2, 0, 4, *bridge(3))
         kernels.fill_sobol(ours, *arguments)
         with pytest.MonkeyPatch.context() as patch:
             use_twins(patch)
@@ -107,15 +107,16 @@ def test_kernels_agree_with_their_python_twins() -> None:
 
 def use_twins(patch: pytest.MonkeyPatch) -> None:
     """A twin calls the functions by the names of their kernels."""
-    names = ("mix", "key_of", "to_normals", "advance", "scramble", "combination", "first_points", "connect")
-    for name in names:
+    randomness = ("mix", "key_of", "advance", "to_normals", "mirror")
+    sequence = ("scramble", "combination", "first_points", "connect", "difference")
+    for name in randomness + sequence:
         patch.setattr(kernels, name, getattr(kernels, f"_{name}"))
 
 
 @pytest.mark.parametrize("sampler", ["sobol", "pseudo"])
 def test_numbers_are_normal_and_independent(sampler: str) -> None:
     shape = single(8)
-    source: Any = PseudoRandom(shape, 8_192, 3, False) if sampler == "pseudo" else Sobol(shape, 8_192, 3)
+    source: Any = PseudoRandom(shape, 8_192, 3, False) if sampler == "pseudo" else Sobol(shape, 8_192, 3, False)
     groups, points = source.groups(0)
     block = np.empty((8, 1, groups * points))
     source.fill(0, block)
@@ -128,8 +129,9 @@ def test_numbers_are_normal_and_independent(sampler: str) -> None:
 
 def test_antithetic_paths_mirror_one_another() -> None:
     block = np.empty((3, 1, 128))
-    PseudoRandom(single(3), 128, 1, True).fill(0, block)
-    np.testing.assert_array_equal(block[:, :, 64:], -block[:, :, :64])
+    for source in (PseudoRandom(single(3), 128, 1, True), Sobol(single(3), 128, 1, True)):
+        source.fill(0, block)
+        np.testing.assert_array_equal(block[:, :, 64:], -block[:, :, :64])
 
 
 @pytest.mark.parametrize("sampler", ["sobol", "pseudo"])
@@ -175,7 +177,7 @@ def test_sobol_beats_independent_paths_and_controls_help() -> None:
         for controls in (True, False)
     }
     assert errors["sobol", False] < 0.2 * errors["pseudo", False]
-    assert errors["sobol", True] < 0.5 * errors["pseudo", True]
+    assert errors["sobol", True] < 0.7 * errors["pseudo", True]
     assert errors["pseudo", True] < 0.1 * errors["pseudo", False]
 
 
@@ -184,14 +186,14 @@ def test_paths_are_rounded_up_a_little_and_counted() -> None:
         result = price(European("call", 100.0, 1.0), PROCESS, paths=asked, steps=1)
         assert result.replications is not None
         assert 16 <= result.replications <= 32
-        assert max(asked, 16) <= result.paths <= max(asked * 17 / 16, 32)
+        assert max(asked, 32) <= result.paths <= max(asked * 17 / 16, 64)
     odd = price(European("call", 100.0, 1.0), PROCESS, paths=4_097, steps=1, sampler="pseudo")
     assert (odd.paths, odd.replications) == (4_098, None)
 
 
 def test_many_steps_and_paths_pass_in_small_memory() -> None:
     shape = single(252)
-    assert shape.steps * shape.rows * shape.columns * 8 <= 2**20
+    assert shape.steps * shape.rows * shape.columns * 8 <= 2**21
     wide = shape_of(
         Heston(100, 0, 0, 0.04, 1, 0.04, 0.5, 0), 50_000, needs_variance=True, needs_normals=False, uniforms=1
     )

@@ -6,7 +6,7 @@ processor, whatever the number of threads. Memory is bounded: paths pass in bloc
 
 `sampler="sobol"` draws 16 to 32 independently scrambled replications of a Sobol sequence (random linear matrix scramble
 and digital shift) and builds paths by a Brownian bridge; the standard error is that of the replications' mean, so that
-it has 15 to 31 degrees of freedom. `sampler="pseudo"` draws independent paths, by default in antithetic pairs.
+it has 15 to 31 degrees of freedom. `sampler="pseudo"` draws independent paths. Both draw antithetic pairs by default.
 """
 
 from quantmesh.quant.monte_carlo._american import American

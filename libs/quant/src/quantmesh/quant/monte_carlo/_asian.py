@@ -53,20 +53,39 @@ class Asian:
     def evaluation(self, process: Process, schedule: Schedule) -> Evaluation:
         from quantmesh.quant.monte_carlo import _payoff_kernels as kernels
 
-        sign = sign_of(self.option_type)
+        sign, strike = sign_of(self.option_type), self.strike
         stride = stride_of(self.observations, schedule.steps)
         discount = float(schedule.discounts(process.rate)[-1])
-        arithmetic = self.averaging == "arithmetic"
+        average = kernels.arithmetic_average if self.averaging == "arithmetic" else kernels.geometric_average
+
+        def fill_average(block: Floats, values: Floats, row: int) -> None:
+            average(block, stride, values, row)
+            values[row] *= discount
 
         def fill(block: Floats, values: Floats, row: int) -> None:
-            kernels.asian(block, stride, arithmetic, sign, self.strike, discount, values, row)
+            fill_average(block, values, row)
+            values[row] = np.maximum(sign * (values[row] - discount * strike), 0.0)
 
-        if not (arithmetic and isinstance(process, GeometricBrownianMotion)):
-            return Evaluation(fill, (spot_control(process, schedule),))
-        log_mean, variance = geometric_average(process, schedule, stride)
-        price = discounted_lognormal(sign, log_mean, variance, self.strike, discount)
-        # The kernel writes the geometric average's payoff beside the arithmetic one's.
-        return Evaluation(fill, (Control("geometric average", price, None),))
+        def fill_geometric(block: Floats, values: Floats, row: int) -> None:
+            kernels.geometric_average(block, stride, values, row)
+            values[row] *= discount
+
+        def fill_geometric_option(block: Floats, values: Floats, row: int) -> None:
+            fill_geometric(block, values, row)
+            values[row] = np.maximum(sign * (values[row] - discount * strike), 0.0)
+
+        controls: tuple[Control, ...] = ()
+        if self.averaging == "arithmetic":
+            forwards = process.asset_spots[0] * np.exp(process.carries(schedule)[stride - 1 :: stride, 0])
+            controls = (Control("arithmetic average", discount * float(np.mean(forwards)), fill_average),)
+        if isinstance(process, GeometricBrownianMotion):
+            log_mean, variance = geometric_average(process, schedule, stride)
+            expectation = discount * math.exp(log_mean + 0.5 * variance)
+            controls = (*controls, Control("geometric average", expectation, fill_geometric))
+            if self.averaging == "arithmetic":
+                price = discounted_lognormal(sign, log_mean, variance, strike, discount)
+                controls = (*controls, Control("geometric option", price, fill_geometric_option))
+        return Evaluation(fill, controls or (spot_control(process, schedule),))
 
 
 def geometric_average(process: GeometricBrownianMotion, schedule: Schedule, stride: int) -> tuple[float, float]:

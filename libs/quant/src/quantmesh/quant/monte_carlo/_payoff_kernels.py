@@ -28,31 +28,30 @@ def _digital(
         values[row, j] = discount * (cash + shares * spot) if sign * (spot - strike) > 0.0 else 0.0
 
 
-def _asian(
-    block: Any, stride: int, arithmetic: bool, sign: float, strike: float, discount: float, values: Any, row: int
-) -> None:
-    """Also answers the geometric average's payoff in the row after an arithmetic one's."""
+def _arithmetic_average(block: Any, stride: int, values: Any, row: int) -> None:
+    """Undiscounted."""
     paths, steps = block.shape[2], block.shape[0]
-    share = stride / steps
-    sums, logs = np.empty(TILE), np.empty(TILE)
+    sums = np.empty(TILE)
     for begin in range(0, paths, TILE):
         count = min(TILE, paths - begin)
         sums[:] = 0.0
-        logs[:] = 0.0
         for step in range(stride - 1, steps, stride):
-            if arithmetic:
-                for j in range(count):
-                    logs[j] += block[step, 0, begin + j]
-                    sums[j] += exponential(block[step, 0, begin + j])
-            else:
-                for j in range(count):
-                    logs[j] += block[step, 0, begin + j]
-        if arithmetic:
             for j in range(count):
-                values[row, begin + j] = discount * max(sign * (sums[j] * share - strike), 0.0)
-        last = row + 1 if arithmetic else row
+                sums[j] += exponential(block[step, 0, begin + j])
         for j in range(count):
-            values[last, begin + j] = discount * max(sign * (exponential(logs[j] * share) - strike), 0.0)
+            values[row, begin + j] = sums[j] * (stride / steps)
+
+
+def _geometric_average(block: Any, stride: int, values: Any, row: int) -> None:
+    """Undiscounted."""
+    paths, steps = block.shape[2], block.shape[0]
+    for j in range(paths):
+        values[row, j] = 0.0
+    for step in range(stride - 1, steps, stride):
+        for j in range(paths):
+            values[row, j] += block[step, 0, j]
+    for j in range(paths):
+        values[row, j] = exponential(values[row, j] * (stride / steps))
 
 
 def _hits_one(distances: Any, following: Any, variances: Any, hits: Any, count: int) -> None:
@@ -149,7 +148,8 @@ _VALUES = types.float64[:, ::1]
 _NUMBER, _INDEX, _CHOICE = types.float64, types.int64, types.boolean
 european = njit(types.void(_BLOCK, _INDEX, _NUMBER, _NUMBER, _NUMBER, _VALUES, _INDEX), **OPTIONS)(_european)
 digital = njit(types.void(_BLOCK, *[_NUMBER] * 5, _VALUES, _INDEX), **OPTIONS)(_digital)
-asian = njit(types.void(_BLOCK, _INDEX, _CHOICE, _NUMBER, _NUMBER, _NUMBER, _VALUES, _INDEX), **OPTIONS)(_asian)
+arithmetic_average = njit(types.void(_BLOCK, _INDEX, _VALUES, _INDEX), **OPTIONS)(_arithmetic_average)
+geometric_average = njit(types.void(_BLOCK, _INDEX, _VALUES, _INDEX), **OPTIONS)(_geometric_average)
 barrier = njit(
     types.void(
         _BLOCK,

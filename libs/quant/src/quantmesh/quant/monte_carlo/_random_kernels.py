@@ -106,15 +106,23 @@ def _fill_pseudo(block: Any, rows: Any, normals: int, seed: Any, number: int, an
             for begin in range(0, drawn, TILE):
                 count = min(TILE, drawn - begin)
                 advance(state, uniforms)
-                mirror = 1.0
                 if factor < normals:
                     to_normals(uniforms, exponents)
-                    mirror = 0.0
                 for j in range(count):
                     block[step, row, begin + j] = uniforms[j]
-                if antithetic:
-                    for j in range(count):
-                        block[step, row, drawn + begin + j] = mirror - uniforms[j]
+    if antithetic:
+        mirror(block, rows, normals)
+
+
+def _mirror(block: Any, rows: Any, normals: int) -> None:
+    """The second half of the paths as the mirror image of the first."""
+    half = block.shape[2] // 2
+    for step in range(block.shape[0]):
+        for factor in range(rows.size):
+            row = rows[factor]
+            total = 0.0 if factor < normals else 1.0
+            for j in range(half):
+                block[step, row, half + j] = total - block[step, row, j]
 
 
 def _scramble(directions: Any, key: Any, columns: Any) -> None:
@@ -169,11 +177,20 @@ def _connect(block: Any, row: int, start: int, count: int, numbers: Any, nodes: 
         block[node, row, start + j] = numbers[j]
 
 
+def _difference(block: Any, rows: Any, paths: int) -> None:
+    """From values at the ends of the steps to increments."""
+    for row in rows:
+        for step in range(block.shape[0] - 1, 0, -1):
+            for j in range(paths):
+                block[step, row, j] -= block[step - 1, row, j]
+
+
 def _fill_sobol(
     block: Any,
     rows: Any,
     normals: int,
     seed: Any,
+    antithetic: bool,
     directions: Any,
     replication: int,
     first: int,
@@ -181,13 +198,14 @@ def _fill_sobol(
     bridge: Any,
     weights: Any,
 ) -> None:
-    """As `fill_pseudo`, from `points` points of each of several replications, those of one beside each other.
+    """As `fill_pseudo`, from `points` points of each of several replications, the drawn ones of each side by side.
 
     Normals are the increments of a Brownian motion on the clock 1, 2, ... that is built coarse to fine: level l sets
     the value at `bridge[l, 0]` from those at `bridge[l, 1]` and `bridge[l, 2]` (-1: none) with the weights
     `weights[l, 0:2]` and the deviation `weights[l, 2]`. The first dimensions go to the first levels of all factors.
     """
-    steps, paths = block.shape[0], block.shape[2]
+    steps = block.shape[0]
+    paths = block.shape[2] // 2 if antithetic else block.shape[2]
     columns = np.empty(directions.shape[1] + 1, np.uint64)
     width = min(TILE, points)
     bits, numbers, exponents = np.zeros(TILE, np.uint64), np.empty(TILE), np.empty(TILE)
@@ -215,11 +233,9 @@ def _fill_sobol(
                 else:
                     for j in range(count):
                         block[level, rows[factor], start + j] = numbers[j]
-    for factor in range(normals):
-        row = rows[factor]
-        for step in range(steps - 1, 0, -1):
-            for j in range(paths):
-                block[step, row, j] -= block[step - 1, row, j]
+    difference(block, rows[:normals], paths)
+    if antithetic:
+        mirror(block, rows, normals)
 
 
 mix = njit(**INLINE)(_mix)
@@ -230,6 +246,8 @@ scramble = njit(**INLINE)(_scramble)
 combination = njit(**INLINE)(_combination)
 first_points = njit(**INLINE)(_first_points)
 connect = njit(**INLINE)(_connect)
+mirror = njit(**INLINE)(_mirror)
+difference = njit(**INLINE)(_difference)
 
 _BLOCK = types.float64[:, :, ::1]
 _ROWS = types.int64[::1]
@@ -242,6 +260,7 @@ fill_sobol = njit(
         _ROWS,
         types.int64,
         types.uint64,
+        types.boolean,
         types.uint64[:, ::1],
         types.int64,
         types.int64,

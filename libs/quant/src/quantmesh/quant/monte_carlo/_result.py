@@ -58,7 +58,7 @@ def price(
 ) -> Result:
     """What the payoff is worth today, with a standard error.
 
-    `antithetic` pairs pseudo-random paths; Sobol points are balanced without. `progress` receives the fraction done
+    `antithetic` makes every second path the mirror image of one that was drawn. `progress` receives the fraction done
     after every block of paths, in the caller's thread; whatever it raises ends the simulation and reaches the caller.
     """
     settings = Settings(paths, steps, sampler, seed, antithetic, control_variates)

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from quantmesh.quant._arguments import Floats
 from quantmesh.quant.monte_carlo import _sobol
 
-# Doubles in a block of paths: half of a second-level cache. Payoffs that need normals are evaluated by NumPy, whose
-# calls want longer rows.
-_BLOCK_SIZE, _WIDE_BLOCK_SIZE = 65_536, 1 << 20
+# Doubles in a block of paths: larger than a second-level cache, and so large that calls from Python cost little beside
+# it. Payoffs that need normals are evaluated by NumPy, whose calls want longer rows still.
+_BLOCK_SIZE, _WIDE_BLOCK_SIZE = 1 << 18, 1 << 20
 _FEWEST_COLUMNS, _MOST_COLUMNS = 16, 16_384
 LEAST_REPLICATIONS = 16
 
@@ -82,23 +82,25 @@ class PseudoRandom:
 class Sobol:
     """16 to 32 independently scrambled replications of a power of two points: at most a sixteenth more than asked."""
 
-    pairs = False
-
-    def __init__(self, shape: Shape, paths: int, seed: int) -> None:
-        bits = max((paths // LEAST_REPLICATIONS).bit_length() - 1, 0)
+    def __init__(self, shape: Shape, paths: int, seed: int, antithetic: bool) -> None:
+        images = 2 if antithetic else 1
+        bits = max((paths // (images * LEAST_REPLICATIONS)).bit_length() - 1, 0)
         points = 1 << bits
-        self.replications = max(-(-paths // points), LEAST_REPLICATIONS)
-        self.paths = self.replications * points
-        self._points = min(points, shape.columns)
+        columns = max(shape.columns // images, 1)
+        self.pairs = antithetic
+        self.replications = max(-(-paths // (images * points)), LEAST_REPLICATIONS)
+        self.paths = images * self.replications * points
+        self._points = min(points, columns)
         self._parts = points // self._points
-        self._together = max(shape.columns // points, 1)
+        self._together = max(columns // points, 1)
         self.blocks = self._parts * -(-self.replications // self._together)
-        self._shape, self._seed = shape, np.uint64(seed)
+        self._shape, self._seed, self._images = shape, np.uint64(seed), images
         self._directions = _sobol.direction_numbers(shape.steps * shape.random_rows.size, bits)
         self._bridge = _sobol.bridge(shape.steps)
 
     def groups(self, block: int) -> tuple[int, int]:
-        return min(self._together, self.replications - block // self._parts * self._together), self._points
+        replications = min(self._together, self.replications - block // self._parts * self._together)
+        return replications, self._images * self._points
 
     def fill(self, block: int, numbers: Floats) -> None:
         from quantmesh.quant.monte_carlo import _random_kernels as kernels
@@ -109,6 +111,7 @@ class Sobol:
             self._shape.random_rows,
             self._shape.normals,
             self._seed,
+            self.pairs,
             self._directions,
             replication * self._together,
             part * self._points,

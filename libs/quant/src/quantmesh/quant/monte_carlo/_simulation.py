@@ -39,7 +39,7 @@ class Settings:
 
     def sampler_of(self, shape: Shape) -> Sampler:
         if self.sampler == "sobol":
-            return Sobol(shape, self.paths, self.seed)
+            return Sobol(shape, self.paths, self.seed, self.antithetic)
         return PseudoRandom(shape, self.paths, self.seed, self.antithetic)
 
 
