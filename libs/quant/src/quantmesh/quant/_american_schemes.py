@@ -37,8 +37,8 @@ class Scheme(NamedTuple):
 
 
 SIZES: dict[Accuracy, Sizes] = {
-    "fast": Sizes(5, (3, 3, 4, 5), 14),
-    "accurate": Sizes(10, (4, 4, 5, 6, 8), 28),
+    "fast": Sizes(6, (4, 4, 5, 5), 14),
+    "accurate": Sizes(10, (4, 4, 5, 6, 8), 32),
     "high_precision": Sizes(64, (12, 16, 24, 32) + (48,) * 20, 128),
 }
 
