@@ -49,9 +49,10 @@ class Model:
         """Keep the basis from one solution to the next, which preparing the program anew would lose."""
         self._highs.setOptionValue("presolve", "off")
 
-    def prepare(self) -> None:
-        """Reduce the program before each solution, as a search over integers needs."""
+    def search_anew(self) -> None:
+        """Reduce the program before each solution, as a search over integers needs, and forget the last one."""
         self._highs.setOptionValue("presolve", "choose")
+        self._highs.clearSolver()
 
     def stop_after(self, seconds: float) -> None:
         # HiGHS counts from the model's first solution on.
@@ -71,6 +72,13 @@ class Model:
         kinds = np.full(indices.size, highspy.HighsVarType.kInteger.value, dtype=np.uint8)
         self._highs.changeColsIntegrality(indices.size, indices, kinds)
         self._has_integers = True
+
+    def start_from(self, values: Floats) -> None:
+        """The next search starts from this feasible point; out of what was solved before it would first make one."""
+        self._highs.clearSolver()
+        start = highspy.HighsSolution()
+        start.col_value = values.tolist()
+        self._highs.setSolution(start)
 
     def set_cost(self, columns: slice, cost: Floats) -> None:
         indices = np.arange(columns.start, columns.stop, dtype=np.int32)

@@ -68,7 +68,7 @@ def search(program: Program, start: Floats) -> Answer:
     model.require_integers()
     tried: set[bytes] = set()
     while value - bound > _GAP * max(abs(value), model.unit) and time.monotonic() < deadline:
-        solution = model.solve(deadline)
+        solution = model.solve(deadline, best)
         if solution is None:
             break
         iterations += solution.iterations
@@ -122,7 +122,8 @@ class _TangentModel:
     def require_integers(self) -> None:
         self._model.require_integers(self._chosen)
 
-    def solve(self, deadline: float) -> Solution | None:
+    def solve(self, deadline: float, best: Floats) -> Solution | None:
+        self._model.start_from(self._columns_at(best))
         self._model.stop_after(max(deadline - time.monotonic(), 1.0))
         return self._model.solve()
 
@@ -152,6 +153,17 @@ class _TangentModel:
         if program.excess is not None:
             scaled = weights / (float(program.excess @ weights) - program.limits.cost_of(weights))
         return scaled, (weights != 0.0).astype(np.float64)
+
+    def _columns_at(self, weights: Floats) -> Floats:
+        limits = self._program.limits
+        scaled, choices = self.point_of(weights)
+        scale = float(scaled.sum() / weights.sum()) if self._program.excess is not None else 1.0
+        trades = np.zeros(0)
+        if limits.counts_trades and limits.current is not None:
+            change = scaled - scale * limits.current
+            trades = np.concatenate([np.maximum(change, 0.0), np.maximum(-change, 0.0)])
+        exposures, held = self._factors @ scaled, self._diagonal * scaled**2
+        return np.concatenate([scaled, trades, [scale], choices, exposures, exposures**2, held])
 
     def add_tangents(self, scaled: Floats, choices: Floats, above: Solution | None = None) -> bool:
         """Tangents at a point, those alone that rise `above` a solution there; False where there are none."""
@@ -198,18 +210,19 @@ class _TangentModel:
 
 
 def _split(covariance: Floats) -> tuple[Floats, Floats]:
-    """G and the diagonal of D, a multiple of the variances."""
-    deviations = np.sqrt(np.diagonal(covariance))
-    sizes, vectors = np.linalg.eigh(_correlation(covariance))
+    """G and the diagonal of D, a multiple of what each asset's variance has that the others do not explain."""
+    own = np.diagonal(covariance) if _is_singular(covariance) else 1.0 / np.diagonal(np.linalg.inv(covariance))
+    deviations = np.sqrt(own)
+    sizes, vectors = np.linalg.eigh(covariance / (deviations[:, None] * deviations))
     # A little less than the smallest eigenvalue, so that none is left below zero.
-    least = max(float(sizes[0]) * (1.0 - 1e-9) - 1e-15, 0.0)
+    least = max(float(sizes[0]) * (1.0 - 1e-9) - 1e-15 * float(sizes[-1]), 0.0)
     factors: Floats = (np.sqrt(np.maximum(sizes - least, 0.0)) * vectors).T * deviations
-    return factors, least * deviations**2
+    return factors, least * own
 
 
 def _largest_scaled(program: Program, value: float) -> tuple[float, Floats]:
     """The largest scale and scaled weights among those with x'Cx no more than a known value (an ellipsoid)."""
-    if np.linalg.eigvalsh(_correlation(program.covariance))[0] <= _SINGULAR:
+    if _is_singular(program.covariance):
         requirement = "of full rank, for the highest Sharpe ratio with limits on holdings"
         raise DomainError("covariance", "a singular matrix", requirement)
     inverse = np.linalg.inv(np.linalg.cholesky(program.covariance))
@@ -219,7 +232,7 @@ def _largest_scaled(program: Program, value: float) -> tuple[float, Floats]:
     return scale, np.minimum(reach, reach_of(program.limits) * scale)
 
 
-def _correlation(covariance: Floats) -> Floats:
+def _is_singular(covariance: Floats) -> bool:
     deviations = np.sqrt(np.diagonal(covariance))
-    correlation: Floats = covariance / (deviations[:, None] * deviations)
-    return correlation
+    sizes = np.linalg.eigvalsh(covariance / (deviations[:, None] * deviations))
+    return bool(sizes[0] <= _SINGULAR)

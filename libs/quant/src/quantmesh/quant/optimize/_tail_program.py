@@ -84,10 +84,10 @@ class TailProgram:
         limits = self._limits
         chosen = add_holdings(self._model, limits, self._places[: limits.count], reach_of(limits))
         self._model.require_integers(chosen)
-        self._model.prepare()
         deadline = time.monotonic() + SEARCH_SECONDS
         iterations = 0
         while True:
+            self._model.search_anew()
             self._model.stop_after(max(deadline - time.monotonic(), 1.0))
             solution = certain(self._model.solve())
             iterations += solution.iterations
