@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quantmesh.quant import black_scholes, heston, monte_carlo
+from quantmesh.quant import black_76, black_scholes, heston, local_volatility, monte_carlo, svi
 from quantmesh.quant.errors import DomainError
 from quantmesh.quant.exotics import barriers, digitals, forward_starts, geometric_averages, lookbacks, two_assets
 from quantmesh.quant.monte_carlo import (
@@ -280,6 +280,26 @@ def test_local_volatility_that_changes_with_time_alone_counts_by_its_integral() 
     # The integral of (0.1 + 0.2 t)^2 over a year.
     exact = black_scholes.price("call", 100.0, 100.0, 1.0, 0.0, 0.0, math.sqrt(0.13 / 3.0))
     assert_agrees(European("call", 100.0, 1.0), process, exact, steps=32, bias=2e-3)
+
+
+def test_the_table_of_a_fitted_surface_reprices_it() -> None:
+    surface = svi.Surface(
+        time_to_expiry=[0.1, 0.5],
+        forward=[100.5, 102.0],
+        a=[0.001, 0.006],
+        b=[0.03, 0.06],
+        rho=[-0.6, -0.5],
+        m=[0.01, 0.02],
+        sigma=[0.06, 0.15],
+        spot=100.0,
+    )
+    table = local_volatility.from_surface(surface)
+    growth = PiecewiseConstant((0.1,), (-math.log(1.005) / 0.1, -math.log(102.0 / 100.5) / 0.4))
+    process = LocalVolatility(100.0, 0.0, growth, table.times, table.spots, table.volatilities)
+    for option_type, strike in (("put", 85.0), ("call", 102.0), ("call", 115.0)):
+        exact = black_76.price(option_type, 102.0, strike, 0.5, 0.0, surface.volatility(strike, 0.5))
+        kind: Any = option_type
+        assert_agrees(European(kind, strike, 0.5), process, exact, steps=60, bias=0.02)
 
 
 @pytest.mark.parametrize("quiet", [{"volatility": 0.0}, {"time_to_expiry": 0.0}])
