@@ -17,14 +17,14 @@ from quantmesh.api.common.v1.job_pb2 import (
     Job,
 )
 from quantmesh.chassis.jobs import JobRpc
-from quantmesh.portfolio.adapters.import_job import INLINE_LINES
+from quantmesh.portfolio.adapters.import_job import INLINE_ROWS
 from quantmesh.portfolio.core.errors import UnreadableImport
 from quantmesh.portfolio.core.import_report import LISTED_ROWS
 
 from .fakes import NO_CONTEXT, Service, User
 
 HEADER = "type,symbol,quantity,price,amount,currency,executed_at,note"
-ROWS = INLINE_LINES + 500
+ROWS = INLINE_ROWS + 500
 LONG = f"{HEADER}\nsell,MSFT,1,100,,USD,2020-01-03T15:00:00Z,\nwithdrawal,,,,1e9,,yesterday,\n" + "".join(
     f"deposit,,,,{number}.00,USD,2020-01-02T15:00:00Z,\n" for number in range(1, ROWS + 1)
 )
@@ -44,6 +44,7 @@ async def imported(service: Service, user: User, portfolio_id: str, csv: str, **
     async with service.worker():
         job = await service.ended(user, queued.job.id)
     assert job.progress == 1.0
+    assert job.message.endswith("recorded")
     return result_of(job)
 
 
@@ -74,6 +75,18 @@ async def test_a_long_file_is_recorded_as_a_job_whose_result_is_the_report(servi
     assert {row["import_id"] for row in report["accepted"]} == {report["import_id"]}
     assert (await user.positions(portfolio.id)).cash[0].amount.value == TOTAL
     assert (await user.events(portfolio.id)).last_seq == ROWS
+
+
+async def test_a_thousand_rows_are_answered_at_once_however_their_lines_end(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    rows = [f"deposit,{number}.00,2020-01-02T15:00:00Z" for number in range(1, INLINE_ROWS + 1)]
+    for end in ("\n", "\r\n", "\r"):
+        file = "".join(f"{line}{end}" for line in ("type,amount,executed_at", *rows))
+        answer = await user.import_csv(portfolio.id, file, dry_run=True)
+        assert (len(answer.accepted), answer.HasField("job")) == (INLINE_ROWS, False)
+        longer = f"{file}deposit,1.00,2020-01-02T15:00:00Z{end}"
+        assert (await user.import_csv(portfolio.id, longer, dry_run=True)).HasField("job")
 
 
 async def test_a_long_file_again_under_another_key_is_all_duplicates(service: Service) -> None:

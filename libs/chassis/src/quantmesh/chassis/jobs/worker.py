@@ -56,7 +56,9 @@ _HOLD = text(
 )
 _SUCCEED = text(
     """
-    UPDATE job SET status = 'succeeded', result = CAST(:result AS jsonb), progress = 1, updated_at = now()
+    UPDATE job SET status = 'succeeded', result = CAST(:result AS jsonb), progress = 1, message = :message,
+        -- What was asked may be a whole file, and nobody will do it again.
+        parameters = '', updated_at = now()
     WHERE id = :id AND attempts = :attempts
     """
 )
@@ -103,7 +105,8 @@ async def succeed(session: AsyncSession, job: RunningJob, result: Result) -> Non
     if cancel_requested is None or cancel_requested:
         job.ended_by = "owner" if cancel_requested else "another worker"
         raise asyncio.CancelledError
-    await session.execute(_SUCCEED, claim | {"result": json.dumps(dict(result), allow_nan=False)})
+    ended = {"message": job.message, "result": json.dumps(dict(result), allow_nan=False)}
+    await session.execute(_SUCCEED, claim | ended)
 
 
 class JobWorker:

@@ -49,7 +49,7 @@ class Transactions:
             "POST",
             "/{portfolio_id}/transactions/import",
             self.import_transactions,
-            summary="Import transactions from CSV, or try it with dry_run; a file of more than 1,000 lines is a job",
+            summary="Import transactions from CSV, or try it with dry_run; more than 1,000 rows are a job",
             scope="portfolio:write",
             answer=models.ImportShown,
             job=JobShown,

@@ -1,6 +1,6 @@
 """What is held, at what it cost, and what it is worth; without prices, and saying so, where the market is silent."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -85,9 +85,7 @@ async def value_holdings(
         quotes = {}
     marks = tuple(mark(position, quotes.get(position.symbol), base, rates) for position in holdings.positions)
     cash = cash_value(holdings.cash, base, rates)
-    values = [cash, *(marked.base_value for marked in marks)]
-    known = [value for value in values if value is not None]
-    total = sum(known, round_cash(ZERO, base)) if len(known) == len(values) else None
+    total = total_value([cash, *(marked.base_value for marked in marks)])
     return ValuedHoldings(holdings.portfolio, marks, holdings.cash, rates, cash, total, at)
 
 
@@ -112,6 +110,13 @@ def cash_value(cash: Mapping[str, Decimal], base: str, rates: Mapping[str, Excha
             return None
         total += amount * factor
     return round_cash(total, base)
+
+
+@exactly
+def total_value(values: Sequence[Decimal | None]) -> Decimal | None:
+    """None where one of them is."""
+    known = [value for value in values if value is not None]
+    return sum(known, ZERO) if len(known) == len(values) else None
 
 
 def factor_of(currency: str, base: str, rates: Mapping[str, ExchangeRate]) -> Decimal | None:

@@ -7,7 +7,7 @@ from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.identity import requires
 from quantmesh.chassis.ids import uuid7
 from quantmesh.portfolio.adapters import translate
-from quantmesh.portfolio.adapters.import_job import INLINE_LINES
+from quantmesh.portfolio.adapters.import_job import is_long
 from quantmesh.portfolio.adapters.rpc.base import Context, Methods, id_or_none, portfolio_id_of, within
 from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.core.errors import InvalidRequest, TransactionNotFound
@@ -55,8 +55,7 @@ class TransactionMethods(Methods):
         async with self._store() as store:
             portfolio = await store.portfolio(portfolio_id)
         check_header(request.csv)
-        queued = request.csv.count(b"\n") > INLINE_LINES
-        read = None if queued else await read_import(self._market, portfolio, request.csv)
+        read = None if is_long(request.csv) else await read_import(self._market, portfolio, request.csv)
 
         async def run(store: Store) -> pb.ImportTransactionsResponse:
             if read is None:
