@@ -55,29 +55,6 @@ async def test_a_contract_is_passed_on_and_its_price_shown(edge: Edge) -> None:
     assert (asked.volatility, asked.greeks) == (0.2, True)
 
 
-async def test_each_model_is_passed_on_with_its_own_parameters(edge: Edge) -> None:
-    edge.peers["pricing"].answers["Price"] = ANSWER
-    contract = {"option_type": "put", "strike": 95, "time_to_expiry": 0.5, "rate": 0.02}
-    parameters = {"v0": 0.04, "kappa": 1.5, "theta": 0.05, "sigma": 0.6, "rho": -0.7}
-    jumps = {"jump_intensity": 0.3, "jump_mean": -0.1, "jump_volatility": 0.2}
-
-    async def asked(**body: Any) -> pb.PriceRequest:
-        answer = await edge.http.post(PRICE, json=contract | body)
-        assert answer.status_code == 200, answer.text
-        request = edge.peers["pricing"].last("Price")
-        assert isinstance(request, pb.PriceRequest)
-        return request
-
-    heston = await asked(model="heston", spot=100, **parameters)
-    assert (heston.model, heston.heston) == (pb.MODEL_HESTON, pb.HestonParameters(**parameters))
-    bates = await asked(model="bates", spot=100, **parameters, **jumps)
-    assert (bates.model, bates.bates) == (pb.MODEL_BATES, pb.BatesParameters(**parameters, **jumps))
-    bachelier = await asked(model="bachelier", forward=-1.5, volatility=20)
-    assert (bachelier.contract.forward, bachelier.contract.spot, bachelier.volatility) == (-1.5, 0, 20)
-    american = await asked(style="american", spot=100, volatility=0.3, accuracy="accurate")
-    assert (american.contract.style, american.accuracy) == (pb.EXERCISE_STYLE_AMERICAN, pb.ACCURACY_ACCURATE)
-
-
 async def test_an_infinite_greek_is_null(edge: Edge) -> None:
     edge.peers["pricing"].answers["Price"] = ANSWER
     assert (await edge.http.post(PRICE, json=BODY)).json()["greeks"]["gamma"] is None

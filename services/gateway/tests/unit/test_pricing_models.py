@@ -1,0 +1,39 @@
+"""Which fields each pricing model takes, and what becomes of them."""
+
+from typing import Any
+
+from quantmesh.api.pricing.v1 import pricing_pb2 as pb
+
+from .edges import Edge
+from .test_options import ANSWER, PRICE
+
+
+async def test_each_model_is_passed_on_with_its_own_parameters(edge: Edge) -> None:
+    edge.peers["pricing"].answers["Price"] = ANSWER
+    contract = {"option_type": "put", "strike": 95, "time_to_expiry": 0.5, "rate": 0.02}
+    parameters = {"v0": 0.04, "kappa": 1.5, "theta": 0.05, "sigma": 0.6, "rho": -0.7}
+    jumps = {"jump_intensity": 0.3, "jump_mean": -0.1, "jump_volatility": 0.2}
+
+    async def asked(**body: Any) -> pb.PriceRequest:
+        answer = await edge.http.post(PRICE, json=contract | body)
+        assert answer.status_code == 200, answer.text
+        request = edge.peers["pricing"].last("Price")
+        assert isinstance(request, pb.PriceRequest)
+        return request
+
+    heston = await asked(model="heston", spot=100, **parameters)
+    assert (heston.model, heston.heston) == (pb.MODEL_HESTON, pb.HestonParameters(**parameters))
+    bates = await asked(model="bates", spot=100, **parameters, **jumps)
+    assert (bates.model, bates.bates) == (pb.MODEL_BATES, pb.BatesParameters(**parameters, **jumps))
+    bachelier = await asked(model="bachelier", forward=-1.5, volatility=20)
+    assert (bachelier.contract.forward, bachelier.contract.spot, bachelier.volatility) == (-1.5, 0, 20)
+    american = await asked(style="american", spot=100, volatility=0.3, accuracy="accurate")
+    assert (american.contract.style, american.accuracy) == (pb.EXERCISE_STYLE_AMERICAN, pb.ACCURACY_ACCURATE)
+
+
+async def test_cash_dividends_are_passed_on(edge: Edge) -> None:
+    edge.peers["pricing"].answers["Price"] = ANSWER
+    body = {"option_type": "call", "spot": 100, "strike": 95, "time_to_expiry": 0.5, "volatility": 0.2}
+    answer = await edge.http.post(PRICE, json=body | {"dividends": [{"time": 0.25, "amount": 1.5}]})
+    assert answer.status_code == 200, answer.text
+    assert list(edge.peers["pricing"].last("Price").contract.dividends) == [pb.CashDividend(time=0.25, amount=1.5)]
