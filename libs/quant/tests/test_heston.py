@@ -68,6 +68,36 @@ def test_prices_match_25_digits(strike: float, time: float, farthest: float, par
     assert heston.price("call", 100.0, strike, time, 0.02, 0.01, **parameters) == pytest.approx(exact, abs=1e-10)
 
 
+@pytest.mark.parametrize(
+    ("strike", "time", "parameters"),
+    [
+        (99.0, 0.1, {"v0": 0.01, "kappa": 0.1, "theta": 0.04, "sigma": 2.0, "rho": -1.0}),
+        (90.0, 10.0, {"v0": 0.04, "kappa": 0.1, "theta": 0.04, "sigma": 1.0, "rho": -1.0}),
+    ],
+)
+def test_under_perfect_correlation_prices_match_a_turned_contour(
+    strike: float, time: float, parameters: dict[str, float]
+) -> None:
+    """The characteristic function falls off too slowly to sum: beyond u = 200 the oracle turns off the real axis."""
+    with mpmath.workdps(20):
+        law = [mpmath.mpf(parameters[name]) for name in ("v0", "kappa", "theta", "sigma", "rho")]
+        forward = 100 * mpmath.exp(mpmath.mpf(time) / 100)
+        k = mpmath.log(forward / strike)
+        drift = k - law[4] * (law[0] + law[1] * law[2] * time) / law[3]
+        up = 1j * mpmath.sign(drift)
+
+        def integrand(u: Any) -> Any:
+            return mpmath.exp(1j * u * k) * characteristic(u - 0.5j, mpmath.mpf(time), *law) / (u * u + 0.25)
+
+        along = mpmath.quad(lambda u: mpmath.re(integrand(u)), [200 * (mpmath.mpf(i) / 20) ** 2 for i in range(21)])
+        height = 60 / abs(drift)
+        points = [height * (mpmath.mpf(i) / 12) ** 2 for i in range(13)]
+        beyond = mpmath.quad(lambda y: mpmath.re(integrand(200 + up * y) * up), points)
+        covered = mpmath.sqrt(forward * strike) * (along + beyond) / mpmath.pi
+        exact = float(mpmath.exp(-mpmath.mpf(time) / 50) * (forward - covered))
+    assert heston.price("call", 100.0, strike, time, 0.02, 0.01, **parameters) == pytest.approx(exact, abs=1e-10)
+
+
 def test_prices_match_the_table_of_lewis() -> None:
     """A. Lewis, "Option Valuation under Stochastic Volatility II" (2016), with 15 digits."""
     table = [
@@ -198,7 +228,9 @@ def test_the_row_of_a_wrong_argument_is_named() -> None:
         heston.greeks("call", 100.0, 90.0, 100.0, 5.0, 0.0, **EQUITY)
 
 
-def test_a_distribution_too_jagged_to_integrate_is_refused() -> None:
-    jagged = {"v0": 1e-4, "kappa": 0.0, "theta": 0.04, "sigma": 1.0, "rho": 1.0}
+def test_a_strike_where_a_perfectly_correlated_spot_ends_is_refused() -> None:
+    """ln(F / K) = rho (v0 + kappa theta T) / sigma: the characteristic function neither falls off nor turns."""
+    wild = {"v0": 0.01, "kappa": 1.0, "theta": 0.01, "sigma": 2.0, "rho": 1.0}
     with pytest.raises(DomainError, match="rho must be farther from -1 and 1"):
-        heston.price("call", 100.0, 100.0, 5.0, 0.02, 0.0, **jagged)
+        heston.price("call", 100.0, [90.0, 100.0], 1.0, 0.01, 0.0, **wild)
+    assert heston.price("call", 100.0, 90.0, 1.0, 0.01, 0.0, **wild) > 100.0 - 90.0 * math.exp(-0.01)

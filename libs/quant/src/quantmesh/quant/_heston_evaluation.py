@@ -41,7 +41,9 @@ DOMAINS = (
 _CHUNK_ROWS = 8_192
 # Among the kernel's arrays, signs included.
 _RHO = 10
-_NO_CONVERGENCE = "farther from -1 and 1, where these parameters leave a distribution too jagged to integrate"
+_NO_CONVERGENCE = (
+    "farther from -1 and 1: with these parameters the spot ends at a strike, and its integral hardly converges"
+)
 # Columns that make up a law, time to expiry last: the first key to sort by.
 _LAW = (12, 11, 10, 9, 8, 7, 6, 5, 2)
 

@@ -9,6 +9,7 @@ from numba import njit, types
 from quantmesh.quant import _black_scholes_formulas as european
 from quantmesh.quant import _elementary
 from quantmesh.quant import _heston_moments as moments
+from quantmesh.quant import _heston_nodes as nodes
 from quantmesh.quant import _heston_quadrature as quadrature
 from quantmesh.quant._elementary_kernels import INLINE, compile_as
 from quantmesh.quant._heston_moments import Law
@@ -16,7 +17,7 @@ from quantmesh.quant._heston_moments import Law
 # Rows of outputs: price, delta, gamma, vega, theta, rho, and the price by v0, kappa, theta, sigma, rho, and the three
 # parameters of the jumps.
 FIRST_PARAMETER = 6
-_OPTIONS: Any = {**quadrature.PLAIN, "cache": True}
+_OPTIONS: Any = {**nodes.PLAIN, "cache": True}
 compile_as(european.is_inside_domain, european.is_inside_domain)
 
 
@@ -93,18 +94,18 @@ def _fill_row(
         return
     # The lesser of spot and strike is worth scale * covered; the option is what the one it pays in is worth above that.
     covered = math.exp(-0.5 * abs(k)) - sums[0]
-    slope = sums[quadrature.SLOPE] - math.sinh(0.5 * k) / math.expm1(0.5 * period)
+    slope = sums[nodes.SLOPE] - math.sinh(0.5 * k) / math.expm1(0.5 * period)
     outputs[1, row] = (carry if sign > 0.0 else 0.0) - scale / spot * (0.5 * covered + slope)
-    outputs[2, row] = scale / (spot * spot) * sums[quadrature.DENSITY]
-    outputs[3, row] = -2.0 * math.sqrt(law.v0) * scale * sums[quadrature.BY_V0]
+    outputs[2, row] = scale / (spot * spot) * sums[nodes.DENSITY]
+    outputs[3, row] = -2.0 * math.sqrt(law.v0) * scale * sums[nodes.BY_V0]
     held = dividend_yield * carried_spot if sign > 0.0 else rate * discounted_strike
     drift = (rate - dividend_yield) * slope - 0.5 * (rate + dividend_yield) * covered
-    outputs[4, row] = held + scale * (drift + sums[quadrature.BY_TIME])
+    outputs[4, row] = held + scale * (drift + sums[nodes.BY_TIME])
     paid = 0.0 if sign > 0.0 else law.time * discounted_strike
     outputs[5, row] = law.time * scale * (0.5 * covered - slope) - paid
     for i in range(FIRST_PARAMETER, outputs.shape[0]):
-        series = quadrature.BY_V0 + i - FIRST_PARAMETER
-        outputs[i, row] = -scale * sums[series if series < quadrature.BY_TIME else series + 1]
+        series = nodes.BY_V0 + i - FIRST_PARAMETER
+        outputs[i, row] = -scale * sums[series if series < nodes.BY_TIME else series + 1]
 
 
 def _evaluate(order: Any, sign: Any, columns: Any, outputs: Any) -> int:
@@ -113,8 +114,8 @@ def _evaluate(order: Any, sign: Any, columns: Any, outputs: Any) -> int:
     The row whose integral does not converge is answered as -1 less its number.
     One row of outputs is the price alone; eleven have Heston's parameters, fourteen the jumps' too.
     """
-    count = quadrature.PRICE_SERIES if outputs.shape[0] == 1 else outputs.shape[0] - 2
-    coefficients = np.empty(quadrature.COEFFICIENTS)
+    count = nodes.PRICE_SERIES if outputs.shape[0] == 1 else outputs.shape[0] - 2
+    coefficients = np.empty(nodes.COEFFICIENTS)
     reaches = np.empty(2)
     invalid = 0
     start = 0
@@ -125,7 +126,7 @@ def _evaluate(order: Any, sign: Any, columns: Any, outputs: Any) -> int:
         while stop < last and law_of(columns, order[stop]) == law:
             stop += 1
         lanes = (stop - start + quadrature.LANES - 1) // quadrature.LANES * quadrature.LANES
-        k = np.zeros(lanes)
+        k = np.empty(lanes)
         inside = True
         for i in range(start, stop):
             row = order[i]
@@ -133,6 +134,7 @@ def _evaluate(order: Any, sign: Any, columns: Any, outputs: Any) -> int:
                 invalid += 1
                 inside = False
             k[i - start] = log_forward_over_strike(columns, row, law)
+        k[stop - start :] = k[0]
         if inside:
             sums = np.empty((count, lanes))
             variance = moments.expected_variance(law)
@@ -156,8 +158,8 @@ def _evaluate(order: Any, sign: Any, columns: Any, outputs: Any) -> int:
 element = njit(**INLINE)(_element)
 law_of = njit(**INLINE)(_law_of)
 is_inside_domain = njit(**INLINE)(_is_inside_domain)
-log_forward_over_strike = njit(**quadrature.PLAIN)(_log_forward_over_strike)
-fill_row = njit(**quadrature.PLAIN)(_fill_row)
+log_forward_over_strike = njit(**nodes.PLAIN)(_log_forward_over_strike)
+fill_row = njit(**nodes.PLAIN)(_fill_row)
 
 # Numba's own constructors carry no types.
 _columns: Any = types.UniTuple

@@ -8,9 +8,9 @@ phi(u) = E[exp((1/2 + iu) X)] (Lewis 2001). By Poisson's summation formula the r
 the integral over all k + nL. The poles at u = +-i/2 make the part 2 cosh(k/2) / (e^(L/2) - 1) of it, known in closed
 form; the rest is the sum of TV over the other k + nL, which `reach` bounds: L is chosen so that each is below a
 tolerance. Nodes end where the modulus of phi, which falls along the line but for the swing of jumps, leaves less than
-the tolerance. Accuracy is thus absolute, in units of sqrt(F K) and, below 1, of the deviation of X: where the variance
-falls to zero TV does too, and since e^(-|k|/2), the poles and the node at zero are added up without cancellation, it
-keeps its digits.
+the tolerance; correlations near -1 or 1 may need an extrapolation. Accuracy is thus absolute, in units of sqrt(F K)
+and, below 1, of the deviation of X: where the variance falls to zero TV does too, and since e^(-|k|/2), the poles and
+the node at zero are added up without cancellation, it keeps its digits.
 
 All strikes of one law (expiry and parameters) share the nodes: a strike only turns their coefficients.
 """
@@ -21,40 +21,27 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from quantmesh.quant import _heston_elementary
 from quantmesh.quant import _heston_elementary_kernels as elementary
-from quantmesh.quant import _heston_formulas as formulas
+from quantmesh.quant import _heston_extrapolation as extrapolation
 from quantmesh.quant import _heston_moments as moments
 from quantmesh.quant._elementary_kernels import INLINE, compile_as
 from quantmesh.quant._heston_moments import Law
+from quantmesh.quant._heston_nodes import NODES, PLAIN, fill_coefficients, is_last
 
 TOLERANCE = 1e-12
-NODES = 32
 # Strikes that share the nodes: filled up to a multiple of the first number, and few enough to stay in the cache.
 LANES, MOST_STRIKES = 16, 512
-UNROLLED = 4
+_UNROLLED = 4
 # After so many blocks waves are computed anew, so that no error grows.
-AFRESH = 8
-MOST_BLOCKS = 1 << 15
-# Series over the nodes: the integral, its slope in k, the density, and the integral by v0, kappa, theta, sigma, rho and
-# time; then by the three parameters of the jumps. Coefficients lie in two rows each, real and imaginary, and phi last.
-PRICE_SERIES, HESTON_SERIES, BATES_SERIES = 1, 9, 12
-SLOPE, DENSITY, BY_V0, BY_TIME, BY_JUMPS = 1, 2, 3, 8, 9
-COEFFICIENTS = 2 * NODES * (BATES_SERIES + 1)
-# Of e, so that its power is a double.
-_LARGEST_SWING = 700.0
-PLAIN: Any = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+_AFRESH = 8
+_MOST_BLOCKS = 1 << 13
+# From so many blocks on partial sums are kept, PARTIAL_SUMS of them from one power of two to the next, where the nodes
+# to come are extrapolated: to within so many tolerances, and the slopes to within a number.
+_SLOW = extrapolation.PARTIAL_SUMS - 1
+_CERTAIN, _CERTAIN_SLOPE = 10.0, 1e-8
 
-for _formula in (
-    formulas.exponent,
-    formulas.exponent_and_gradients,
-    formulas.ratio_slope,
-    formulas.logarithm_excess,
-    formulas.jump_exponent_and_gradients,
-):
-    compile_as(_formula, _formula)
 for _function in (
-    formulas.jump_swing,
+    extrapolation.limit_of,
     moments.is_inside_domain,
     moments.relaxation,
     moments.expected_variance,
@@ -63,92 +50,6 @@ for _function in (
     moments.reach,
 ):
     compile_as(_function, _function, PLAIN)
-
-
-def _store(coefficients: Any, series: int, j: int, value: complex) -> None:
-    coefficients[2 * series * NODES + j] = value.real
-    coefficients[(2 * series + 1) * NODES + j] = value.imag
-
-
-def _exponents(first: int, step: float, law: Law, count: int, coefficients: Any) -> None:
-    """The exponents of a block of nodes, in the rows of phi, and their derivatives, in those of their series."""
-    phi = BATES_SERIES
-    if count == PRICE_SERIES:
-        for j in range(NODES):
-            u = (first + j) * step
-            store(
-                coefficients,
-                phi,
-                j,
-                formulas.exponent(u, law.time, law.v0, law.kappa, law.theta, law.sigma, law.rho),
-            )
-    else:
-        for j in range(NODES):
-            u = (first + j) * step
-            psi, by_v0, by_kappa, by_theta, by_sigma, by_rho, by_time = formulas.exponent_and_gradients(
-                u, law.time, law.v0, law.kappa, law.theta, law.sigma, law.rho
-            )
-            store(coefficients, phi, j, psi)
-            store(coefficients, BY_V0, j, by_v0)
-            store(coefficients, BY_V0 + 1, j, by_kappa)
-            store(coefficients, BY_V0 + 2, j, by_theta)
-            store(coefficients, BY_V0 + 3, j, by_sigma)
-            store(coefficients, BY_V0 + 4, j, by_rho)
-            store(coefficients, BY_TIME, j, by_time)
-    if count == BATES_SERIES or law.jump_intensity > 0.0:
-        real, imaginary = 2 * NODES * phi, 2 * NODES * phi + NODES
-        for j in range(NODES):
-            u = (first + j) * step
-            yearly, by_intensity, by_mean, by_volatility = formulas.jump_exponent_and_gradients(
-                u, law.jump_intensity, law.jump_mean, law.jump_volatility
-            )
-            coefficients[real + j] += law.time * yearly.real
-            coefficients[imaginary + j] += law.time * yearly.imag
-            coefficients[2 * NODES * BY_TIME + j] += yearly.real
-            coefficients[2 * NODES * BY_TIME + NODES + j] += yearly.imag
-            store(coefficients, BY_JUMPS, j, law.time * by_intensity)
-            store(coefficients, BY_JUMPS + 1, j, law.time * by_mean)
-            store(coefficients, BY_JUMPS + 2, j, law.time * by_volatility)
-
-
-def _fill_coefficients(first: int, step: float, law: Law, count: int, coefficients: Any) -> float:
-    """The coefficients of a block of nodes; answers the exponent at its first node.
-
-    At u = 0 the integral's own is left out: `time_value` adds it without losing digits.
-    """
-    exponents(first, step, law, count, coefficients)
-    real, imaginary = 2 * NODES * BATES_SERIES, 2 * NODES * BATES_SERIES + NODES
-    exponent: float = coefficients[real]
-    for j in range(NODES):
-        phi = _heston_elementary.exponential(complex(coefficients[real + j], coefficients[imaginary + j]))
-        coefficients[real + j] = phi.real
-        coefficients[imaginary + j] = phi.imag
-    weight = step / math.pi
-    for j in range(NODES):
-        u = (first + j) * step
-        share = weight / (u * u + 0.25)
-        coefficients[j] = share * coefficients[real + j]
-        coefficients[NODES + j] = share * coefficients[imaginary + j]
-    if count > PRICE_SERIES:
-        for j in range(NODES):
-            u = (first + j) * step
-            store(coefficients, SLOPE, j, complex(-u * coefficients[NODES + j], u * coefficients[j]))
-            store(
-                coefficients, DENSITY, j, complex(weight * coefficients[real + j], weight * coefficients[imaginary + j])
-            )
-        for series in range(BY_V0, count):
-            row = 2 * NODES * series
-            for j in range(NODES):
-                a, b = coefficients[row + j], coefficients[row + NODES + j]
-                c, d = coefficients[j], coefficients[NODES + j]
-                coefficients[row + j] = a * c - b * d
-                coefficients[row + NODES + j] = a * d + b * c
-        if first == 0:
-            for series in range(DENSITY, count):
-                coefficients[2 * NODES * series] *= 0.5
-    if first == 0:
-        coefficients[0] = 0.0
-    return exponent
 
 
 def _set_waves(first: int, step: float, k: Any, waves: Any) -> None:
@@ -166,12 +67,12 @@ def _set_waves(first: int, step: float, k: Any, waves: Any) -> None:
 def _accumulate(count: int, coefficients: Any, waves: Any, sums: Any) -> None:
     """Add Re[coefficient e^(iuk)] of a block of nodes to the first `count` rows of sums; turn the waves past them."""
     # An array made here overlaps no other, as the compiler knows: its loops are vector code without a check.
-    passed = np.empty((2 * UNROLLED, sums.shape[1]))
-    for node in range(0, NODES, UNROLLED):
+    passed = np.empty((2 * _UNROLLED, sums.shape[1]))
+    for node in range(0, NODES, _UNROLLED):
         for j in range(sums.shape[1]):
             x, y = waves[0, j], waves[1, j]
             turn_x, turn_y = waves[2, j], waves[3, j]
-            for i in range(UNROLLED):
+            for i in range(_UNROLLED):
                 passed[2 * i, j] = x
                 passed[2 * i + 1, j] = y
                 x, y = x * turn_x - y * turn_y, x * turn_y + y * turn_x
@@ -182,46 +83,95 @@ def _accumulate(count: int, coefficients: Any, waves: Any, sums: Any) -> None:
             imaginary = real + NODES
             for j in range(sums.shape[1]):
                 total = sums[series, j]
-                for i in range(UNROLLED):
+                for i in range(_UNROLLED):
                     total += coefficients[real + i] * passed[2 * i, j]
                     total -= coefficients[imaginary + i] * passed[2 * i + 1, j]
                 sums[series, j] = total
 
 
+def _turned_back(count: int, coefficients: Any) -> Any:
+    """Times -i: what gives the imaginary part in place of the real one."""
+    turned = np.empty(2 * NODES * count)
+    for series in range(count):
+        real, imaginary = 2 * NODES * series, 2 * NODES * series + NODES
+        for j in range(NODES):
+            turned[real + j] = coefficients[imaginary + j]
+            turned[imaginary + j] = -coefficients[real + j]
+    return turned
+
+
+def _extrapolate(snapshots: Any, tolerance: float, sums: Any) -> bool:
+    """Add the limits of the snapshots to sums; False, and nothing, where one is not certain enough."""
+    limits = np.empty_like(sums)
+    for series in range(sums.shape[0]):
+        certain = _CERTAIN * tolerance if series == 0 else _CERTAIN_SLOPE
+        for j in range(sums.shape[1]):
+            limit, error = extrapolation.limit_of(snapshots[:, series, j])
+            if not error <= certain:
+                return False
+            limits[series, j] = limit.real
+    sums += limits
+    return True
+
+
+def _sum_slowly(step: float, law: Law, tolerance: float, k: Any, waves: Any, coefficients: Any, sums: Any) -> bool:
+    """Add the nodes from block _SLOW on to sums, summed or extrapolated; False where they are too many."""
+    count = sums.shape[0]
+    # Sums of their own, and complex: what an extrapolation sees has small rounding errors and one sense of rotation.
+    real, imaginary = np.zeros_like(sums), np.zeros_like(sums)
+    snapshots = np.empty((extrapolation.PARTIAL_SUMS, count, k.size), dtype=np.complex128)
+    octave = _SLOW
+    for block in range(_SLOW, _MOST_BLOCKS):
+        if block == 2 * octave:
+            snapshots[-1] = real + 1j * imaginary
+            if extrapolate(snapshots, tolerance, sums):
+                return True
+            octave = block
+        stride = octave // _SLOW
+        if block % stride == 0:
+            snapshots[(block - octave) // stride] = real + 1j * imaginary
+        fill_coefficients(block * NODES, step, law, count, coefficients)
+        if block % _AFRESH == 0:
+            set_waves(block * NODES, step, k, waves)
+        accumulate(count, turned_back(count, coefficients), waves.copy(), imaginary)
+        accumulate(count, coefficients, waves, real)
+        if is_last(block, step, law, count, tolerance, coefficients):
+            sums += real
+            return True
+    return False
+
+
 def _integrate(
     law: Law, tolerance: float, reaches: Any, k: Any, count: int, coefficients: Any, sums: Any
 ) -> tuple[float, float]:
-    """Fill the rows of sums, bring k within its reaches; the period L and the exponent at u = 0.
+    """Fill the rows of sums; the period L and the exponent at u = 0.
 
     The period is NaN where the nodes do not suffice.
     """
     lowest, highest = 0.0, 0.0
+    inside = np.zeros_like(k)
     for i in range(k.size):
-        k[i] = min(max(k[i], -reaches[0]), reaches[1])
-        lowest = min(lowest, k[i])
-        highest = max(highest, k[i])
+        within = -reaches[0] < k[i] < reaches[1]
+        # Beyond its reach an option is at its intrinsic value: there its neighbour takes its place.
+        inside[i] = k[i] if within else inside[i - 1]
+        lowest = min(lowest, inside[i])
+        highest = max(highest, inside[i])
     period = max(reaches[1] - lowest, reaches[0] + highest)
     step = 2.0 * math.pi / period
-    waves = np.empty((4, k.size))
+    waves = np.empty((4, inside.size))
     sums[:] = 0.0
     zero_exponent = 0.0
-    for block in range(MOST_BLOCKS):
+    for block in range(_SLOW):
         exponent = fill_coefficients(block * NODES, step, law, count, coefficients)
         if block == 0:
             zero_exponent = exponent
-        if block % AFRESH == 0:
-            set_waves(block * NODES, step, k, waves)
+        if block % _AFRESH == 0:
+            set_waves(block * NODES, step, inside, waves)
         accumulate(count, coefficients, waves, sums)
-        last = 2 * NODES * BATES_SERIES + NODES - 1
-        modulus = abs(coefficients[last]) + abs(coefficients[last + NODES])
-        if law.jump_intensity > 0.0:
-            u = (block * NODES + NODES - 1) * step
-            swing = formulas.jump_swing(u, law.jump_intensity, law.jump_mean, law.jump_volatility)
-            modulus *= math.exp(min(law.time * swing, _LARGEST_SWING))
-        # Greeks weigh phi by up to u^2 against the price.
-        if modulus < tolerance * ((block + 1) * NODES * step if count == PRICE_SERIES else 0.1):
+        if is_last(block, step, law, count, tolerance, coefficients):
             return period, zero_exponent
-    return math.nan, zero_exponent
+    ended = sum_slowly(step, law, tolerance, inside, waves, coefficients, sums)
+    return period if ended else math.nan, zero_exponent
 
 
 def _time_values(k: Any, period: float, zero_exponent: float, sums: Any) -> None:
@@ -250,11 +200,11 @@ def _langevin(y: float) -> float:
     return y * (1.0 / 3.0 - s * series)
 
 
-store = njit(**INLINE)(_store)
 langevin = njit(**INLINE)(_langevin)
-exponents = njit(**PLAIN)(_exponents)
-fill_coefficients = njit(**PLAIN)(_fill_coefficients)
+turned_back = njit(**PLAIN)(_turned_back)
+extrapolate = njit(**PLAIN)(_extrapolate)
 set_waves = njit(**PLAIN)(_set_waves)
 accumulate = njit(**PLAIN)(_accumulate)
+sum_slowly = njit(**PLAIN)(_sum_slowly)
 integrate = njit(**PLAIN)(_integrate)
 time_values = njit(**PLAIN)(_time_values)
