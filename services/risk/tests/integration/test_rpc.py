@@ -3,7 +3,7 @@
 import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import jwt
@@ -48,6 +48,15 @@ class StandInMarket:
         chosen = [list(PRICES).index(symbol) for symbol in symbols]
         # What was known once was twice as much, and has been corrected since.
         return History(tuple(symbols), paths[:, chosen] * (1 if known_at is None else 2), CLOSE)
+
+    async def window(
+        self, symbols: Sequence[str], first: date, last: date, as_of: datetime | None, known_at: datetime | None
+    ) -> History:
+        """Weekdays alone; before 2000 there is nothing."""
+        days = [date.fromordinal(day) for day in range(first.toordinal(), last.toordinal() + 1)]
+        common = tuple(day for day in days if day.weekday() < 5 and day.year >= 2000)
+        falls = np.linspace(1.0, 0.5, len(common))
+        return History(tuple(symbols), np.outer(falls, [PRICES[symbol] for symbol in symbols]), CLOSE, common)
 
     async def terms(self, symbols: Sequence[str]) -> list[Terms]:
         return [Terms("USD", Decimal(1), is_raw=symbol == "AAPL-RAW") for symbol in symbols]

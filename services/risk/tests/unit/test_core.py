@@ -19,6 +19,7 @@ from quantmesh.risk.core.errors import (
 from quantmesh.risk.core.model import Book, History, checked_observations
 from quantmesh.risk.core.optimize import Objective, Optimum, Wanted, optimum_of
 from quantmesh.risk.core.orders import orders_to
+from quantmesh.risk.core.value_at_risk import Wanted as WantedRisk
 from quantmesh.risk.core.value_at_risk import value_at_risk_of
 
 NOW = datetime(2022, 10, 3, 20, tzinfo=UTC)
@@ -44,7 +45,7 @@ def test_a_book_is_in_one_currency_and_holds_something() -> None:
 
 def test_too_little_history_says_how_much_there_is() -> None:
     with pytest.raises(MissingHistory, match=r"501 closes .* there are 301"):
-        value_at_risk_of(book(AAPL="1", JPM="1", XOM="1"), history(), "historical", 0.99, 1, 500)
+        value_at_risk_of(book(AAPL="1", JPM="1", XOM="1"), history(), WantedRisk("historical", 0.99, 1, 500))
     with pytest.raises(MissingHistory):
         History(SYMBOLS, np.ones((1, 3)), NOW)
     with pytest.raises(OutOfDomain):
@@ -53,7 +54,7 @@ def test_too_little_history_says_how_much_there_is() -> None:
 
 def test_exposures_are_quantities_at_the_last_close() -> None:
     past = history()
-    risk = value_at_risk_of(book(AAPL="10", JPM="-4", XOM="0.5"), past, "parametric", 0.95, 10, 250)
+    risk = value_at_risk_of(book(AAPL="10", JPM="-4", XOM="0.5"), past, WantedRisk("parametric", 0.95, 10, 250))
     np.testing.assert_allclose(risk.market_values, np.array([10, -4, 0.5]) * past.closes[-1])
     assert risk.figure.contributions.sum() == pytest.approx(risk.figure.value)
 
@@ -61,7 +62,7 @@ def test_exposures_are_quantities_at_the_last_close() -> None:
 @pytest.mark.parametrize(("confidence", "days"), [(1.0, 1), (0.2, 1), (0.99, 0)])
 def test_a_parameter_out_of_its_domain_is_named(confidence: float, days: int) -> None:
     with pytest.raises(OutOfDomain) as caught:
-        value_at_risk_of(book(AAPL="1", JPM="1", XOM="1"), history(), "historical", confidence, days, 100)
+        value_at_risk_of(book(AAPL="1", JPM="1", XOM="1"), history(), WantedRisk("historical", confidence, days, 100))
     assert caught.value.violations[0].field in {"confidence", "horizon_days"}
 
 

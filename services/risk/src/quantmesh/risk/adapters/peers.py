@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -29,13 +29,29 @@ class MarketPeer:
         request = market_pb2.GetClosesRequest(
             symbols=symbols, observations=closes, as_of=_stamp(as_of), known_at=_stamp(known_at)
         )
+        return await self._closes(request, closes)
+
+    async def window(
+        self, symbols: Sequence[str], first: date, last: date, as_of: datetime | None, known_at: datetime | None
+    ) -> History:
+        request = market_pb2.GetClosesRequest(
+            symbols=symbols,
+            start=first.isoformat(),
+            end=last.isoformat(),
+            as_of=_stamp(as_of),
+            known_at=_stamp(known_at),
+        )
+        return await self._closes(request, 2)
+
+    async def _closes(self, request: market_pb2.GetClosesRequest, least: int) -> History:
         answer = await self._peer.call(self._stub.GetCloses, request)
         by_symbol = {series.symbol: series.closes for series in answer.series}
-        missing = [symbol for symbol in symbols if not by_symbol.get(symbol)]
+        missing = [symbol for symbol in request.symbols if not by_symbol.get(symbol)]
         if missing:
-            raise MissingHistory(missing, 0, closes)
-        columns = [np.fromiter(by_symbol[symbol], dtype=np.float64) for symbol in symbols]
-        return History(tuple(symbols), np.column_stack(columns), from_timestamp(answer.as_of))
+            raise MissingHistory(missing, 0, least)
+        columns = [np.fromiter(by_symbol[symbol], dtype=np.float64) for symbol in request.symbols]
+        days = tuple(date.fromisoformat(day) for day in answer.dates)
+        return History(tuple(request.symbols), np.column_stack(columns), from_timestamp(answer.as_of), days)
 
     async def terms(self, symbols: Sequence[str]) -> list[Terms]:
         requests = [market_pb2.GetAssetRequest(symbol=symbol) for symbol in symbols]

@@ -10,11 +10,14 @@ QuantmeshError
     ├── SeveralCurrencies
     ├── UnadjustedSeries        a split would read as a crash
     ├── NoSolution              a solver gave up
+    ├── NoFigure                an inversion gave up
+    ├── EpisodeNotCovered       a symbol has no closes so long ago
     └── InfeasibleConstraints   with the binding bounds and the least change that would pass
 """
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 from quantmesh.chassis.errors import InvalidInput, RuleBroken, Violation
 
@@ -78,6 +81,25 @@ class NoSolution(RuleBroken):
 
     def __init__(self, detail: str) -> None:
         super().__init__(f"No weights were found: {detail}.")
+
+
+class NoFigure(RuleBroken):
+    problem = "no-solution"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(f"No figure was found: {detail}.")
+
+
+class EpisodeNotCovered(RuleBroken):
+    problem = "missing-history"
+
+    def __init__(self, episode: str, symbols: Sequence[str], first: date, found: date | None) -> None:
+        names = ", ".join(symbols)
+        since = "there are none" if found is None else f"they begin on {found}"
+        super().__init__(
+            f"The episode {episode} needs closes that {names} have in common from {first} on; {since}.",
+            metadata={"symbols": names},
+        )
 
 
 class InfeasibleConstraints(RuleBroken):

@@ -1,9 +1,10 @@
 """Books and what is asked of them, as values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,10 +38,31 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
-    """Quantities by symbol, short ones negative, in one currency; `cash` is what lies beside them."""
+class Option:
+    """`multiplier` is how many units of the underlying one contract stands for; the time is in years (Act/365F)."""
 
-    quantities: Mapping[str, Decimal]
+    option_type: Literal["call", "put"]
+    style: Literal["european", "american"]
+    strike: float
+    time_to_expiry: float
+    volatility: float
+    multiplier: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Of the asset `symbol`, or of an option on it; short ones are negative."""
+
+    symbol: str
+    quantity: Decimal
+    option: Option | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Positions in one currency; `cash` is what lies beside them."""
+
+    positions: tuple[Position, ...]
     currency: str
     cash: Decimal = Decimal(0)
     stale: bool = False
@@ -50,26 +72,49 @@ class Book:
         cls, positions: Mapping[str, tuple[Decimal, str]], *, cash: Mapping[str, Decimal], stale: bool = False
     ) -> "Book":
         """From quantity and currency per symbol; raises SeveralCurrencies."""
-        held = {symbol: quantity for symbol, (quantity, _) in positions.items() if quantity}
-        currencies = sorted({currency for quantity, currency in positions.values() if quantity})
+        held = ((Position(symbol, quantity), currency) for symbol, (quantity, currency) in positions.items())
+        return cls.in_one_currency(held, cash=cash, stale=stale)
+
+    @classmethod
+    def in_one_currency(
+        cls, positions: Iterable[tuple[Position, str]], *, cash: Mapping[str, Decimal], stale: bool = False
+    ) -> "Book":
+        """Of positions and their currencies; empty ones are left out. Raises SeveralCurrencies."""
+        held = [(position, currency) for position, currency in positions if position.quantity]
+        currencies = sorted({currency for _, currency in held})
         if len(currencies) > 1:
             raise SeveralCurrencies(currencies)
         currency = currencies[0] if currencies else next(iter(cash), "USD")
-        return cls(held, currency, cash.get(currency, Decimal(0)), stale)
+        return cls(tuple(position for position, _ in held), currency, cash.get(currency, Decimal(0)), stale)
+
+    @property
+    def quantities(self) -> dict[str, Decimal]:
+        """Of the assets themselves, by symbol."""
+        return {position.symbol: position.quantity for position in self.positions if position.option is None}
+
+    @property
+    def symbols(self) -> list[str]:
+        """Assets and underlyings, each once."""
+        return list(dict.fromkeys(position.symbol for position in self.positions))
+
+    @property
+    def has_options(self) -> bool:
+        return any(position.option is not None for position in self.positions)
 
     def require_positions(self) -> "Book":
-        if not self.quantities:
+        if not self.positions:
             raise EmptyBook("the book holds no positions")
         return self
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Closes on the days that all symbols share (days by symbols); `as_of` is when the last became known."""
+    """Closes on the `days` that all symbols share (days by symbols); `as_of` is when the last became known."""
 
     symbols: tuple[str, ...]
     closes: Floats
     as_of: datetime
+    days: tuple[date, ...] = ()
     returns: Floats = field(init=False)
 
     def __post_init__(self) -> None:

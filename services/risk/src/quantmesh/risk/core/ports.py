@@ -1,7 +1,7 @@
 """What risk asks of other services."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from quantmesh.risk.core.model import Book, History, Terms
@@ -12,6 +12,12 @@ class Market(Protocol):
         self, symbols: Sequence[str], closes: int, as_of: datetime | None, known_at: datetime | None
     ) -> History:
         """The last `closes` closes that the symbols share, as they were known at `known_at` (system time)."""
+        ...
+
+    async def window(
+        self, symbols: Sequence[str], first: date, last: date, as_of: datetime | None, known_at: datetime | None
+    ) -> History:
+        """The closes that the symbols share from the day `first` to the day `last`."""
         ...
 
     async def now(self) -> datetime:

@@ -1,8 +1,8 @@
 """What every method needs: the book that is meant, and the prices it is measured by."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from google.protobuf.message import Message
@@ -11,9 +11,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from quantmesh.api.risk.v1 import risk_pb2 as pb
 from quantmesh.chassis.decimals import from_proto
 from quantmesh.chassis.times import from_timestamp
+from quantmesh.risk.adapters.rpc.positions import option_of
 from quantmesh.risk.core.errors import UnadjustedSeries, UnknownChoice
 from quantmesh.risk.core.estimators import Estimator
-from quantmesh.risk.core.model import Book, Terms
+from quantmesh.risk.core.model import Book, History, Position, Terms
 from quantmesh.risk.core.ports import Market, Portfolios
 
 ESTIMATORS: Mapping[int, Estimator] = {
@@ -50,17 +51,32 @@ class Methods:
             case _:
                 raise UnknownChoice("book", "must be a portfolio_id or positions")
 
-    async def _inline(self, positions: pb.InlinePositions) -> Book:
-        given: dict[str, Decimal] = {}
-        for index, position in enumerate(positions.positions):
-            if position.symbol in given:
-                raise UnknownChoice(f"positions[{index}].symbol", f"{position.symbol} is given twice")
-            given[position.symbol] = from_proto(position.quantity, f"positions[{index}].quantity")
-        check_count(len(given))
-        terms = await self._market.terms(list(given))
-        return Book.of(
-            {symbol: (given[symbol], each.currency) for symbol, each in zip(given, terms, strict=True)}, cash={}
+    async def _measured(self, request: pb.MeasuredBook, closes: int = 2) -> tuple[Book, History]:
+        """The book and the last closes of its symbols; raises EmptyBook."""
+        as_of, known_at = instant(request, "as_of"), instant(request, "known_at")
+        book = (await self._book(request, as_of, known_at)).require_positions()
+        history, _ = await asyncio.gather(
+            self._market.history(book.symbols, closes, as_of, known_at), self._adjusted(book.symbols)
         )
+        return book, history
+
+    async def _inline(self, positions: pb.InlinePositions) -> Book:
+        check_count(len(positions.positions))
+        given: list[Position] = []
+        held: set[str] = set()
+        for index, position in enumerate(positions.positions):
+            place = f"positions[{index}]"
+            is_option = position.HasField("option")
+            if position.symbol in held and not is_option:
+                raise UnknownChoice(f"{place}.symbol", f"{position.symbol} is given twice")
+            if not is_option:
+                held.add(position.symbol)
+            quantity = from_proto(position.quantity, f"{place}.quantity")
+            option = option_of(position.option, f"{place}.option") if is_option else None
+            given.append(Position(position.symbol, quantity, option))
+        symbols = list(dict.fromkeys(position.symbol for position in given))
+        terms = dict(zip(symbols, await self._market.terms(symbols), strict=True))
+        return Book.in_one_currency([(each, terms[each.symbol].currency) for each in given], cash={})
 
 
 def check_count(count: int) -> None:

@@ -6,46 +6,45 @@ from typing import Any
 from quantmesh.api.risk.v1 import risk_pb2 as pb
 from quantmesh.chassis.identity import requires
 from quantmesh.chassis.times import to_timestamp
-from quantmesh.risk.adapters.rpc.base import Methods, chosen, instant
+from quantmesh.risk.adapters.rpc.base import ESTIMATORS, Methods, chosen, instant
+from quantmesh.risk.adapters.rpc.positions import option_to
 from quantmesh.risk.core.model import checked_observations
-from quantmesh.risk.core.value_at_risk import Method, value_at_risk_of
+from quantmesh.risk.core.value_at_risk import DEFAULT_PATHS, BookRisk, Method, Wanted, value_at_risk_of
 
-_METHODS: dict[int, Method] = {
+METHODS: dict[int, Method] = {
     pb.VALUE_AT_RISK_METHOD_HISTORICAL: "historical",
     pb.VALUE_AT_RISK_METHOD_PARAMETRIC: "parametric",
+    pb.VALUE_AT_RISK_METHOD_FILTERED_HISTORICAL: "filtered_historical",
+    pb.VALUE_AT_RISK_METHOD_MONTE_CARLO: "monte_carlo",
 }
 
 
 class ValueAtRiskMethods(Methods):
     @requires("risk:use")
     async def ValueAtRisk(self, request: pb.ValueAtRiskRequest, context: Any) -> pb.ValueAtRiskResponse:
-        method = chosen("method", request.method, _METHODS)
-        observations = checked_observations(request.observations)
+        wanted = Wanted(
+            method=chosen("method", request.method, METHODS),
+            confidence=request.confidence,
+            horizon_days=request.horizon_days,
+            observations=checked_observations(request.observations),
+            estimator=chosen("covariance", request.covariance, ESTIMATORS),
+            paths=request.paths or DEFAULT_PATHS,
+            seed=request.seed,
+            rate=request.rate,
+        )
         as_of, known_at = instant(request, "as_of"), instant(request, "known_at")
         book = (await self._book(request, as_of, known_at)).require_positions()
         history, now, _ = await asyncio.gather(
-            self._market.history(list(book.quantities), observations + 1, as_of, known_at),
+            self._market.history(book.symbols, wanted.observations + 1, as_of, known_at),
             self._market.now(),
-            self._adjusted(list(book.quantities)),
+            self._adjusted(book.symbols),
         )
-        risk = await asyncio.to_thread(
-            value_at_risk_of, book, history, method, request.confidence, request.horizon_days, observations
-        )
-        contributions = [
-            pb.RiskContribution(symbol=symbol, market_value=value, value_at_risk=at_risk, expected_shortfall=shortfall)
-            for symbol, value, at_risk, shortfall in zip(
-                history.symbols,
-                risk.market_values,
-                risk.figure.contributions,
-                risk.figure.shortfall_contributions,
-                strict=True,
-            )
-        ]
+        risk = await asyncio.to_thread(value_at_risk_of, book, history, wanted)
         return pb.ValueAtRiskResponse(
             value_at_risk=risk.figure.value,
             expected_shortfall=risk.figure.expected_shortfall,
-            contributions=contributions,
-            observations=observations,
+            contributions=_contributions(risk),
+            observations=wanted.observations,
             as_of=to_timestamp(history.as_of),
             currency=book.currency,
             market_value=float(risk.market_values.sum()),
@@ -53,4 +52,29 @@ class ValueAtRiskMethods(Methods):
             confidence=request.confidence,
             horizon_days=request.horizon_days,
             stale=book.stale or history.is_stale(now if as_of is None else min(as_of, now)),
+            standard_error=risk.figure.standard_error,
+            shortfall_standard_error=risk.figure.shortfall_standard_error,
         )
+
+
+def _contributions(risk: BookRisk) -> list[pb.RiskContribution]:
+    figure = risk.figure
+    return [
+        pb.RiskContribution(
+            symbol=part if isinstance(part, str) else part.symbol,
+            option=None if isinstance(part, str) else option_to(part.option),
+            market_value=value,
+            value_at_risk=at_risk,
+            expected_shortfall=shortfall,
+            marginal=at_risk / value if value else None,
+            incremental=incremental,
+        )
+        for part, value, at_risk, shortfall, incremental in zip(
+            risk.parts,
+            risk.market_values.tolist(),
+            figure.contributions.tolist(),
+            figure.shortfall_contributions.tolist(),
+            figure.incremental.tolist(),
+            strict=True,
+        )
+    ]

@@ -1,0 +1,20 @@
+"""Quant's refusals as the service's, named after the request's fields."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from quantmesh.quant.errors import DomainError, SolverError
+from quantmesh.risk.core.errors import NoFigure, OutOfDomain
+
+
+@contextmanager
+def quant_domain(**fields: str) -> Iterator[None]:
+    """`fields` names the request's field of an argument that is called otherwise."""
+    try:
+        yield
+    except DomainError as error:
+        field = fields.get(error.argument, error.argument)
+        place = field if error.index is None else f"{field}[{error.index}]"
+        raise OutOfDomain(place, error.value, error.requirement) from error
+    except SolverError as error:
+        raise NoFigure(str(error)) from error
