@@ -34,7 +34,7 @@ THETAS = RNG.normal(size=SIZE) * 0.01
 )
 def test_sums_of_squares_have_imhofs_probabilities(weights: tuple[float, ...], x: float, published: float) -> None:
     """Imhof, Computing the distribution of quadratic forms in normal variables (1961), table 1, Q1."""
-    loss = Quadratic(0.0, np.zeros(3), np.array(weights), np.eye(3))
+    loss = Quadratic(np.zeros(3), np.array(weights), np.eye(3))
     contour = Contour.through(loss, x)
     assert contour.integral(1.0 / contour.nodes) == pytest.approx(published, abs=5e-5)
 
@@ -124,6 +124,28 @@ def test_the_figure_is_homogeneous(scale: float, confidence: float) -> None:
     many = value_at_risk.parametric(COVARIANCE, DELTAS * scale, gammas=GAMMAS * scale, confidence=confidence)
     assert many.value == pytest.approx(one.value * scale, rel=1e-10)
     assert many.expected_shortfall == pytest.approx(one.expected_shortfall * scale, rel=1e-10)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.5, 0.75, 0.95, 0.99, 0.999]))
+def test_any_quadratic_book_has_a_figure_whose_parts_add_up(seed: int, confidence: float) -> None:
+    """Of any scale and rank: bounded losses, flat directions, deltas or gammas that hardly matter."""
+    generator = np.random.default_rng(seed)
+    size = int(generator.integers(1, 7))
+    factors = generator.normal(size=(size, int(generator.integers(1, size + 1)))) * 10 ** generator.uniform(-4, 0)
+    matrix = factors @ factors.T + 1e-18 * np.eye(size)
+    curves = generator.normal(size=(size, size)) * 10 ** generator.uniform(-6, 4)
+    gammas = [curves + curves.T, curves @ curves.T, -curves @ curves.T, np.diag(np.diag(curves))][seed % 4]
+    deltas = generator.normal(size=size) * 10 ** generator.uniform(-6, 3)
+    figure = value_at_risk.parametric(matrix, deltas, gammas=gammas, confidence=confidence)
+    scale = math.sqrt(deltas @ matrix @ deltas) + float(np.abs(gammas * matrix).sum())
+    assert figure.contributions.sum() == pytest.approx(figure.value, abs=1e-9 * scale)
+    assert figure.shortfall_contributions.sum() == pytest.approx(figure.expected_shortfall, abs=1e-9 * scale)
+    assert figure.expected_shortfall >= figure.value - 1e-9 * scale
+    draws = generator.standard_normal((4_000, factors.shape[1])) @ factors.T
+    losses = -(draws @ deltas + 0.5 * np.einsum("si,ij,sj->s", draws, gammas, draws))
+    exceeded = float((losses > figure.value).mean())
+    assert abs(exceeded - (1.0 - confidence)) < 6.0 * math.sqrt(confidence * (1.0 - confidence) / 4_000) + 0.001
 
 
 @pytest.mark.parametrize("gammas", [np.zeros(3), np.triu(np.ones((SIZE, SIZE))), np.full(SIZE, math.nan)])

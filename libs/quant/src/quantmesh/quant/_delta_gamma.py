@@ -31,27 +31,32 @@ _LEAN = math.tan(math.radians(30.0))
 _BISECTIONS = 200
 _NEWTON_STEPS = 100
 _TOLERANCE = 1e-13
+_ROUNDING = 1e-13
+_LARGEST_EXPONENT = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Quadratic:
-    """L = constant + slopes' y + curvatures' y^2 with independent standard normal y; returns are `directions` y."""
+    """L + theta = slopes' y + curvatures' y^2 with independent standard normal y; returns are `directions` y."""
 
-    constant: float
     slopes: Floats
     curvatures: Floats
     directions: Floats
 
     @classmethod
-    def of(cls, covariance: Floats, exposures: Floats, gammas: Floats, thetas: Floats) -> Self:
+    def of(cls, covariance: Floats, exposures: Floats, gammas: Floats) -> Self:
         root = covariance_root(covariance)
         curvatures, rotation = np.linalg.eigh(-0.5 * root.T @ gammas @ root)
         directions = root @ rotation
-        return cls(-float(thetas.sum()), -(directions.T @ exposures), curvatures, directions)
+        slopes = -(directions.T @ exposures)
+        # What is rounding alone would give the loss another end.
+        curvatures[np.abs(curvatures) < _ROUNDING * np.abs(curvatures).max()] = 0.0
+        slopes[np.abs(slopes) < _ROUNDING * math.hypot(np.abs(slopes).max(), np.abs(curvatures).max())] = 0.0
+        return cls(slopes, curvatures, directions)
 
     @property
     def mean(self) -> float:
-        return self.constant + float(self.curvatures.sum())
+        return float(self.curvatures.sum())
 
     @property
     def deviation(self) -> float:
@@ -63,14 +68,12 @@ class Quadratic:
         if np.any((self.curvatures > 0.0) | ((self.curvatures == 0.0) & (self.slopes != 0.0))):
             return math.inf
         curved = self.curvatures < 0.0
-        return self.constant - float((self.slopes[curved] ** 2 / (4.0 * self.curvatures[curved])).sum())
+        return -float((self.slopes[curved] ** 2 / (4.0 * self.curvatures[curved])).sum())
 
     def tilted_mean(self, t: float) -> float:
         """K'(t)."""
         rest = 1.0 - 2.0 * t * self.curvatures
-        return self.constant + float(
-            (self.curvatures / rest + self.slopes**2 * t * (1.0 - t * self.curvatures) / rest**2).sum()
-        )
+        return float((self.curvatures / rest + self.slopes**2 * t * (1.0 - t * self.curvatures) / rest**2).sum())
 
     def tilted_variance(self, t: float) -> float:
         """K''(t)."""
@@ -111,28 +114,24 @@ class Contour:
         tau = loss.saddlepoint(x)
         scale = 1.0 / math.sqrt(loss.tilted_variance(tau))
         step = _COORDINATE[1] - _COORDINATE[0]
-        best: tuple[float, Complexes, Complexes] | None = None
+        lines: list[tuple[bool, float, Self]] = []
         for lean in (0.0, _LEAN, -_LEAN):
             nodes = tau + scale * (1j * np.sinh(_COORDINATE) + lean * (np.cosh(_COORDINATE) - 1.0))
             speeds = scale * (1j * np.cosh(_COORDINATE) + lean * np.sinh(_COORDINATE))
             rest = 1.0 - 2.0 * np.outer(nodes, loss.curvatures)
             exponent = (
-                nodes * (loss.constant - x)
-                - 0.5 * np.log(rest).sum(axis=1)
-                + 0.5 * nodes**2 * (loss.slopes**2 / rest).sum(axis=1)
+                -nodes * x - 0.5 * np.log(rest).sum(axis=1) + 0.5 * nodes**2 * (loss.slopes**2 / rest).sum(axis=1)
             )
-            size = float(exponent.real.max())
-            if size > 600.0:
+            if float(exponent.real.max()) > _LARGEST_EXPONENT:
                 continue
             weights = np.exp(exponent) * speeds * (step / (1j * math.pi))
             weights[0] *= 0.5
-            # The least absolute sum loses the least to cancellation, and has fallen the furthest at its end.
-            total = float(np.abs(weights).sum())
-            if best is None or total < best[0]:
-                best = total, nodes, weights
-        if best is None:
+            sizes = np.abs(weights)
+            lines.append((bool(sizes[-1] > _TOLERANCE * sizes.max()), float(sizes.sum()), cls(nodes, weights)))
+        if not lines:
             raise SolverError("delta-gamma inversion", f"overflow at a loss of {x:g}")
-        return cls(best[1], best[2])
+        # One that has fallen at its end; then the least absolute sum, which loses the least to cancellation.
+        return min(lines, key=lambda line: line[:2])[2]
 
     def integral(self, values: Complexes | float) -> float:
         return float((self.weights * values).real.sum())
@@ -144,26 +143,27 @@ def delta_gamma(
     """All of the horizon. Contributions are by the size of an asset's exposure, gammas and theta together; a gamma
     between two assets counts half with each. The marginal figure is by the exposure alone.
     """
-    loss = Quadratic.of(covariance, exposures, gammas, thetas)
+    loss = Quadratic.of(covariance, exposures, gammas)
     count = exposures.size
-    value = quantile(loss, confidence)
+    random_part = quantile(loss, confidence)
+    value = random_part - float(thetas.sum())
     incremental = np.empty(count)
     for asset in range(count):
         kept = np.arange(count) != asset
-        rest = Quadratic.of(covariance, exposures * kept, gammas * np.outer(kept, kept), thetas * kept)
-        incremental[asset] = value - quantile(rest, confidence)
+        rest = Quadratic.of(covariance, exposures * kept, gammas * np.outer(kept, kept))
+        incremental[asset] = random_part - quantile(rest, confidence) - thetas[asset]
     if loss.deviation == 0.0:
         return ValueAtRisk(value, value, -thetas, -thetas, np.zeros(count), incremental)
-    contour = Contour.through(loss, value)
+    contour = Contour.through(loss, random_part)
     rest_of = 1.0 / (1.0 - 2.0 * np.outer(contour.nodes, loss.curvatures))
     means = (contour.nodes[:, None] * loss.slopes * rest_of) @ loss.directions.T
     curved = gammas @ loss.directions
     spreads = rest_of @ (loss.directions * curved).T
-    losses = -thetas - exposures * means - 0.5 * (means * (means @ gammas) + spreads)
+    losses = -exposures * means - 0.5 * (means * (means @ gammas) + spreads)
     density = contour.integral(1.0)
-    contributions = (contour.weights @ losses).real / density
+    contributions = (contour.weights @ losses).real / density - thetas
     tail = contour.weights / contour.nodes
-    shortfall_contributions = (tail @ losses).real / (1.0 - confidence)
+    shortfall_contributions = (tail @ losses).real / (1.0 - confidence) - thetas
     return ValueAtRisk(
         value=value,
         expected_shortfall=float(shortfall_contributions.sum()),
@@ -175,29 +175,30 @@ def delta_gamma(
 
 
 def quantile(loss: Quadratic, confidence: float) -> float:
-    """The loss exceeded with probability 1 - confidence: Newton's method on the logarithm of that probability."""
+    """The loss beside theta that is exceeded with probability 1 - confidence.
+
+    Newton's method on the logarithm of the probability, within a shrinking bracket.
+    """
     deviation = loss.deviation
     if deviation == 0.0:
-        return loss.constant
+        return 0.0
     from scipy.special import ndtri
 
     bound = loss.bound
     x = loss.mean + float(ndtri(confidence)) * deviation
     if x >= bound:
-        x = loss.mean + 0.9 * (bound - loss.mean)
-    low = -math.inf
+        x = 0.5 * (loss.mean + bound)
+    low, high = -math.inf, bound
     for _ in range(_NEWTON_STEPS):
         contour = Contour.through(loss, x)
         probability, density = contour.integral(1.0 / contour.nodes), contour.integral(1.0)
+        low, high = (x, high) if probability > 1.0 - confidence else (low, x)
         if probability > 0.0 and density > 0.0:
             step = (math.log(probability) - math.log(1.0 - confidence)) * probability / density
-            step = min(max(step, -deviation), deviation)
+            if abs(step) <= _TOLERANCE * deviation:
+                return x + step
         else:
-            step = -0.5 * (x - max(low, loss.mean - 10.0 * deviation))
-        following = x + step
-        if following >= bound:
-            following = 0.5 * (x + bound)
-        if abs(following - x) <= _TOLERANCE * max(deviation, abs(x)):
-            return following
-        x = following
+            step = deviation if low == x else -deviation
+        following = x + min(max(step, -deviation), deviation)
+        x = following if low < following < high else 0.5 * (low + high)
     raise SolverError("delta-gamma quantile", f"no convergence at {x:g}")
