@@ -60,7 +60,8 @@ def evaluate_rows(option_type: ArrayLike, arguments: Sequence[ArrayLike], count:
         invalid: int = kernels.evaluate(_order(columns, start, stop), columns.signs, columns.values, outputs)
         if invalid < 0:
             row = -1 - invalid
-            raise DomainError("rho", columns.value(_RHO, row), _NO_CONVERGENCE, None if columns.shape == () else row)
+            place = row if columns.arrays[_RHO].size > 1 else None
+            raise DomainError("rho", columns.value(_RHO, row), _NO_CONVERGENCE, place)
         return invalid
 
     return evaluate(columns, DOMAINS, count, run, _CHUNK_ROWS)
