@@ -117,7 +117,7 @@ def test_marginal_is_by_the_exposure_and_incremental_leaves_the_asset_out() -> N
     assert whole.incremental[1] == pytest.approx(whole.value - rest.value, rel=1e-10)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8, deadline=None)
 @given(st.floats(0.1, 100.0), st.floats(0.55, 0.999))
 def test_the_figure_is_homogeneous(scale: float, confidence: float) -> None:
     one = value_at_risk.parametric(COVARIANCE, DELTAS, gammas=GAMMAS, confidence=confidence)

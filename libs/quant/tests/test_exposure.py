@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantmesh.quant import exposure, revaluation
@@ -54,6 +54,7 @@ def test_values_add_up_to_the_book() -> None:
     assert found.value[2] == found.vega[2] == 0.0
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.integers(1, 40), st.floats(0.1, 1e6))
 def test_equal_positions_are_as_concentrated_as_their_number(count: int, value: float) -> None:
     found = exposure.concentration(np.full(count, -value))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
@@ -85,6 +85,7 @@ def test_incremental_leaves_an_asset_out_and_marginal_is_per_unit_of_exposure() 
             assert whole.incremental[index] == pytest.approx(whole.value - rest.value, rel=1e-10)
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     st.integers(0, 2**32 - 1),
     st.integers(1, 6),
@@ -109,6 +110,7 @@ def test_contributions_add_up_for_any_book(seed: int, assets: int, days: int, co
         assert figure.expected_shortfall >= figure.value - 1e-12 * scale
 
 
+@settings(deadline=None)
 @given(st.floats(0.01, 1e3), st.integers(1, 250))
 def test_figures_scale_with_the_book_and_the_root_of_time(scale: float, days: int) -> None:
     one = value_at_risk.historical(RETURNS, EXPOSURES)
