@@ -232,6 +232,20 @@ def test_five_hundred_assets_are_certain_to_ten_digits() -> None:
             assert answer.gap < 1e-10
 
 
+def test_the_layout_of_the_inputs_in_memory_does_not_matter() -> None:
+    mean, matrix = problem(8, 16)
+    wide = np.repeat(matrix, 2, axis=1)[:, ::2]
+    strided = {name: np.repeat(value, 2)[::2] for name, value in (("current", CURRENT), ("upper", np.full(8, 0.4)))}
+    for layout in (np.asfortranarray(matrix), wide, matrix.tolist()):
+        found = answers(
+            np.repeat(mean, 2)[::2], layout, Constraints(maximum=strided["upper"], current=strided["current"])
+        )
+        for one, other in zip(found, answers(mean, matrix, Constraints(maximum=0.4)), strict=True):
+            np.testing.assert_allclose(one.weights, other.weights, atol=1e-14)
+    for run in (optimize.risk_parity, optimize.hierarchical_risk_parity):
+        np.testing.assert_allclose(run(wide).weights, run(matrix).weights, atol=1e-14)
+
+
 def test_nothing_earns_more_than_too_high_a_rate() -> None:
     mean, matrix = problem(4, 0)
     with pytest.raises(DomainError, match=r"risk_free_rate must be below 0\.001"):

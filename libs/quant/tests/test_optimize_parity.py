@@ -15,9 +15,9 @@ from quantmesh.quant.errors import DomainError
 from quantmesh.quant.optimize import (
     Constraints,
     Group,
-    _definiteness_kernels,
     _exchange_kernels,
     _hierarchical_risk_parity_kernels,
+    _matrix_kernels,
 )
 from quantmesh.quant.optimize import _risk_parity_kernels as risk_parity_kernels
 from quantmesh.quant.optimize._hierarchical_risk_parity import Distance
@@ -157,12 +157,28 @@ def test_an_unknown_distance_is_refused() -> None:
 def test_a_factor_of_the_covariance_tells_its_definiteness_with_and_without_the_compiler() -> None:
     for count in (1, 3, 4, 5, 30):
         matrix = covariance(count, count)
-        for run in (_definiteness_kernels.is_positive, _definiteness_kernels._is_positive):
+        for run in (_matrix_kernels.is_positive, _matrix_kernels._is_positive):
             factor = matrix.copy()
             assert run(factor)
             np.testing.assert_allclose(np.triu(factor), np.linalg.cholesky(matrix).T, rtol=1e-9, atol=1e-14)
             assert not run(matrix - 1.01 * np.linalg.eigvalsh(matrix)[0] * np.eye(count))
             assert not run(np.full((count, count), np.nan))
+
+
+def test_products_are_those_of_blas_with_and_without_the_compiler() -> None:
+    for count in (1, 2, 5, 12):
+        matrix = covariance(count, count)
+        vector = np.where(np.arange(count) % 3 == 1, 0.0, np.arange(count) - 1.5)
+        square = np.random.default_rng(count).normal(size=(count, count))
+        for multiply, column_products in (
+            (_matrix_kernels.multiply, _matrix_kernels.column_products),
+            (_matrix_kernels._multiply, _matrix_kernels._column_products),
+        ):
+            product, products = np.empty(count), np.empty((count, count))
+            multiply(matrix, vector, product)
+            column_products(square, products)
+            np.testing.assert_allclose(product, matrix @ vector, atol=1e-16)
+            np.testing.assert_allclose(products, square.T @ square, rtol=1e-12, atol=1e-14)
 
 
 def test_kernels_agree_with_their_python_twins() -> None:

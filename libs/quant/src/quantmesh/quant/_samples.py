@@ -18,7 +18,7 @@ def sample_of(returns: ArrayLike, *, least: int = 2) -> Floats:
 
 
 def vector_of(name: str, values: ArrayLike, size: int) -> Floats:
-    vector = np.asarray(values, dtype=np.float64)
+    vector = np.asarray(values, dtype=np.float64, order="C")
     if vector.shape != (size,):
         raise DomainError(name, f"shape {vector.shape}", f"a vector of {size}")
     check_finite(name, vector)

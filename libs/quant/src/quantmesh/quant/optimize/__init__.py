@@ -57,8 +57,8 @@ def __getattr__(name: str) -> object:
 def load_kernels() -> None:
     """Compile what the solvers need, or read it from the cache, ahead of the first call."""
     from quantmesh.quant.optimize import (  # noqa: F401  importing loads them
-        _definiteness_kernels,
         _exchange_kernels,
         _hierarchical_risk_parity_kernels,
+        _matrix_kernels,
         _risk_parity_kernels,
     )

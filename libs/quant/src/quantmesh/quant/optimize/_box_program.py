@@ -15,6 +15,7 @@ from quantmesh.quant._samples import Floats
 from quantmesh.quant.errors import SolverError
 from quantmesh.quant.optimize._constraints import Limits
 from quantmesh.quant.optimize._exchange_kernels import exchange
+from quantmesh.quant.optimize._matrix_kernels import product
 
 SOLVER = "exchange"
 # Relative to the largest marginal objective. The exact Newton steps take it to a few units of rounding.
@@ -44,9 +45,9 @@ class BoxProgram:
         weights = weights.copy()
         for round_ in range(_ROUNDS):
             weights = self._newton(tilt, weights)
-            product = matrix @ weights
-            gradient = product - tilt * self.mean
-            scale = float(np.abs(product).max()) + tilt * float(np.abs(self.mean).max())
+            marginal = product(matrix, weights)
+            gradient = marginal - tilt * self.mean
+            scale = float(np.abs(marginal).max()) + tilt * float(np.abs(self.mean).max())
             if self._violation(gradient, weights) <= _OPTIMAL * scale:
                 return weights
             tolerance = max(_FIRST_TOLERANCE * 0.1**round_, 0.1 * _OPTIMAL)
@@ -66,7 +67,7 @@ class BoxProgram:
         right = np.empty((free.size, 3), order="F")
         right[:, 0] = 1.0
         right[:, 1] = self.mean[free]
-        right[:, 2] = -(self.covariance[free] @ fixed)
+        right[:, 2] = -product(self.covariance, fixed)[free]
         solved, _ = lapack.dpotrs(factor, right, lower=1, overwrite_b=1)
         even, tilted, pulled = solved.T
         missing = self.limits.budget - float(fixed.sum()) - float(pulled.sum())

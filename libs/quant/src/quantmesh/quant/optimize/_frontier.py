@@ -12,6 +12,7 @@ from quantmesh.quant.optimize._box_program import BoxProgram, Line
 from quantmesh.quant.optimize._constraints import LONG_ONLY, Constraints, Limits, settle
 from quantmesh.quant.optimize._infeasibility import require_feasible
 from quantmesh.quant.optimize._linear_form import LinearObjective, bounded_rows
+from quantmesh.quant.optimize._matrix_kernels import product
 from quantmesh.quant.optimize._optimum import Allocation, Moments, allocator, relative_gap
 from quantmesh.quant.optimize._tilt import Verdict, search
 from quantmesh.quant.optimize._utility import Utility, least_utility
@@ -138,7 +139,7 @@ class _Walk:
 
     def _bound(self, weights: Floats, tilt: float, target: float) -> float:
         """Of the variance among all that earn `target`, by Lagrange's relaxation of the return and the tangent."""
-        marginal = self._matrix @ weights
+        marginal = product(self._matrix, weights)
         # Any positive tilt gives a bound; where the return does not bind, almost none gives the best.
         tilt = max(tilt, _LEAST_TILT)
         least = tilt * (self._linear.least(marginal / tilt - self._mean)[1] + target)
@@ -149,7 +150,7 @@ class _Walk:
             self._gap = max(self._gap, relative_gap(variance, bound, float(np.diagonal(self._matrix).mean())))
 
     def _variance(self, weights: Floats) -> float:
-        return float(weights @ self._matrix @ weights)
+        return float(weights @ product(self._matrix, weights))
 
     def _net(self, weights: Floats) -> float:
         return float(self._mean @ weights) - self._limits.cost_of(weights)

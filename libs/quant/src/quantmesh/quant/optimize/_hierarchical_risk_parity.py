@@ -7,6 +7,7 @@ from quantmesh.quant._samples import Floats
 from quantmesh.quant.errors import DomainError
 from quantmesh.quant.optimize._constraints import LONG_ONLY, Constraints, require_bare
 from quantmesh.quant.optimize._hierarchical_risk_parity_kernels import bisect, leaf_order, spanning_tree
+from quantmesh.quant.optimize._matrix_kernels import column_products
 from quantmesh.quant.optimize._optimum import Certificate, Moments, Optimum, optimum_of
 
 Distance = Literal["columns", "correlation"]
@@ -50,7 +51,8 @@ def _distances(matrix: Floats, distance: Distance) -> Floats:
         return near
     # Distances stay when every column moves alike, and what cancels below is smaller then.
     centred = near - near.mean(axis=1, keepdims=True)
-    products = centred.T @ centred
+    products = np.empty_like(centred)
+    column_products(centred, products)
     sizes = np.diagonal(products)
     between: Floats = np.sqrt(np.maximum(sizes[:, None] + sizes - 2.0 * products, 0.0))
     return between

@@ -13,6 +13,7 @@ from quantmesh.quant.optimize._constraints import LONG_ONLY, Constraints, Limits
 from quantmesh.quant.optimize._holdings import first_choice, on_chosen
 from quantmesh.quant.optimize._infeasibility import require_feasible
 from quantmesh.quant.optimize._linear_form import LinearObjective, bounded_rows, fill
+from quantmesh.quant.optimize._matrix_kernels import product
 from quantmesh.quant.optimize._optimum import Certificate, Moments, Optimum, optimum_of
 from quantmesh.quant.optimize._tilt import Verdict, search
 
@@ -57,7 +58,7 @@ class _Ratio:
     limits: Limits
 
     def variance(self, weights: Floats) -> float:
-        return float(weights @ self.covariance @ weights)
+        return float(weights @ product(self.covariance, weights))
 
     def value(self, weights: Floats) -> float:
         net = float(self.excess @ weights) - self.limits.cost_of(weights)
@@ -100,15 +101,15 @@ def _by_exchange(ratio: _Ratio, richest: Floats) -> tuple[Floats, str, int]:
     program = BoxProgram(matrix, excess, limits)
 
     def judge(tilt: float, weights: Floats, line: Line | None) -> Verdict:
-        earned, variance = float(excess @ weights), float(weights @ matrix @ weights)
+        earned, variance = float(excess @ weights), ratio.variance(weights)
         is_higher = variance > tilt * earned
         point = weights if line is None else line.start
         base = float(excess @ point)
-        return Verdict(float(point @ matrix @ point) / base if base > 0.0 else None, is_higher)
+        return Verdict(ratio.variance(point) / base if base > 0.0 else None, is_higher)
 
     start = fill(limits, np.argsort(-excess / np.sqrt(np.diagonal(matrix))))
     start = start if float(excess @ start) > 0.0 else richest
-    tilt = float(start @ matrix @ start) / float(excess @ start)
+    tilt = ratio.variance(start) / float(excess @ start)
     try:
         _, weights = search(program, tilt, start, judge)
     except SolverError:
@@ -148,7 +149,7 @@ def _bound(ratio: _Ratio, weights: Floats) -> float | None:
     excess' v - costs - T (Cv)'w / sd(w) <= 0 for all v suffices; T rises to where it holds (Dinkelbach, 1967).
     """
     linear, bound = LinearObjective(ratio.limits), ratio.value(weights)
-    marginal = ratio.covariance @ weights
+    marginal = product(ratio.covariance, weights)
     marginal = marginal / math.sqrt(float(weights @ marginal))
     own = float(marginal @ weights)
     for _ in range(_BOUND_STEPS):

@@ -87,7 +87,7 @@ class Moments:
 
     def require_convex(self) -> None:
         """Raises DomainError where some weights have a negative variance, and none would have the least."""
-        from quantmesh.quant.optimize._definiteness_kernels import is_positive  # Numba loads on first use
+        from quantmesh.quant.optimize._matrix_kernels import is_positive  # Numba loads on first use
 
         shifted = self.covariance.copy()
         shifted.flat[:: self.count + 1] += _DEFINITE * float(np.diagonal(shifted).max())
@@ -104,7 +104,9 @@ class Moments:
         return len(self.covariance)
 
     def variance(self, weights: Floats) -> float:
-        return max(float(weights @ self.covariance @ weights), 0.0)
+        from quantmesh.quant.optimize._matrix_kernels import product  # as above
+
+        return max(float(weights @ product(self.covariance, weights)), 0.0)
 
     def statistics(self, weights: Floats) -> tuple[float | None, float, float | None]:
         """Expected return, volatility, and Sharpe ratio."""

@@ -4,6 +4,7 @@ from numpy.typing import ArrayLike
 from quantmesh.quant._samples import Floats, vector_of
 from quantmesh.quant.errors import DomainError, SolverError
 from quantmesh.quant.optimize._constraints import LONG_ONLY, Constraints, require_bare
+from quantmesh.quant.optimize._matrix_kernels import product
 from quantmesh.quant.optimize._optimum import Certificate, Moments, Optimum, optimum_of
 from quantmesh.quant.optimize._risk_parity_kernels import descend
 
@@ -37,7 +38,7 @@ def risk_parity(
     shares = shares / shares.sum()
 
     def objective(weights: Floats) -> float:
-        marginal = matrix @ weights
+        marginal = product(matrix, weights)
         variance = float(weights @ marginal)
         return float(np.abs(weights * marginal / variance - shares).max()) if variance > 0.0 else float(shares.max())
 
@@ -52,8 +53,8 @@ def risk_parity(
 def _balanced(correlation: Floats, shares: Floats) -> tuple[Floats, str, int]:
     """x with x_i (correlation @ x)_i = shares_i."""
     point = np.sqrt(shares / np.maximum(correlation.sum(axis=1), 1e-3))
-    product = correlation @ point
-    sweeps = descend(correlation, shares, point, product, _SWEEPS, _CERTAIN)
+    marginal = product(correlation, point)
+    sweeps = descend(correlation, shares, point, marginal, _SWEEPS, _CERTAIN)
     if _distance(correlation, shares, point) <= _ACCEPTABLE:
         return point, "coordinate descent", sweeps
     for step in range(_NEWTON_STEPS):
@@ -74,4 +75,4 @@ def _balanced(correlation: Floats, shares: Floats) -> tuple[Floats, str, int]:
 
 
 def _distance(correlation: Floats, shares: Floats, point: Floats) -> float:
-    return float(np.abs(point * (correlation @ point) / shares - 1.0).max())
+    return float(np.abs(point * product(correlation, point) / shares - 1.0).max())

@@ -19,6 +19,7 @@ from quantmesh.quant.optimize._exchange_kernels import exchange
 from quantmesh.quant.optimize._highs import INFINITY, SEARCH_SECONDS, Model, Solution, certain
 from quantmesh.quant.optimize._holdings import add_holdings, reach_of
 from quantmesh.quant.optimize._linear_form import fill, linear_form
+from quantmesh.quant.optimize._matrix_kernels import product
 
 Indices = NDArray[np.intp]
 _TOLERANCE = 1e-9
@@ -174,7 +175,7 @@ def _largest(excess: Floats) -> Indices:
 def _of_low_variance(covariance: Floats, limits: Limits) -> Floats:
     """Roughly the weights of least variance within the bounds: its worst observations are most of the right ones."""
     weights = fill(limits, np.argsort(np.diagonal(covariance)))
-    gradient = covariance @ weights
+    gradient = product(covariance, weights)
     tolerance = 1e-6 * float(np.abs(gradient).max())
     exchange(covariance, gradient, weights, limits.lower, limits.upper, weights.size, tolerance)
     return weights

@@ -13,6 +13,7 @@ from quantmesh.quant.optimize._constraints import Limits, settle
 from quantmesh.quant.optimize._holdings import first_choice, on_chosen
 from quantmesh.quant.optimize._infeasibility import require_feasible
 from quantmesh.quant.optimize._linear_form import LinearObjective, bounded_rows, fill
+from quantmesh.quant.optimize._matrix_kernels import product
 from quantmesh.quant.optimize._optimum import Certificate
 
 
@@ -26,12 +27,12 @@ class Utility:
     limits: Limits
 
     def value(self, weights: Floats) -> float:
-        variance = float(weights @ self.covariance @ weights)
+        variance = float(weights @ product(self.covariance, weights))
         return 0.5 * self.aversion * variance - float(self.mean @ weights) + self.limits.cost_of(weights)
 
     def bound(self, weights: Floats, linear: LinearObjective) -> float:
         """No feasible weights have less: the tangent at `weights` has not (Frank and Wolfe, 1956)."""
-        marginal = self.aversion * (self.covariance @ weights)
+        marginal = self.aversion * product(self.covariance, weights)
         least = linear.least(marginal - self.mean)[1]
         return least - 0.5 * float(marginal @ weights)
 
