@@ -9,6 +9,8 @@ import pytest
 
 from quantmesh.local.testing.mesh import Mesh, running_mesh
 
+from .traces import TraceCollector
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
@@ -18,12 +20,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def mesh(workspace: Path) -> Iterator[Mesh]:
+def traces() -> Iterator[TraceCollector]:
+    """What the mesh is told to send its spans to."""
+    collector = TraceCollector()
+    yield collector
+    collector.stop()
+
+
+@pytest.fixture(scope="session")
+def mesh(workspace: Path, traces: TraceCollector) -> Iterator[Mesh]:
     with tempfile.TemporaryDirectory(prefix="quantmesh-") as folder:
         # Postgres runs as another user when this is root.
         Path(folder).chmod(0o711)
         # The tests log in far more often than people do from one address.
-        settings = {"QUANTMESH_AUTH_LOGINS_PER_ADDRESS": "100000", "QUANTMESH_GATEWAY_SIGN_IN_QUOTA": "100000"}
+        settings = {
+            "QUANTMESH_AUTH_LOGINS_PER_ADDRESS": "100000",
+            "QUANTMESH_GATEWAY_SIGN_IN_QUOTA": "100000",
+            "QUANTMESH_OTLP_ENDPOINT": traces.endpoint,
+        }
         with running_mesh(workspace, Path(folder) / "state", settings) as mesh:
             yield mesh
 

@@ -4,6 +4,7 @@ The SDK is loaded only where it is used: it takes memory and time in each of eig
 """
 
 import secrets
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
@@ -13,14 +14,17 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.trace import SpanKind
 
+_FLUSH_SECONDS = 1.0
+
 _provider: "TracerProvider | None" = None
+_exporter: "SpanExporter | None" = None
 
 
 def configure_tracing(
     service: str, *, endpoint: str, environment: str, sample_ratio: float, exporter: "SpanExporter | None" = None
 ) -> None:
     """Start exporting spans to `endpoint` (OTLP over gRPC), or to `exporter`; without either nothing is recorded."""
-    global _provider  # noqa: PLW0603  one process, one tracer
+    global _provider, _exporter  # noqa: PLW0603  one process, one tracer
     if not endpoint and exporter is None:
         return
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
@@ -33,14 +37,22 @@ def configure_tracing(
         {"service.name": service, "service.namespace": "quantmesh", "deployment.environment.name": environment}
     )
     _provider = TracerProvider(resource=resource, sampler=ParentBased(TraceIdRatioBased(sample_ratio)))
-    _provider.add_span_processor(BatchSpanProcessor(exporter or OTLPSpanExporter(endpoint=endpoint, insecure=True)))
+    _exporter = exporter or OTLPSpanExporter(endpoint=endpoint, insecure=True)
+    _provider.add_span_processor(BatchSpanProcessor(_exporter))
 
 
 def shutdown_tracing() -> None:
-    global _provider  # noqa: PLW0603  see configure_tracing
-    if _provider is not None:
-        _provider.shutdown()
-        _provider = None
+    """Export what is left, within a moment: for a collector that is away the SDK would try half a minute."""
+    global _provider, _exporter  # noqa: PLW0603  see configure_tracing
+    if _provider is None or _exporter is None:
+        return
+    # An exporter that is shut down gives up what it is trying.
+    patience = threading.Timer(_FLUSH_SECONDS, _exporter.shutdown)
+    patience.daemon = True
+    patience.start()
+    _provider.shutdown()
+    patience.cancel()
+    _provider = _exporter = None
 
 
 def new_traceparent() -> str:
