@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantmesh.quant import exposure, revaluation
+from quantmesh.quant import exposure, revaluation, value_at_risk
 from quantmesh.quant.book import Book
 from quantmesh.quant.errors import DomainError
 from quantmesh.quant.scenarios import Scenarios
@@ -46,6 +46,21 @@ def test_greeks_are_the_slopes_of_the_revalued_book() -> None:
     np.testing.assert_allclose(found.rho, (up - down) / 2e-4, rtol=1e-4)
     later = profits(Scenarios(elapsed_years=1e-5)).T[0]
     np.testing.assert_allclose(found.theta, later / 1e-5, rtol=2e-3, atol=1e-6)
+
+
+def test_greeks_are_what_a_quadratic_value_at_risk_needs() -> None:
+    greeks = exposure.aggregated_greeks(BOOK)
+    shocks = np.diag([4e-6, 9e-6, 1e-6])
+    quadratic = value_at_risk.parametric(
+        shocks,
+        greeks.dollar_delta,
+        gammas=greeks.dollar_gamma,
+        # Lognormal spots without drift earn half of their variance.
+        thetas=greeks.theta / 252.0 + 0.5 * np.diagonal(shocks) * greeks.dollar_delta,
+    )
+    simulated = value_at_risk.monte_carlo(BOOK, shocks, paths=20_000)
+    assert simulated.standard_error is not None
+    assert abs(quadratic.value - simulated.value) < 3.0 * simulated.standard_error + 0.01 * quadratic.value
 
 
 def test_values_add_up_to_the_book() -> None:

@@ -18,10 +18,9 @@ from quantmesh.quant.errors import DomainError
 class AggregatedGreeks(NamedTuple):
     """One element per underlying, in money but for `delta` and `gamma`, sums over its positions.
 
-    `delta` counts units of the underlying, `dollar_delta` is delta times spot: the profit of a rise by the whole, so a
-    hundredth of it that of 1 %. `gamma` is the change of delta per unit of spot, `dollar_gamma` gamma times spot
-    squared: a move of x earns dollar_delta x + dollar_gamma x^2 / 2, and a hundredth of dollar_gamma is the change of
-    dollar_delta for 1 %, at the spot's own growth set aside. `vega` and `rho` are per 1.00, `theta` per year.
+    `delta` counts units of the underlying; `dollar_delta` is delta times spot, `gamma` the change of delta per unit of
+    spot, `dollar_gamma` gamma times spot squared: a relative move x earns dollar_delta x + dollar_gamma x^2 / 2, which
+    are the exposures and gammas of `value_at_risk.parametric`. `vega` and `rho` are per 1.00, `theta` per year.
     """
 
     underlyings: tuple[str, ...]
