@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from quantmesh.quant import american as typed_american
 from quantmesh.quant import black_scholes as typed_black_scholes
 from quantmesh.quant._american_evaluation import prices
+from quantmesh.quant._american_grid import GRIDS
 from quantmesh.quant._american_schemes import SIZES, Accuracy, Sizes
 from quantmesh.quant._arguments import broadcast
 from quantmesh.quant.errors import DomainError
@@ -90,7 +91,7 @@ def test_high_precision_is_within_1e_8_of_twice_its_points_and_iterations(monkey
 @pytest.mark.parametrize(("accuracy", "root_mean_square", "largest"), [("fast", 9e-5, 1e-3), ("accurate", 6e-6, 1e-4)])
 def test_coarser_accuracies_keep_their_error(accuracy: Accuracy, root_mean_square: float, largest: float) -> None:
     columns = columns_of(GRID)
-    errors = np.asarray(american.price(*columns, accuracy=accuracy)) - exact_prices()
+    errors = american.price(*columns, accuracy=accuracy) - american.price(*columns, accuracy="high_precision")
     assert math.sqrt((errors**2).mean()) < root_mean_square
     assert np.abs(errors).max() < largest
 
@@ -173,12 +174,15 @@ def test_rates_of_either_sign_agree_with_a_tree(rate: float, dividend_yield: flo
         assert call == pytest.approx(put, abs=1e-4)
 
 
-def test_two_boundaries_are_right_to_1e_6() -> None:
-    """Against grids nine times as fine as those of "accurate", whose error falls with the square."""
+def test_two_boundaries_are_right_to_1e_6(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against a grid twice as fine, whose error is four times smaller before extrapolation."""
     contract: Any = ("put", [60.0, 75.0, 90.0, 98.0, 105.0], 100.0, 3.0, -0.02, -0.05, 0.1)
+    high, accurate, fast = (american.price(*contract, accuracy=name) for name in ("high_precision", "accurate", "fast"))
+    monkeypatch.setitem(GRIDS, "high_precision", (2401, 1200))
     finest = american.price(*contract, accuracy="high_precision")
-    np.testing.assert_allclose(american.price(*contract), finest, rtol=0, atol=2e-5)
-    np.testing.assert_allclose(american.price(*contract, accuracy="fast"), finest, rtol=0, atol=2e-4)
+    np.testing.assert_allclose(high, finest, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(accurate, finest, rtol=0, atol=2e-5)
+    np.testing.assert_allclose(fast, finest, rtol=0, atol=2e-4)
 
 
 def test_between_two_boundaries_a_put_has_its_intrinsic_value_and_outside_more() -> None:
@@ -250,12 +254,6 @@ def test_bounds_monotonicity_and_convexity(
     below, above = np.ravel(american.price(sign, [0.95 * spot, 1.05 * spot], 100.0, time, *terms, volatility))
     assert below + above >= 2.0 * price - slack
     assert sign * (above - below) >= -slack
-
-
-def exact_prices() -> Any:
-    """A scheme in between, whose own error is below 1e-7."""
-    columns = columns_of(GRID)
-    return np.asarray(american.price(*columns, accuracy="high_precision"))
 
 
 @pytest.mark.parametrize(

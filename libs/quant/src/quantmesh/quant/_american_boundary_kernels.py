@@ -248,7 +248,7 @@ def _solve_node(scratch: Any, fraction: float, with_values: bool) -> None:
 load_put = njit(**INLINE)(_load_put)
 copy = njit(**INLINE)(_copy)
 interpolate = njit(**INLINE)(_interpolate)
-compute_terms = njit(**INLINE)(_compute_terms)
+compute_terms = njit(**LOOPS)(_compute_terms)  # inlined twice, it would take long to compile
 add_terms = njit(**INLINE)(_add_terms)
 solve_node = njit(**INLINE)(_solve_node)
 find_boundary = njit(**LOOPS)(_find_boundary)

@@ -25,6 +25,8 @@ from quantmesh.quant._threads import run_in_chunks
 
 DOMAINS = (SPOT, STRIKE, TIME_TO_EXPIRY, RATE, DIVIDEND_YIELD, VOLATILITY)
 _CHUNK_ROWS = 1_024
+_LEAST_CHUNK_ROWS = 32  # a block of the kernels
+_CHUNK_PRICES = 32_768
 # A grid's error jumps where its points do, by some 1e-6 of a spot of 100; the boundary's is smooth.
 _VOLATILITY_STEPS = {formulas.ONE_BOUNDARY: 1e-3, formulas.TWO_BOUNDARIES: 1e-2}  # of itself
 _RATE_STEPS = {formulas.ONE_BOUNDARY: 1e-4, formulas.TWO_BOUNDARIES: 1e-3}
@@ -71,7 +73,8 @@ def prices_over_spots(columns: Columns, spots: Floats, accuracy: Accuracy) -> Fl
         if kernels.price_over_spots(*columns.arrays, spots, start, stop, *scheme, outputs, kinds):
             columns.check(DOMAINS[1:], start, stop)
 
-    run_in_chunks(task, columns.rows, max(1, _CHUNK_ROWS // max(spots.shape[1], 1)) * 16)
+    chunk = _CHUNK_PRICES // max(spots.shape[1], 1)
+    run_in_chunks(task, columns.rows, min(max(chunk, _LEAST_CHUNK_ROWS), _CHUNK_ROWS))
     found = np.flatnonzero(kinds == formulas.TWO_BOUNDARIES)
     if found.size:
         signs, *contract = _taken(columns, found)

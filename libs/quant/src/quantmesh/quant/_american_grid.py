@@ -11,7 +11,7 @@ from quantmesh.quant._threads import run_in_chunks
 
 # Points and steps of the coarser of two grids; the error falls with their square, so that a third of the difference to
 # twice as many is what is left.
-_POINTS = {"fast": (201, 100), "accurate": (401, 200), "high_precision": (1201, 600)}
+GRIDS = {"fast": (201, 100), "accurate": (401, 200), "high_precision": (1201, 600)}
 _ROUNDING = 1e-10
 NO_DIVIDENDS = np.empty(0)
 
@@ -34,7 +34,7 @@ def price_on_grids(
     rows = max(spots.shape[0], signs.size, *(column.size for column in contract))
     coarse = np.empty((rows, spots.shape[1], 3))
     fine = np.empty_like(coarse)
-    points, steps = _POINTS[accuracy]
+    points, steps = GRIDS[accuracy]
     arguments = (signs, spots, *contract, dividend_times, dividend_amounts, american)
 
     def task(start: int, stop: int) -> None:
