@@ -239,3 +239,18 @@ def test_what_is_no_quote_is_refused_with_its_row(quoted: dict[str, Any], messag
     contract = {**CONTRACT, "option_type": "call", "strike": [80.0, 80.0], "time_to_expiry": 1.0}
     with pytest.raises(DomainError, match=message):
         Quotes(**{**contract, **quoted})
+
+
+def test_quotes_on_forwards_are_those_on_the_spot() -> None:
+    forward, factor = 100.0 * math.exp(0.02), math.exp(-0.03)
+    ours = Quotes.from_forwards("put", forward, factor, [90.0, 105.0], 1.0, implied_volatility=[0.25, 0.2])
+    exact = black_scholes.price("put", 100.0, [90.0, 105.0], 1.0, 0.03, 0.01, [0.25, 0.2])
+    np.testing.assert_allclose(ours.price, exact, rtol=1e-13)
+    np.testing.assert_allclose(ours.forward, forward, rtol=1e-15)
+    for forward, factor, time, name in (
+        (0.0, 1.0, 1.0, "forward"),
+        (1.0, 0.0, 1.0, "discount_factor"),
+        (1.0, 1.0, 0.0, "time"),
+    ):
+        with pytest.raises(DomainError, match=name):
+            Quotes.from_forwards("put", forward, factor, 90.0, time, implied_volatility=0.2)

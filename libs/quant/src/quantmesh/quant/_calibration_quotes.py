@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from quantmesh.quant import black_scholes
-from quantmesh.quant._arguments import DIVIDEND_YIELD, PRICE, RATE, SPOT, VOLATILITY, Floats, broadcast
-from quantmesh.quant._quotes import POSITIVE_STRIKE, POSITIVE_TIME, quote_columns
+from quantmesh.quant._arguments import DIVIDEND_YIELD, PRICE, RATE, SPOT, VOLATILITY, Domain, Floats, broadcast
+from quantmesh.quant._quotes import POSITIVE_FORWARD, POSITIVE_STRIKE, POSITIVE_TIME, quote_columns
 from quantmesh.quant.errors import DomainError
 
 # A quote far in a wing says little about volatility: it counts as if its vega were this part of the largest one.
 _LEAST_VEGA = 0.01
 _CONTRACT = (SPOT, POSITIVE_STRIKE, POSITIVE_TIME, RATE, DIVIDEND_YIELD)
+_DISCOUNT_FACTOR = Domain("discount_factor", 1e-12, 1e12, "a positive number")
 _ABOVE_BID = "at least the bid"
 _ONE_OF_BOTH = "given either as price or as implied_volatility"
 
@@ -77,14 +78,15 @@ class Quotes:
         **quoted: ArrayLike,
     ) -> Self:
         """Quotes on a forward of their own expiry: the spot is its discounted value, and the dividend yield 0."""
-        factor = np.asarray(discount_factor, dtype=np.float64)
-        rate = -np.log(factor) / np.asarray(time_to_expiry, dtype=np.float64)
+        forwards, factors, times = quote_columns(
+            (POSITIVE_FORWARD, forward), (_DISCOUNT_FACTOR, discount_factor), (POSITIVE_TIME, time_to_expiry)
+        )
         return cls(
             option_type=option_type,
-            spot=np.asarray(forward, dtype=np.float64) * factor,
+            spot=forwards * factors,
             strike=strike,
-            time_to_expiry=time_to_expiry,
-            rate=rate,
+            time_to_expiry=times,
+            rate=-np.log(factors) / times,
             dividend_yield=0.0,
             **quoted,
         )
