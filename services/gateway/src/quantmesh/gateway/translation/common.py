@@ -29,6 +29,11 @@ def decimal(message: Message, field: str) -> str | None:
     return value.value or None
 
 
+def optional(message: Message, field: str) -> Any:
+    """A number or text; None where it is not set."""
+    return getattr(message, field) if message.HasField(field) else None
+
+
 def money(value: Money) -> dict[str, Any]:
     return {"currency": value.currency, "amount": value.amount.value}
 

@@ -5,15 +5,18 @@ from typing import Any
 from quantmesh.api.risk.v1 import risk_pb2 as pb
 from quantmesh.gateway.http.models.risk import ValueAtRiskBody
 from quantmesh.gateway.translation.common import (
-    decimal_request,
     instant,
     instant_request,
     inverse,
+    optional,
 )
+from quantmesh.gateway.translation.positions import inline_positions, option
 
 METHODS = {
     "historical": pb.VALUE_AT_RISK_METHOD_HISTORICAL,
     "parametric": pb.VALUE_AT_RISK_METHOD_PARAMETRIC,
+    "filtered_historical": pb.VALUE_AT_RISK_METHOD_FILTERED_HISTORICAL,
+    "monte_carlo": pb.VALUE_AT_RISK_METHOD_MONTE_CARLO,
 }
 COVARIANCES = {
     "sample": pb.COVARIANCE_ESTIMATOR_SAMPLE,
@@ -33,11 +36,15 @@ def value_at_risk_request(body: ValueAtRiskBody) -> pb.ValueAtRiskRequest:
         observations=body.observations or 0,
         as_of=instant_request(body.as_of),
         known_at=instant_request(body.known_at),
+        rate=body.rate,
+        covariance=COVARIANCES[body.covariance],
+        paths=body.paths,
+        seed=body.seed,
     )
     if body.portfolio_id is not None:
         request.portfolio_id = body.portfolio_id
-    for position in body.positions or ():
-        request.positions.positions.add(symbol=position.symbol, quantity=decimal_request(position.quantity))
+    if body.positions is not None:
+        request.positions.CopyFrom(inline_positions(body.positions))
     return request
 
 
@@ -48,9 +55,12 @@ def value_at_risk(answer: pb.ValueAtRiskResponse) -> dict[str, Any]:
         "contributions": [
             {
                 "symbol": item.symbol,
+                "option": option(item),
                 "market_value": item.market_value,
                 "value_at_risk": item.value_at_risk,
                 "expected_shortfall": item.expected_shortfall,
+                "marginal": optional(item, "marginal"),
+                "incremental": item.incremental,
             }
             for item in answer.contributions
         ],
@@ -62,4 +72,6 @@ def value_at_risk(answer: pb.ValueAtRiskResponse) -> dict[str, Any]:
         "confidence": answer.confidence,
         "horizon_days": answer.horizon_days,
         "stale": answer.stale,
+        "standard_error": optional(answer, "standard_error"),
+        "shortfall_standard_error": optional(answer, "shortfall_standard_error"),
     }
