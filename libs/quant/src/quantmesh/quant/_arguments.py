@@ -14,6 +14,7 @@ from quantmesh.quant._limits import (
     LARGEST_RATE,
     LARGEST_TIME,
     LARGEST_VOLATILITY,
+    SMALLEST_AMOUNT,
 )
 from quantmesh.quant.errors import DomainError
 
@@ -33,10 +34,14 @@ class Domain(NamedTuple):
 _AMOUNT = f"a number from 0 to {LARGEST_AMOUNT:g}"
 SPOT = Domain("spot", 0.0, LARGEST_AMOUNT, _AMOUNT)
 STRIKE = Domain("strike", 0.0, LARGEST_AMOUNT, _AMOUNT)
+_POSITIVE_AMOUNT = f"a positive number, at most {LARGEST_AMOUNT:g}"
+POSITIVE_SPOT = Domain("spot", SMALLEST_AMOUNT, LARGEST_AMOUNT, _POSITIVE_AMOUNT)
+POSITIVE_STRIKE = Domain("strike", SMALLEST_AMOUNT, LARGEST_AMOUNT, _POSITIVE_AMOUNT)
 PRICE = Domain("price", 0.0, LARGEST_AMOUNT, _AMOUNT)
 TIME_TO_EXPIRY = Domain("time_to_expiry", 0.0, LARGEST_TIME, "a number of years from 0 to 1e6")
 RATE = Domain("rate", -LARGEST_RATE, LARGEST_RATE, "a finite rate per year")
 DIVIDEND_YIELD = Domain("dividend_yield", -LARGEST_RATE, LARGEST_RATE, "a finite yield per year")
+CORRELATION = Domain("correlation", -1.0, 1.0, "a number from -1 to 1")
 VOLATILITY = Domain("volatility", 0.0, LARGEST_VOLATILITY, "a number from 0 to 1e6")
 
 

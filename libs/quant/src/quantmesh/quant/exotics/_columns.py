@@ -10,8 +10,6 @@ from quantmesh.quant._arguments import (
     DIVIDEND_YIELD,
     PRICE,
     RATE,
-    SPOT,
-    STRIKE,
     TIME_TO_EXPIRY,
     VOLATILITY,
     Domain,
@@ -23,10 +21,7 @@ from quantmesh.quant.errors import DomainError
 Value = float | Floats
 Flags = NDArray[np.bool_]
 
-POSITIVE_SPOT = SPOT._replace(minimum=1e-100, requirement="a positive number, at most 1e100")
-POSITIVE_STRIKE = STRIKE._replace(minimum=1e-100, requirement="a positive number, at most 1e100")
 REBATE = PRICE._replace(name="rebate")
-CORRELATION = Domain("correlation", -1.0, 1.0, "a number from -1 to 1")
 MARKET = (TIME_TO_EXPIRY, RATE, DIVIDEND_YIELD, VOLATILITY)
 # Beyond so many deviations the normal distribution is 0 or 1 to the last bit.
 FARTHEST = 40.0

@@ -4,12 +4,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from quantmesh.quant import black_scholes
-from quantmesh.quant._arguments import Floats
+from quantmesh.quant._arguments import POSITIVE_SPOT, POSITIVE_STRIKE, Floats
 from quantmesh.quant.errors import DomainError
 from quantmesh.quant.exotics._columns import (
     MARKET,
-    POSITIVE_SPOT,
-    POSITIVE_STRIKE,
     REBATE,
     Value,
     checked,

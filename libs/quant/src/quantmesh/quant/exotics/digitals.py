@@ -3,11 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from quantmesh.quant._arguments import PRICE
+from quantmesh.quant._arguments import POSITIVE_SPOT, POSITIVE_STRIKE, PRICE
 from quantmesh.quant.exotics._columns import (
     MARKET,
-    POSITIVE_SPOT,
-    POSITIVE_STRIKE,
     Value,
     checked,
     normal,

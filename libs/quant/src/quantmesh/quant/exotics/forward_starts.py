@@ -4,8 +4,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from quantmesh.quant import black_scholes
-from quantmesh.quant._arguments import DIVIDEND_YIELD, RATE, TIME_TO_EXPIRY, VOLATILITY, Domain
-from quantmesh.quant.exotics._columns import MARKET, POSITIVE_SPOT, POSITIVE_STRIKE, Value, checked, raise_where
+from quantmesh.quant._arguments import (
+    DIVIDEND_YIELD,
+    POSITIVE_SPOT,
+    POSITIVE_STRIKE,
+    RATE,
+    TIME_TO_EXPIRY,
+    VOLATILITY,
+    Domain,
+)
+from quantmesh.quant.exotics._columns import MARKET, Value, checked, raise_where
 
 _START = TIME_TO_EXPIRY._replace(name="start")
 _MONEYNESS = POSITIVE_STRIKE._replace(name="moneyness")

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from quantmesh.quant import black_scholes
-from quantmesh.quant._arguments import Domain
-from quantmesh.quant.exotics._columns import MARKET, POSITIVE_SPOT, POSITIVE_STRIKE, Value, checked
+from quantmesh.quant._arguments import POSITIVE_SPOT, POSITIVE_STRIKE, Domain
+from quantmesh.quant.exotics._columns import MARKET, Value, checked
 
 _OBSERVATIONS = Domain("observations", 1.0, 1e9, "a positive number of dates")
 

@@ -7,11 +7,9 @@ and 4.15.2. All four follow from the expectations of the extremes.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from quantmesh.quant._arguments import Floats
+from quantmesh.quant._arguments import POSITIVE_SPOT, POSITIVE_STRIKE, Floats
 from quantmesh.quant.exotics._columns import (
     MARKET,
-    POSITIVE_SPOT,
-    POSITIVE_STRIKE,
     Flags,
     Value,
     checked,

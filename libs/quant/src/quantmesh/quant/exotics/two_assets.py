@@ -4,11 +4,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from quantmesh.quant import black_scholes
-from quantmesh.quant._arguments import DIVIDEND_YIELD, RATE, TIME_TO_EXPIRY, VOLATILITY, Domain, Floats
-from quantmesh.quant.exotics._columns import (
+from quantmesh.quant._arguments import (
     CORRELATION,
+    DIVIDEND_YIELD,
     POSITIVE_SPOT,
     POSITIVE_STRIKE,
+    RATE,
+    TIME_TO_EXPIRY,
+    VOLATILITY,
+    Domain,
+    Floats,
+)
+from quantmesh.quant.exotics._columns import (
     Arguments,
     Value,
     bivariate_normal,

@@ -4,11 +4,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from quantmesh.quant._arguments import PRICE, Floats, check_scalar, sign_of
+from quantmesh.quant._arguments import POSITIVE_STRIKE, PRICE, Floats, check_scalar, sign_of
 from quantmesh.quant.errors import DomainError
 from quantmesh.quant.monte_carlo._curves import Schedule
 from quantmesh.quant.monte_carlo._payoff import (
-    POSITIVE_STRIKE,
     Evaluation,
     check_choice,
     check_one_asset,

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from quantmesh.quant.errors import DomainError
 from quantmesh.quant.monte_carlo._curves import Schedule
 from quantmesh.quant.monte_carlo._lognormal import CorrelatedAssets
 from quantmesh.quant.monte_carlo._payoff import (
+    AtExpiry,
     Control,
     Evaluation,
     Fill,
@@ -25,7 +27,7 @@ _SPREAD_STRIKE = Domain("strike", -1e100, 1e100, "a finite number")
 
 
 @dataclass(frozen=True, slots=True)
-class Basket:
+class Basket(AtExpiry):
     """max(B - K, 0) or max(K - B, 0) on the sum B of the spots times their `weights`.
 
     Under geometric Brownian motion with positive weights the geometric basket is a control.
@@ -35,19 +37,12 @@ class Basket:
     strike: float
     time_to_expiry: float
     weights: tuple[float, ...]
-    needs_variance = False
-    needs_normals = False
-    uniforms = 0
-    observations = None
 
     def __post_init__(self) -> None:
         sign_of(self.option_type)
         check_strike_and_time(self.strike, self.time_to_expiry)
         for index, weight in enumerate(self.weights):
             check_scalar(weight, _WEIGHT._replace(name=f"weights[{index}]"))
-
-    def first_date(self, steps: int) -> int:
-        return steps
 
     def check(self, process: Process) -> None:
         if len(self.weights) != len(process.asset_spots):
@@ -63,24 +58,17 @@ class Basket:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class Spread(AtExpiry):
     """max(S1 - S2 - K, 0) or max(K - S1 + S2, 0) on two assets; the strike may be negative."""
 
     option_type: OptionType
     strike: float
     time_to_expiry: float
-    needs_variance = False
-    needs_normals = False
-    uniforms = 0
-    observations = None
 
     def __post_init__(self) -> None:
         sign_of(self.option_type)
         check_scalar(self.strike, _SPREAD_STRIKE)
         check_strike_and_time(0.0, self.time_to_expiry)
-
-    def first_date(self, steps: int) -> int:
-        return steps
 
     def check(self, process: Process) -> None:
         if len(process.asset_spots) != 2:
@@ -93,62 +81,44 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
-class BestOf:
+class _Ranked(AtExpiry):
+    option_type: OptionType
+    strike: float
+    time_to_expiry: float
+    side: ClassVar[float]
+
+    def __post_init__(self) -> None:
+        sign_of(self.option_type)
+        check_strike_and_time(self.strike, self.time_to_expiry)
+
+    def check(self, process: Process) -> None:
+        if len(process.asset_spots) < 2:
+            raise DomainError("process", "one asset", "one of several assets for this payoff")
+
+    def evaluation(self, process: Process, schedule: Schedule) -> Evaluation:
+        from quantmesh.quant.monte_carlo import _exotic_kernels as kernels
+
+        sign, assets = sign_of(self.option_type), len(process.asset_spots)
+        discount = float(schedule.discounts(process.rate)[-1])
+
+        def fill(block: Floats, values: Floats, row: int) -> None:
+            kernels.ranked(block, assets, self.side, sign, self.strike, discount, values, row)
+
+        return Evaluation(fill, _spot_controls(process, schedule))
+
+
+class BestOf(_Ranked):
     """A call or a put on the greatest of the spots at expiry."""
 
-    option_type: OptionType
-    strike: float
-    time_to_expiry: float
-    needs_variance = False
-    needs_normals = False
-    uniforms = 0
-    observations = None
-
-    def __post_init__(self) -> None:
-        sign_of(self.option_type)
-        check_strike_and_time(self.strike, self.time_to_expiry)
-
-    def first_date(self, steps: int) -> int:
-        return steps
-
-    def check(self, process: Process) -> None:
-        _check_several(process)
-
-    def evaluation(self, process: Process, schedule: Schedule) -> Evaluation:
-        fill = _ranked(1.0, process, schedule, sign_of(self.option_type), self.strike)
-        return Evaluation(fill, _spot_controls(process, schedule))
+    __slots__ = ()
+    side = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class WorstOf:
+class WorstOf(_Ranked):
     """A call or a put on the least of the spots at expiry."""
 
-    option_type: OptionType
-    strike: float
-    time_to_expiry: float
-    needs_variance = False
-    needs_normals = False
-    uniforms = 0
-    observations = None
-
-    def __post_init__(self) -> None:
-        sign_of(self.option_type)
-        check_strike_and_time(self.strike, self.time_to_expiry)
-
-    def first_date(self, steps: int) -> int:
-        return steps
-
-    def check(self, process: Process) -> None:
-        _check_several(process)
-
-    def evaluation(self, process: Process, schedule: Schedule) -> Evaluation:
-        fill = _ranked(-1.0, process, schedule, sign_of(self.option_type), self.strike)
-        return Evaluation(fill, _spot_controls(process, schedule))
-
-
-def _check_several(process: Process) -> None:
-    if len(process.asset_spots) < 2:
-        raise DomainError("process", "one asset", "one of several assets for this payoff")
+    __slots__ = ()
+    side = -1.0
 
 
 def _spot_controls(process: Process, schedule: Schedule) -> tuple[Control, ...]:
@@ -163,18 +133,6 @@ def _weighted_sum(weights: tuple[float, ...], process: Process, schedule: Schedu
 
     def fill(block: Floats, values: Floats, row: int) -> None:
         kernels.basket(block, factors, sign, strike, discount, values, row)
-
-    return fill
-
-
-def _ranked(side: float, process: Process, schedule: Schedule, sign: int, strike: float) -> Fill:
-    from quantmesh.quant.monte_carlo import _exotic_kernels as kernels
-
-    assets = len(process.asset_spots)
-    discount = float(schedule.discounts(process.rate)[-1])
-
-    def fill(block: Floats, values: Floats, row: int) -> None:
-        kernels.ranked(block, assets, side, sign, strike, discount, values, row)
 
     return fill
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from quantmesh.quant._arguments import DIVIDEND_YIELD, RATE, Domain, Floats, check_scalar
+from quantmesh.quant._arguments import DIVIDEND_YIELD, POSITIVE_SPOT, RATE, Domain, Floats, check_scalar
 from quantmesh.quant.monte_carlo._curves import Curve, Schedule, check_curve, shifted
-from quantmesh.quant.monte_carlo._process import POSITIVE_SPOT, Evolve, carries
+from quantmesh.quant.monte_carlo._process import Evolve, carries
 
 _VARIANCE = Domain("v0", 0.0, 1e4, "a variance per year from 0 to 1e4")
 _SPEED = Domain("kappa", 0.0, 1e4, "a number per year from 0 to 1e4")

@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from quantmesh.quant._arguments import DIVIDEND_YIELD, RATE, VOLATILITY, Floats, check_scalar
+from quantmesh.quant._arguments import DIVIDEND_YIELD, POSITIVE_SPOT, RATE, VOLATILITY, Floats, check_scalar
 from quantmesh.quant.errors import DomainError
 from quantmesh.quant.monte_carlo._curves import Curve, Schedule, check_curve, shifted
-from quantmesh.quant.monte_carlo._process import POSITIVE_SPOT, Evolve, carries
+from quantmesh.quant.monte_carlo._process import Evolve, carries
 
 
 @dataclass(frozen=True, eq=False)

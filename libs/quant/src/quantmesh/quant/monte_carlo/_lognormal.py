@@ -4,12 +4,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from quantmesh.quant._arguments import DIVIDEND_YIELD, RATE, VOLATILITY, Domain, Floats, check_scalar
+from quantmesh.quant._arguments import (
+    CORRELATION,
+    DIVIDEND_YIELD,
+    POSITIVE_SPOT,
+    RATE,
+    VOLATILITY,
+    Floats,
+    check_scalar,
+)
 from quantmesh.quant.errors import DomainError
 from quantmesh.quant.monte_carlo._curves import Curve, Schedule, check_curve, range_of, shifted
-from quantmesh.quant.monte_carlo._process import POSITIVE_SPOT, Evolve, carries
+from quantmesh.quant.monte_carlo._process import Evolve, carries
 
-CORRELATION = Domain("correlation", -1.0, 1.0, "a number from -1 to 1")
 # How far below zero rounding may take a pivot or an eigenvalue of a matrix that is only just semidefinite.
 _TOLERANCE = 1e-10
 

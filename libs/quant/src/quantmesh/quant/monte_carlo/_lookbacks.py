@@ -3,12 +3,11 @@
 import math
 from dataclasses import dataclass
 
-from quantmesh.quant._arguments import STRIKE, TIME_TO_EXPIRY, Floats, check_scalar, sign_of
+from quantmesh.quant._arguments import POSITIVE_STRIKE, STRIKE, TIME_TO_EXPIRY, Floats, check_scalar, sign_of
 from quantmesh.quant.errors import DomainError
 from quantmesh.quant.monte_carlo._barriers import Monitoring, check_monitoring
 from quantmesh.quant.monte_carlo._curves import Schedule
 from quantmesh.quant.monte_carlo._payoff import (
-    POSITIVE_STRIKE,
     Evaluation,
     check_one_asset,
     single_asset_controls,

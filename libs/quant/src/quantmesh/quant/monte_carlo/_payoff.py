@@ -16,9 +16,6 @@ from quantmesh.quant.monte_carlo._process import Process
 # Discounted values of a block of paths into one row: `fill(block, values, row)`.
 Fill = Callable[[Floats, Floats, int], None]
 
-POSITIVE_TIME = TIME_TO_EXPIRY._replace(minimum=1e-12, requirement="a positive number of years, at most 1e6")
-POSITIVE_STRIKE = STRIKE._replace(minimum=1e-100, requirement="a positive number, at most 1e100")
-
 
 class Control(NamedTuple):
     """A discounted payoff with a known expectation; without `fill` the payoff itself writes its row."""
@@ -67,6 +64,19 @@ class Payoff(Protocol):
         """Raises DomainError for a process that the payoff does not fit."""
 
     def evaluation(self, process: Process, schedule: Schedule) -> Evaluation: ...
+
+
+class AtExpiry:
+    """What payoffs share that look at nothing but the end of a path."""
+
+    __slots__ = ()
+    needs_variance = False
+    needs_normals = False
+    uniforms = 0
+    observations = None
+
+    def first_date(self, steps: int) -> int:
+        return steps
 
 
 def check_one_asset(process: Process) -> None:

@@ -5,12 +5,10 @@ from typing import Protocol, Self
 
 import numpy as np
 
-from quantmesh.quant._arguments import SPOT, Floats
+from quantmesh.quant._arguments import Floats
 from quantmesh.quant.monte_carlo._curves import Curve, Schedule
 
 Evolve = Callable[[Floats], None]
-
-POSITIVE_SPOT = SPOT._replace(minimum=1e-100, requirement="a positive number, at most 1e100")
 
 
 class Process(Protocol):

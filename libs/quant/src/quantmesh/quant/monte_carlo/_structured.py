@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quantmesh.quant._arguments import PRICE, TIME_TO_EXPIRY, Domain, Floats, check_scalar
+from quantmesh.quant._arguments import POSITIVE_STRIKE, PRICE, TIME_TO_EXPIRY, Domain, Floats, check_scalar
 from quantmesh.quant.errors import DomainError
 from quantmesh.quant.monte_carlo._curves import Schedule
 from quantmesh.quant.monte_carlo._payoff import (
-    POSITIVE_STRIKE,
     Control,
     Evaluation,
     check_one_asset,

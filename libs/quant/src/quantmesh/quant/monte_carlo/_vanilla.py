@@ -6,6 +6,7 @@ from typing import Literal
 from quantmesh.quant._arguments import PRICE, Floats, check_scalar, sign_of
 from quantmesh.quant.monte_carlo._curves import Schedule
 from quantmesh.quant.monte_carlo._payoff import (
+    AtExpiry,
     Evaluation,
     check_choice,
     check_one_asset,
@@ -20,23 +21,16 @@ OptionType = Literal["call", "put"]
 
 
 @dataclass(frozen=True, slots=True)
-class European:
+class European(AtExpiry):
     """max(S - K, 0) or max(K - S, 0) at expiry."""
 
     option_type: OptionType
     strike: float
     time_to_expiry: float
-    needs_variance = False
-    needs_normals = False
-    uniforms = 0
-    observations = None
 
     def __post_init__(self) -> None:
         sign_of(self.option_type)
         check_strike_and_time(self.strike, self.time_to_expiry)
-
-    def first_date(self, steps: int) -> int:
-        return steps
 
     def check(self, process: Process) -> None:
         check_one_asset(process)
@@ -47,7 +41,7 @@ class European:
 
 
 @dataclass(frozen=True, slots=True)
-class Digital:
+class Digital(AtExpiry):
     """`payout` in cash, or that many shares, where the option ends in the money."""
 
     option_type: OptionType
@@ -55,19 +49,12 @@ class Digital:
     time_to_expiry: float
     payout: float = 1.0
     settlement: Literal["cash", "asset"] = "cash"
-    needs_variance = False
-    needs_normals = False
-    uniforms = 0
-    observations = None
 
     def __post_init__(self) -> None:
         sign_of(self.option_type)
         check_strike_and_time(self.strike, self.time_to_expiry)
         check_scalar(self.payout, PRICE._replace(name="payout"))
         check_choice("settlement", self.settlement, ("cash", "asset"))
-
-    def first_date(self, steps: int) -> int:
-        return steps
 
     def check(self, process: Process) -> None:
         check_one_asset(process)
