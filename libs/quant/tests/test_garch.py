@@ -1,11 +1,11 @@
-"""GARCH(1,1) against the arch package, its twin, finite differences, and the parameters of simulated returns."""
+"""GARCH(1,1) against the arch package where it is installed, another search, its twin, finite differences, and the parameters of simulated returns."""
 
 import math
 
 import numpy as np
 import pytest
-from arch import arch_model
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 
 from quantmesh.quant import _garch_kernels as kernels
 from quantmesh.quant import garch
@@ -26,6 +26,7 @@ def simulated(count: int, seed: int, omega: float = 2e-6, alpha: float = 0.08, b
 
 @pytest.mark.parametrize("seed", [0, 2])
 def test_the_fit_is_that_of_the_arch_package(seed: int) -> None:
+    arch_model = pytest.importorskip("arch").arch_model
     returns = simulated(1_500, seed)
     ours = garch.fit(returns)
     percents = 100.0 * ours.residuals
@@ -40,6 +41,29 @@ def test_the_fit_is_that_of_the_arch_package(seed: int) -> None:
     forecasts = theirs.forecast(horizon=5, reindex=False).variance.to_numpy()[0]
     np.testing.assert_allclose(ours.forecast(5) * 1e4, forecasts, rtol=1e-4)
     np.testing.assert_allclose(np.sqrt(ours.variances) * 100.0, theirs.conditional_volatility, rtol=1e-4)
+
+
+def test_no_search_over_the_parameters_finds_a_higher_likelihood() -> None:
+    fitted = garch.fit(simulated(400, 12))
+    residuals = fitted.residuals
+    initial = float((residuals**2).mean())
+
+    def minus_log_likelihood(point: Floats) -> float:
+        """Bollerslev (1986), step by step; infinite outside of the parameters' domain."""
+        omega, alpha, beta = point[0] * initial, point[1], point[2]
+        if omega <= 0.0 or alpha < 0.0 or beta < 0.0 or alpha + beta >= 1.0:
+            return math.inf
+        variance, total = omega + (alpha + beta) * initial, 0.0
+        for residual in residuals.tolist():
+            total += 0.5 * (math.log(2.0 * math.pi) + math.log(variance) + residual**2 / variance)
+            variance = omega + alpha * residual**2 + beta * variance
+        return total
+
+    found = [fitted.omega / initial, fitted.alpha, fitted.beta]
+    assert fitted.log_likelihood == pytest.approx(-minus_log_likelihood(np.array(found)), rel=1e-12)
+    for start in (found, [0.05, 0.1, 0.8], [0.3, 0.3, 0.3]):
+        searched = minimize(minus_log_likelihood, start, method="Nelder-Mead", options={"maxiter": 250})
+        assert fitted.log_likelihood >= -searched.fun - 1e-6
 
 
 def test_the_kernel_agrees_with_its_python_twin_and_its_slopes_with_differences() -> None:
