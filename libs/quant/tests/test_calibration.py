@@ -171,6 +171,13 @@ def test_a_model_of_one_expiry_refuses_several() -> None:
         calibrate("sabr", heston_quotes())
 
 
+def test_quotes_without_a_spread_cannot_be_weighted_by_it() -> None:
+    quotes = Quotes(**CONTRACT, implied_volatility=0.2, bid=0.2, ask=0.2)
+    with pytest.raises(DomainError, match="no spread"):
+        calibrate("black_scholes", quotes)
+    assert calibrate("black_scholes", quotes, weights="vega").rmse < 1e-12
+
+
 def test_the_same_seed_gives_the_same_fit() -> None:
     first, second = (calibrate("heston", spy_quotes(), starts=3, seed=4) for _ in range(2))
     assert first.parameters == second.parameters
@@ -209,6 +216,10 @@ def test_fewer_quotes_than_parameters_are_refused() -> None:
         ({"start": {"speed": 1.0}}, "speed"),
         ({"bounds": {"rho": (-2.0, 0.0)}}, "bounds of rho"),
         ({"confidence": 1.0}, "confidence"),
+        ({"weights": 0.0}, "weights must be positive for some quote"),
+        ({"starts": 0}, "starts must be at least 1"),
+        ({"starts": 5, "samples": 3}, "samples must be at least 4"),
+        ({"iterations": 0}, "iterations"),
     ],
 )
 def test_a_wrong_option_is_named(options: dict[str, Any], message: str) -> None:

@@ -84,6 +84,11 @@ def calibrate(
     began = time.perf_counter()
     if model not in MODELS:
         raise DomainError("model", repr(model), f"one of {', '.join(sorted(MODELS))}")
+    for name, value, least in (("starts", starts, 1), ("samples", samples, starts - 1), ("iterations", iterations, 1)):
+        if value < least:
+            raise DomainError(name, value, f"at least {least}")
+    if not 0.0 < confidence < 1.0:
+        raise DomainError("confidence", confidence, "between 0 and 1")
     problem = _Problem(MODELS[model], quotes, _weights(quotes, weights), fixed or {}, bounds or {})
     first = problem.start(start)
     candidates = problem.sample(samples if starts > 1 else 0, seed)
@@ -201,12 +206,16 @@ def _weights(quotes: Quotes, given: Weights | ArrayLike | None) -> Floats:
             return np.ones(len(quotes))
         if kind == "bid_ask":
             spread = quotes.spread
+            if np.median(spread) == 0.0:
+                raise DomainError("weights", '"bid_ask"', "another one where most quotes have no spread")
             return np.asarray(1.0 / np.maximum(spread, _LEAST_SPREAD * np.median(spread)))
         raise DomainError("weights", repr(kind), '"vega", "bid_ask", "equal" or an array')
     weights = np.broadcast_to(np.asarray(kind, dtype=np.float64), len(quotes))
     wrong = np.flatnonzero(~((weights >= 0.0) & (weights < np.inf)))
     if wrong.size:
         raise DomainError("weights", float(weights[wrong[0]]), "finite and not negative", int(wrong[0]))
+    if not weights.any():
+        raise DomainError("weights", 0.0, "positive for some quote")
     return weights
 
 
@@ -219,8 +228,6 @@ def _intervals(problem: _Problem, fit: Fit, held: NDArray[np.bool_], confidence:
     # scipy.special takes a moment to import: on first use.
     from scipy.special import stdtrit
 
-    if not 0.0 < confidence < 1.0:
-        raise DomainError("confidence", confidence, "between 0 and 1")
     jacobian = fit.jacobian[:, ~held]
     spare = fit.residuals.size - jacobian.shape[1]
     reach = np.full(jacobian.shape[1], np.inf)
