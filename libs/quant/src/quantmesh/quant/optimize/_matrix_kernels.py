@@ -12,6 +12,8 @@ from numba import njit, types
 from quantmesh.quant._samples import Floats
 
 _PANEL = 4
+# Columns of a size whose rows stay in the first-level cache and whose loops have a known length.
+_BLOCK = 64
 
 
 def _is_positive(matrix: Any) -> bool:
@@ -51,31 +53,35 @@ def _multiply(matrix: Any, vector: Any, product: Any) -> None:
 
 
 def _column_products(columns: Any, products: Any) -> None:
-    """columns' columns, for a square matrix."""
+    """columns' columns, for a square matrix: two of its columns at a time with a block of the others."""
     count = columns.shape[0]
     whole = count - count % _PANEL
-    one, other = np.empty(count), np.empty(count)
-    for i in range(0, count, 2):
-        partner = min(i + 1, count - 1)
-        one[:] = 0.0
-        other[:] = 0.0
-        for k in range(0, whole, _PANEL):
-            a, b, c, d = columns[k, i], columns[k + 1, i], columns[k + 2, i], columns[k + 3, i]
-            e, f, g, h = columns[k, partner], columns[k + 1, partner], columns[k + 2, partner], columns[k + 3, partner]
-            for j in range(i, count):
-                first, second, third, fourth = columns[k, j], columns[k + 1, j], columns[k + 2, j], columns[k + 3, j]
-                one[j] += (a * first + b * second) + (c * third + d * fourth)
-                other[j] += (e * first + f * second) + (g * third + h * fourth)
-        for k in range(whole, count):
-            for j in range(i, count):
-                one[j] += columns[k, i] * columns[k, j]
-                other[j] += columns[k, partner] * columns[k, j]
-        for j in range(i, count):
-            products[i, j] = one[j]
-            products[j, i] = one[j]
-        for j in range(partner, count):
-            products[partner, j] = other[j]
-            products[j, partner] = other[j]
+    block = np.zeros((count, _BLOCK))
+    one, other = np.empty(_BLOCK), np.empty(_BLOCK)
+    for start in range(0, count, _BLOCK):
+        width = min(_BLOCK, count - start)
+        block[:, :width] = columns[:, start : start + width]
+        for i in range(0, start + width, 2):
+            partner = min(i + 1, count - 1)
+            one[:] = 0.0
+            other[:] = 0.0
+            for k in range(0, whole, _PANEL):
+                a, b, c, d = columns[k, i], columns[k + 1, i], columns[k + 2, i], columns[k + 3, i]
+                e, f, g = columns[k, partner], columns[k + 1, partner], columns[k + 2, partner]
+                h = columns[k + 3, partner]
+                for j in range(_BLOCK):
+                    first, second, third, fourth = block[k, j], block[k + 1, j], block[k + 2, j], block[k + 3, j]
+                    one[j] += (a * first + b * second) + (c * third + d * fourth)
+                    other[j] += (e * first + f * second) + (g * third + h * fourth)
+            for k in range(whole, count):
+                for j in range(_BLOCK):
+                    one[j] += columns[k, i] * block[k, j]
+                    other[j] += columns[k, partner] * block[k, j]
+            for j in range(width):
+                products[i, start + j] = one[j]
+                products[start + j, i] = one[j]
+                products[partner, start + j] = other[j]
+                products[start + j, partner] = other[j]
 
 
 _MATRIX = types.Array(types.float64, 2, "C", readonly=True)
