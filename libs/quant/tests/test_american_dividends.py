@@ -94,6 +94,14 @@ def test_european_prices_keep_parity() -> None:
     assert call - put == pytest.approx(forward, abs=1e-5)
 
 
+def test_far_out_of_the_money_no_price_is_negative() -> None:
+    for exercise in ("american", "european"):
+        prices = american.price_with_dividends(
+            "call", [5.0, 20.0, 40.0, 60.0], 100.0, *TERMS, [0.5], [2.0], exercise=exercise, accuracy="fast"
+        )
+        assert (np.asarray(prices) >= 0.0).all()
+
+
 def test_a_call_is_exercised_just_before_a_large_dividend() -> None:
     contract: Any = ("call", 140.0, 100.0, 1.0, 0.0, 0.0, 0.1)
     price = american.price_with_dividends(*contract, [0.5], [50.0])

@@ -43,6 +43,7 @@ def price_on_grids(
 
     run_in_chunks(task, rows, 1)
     found = fine + (fine - coarse) / 3.0
+    np.maximum(found[..., 0], 0.0, out=found[..., 0])
     if american:
         _exercise(found, signs[:, None], spots, contract[0][:, None])
     return found
