@@ -148,12 +148,14 @@ def _integrate(
 
     The period is NaN where the nodes do not suffice.
     """
-    lowest, highest = 0.0, 0.0
-    inside = np.zeros_like(k)
+    # Beyond its reach an option is at its intrinsic value: there a strike within takes its place.
+    neighbour = 0.0
     for i in range(k.size):
-        within = -reaches[0] < k[i] < reaches[1]
-        # Beyond its reach an option is at its intrinsic value: there its neighbour takes its place.
-        inside[i] = k[i] if within else inside[i - 1]
+        neighbour = k[i] if -reaches[0] < k[i] < reaches[1] else neighbour
+    lowest, highest = 0.0, 0.0
+    inside = np.empty_like(k)
+    for i in range(k.size):
+        inside[i] = k[i] if -reaches[0] < k[i] < reaches[1] else neighbour
         lowest = min(lowest, inside[i])
         highest = max(highest, inside[i])
     period = max(reaches[1] - lowest, reaches[0] + highest)
