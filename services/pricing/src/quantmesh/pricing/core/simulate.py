@@ -11,7 +11,7 @@ from quantmesh.quant.errors import DomainError
 
 # Steps of one asset under geometric Brownian motion that a busy machine does within a second.
 _INLINE_STEPS = 20_000_000
-_MOST_STEPS = 20_000_000_000
+_MOST_STEPS = 5_000_000_000
 # How many of those a step under this process takes.
 _COST = {"GeometricBrownianMotion": 1, "CorrelatedAssets": 2, "Heston": 8, "LocalVolatility": 4}
 _COST_OF_EXERCISE = 60
