@@ -23,7 +23,7 @@ _QUANTLIB_PATHS = 4_000
 _BLOCK = 512
 _BASIS_POINT = 1e-4 * _SPOT
 # So many paths that the error over many seeds is below one basis point of the spot; QuantLib asks for 1,023 at least.
-_ASIAN_PATHS, _QUANTLIB_ASIAN_PATHS, _NUMPY_ASIAN_PATHS = 128, 1_023, 768
+_ASIAN_PATHS, _QUANTLIB_ASIAN_PATHS, _NUMPY_ASIAN_PATHS = 64, 1_023, 768
 
 
 def numpy_paths(generator: np.random.Generator, paths: int) -> np.ndarray:
