@@ -51,11 +51,15 @@ def _distances(matrix: Floats, distance: Distance) -> Floats:
         return near
     # Distances stay when every column moves alike, and what cancels below is smaller then.
     centred = near - near.mean(axis=1, keepdims=True)
-    products = np.empty_like(centred)
-    column_products(centred, products)
-    sizes = np.diagonal(products)
-    between: Floats = np.sqrt(np.maximum(sizes[:, None] + sizes - 2.0 * products, 0.0))
-    return between
+    squares = np.empty_like(centred)
+    column_products(centred, squares)
+    sizes = np.diagonal(squares).copy()
+    squares *= -2.0
+    squares += sizes[:, None]
+    squares += sizes
+    np.maximum(squares, 0.0, out=squares)
+    np.sqrt(squares, out=squares)
+    return squares
 
 
 def _leaves(distance: Floats) -> NDArray[np.int64]:
