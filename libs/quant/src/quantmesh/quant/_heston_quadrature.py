@@ -100,6 +100,18 @@ def _turned_back(count: int, coefficients: Any) -> Any:
     return turned
 
 
+def _add(more: Any, sums: Any) -> None:
+    for series in range(sums.shape[0]):
+        for j in range(sums.shape[1]):
+            sums[series, j] += more[series, j]
+
+
+def _keep(real: Any, imaginary: Any, snapshots: Any, index: int) -> None:
+    for series in range(real.shape[0]):
+        for j in range(real.shape[1]):
+            snapshots[index, series, j] = complex(real[series, j], imaginary[series, j])
+
+
 def _extrapolate(snapshots: Any, tolerance: float, sums: Any) -> bool:
     """Add the limits of the snapshots to sums; False, and nothing, where one is not certain enough."""
     limits = np.empty_like(sums)
@@ -110,7 +122,7 @@ def _extrapolate(snapshots: Any, tolerance: float, sums: Any) -> bool:
             if not error <= certain:
                 return False
             limits[series, j] = limit.real
-    sums += limits
+    add(limits, sums)
     return True
 
 
@@ -123,20 +135,20 @@ def _sum_slowly(step: float, law: Law, tolerance: float, k: Any, waves: Any, coe
     octave = _SLOW
     for block in range(_SLOW, _MOST_BLOCKS):
         if block == 2 * octave:
-            snapshots[-1] = real + 1j * imaginary
+            keep(real, imaginary, snapshots, _SLOW)
             if extrapolate(snapshots, tolerance, sums):
                 return True
             octave = block
         stride = octave // _SLOW
         if block % stride == 0:
-            snapshots[(block - octave) // stride] = real + 1j * imaginary
+            keep(real, imaginary, snapshots, (block - octave) // stride)
         fill_coefficients(block * NODES, step, law, count, coefficients)
         if block % _AFRESH == 0:
             set_waves(block * NODES, step, k, waves)
         accumulate(count, turned_back(count, coefficients), waves.copy(), imaginary)
         accumulate(count, coefficients, waves, real)
         if is_last(block, step, law, count, tolerance, coefficients):
-            sums += real
+            add(real, sums)
             return True
     return False
 
@@ -204,6 +216,8 @@ def _langevin(y: float) -> float:
 
 langevin = njit(**INLINE)(_langevin)
 turned_back = njit(**PLAIN)(_turned_back)
+add = njit(**PLAIN)(_add)
+keep = njit(**PLAIN)(_keep)
 extrapolate = njit(**PLAIN)(_extrapolate)
 set_waves = njit(**PLAIN)(_set_waves)
 accumulate = njit(**PLAIN)(_accumulate)
