@@ -51,7 +51,7 @@ def _distances(matrix: Floats, distance: Distance) -> Floats:
         return near
     # Distances stay when every column moves alike, and what cancels below is smaller then.
     centred = near - near.mean(axis=1, keepdims=True)
-    squares = np.empty_like(centred)
+    squares = np.empty(near.shape)
     column_products(centred, squares)
     sizes = np.diagonal(squares).copy()
     squares *= -2.0
