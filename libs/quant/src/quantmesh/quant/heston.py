@@ -3,8 +3,9 @@
     dS / S = (r - q) dt + sqrt(v) dW,   dv = kappa (theta - v) dt + sigma sqrt(v) dZ,   dW dZ = rho dt,   v(0) = v0
 
 `v0` and `theta` are variances per year (0.04 for a volatility of 20 %), `kappa` and `sigma` are per year, `rho` is a
-correlation. The other arguments, broadcasting and errors are those of `black_scholes`. Prices are within 1e-12 of the
-geometric mean of forward and strike, whatever the parameters (with or without Feller's condition).
+correlation. The other arguments, broadcasting and errors are those of `black_scholes`. A price's
+error is of the order of 1e-12 times the geometric mean of forward and strike, with or without Feller's condition (ten
+times that with correlations next to -1 and 1; a strike exactly where a perfectly correlated spot ends may raise).
 """
 
 from typing import NamedTuple
