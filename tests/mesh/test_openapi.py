@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 
 from quantmesh.local.testing.mesh import Mesh
 
@@ -20,6 +21,7 @@ CHECKS = [
 SELF_DESTRUCTIVE = "auth/(logout|sessions/|api-keys/)"
 
 
+@pytest.mark.timeout(330)
 def test_the_api_is_as_its_document_says(mesh: Mesh, user: httpx.Client, tmp_path: Path) -> None:
     made = user.post("/api/v2/auth/api-keys", json={"name": "schemathesis", "scopes": SCOPES})
     made.raise_for_status()
