@@ -1,104 +1,24 @@
-"""RiskService over a real channel, with hand-written stand-ins for market and portfolio."""
+"""RiskService over a real channel."""
 
-import time
-import uuid
-from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from collections.abc import AsyncIterator
+from datetime import timedelta
 
-import jwt
-import numpy as np
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from quantmesh.api.common.v1.common_pb2 import Decimal as DecimalMessage
 from quantmesh.api.risk.v1 import risk_pb2 as pb
-from quantmesh.api.risk.v1.risk_pb2_grpc import RiskServiceStub, add_RiskServiceServicer_to_server
-from quantmesh.chassis.context import CallContext, Caller, set_call
+from quantmesh.api.risk.v1.risk_pb2_grpc import RiskServiceStub
 from quantmesh.chassis.errors import InvalidInput, NotFound, PermissionDenied, RuleBroken
-from quantmesh.chassis.identity import AUDIENCE, ISSUER, TOKEN_TYPE, TokenVerifier
-from quantmesh.chassis.rpc import Peer, RpcServer, open_channel
+from quantmesh.chassis.rpc import Peer
 from quantmesh.chassis.times import to_timestamp
 from quantmesh.risk.adapters.rpc import RiskRpc
-from quantmesh.risk.core.errors import MissingHistory
-from quantmesh.risk.core.model import Book, History, Terms
 
-KEY = Ed25519PrivateKey.generate()
-PRICES = {"AAPL": 150.0, "AAPL-RAW": 600.0, "JPM": 110.0, "XOM": 90.0}
-CLOSE = datetime(2022, 10, 3, 20, tzinfo=UTC)
-
-
-class OneKey:
-    async def key(self, kid: str) -> Ed25519PublicKey | None:
-        return KEY.public_key()
-
-
-class StandInMarket:
-    def __init__(self, market_time: datetime = CLOSE) -> None:
-        self.market_time = market_time
-
-    async def history(
-        self, symbols: Sequence[str], closes: int, as_of: datetime | None, known_at: datetime | None
-    ) -> History:
-        missing = [symbol for symbol in symbols if symbol not in PRICES]
-        if missing:
-            raise MissingHistory(missing, 0, closes)
-        steps = np.random.default_rng(3).normal(3e-4, 0.012, (closes, len(PRICES)))
-        paths = np.array(list(PRICES.values())) * np.exp(steps.cumsum(axis=0))
-        chosen = [list(PRICES).index(symbol) for symbol in symbols]
-        # What was known once was twice as much, and has been corrected since.
-        return History(tuple(symbols), paths[:, chosen] * (1 if known_at is None else 2), CLOSE)
-
-    async def window(
-        self, symbols: Sequence[str], first: date, last: date, as_of: datetime | None, known_at: datetime | None
-    ) -> History:
-        """Weekdays alone; before 2000 there is nothing."""
-        days = [date.fromordinal(day) for day in range(first.toordinal(), last.toordinal() + 1)]
-        common = tuple(day for day in days if day.weekday() < 5 and day.year >= 2000)
-        falls = np.linspace(1.0, 0.5, len(common))
-        return History(tuple(symbols), np.outer(falls, [PRICES[symbol] for symbol in symbols]), CLOSE, common)
-
-    async def terms(self, symbols: Sequence[str]) -> list[Terms]:
-        return [Terms("USD", Decimal(1), is_raw=symbol == "AAPL-RAW") for symbol in symbols]
-
-    async def now(self) -> datetime:
-        return self.market_time
-
-
-class StandInPortfolios:
-    async def book(self, portfolio_id: str, as_of: datetime | None, known_at: datetime | None) -> Book:
-        if portfolio_id != "mine":
-            msg = f"You have no portfolio {portfolio_id}."
-            raise NotFound(msg)
-        held = {"AAPL": (Decimal(10), "USD"), "JPM": (Decimal(5), "USD")}
-        return Book.of(held, cash={"USD": Decimal(100)}, stale=True)
+from .served_risk import CLOSE, StandInMarket, StandInPortfolios, act_with, positions, served
 
 
 @pytest.fixture
 async def risk() -> AsyncIterator[tuple[Peer, RiskServiceStub]]:
-    server = RpcServer("127.0.0.1:0", TokenVerifier(OneKey()))
-    server.add_servicer(add_RiskServiceServicer_to_server, RiskRpc(StandInMarket(), StandInPortfolios()))
-    await server.start()
-    peer = Peer("risk", open_channel(f"127.0.0.1:{server.port}", []), timeout_seconds=10.0)
-    act_with("risk:use")
-    yield peer, RiskServiceStub(peer.channel)
-    await peer.close()
-    await server.stop(0)
-
-
-def act_with(scope: str) -> None:
-    now = int(time.time())
-    claims = {"sub": str(uuid.uuid4()), "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + 60, "scope": scope}
-    token = jwt.encode(claims, KEY, algorithm="EdDSA", headers={"kid": "k", "typ": TOKEN_TYPE})
-    set_call(CallContext(caller=Caller("", frozenset(), frozenset(), "", "", token, 0.0, None)))
-
-
-def positions(**quantities: str) -> pb.InlinePositions:
-    return pb.InlinePositions(
-        positions=[
-            pb.InlinePosition(symbol=symbol, quantity=DecimalMessage(value=text)) for symbol, text in quantities.items()
-        ]
-    )
+    async with served() as peer:
+        yield peer, RiskServiceStub(peer.channel)
 
 
 def request(**fields: object) -> pb.ValueAtRiskRequest:

@@ -93,11 +93,13 @@ class NoFigure(RuleBroken):
 class EpisodeNotCovered(RuleBroken):
     problem = "missing-history"
 
-    def __init__(self, episode: str, symbols: Sequence[str], first: date, found: date | None) -> None:
+    def __init__(
+        self, episode: str, symbols: Sequence[str], first: date, last: date, found_first: date, found_last: date
+    ) -> None:
         names = ", ".join(symbols)
-        since = "there are none" if found is None else f"they begin on {found}"
         super().__init__(
-            f"The episode {episode} needs closes that {names} have in common from {first} on; {since}.",
+            f"The episode {episode} needs the closes that {names} have in common from {first} to {last}; there are "
+            f"those from {found_first} to {found_last}.",
             metadata={"symbols": names},
         )
 

@@ -14,17 +14,17 @@ from quantmesh.risk.core.errors import OutOfDomain
 from quantmesh.risk.core.estimators import ESTIMATORS, Estimator
 from quantmesh.risk.core.model import TRADING_DAYS, Book, Floats, History, Position
 from quantmesh.risk.core.priced_book import priced
+from quantmesh.risk.core.work import check_estimation
 
 Method = Literal["historical", "parametric", "filtered_historical", "monte_carlo"]
 
 DEFAULT_PATHS = 10_000
 MOST_PATHS = 100_000
 # So much is answered within about two seconds: prices in all scenarios, of American options among them, and numbers
-# that a GARCH model and one of correlations is fitted to.
+# that GARCH models are fitted to.
 _MOST_PRICES = 5_000_000
 _MOST_AMERICAN_PRICES = 1_000_000
 _MOST_FILTERED = 40_000
-_MOST_CORRELATED = 20_000
 _MOST_CURVED_UNDERLYINGS = 100
 
 
@@ -145,11 +145,8 @@ def _check_work(book: Book, wanted: Wanted) -> None:
         raise OutOfDomain(
             "observations", wanted.observations, f"at most {_MOST_FILTERED // symbols} to filter {symbols} symbols"
         )
-    uses_covariance = wanted.method in ("parametric", "monte_carlo")
-    if uses_covariance and wanted.estimator == "garch_dcc" and values > _MOST_CORRELATED:
-        raise OutOfDomain(
-            "observations", wanted.observations, f"at most {_MOST_CORRELATED // symbols} to fit {symbols} symbols"
-        )
+    if wanted.method in ("parametric", "monte_carlo"):
+        check_estimation(wanted.estimator, symbols, wanted.observations)
     if wanted.method == "parametric":
         if book.has_options and symbols > _MOST_CURVED_UNDERLYINGS:
             raise OutOfDomain("positions", f"on {symbols} underlyings", f"on {_MOST_CURVED_UNDERLYINGS} at most")
