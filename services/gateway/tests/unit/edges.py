@@ -27,6 +27,7 @@ from quantmesh.gateway.http.orders import Orders
 from quantmesh.gateway.http.portfolios import Portfolios
 from quantmesh.gateway.http.predictions import Predictions
 from quantmesh.gateway.http.risk import Risk
+from quantmesh.gateway.http.risk_measures import RiskMeasures
 from quantmesh.gateway.http.simulation import Simulation
 from quantmesh.gateway.http.stream.desk import KnownSymbols, StreamDesk
 from quantmesh.gateway.http.stream.server import StreamServer
@@ -133,6 +134,7 @@ def make_edge(*, limits: LimitPolicies | None = None, slow_seconds: float = 10.0
             Predictions(peers["prediction"]).operations(),
             Assets(peers["market"], cache).operations(),
             Risk(peers["risk"]).operations(),
+            RiskMeasures(peers["risk"]).operations(),
             Auth(peers["auth"]).operations(),
             Blockchain(peers["blockchain"], peers["portfolio"]).operations(),
             Jobs(directory).operations(),

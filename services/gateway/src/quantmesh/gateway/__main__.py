@@ -32,6 +32,7 @@ from quantmesh.gateway.http.orders import Orders
 from quantmesh.gateway.http.portfolios import Portfolios
 from quantmesh.gateway.http.predictions import Predictions
 from quantmesh.gateway.http.risk import Risk
+from quantmesh.gateway.http.risk_measures import RiskMeasures
 from quantmesh.gateway.http.server import HttpServer
 from quantmesh.gateway.http.simulation import Simulation
 from quantmesh.gateway.http.stream.desk import KnownSymbols, StreamDesk
@@ -103,6 +104,7 @@ async def wire(service: Service[GatewaySettings]) -> None:
             Predictions(prediction).operations(),
             Assets(market, kept).operations(),
             Risk(risk).operations(),
+            RiskMeasures(risk).operations(),
             Auth(auth).operations(),
             Blockchain(blockchain, portfolio).operations(),
             Jobs(directory).operations(),

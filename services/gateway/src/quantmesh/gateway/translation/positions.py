@@ -3,6 +3,7 @@
 from typing import Any
 
 from quantmesh.api.risk.v1 import risk_pb2 as pb
+from quantmesh.gateway.http.models.backtest import BacktestBody
 from quantmesh.gateway.http.models.risk import MeasuredBody, PositionBody
 from quantmesh.gateway.translation.common import decimal_request, instant_request, inverse
 from quantmesh.gateway.translation.options import OPTION_TYPES, STYLES
@@ -32,7 +33,13 @@ def _position(body: PositionBody) -> pb.InlinePosition:
 
 
 def measured_book(body: MeasuredBody) -> pb.MeasuredBook:
-    book = pb.MeasuredBook(rate=body.rate, as_of=instant_request(body.as_of), known_at=instant_request(body.known_at))
+    book = book_of(body)
+    book.rate = body.rate
+    return book
+
+
+def book_of(body: MeasuredBody | BacktestBody) -> pb.MeasuredBook:
+    book = pb.MeasuredBook(as_of=instant_request(body.as_of), known_at=instant_request(body.known_at))
     if body.portfolio_id is not None:
         book.portfolio_id = body.portfolio_id
     if body.positions is not None:

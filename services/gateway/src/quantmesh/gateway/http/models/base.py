@@ -35,7 +35,7 @@ class Shown(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _decimal(value: object) -> object:
+def _decimal(value: object) -> str:
     if not isinstance(value, str) or not _DECIMAL.fullmatch(value):
         msg = 'must be a decimal string such as "129.41", at most 20 digits before the point and 18 after it'
         raise ValueError(msg)
@@ -47,6 +47,11 @@ def _positive(value: object) -> object:
         msg = "must be greater than zero"
         raise ValueError(msg)
     return value
+
+
+def _amount(value: object) -> object:
+    """A model's input: a number, or the decimal string that money is elsewhere."""
+    return float(_decimal(value)) if isinstance(value, str) else value
 
 
 def _instant(value: object) -> object:
@@ -81,6 +86,11 @@ PositiveDecimal = Annotated[
     BeforeValidator(_positive),
     BeforeValidator(_decimal),
     _schema(pattern=DECIMAL_PATTERN, examples=["10"], description="Greater than zero."),
+]
+Amount = Annotated[
+    float,
+    BeforeValidator(_amount),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": DECIMAL_PATTERN}]}),
 ]
 Instant = Annotated[datetime, BeforeValidator(_instant), _schema(format="date-time", examples=["2020-01-02T15:00:00Z"])]
 Day = Annotated[date, BeforeValidator(_date), _schema(format="date", examples=["2020-01-02"])]
