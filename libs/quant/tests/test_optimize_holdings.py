@@ -1,5 +1,6 @@
 """Limits on the number and the least size of holdings against every choice of assets there is."""
 
+import math
 from collections.abc import Callable
 from itertools import combinations
 from typing import Any
@@ -81,3 +82,18 @@ def test_the_highest_sharpe_ratio_with_limits_needs_full_rank() -> None:
 def test_nothing_earns_more_than_too_high_a_rate_under_limits_on_holdings_either() -> None:
     with pytest.raises(DomainError, match="risk_free_rate"):
         optimize.maximum_sharpe(MEAN, MATRIX, Constraints(maximum_holdings=2), risk_free_rate=1.0)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_a_search_that_is_cut_short_answers_the_best_so_far_with_what_is_proven(objective: str) -> None:
+    run, sign = OBJECTIVES[objective]
+    answer = run(Constraints(maximum_holdings=2, search_seconds=1e-6))
+    assert answer.optimal.is_feasible
+    best = sign * best_of_all_choices(run, sign, LIMITS["three holdings"])
+    proven = -math.inf if answer.bound is None else sign * answer.bound
+    assert proven <= best + 1e-12 <= sign * answer.optimal.objective + 2e-12
+
+
+def test_a_search_takes_a_positive_time() -> None:
+    with pytest.raises(DomainError, match="search_seconds must be a positive number of seconds, got 0"):
+        optimize.minimum_variance(MATRIX, Constraints(maximum_holdings=2, search_seconds=0.0))

@@ -31,7 +31,8 @@ class Constraints:
     `current` are the weights held now. `maximum_turnover` limits the sum of absolute changes from them, purchases plus
     sales; `costs`, a scalar or one per asset, are fractions of each amount bought or sold. Not more than
     `maximum_holdings` weights differ from zero, and none lies between zero and `minimum_position`. `names` stand for
-    the assets in errors.
+    the assets in errors. `search_seconds` is how long a search for the best holdings may go on: it then answers the
+    best found, with its gap.
     """
 
     minimum: ArrayLike = 0.0
@@ -44,6 +45,7 @@ class Constraints:
     maximum_holdings: int | None = None
     minimum_position: float | None = None
     names: Sequence[str] | None = None
+    search_seconds: float = 20.0
 
     def limits(self, count: int) -> "Limits":
         """These constraints for `count` assets; raises DomainError for what is no constraint on them."""
@@ -58,6 +60,8 @@ class Constraints:
         )
         if limits.budget < 0.0 and limits.lower.min() >= 0.0:
             raise DomainError("budget", limits.budget, "zero or more where nothing may be sold short")
+        if not 0.0 < self.search_seconds < math.inf:
+            raise DomainError("search_seconds", self.search_seconds, "a positive number of seconds")
         _check_trades(limits)
         _check_holdings(limits)
         for index, group in enumerate(self.groups):

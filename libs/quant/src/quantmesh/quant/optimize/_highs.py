@@ -15,8 +15,6 @@ from quantmesh.quant.errors import SolverError
 
 INFINITY = highspy.kHighsInf
 _TOLERANCE = 1e-9
-# How long a search over integers may take.
-SEARCH_SECONDS = 20.0
 
 
 class Solution(NamedTuple):

@@ -22,7 +22,7 @@ from scipy import sparse
 from quantmesh.quant._samples import Floats
 from quantmesh.quant.errors import DomainError, SolverError
 from quantmesh.quant.optimize._constraints import Limits
-from quantmesh.quant.optimize._highs import INFINITY, SEARCH_SECONDS, Model, Solution
+from quantmesh.quant.optimize._highs import INFINITY, Model, Solution
 from quantmesh.quant.optimize._holdings import Scale, add_holdings, reach_of
 from quantmesh.quant.optimize._linear_form import linear_form
 
@@ -61,7 +61,7 @@ class Answer(NamedTuple):
 def search(program: Program, start: Floats) -> Answer:
     """The best choice of assets, at least as good as `start`, which is feasible."""
     model = _TangentModel(program, start)
-    deadline = time.monotonic() + SEARCH_SECONDS
+    deadline = time.monotonic() + program.limits.given.search_seconds
     best, value, bound = start, program.value(start), -math.inf
     model.add_tangents(*model.point_of(start))
     iterations = model.tighten()
@@ -124,7 +124,7 @@ class _TangentModel:
 
     def solve(self, deadline: float, best: Floats) -> Solution | None:
         self._model.start_from(self._columns_at(best))
-        self._model.stop_after(max(deadline - time.monotonic(), 1.0))
+        self._model.stop_after(max(deadline - time.monotonic(), 0.1))
         return self._model.solve()
 
     def tighten(self) -> int:

@@ -16,7 +16,7 @@ from scipy import sparse
 from quantmesh.quant._samples import Floats
 from quantmesh.quant.optimize._constraints import Limits
 from quantmesh.quant.optimize._exchange_kernels import exchange
-from quantmesh.quant.optimize._highs import INFINITY, SEARCH_SECONDS, Model, Solution, certain
+from quantmesh.quant.optimize._highs import INFINITY, Model, Solution, certain
 from quantmesh.quant.optimize._holdings import add_holdings, reach_of
 from quantmesh.quant.optimize._linear_form import fill, linear_form
 from quantmesh.quant.optimize._matrix_kernels import product
@@ -85,11 +85,11 @@ class TailProgram:
         limits = self._limits
         chosen = add_holdings(self._model, limits, self._places[: limits.count], reach_of(limits))
         self._model.require_integers(chosen)
-        deadline = time.monotonic() + SEARCH_SECONDS
+        deadline = time.monotonic() + limits.given.search_seconds
         iterations = 0
         while True:
             self._model.search_anew()
-            self._model.stop_after(max(deadline - time.monotonic(), 1.0))
+            self._model.stop_after(max(deadline - time.monotonic(), 0.1))
             solution = certain(self._model.solve())
             iterations += solution.iterations
             observations = self._missing_observations(solution, self._weights(solution))

@@ -10,6 +10,9 @@ from quantmesh.quant import optimize
 from quantmesh.risk.core.errors import UnknownChoice
 from quantmesh.risk.core.model import TRADING_DAYS, Floats
 
+# For the best choice of holdings; what is found by then is answered with its gap.
+_SEARCH_SECONDS = 1.5
+
 Pair = tuple[float | None, float | None]
 
 
@@ -65,6 +68,7 @@ class Constraints:
             maximum_holdings=self.maximum_holdings,
             minimum_position=self.minimum_position,
             names=symbols,
+            search_seconds=_SEARCH_SECONDS,
         )
 
 
