@@ -15,11 +15,13 @@ import resource
 import select
 import socket
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import numba
 import numpy as np
 import numpy.typing as npt
+import psutil
 
 _PATIENCE_SECONDS = 10
 _NAP_MICROSECONDS = 50
@@ -145,6 +147,24 @@ class Audience:
 def use_last_core() -> None:
     """The calling thread leaves the other cores to the server."""
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+@contextmanager
+def on_first_core(*ports: int) -> Iterator[None]:
+    """The servers that listen there leave the last core to their clients for a while: both are placed the same way."""
+    servers = [
+        psutil.Process(connection.pid)
+        for connection in psutil.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port in ports
+    ]
+    before = [server.cpu_affinity() for server in servers]
+    for server in servers:
+        server.cpu_affinity([min(os.sched_getaffinity(0))])
+    try:
+        yield
+    finally:
+        for server, cores in zip(servers, before, strict=True):
+            server.cpu_affinity(cores)
 
 
 def _allow_descriptors(count: int) -> None:
