@@ -3,8 +3,10 @@
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Literal
+
+import numpy as np
 
 from quantmesh.quant import book as quant_book
 from quantmesh.quant import margin
@@ -40,7 +42,8 @@ class Cure:
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """As quant's, with positions; `cured` is the book after the first of the cures, and empty without any."""
+    """As quant's, with positions; `cured` is the book after the first of the cures, where there is none after the
+    proportional reduction in whole lots, and empty where that does not pass either."""
 
     amount: float
     cures: Sequence[Cure]
@@ -99,8 +102,14 @@ def _shortfall(book: Book, portfolio: quant_book.Book, wanted: Wanted, equity: f
         Cure(_changed(book.positions[cure.position], cure.quantity_change), cure.requirement, cure.traded_value)
         for cure in found.cures
     ]
-    cured = _after(book.positions, found.cures[0].position, cures[0].change.quantity) if cures else []
-    return Shortfall(found.amount, cures, found.proportional, cured)
+    cured: Sequence[Position] = ()
+    if cures:
+        cured = _after(book.positions, found.cures[0].position, cures[0].change.quantity)
+    elif found.proportional is not None:
+        cured = _reduced(book.positions, found.proportional)
+        if requirement_of(np.array([float(position.quantity) for position in cured])) > equity:
+            cured = ()
+    return Shortfall(found.amount, cures, found.proportional, [position for position in cured if position.quantity])
 
 
 def _changed(position: Position, change: float) -> Position:
@@ -113,4 +122,13 @@ def _changed(position: Position, change: float) -> Position:
 def _after(positions: Sequence[Position], index: int, change: Decimal) -> list[Position]:
     changed = list(positions)
     changed[index] = replace(positions[index], quantity=positions[index].quantity + change)
-    return [position for position in changed if position.quantity]
+    return changed
+
+
+def _reduced(positions: Sequence[Position], share: float) -> list[Position]:
+    """Each position without that share of it or a little more, in whole lots."""
+    kept = Decimal(repr(1.0 - share))
+    return [
+        replace(position, quantity=(position.quantity * kept).quantize(Decimal(1), rounding=ROUND_DOWN))
+        for position in positions
+    ]

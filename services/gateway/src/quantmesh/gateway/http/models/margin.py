@@ -93,7 +93,7 @@ class CuredShown(Shown):
 class ShortfallShown(Shown):
     """`amount` is also the least deposit that cures it; `cures` are the least reductions of single positions that do,
     the smallest trade first; `proportional` is the share of every position that, closed, does. `suggestion` is the book
-    after the first of the cures, ready to be asked for.
+    after the first of the cures, or without any after the proportional one in whole lots, ready to be asked for.
     """
 
     amount: float

@@ -75,7 +75,7 @@ def _group(group: GroupMargin) -> pb.MarginGroup:
 
 def _shortfall(found: Shortfall) -> pb.MarginShortfall:
     cured = None
-    if found.cures:
+    if found.cured:
         cured = InlinePositions(positions=[position_to(position, position.quantity) for position in found.cured])
     return pb.MarginShortfall(
         amount=found.amount,
