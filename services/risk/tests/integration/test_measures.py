@@ -154,7 +154,7 @@ async def test_a_portfolio_brings_its_own_equity(risk: Peer) -> None:
 
 
 @pytest.mark.parametrize("method", [pb.VALUE_AT_RISK_METHOD_HISTORICAL, pb.VALUE_AT_RISK_METHOD_PARAMETRIC])
-async def test_rolling_forecasts_are_those_of_value_at_risk_the_evening_before(
+async def test_a_report_on_rolling_forecasts_is_that_on_their_series(
     risk: Peer, method: pb.ValueAtRiskMethod.ValueType
 ) -> None:
     stub = BacktestServiceStub(risk.channel)
