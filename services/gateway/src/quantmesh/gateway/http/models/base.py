@@ -136,3 +136,6 @@ class Problem(Shown):
     instance: str
     request_id: str
     errors: list[Violation] = Field(default_factory=list)
+    suggestion: Annotated[
+        dict[str, Any] | None, Field(description="What to put into the request for it to pass, where that is known.")
+    ] = None
