@@ -95,6 +95,39 @@ async def test_heston_and_local_volatility_are_passed_on(simulated: Edge) -> Non
     assert list(request.process.local_volatility.volatilities) == [0.2, 0.3, 0.25, 0.35]
 
 
+TWO_ASSETS = {
+    "payoff": {"kind": "basket", "option_type": "call", "strike": 95, "time_to_expiry": 1, "weights": [0.5, 0.5]},
+    "spots": [100, 90],
+    "volatilities": [0.2, 0.3],
+    "correlation": [[1, 0.3], [0.3, 1]],
+}
+GRID = {"times": [0.5, 1], "spots": [50, 150], "volatilities": [[0.2, 0.3], [0.25, 0.35]]}
+ON_GRID = {"payoff": ASIAN, "spot": 100, "model": "local_volatility", "grid": GRID}
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        (TWO_ASSETS | {"correlation": [[1, 0.3, 0.3], [1]]}, "#/correlation"),
+        (TWO_ASSETS | {"correlation": [[1, 0.3], [0.3, 1], [0, 0]]}, "#/correlation"),
+        (TWO_ASSETS | {"model": "heston"}, "#/model"),
+        (ON_GRID | {"grid": GRID | {"volatilities": [[0.2], [0.2, 0.2, 0.2]]}}, "#/grid/volatilities"),
+        (ON_GRID | {"grid": GRID | {"volatilities": [[0.2, 0.2]]}}, "#/grid/volatilities"),
+    ],
+)
+async def test_a_matrix_of_another_shape_or_model_is_refused(edge: Edge, body: dict[str, Any], pointer: str) -> None:
+    answer = await edge.http.post(PATH, json=body)
+    assert answer.status_code == 422
+    assert [item["pointer"] for item in answer.json()["errors"]] == [pointer]
+
+
+async def test_a_price_too_large_to_count_stays_a_number(edge: Edge) -> None:
+    huge = ParseDict(SIMULATION | {"price": 1e99}, Struct())
+    edge.peers["pricing"].answers["Simulate"] = pb.SimulateResponse(simulation=huge)
+    answer = await edge.http.post(PATH, json=BODY)
+    assert (answer.status_code, answer.json()["price"], answer.json()["paths"]) == (200, 1e99, 1024)
+
+
 async def test_long_work_answers_where_its_job_is(edge: Edge) -> None:
     job = job_pb2.Job(id=f"pricing-{ADA}", kind="simulate", status=job_pb2.JOB_STATUS_QUEUED)
     edge.peers["pricing"].answers["Simulate"] = pb.SimulateResponse(job=job)
@@ -119,6 +152,7 @@ async def test_long_work_answers_where_its_job_is(edge: Edge) -> None:
         ({"model": "heston"}, "#/kappa"),
         ({"spots": [1, 2]}, "#/correlation"),
         ({"paths": 0}, "#/paths"),
+        ({"paths": 1}, "#/paths"),
         ({"sampler": "halton"}, "#/sampler"),
     ],
 )

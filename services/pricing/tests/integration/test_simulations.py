@@ -135,6 +135,25 @@ async def test_every_payoff_of_several_assets_is_priced(pricing: Pricing, payoff
             ),
             r"^process\.correlation must be rows of 2",
         ),
+        (
+            request(
+                process=pb.Process(
+                    geometric_brownian_motion=pb.GeometricBrownianMotionProcess(
+                        spot=100,
+                        rate=flat(0),
+                        dividend_yield=flat(0),
+                        volatility=pb.Curve(times=[1.0], values=[0.2]),
+                    )
+                )
+            ),
+            r"^process\.volatility\.values must be one more than the 1 times",
+        ),
+        (
+            request(
+                payoff=pb.Payoff(asian=pb.AsianPayoff(option_type=CALL, strike=1, time_to_expiry=1, observations=3))
+            ),
+            r"^payoff\.observations must be a positive divisor of the 8 steps",
+        ),
     ],
 )
 async def test_what_is_wrong_is_named(pricing: Pricing, asked: pb.SimulateRequest, message: str) -> None:

@@ -11,6 +11,7 @@ from quantmesh.pricing.core.errors import (
     InvalidArgument,
     NoImpliedVolatility,
     NoInverse,
+    NoPrice,
     QuoteNotFound,
     UnsupportedModel,
 )
@@ -148,3 +149,15 @@ class NoQuotes:
 async def test_what_is_no_quote_of_ones_own_is_not_found(quote_id: str) -> None:
     with pytest.raises(QuoteNotFound):
         await explain_quote(NoQuotes(), UUID(int=1), quote_id)
+
+
+def test_a_bad_dividend_is_named_where_the_request_has_it() -> None:
+    model = with_cash_dividends(EUROPEAN, (0.5, 0.0), (1.0, 1.0))
+    with pytest.raises(InvalidArgument, match=r"^contract\.dividends\[1\]\.time must be a positive"):
+        price_option(model, 1, (*CONTRACT, 0.2))
+
+
+def test_a_price_that_is_not_finite_is_refused() -> None:
+    model = with_cash_dividends(EUROPEAN, (0.5,), (5.0,))
+    with pytest.raises(NoPrice, match="finite_differences"):
+        price_option(model, 1, (*CONTRACT, 1e5))

@@ -1,7 +1,8 @@
 """/options: prices, Greeks and implied volatilities, one at a time or in columns."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import date
+from typing import TypeVar
 
 from quantmesh.api.market.v1.market_pb2 import GetClockRequest
 from quantmesh.api.market.v1.market_pb2_grpc import MarketServiceStub
@@ -19,6 +20,8 @@ from quantmesh.gateway.http.operations import Operations
 from quantmesh.gateway.http.route import QueryOf
 from quantmesh.gateway.translation import option_columns as columns
 from quantmesh.gateway.translation import options as translation
+
+BatchRequest = TypeVar("BatchRequest", pb.PriceBatchRequest, pb.ImpliedVolatilityBatchRequest)
 
 ARROW = "application/vnd.apache.arrow.stream"
 _ARROW_BODY_BYTES = 128 * 1024 * 1024
@@ -95,7 +98,7 @@ class Options:
         stream = columns.arrow_stream(body.columns)
         answers = self._pricing.stream(
             self._stub.PriceBatch,
-            _price_requests(options, columns.pieces(stream)),
+            _requests(pb.PriceBatchRequest, options, stream),
             timeout_seconds=_BATCH_SECONDS,
         )
         priced = columns.priced_columns(b"".join([answer.arrow async for answer in answers]))
@@ -131,13 +134,8 @@ class Options:
         self, body: models.ImpliedVolatilityBody, given: models.ImpliedVolatilityColumns
     ) -> Answer:
         options = translation.batch_options(body.model, body.style)
-
-        async def requests() -> AsyncIterator[pb.ImpliedVolatilityBatchRequest]:
-            yield pb.ImpliedVolatilityBatchRequest(options=options)
-            for piece in columns.pieces(columns.arrow_stream(given)):
-                yield pb.ImpliedVolatilityBatchRequest(arrow=piece)
-
-        answers = self._pricing.stream(self._stub.ImpliedVolatilityBatch, requests(), timeout_seconds=_BATCH_SECONDS)
+        requests = _requests(pb.ImpliedVolatilityBatchRequest, options, columns.arrow_stream(given))
+        answers = self._pricing.stream(self._stub.ImpliedVolatilityBatch, requests, timeout_seconds=_BATCH_SECONDS)
         values, errors = columns.implied_columns(b"".join([answer.arrow async for answer in answers]))
         return ok({"model": body.model, "columns": {"implied_volatility": values}, "errors": errors})
 
@@ -154,7 +152,9 @@ class Options:
         return years_to_expiry(expiry, from_timestamp(clock.market_time))
 
 
-async def _price_requests(options: pb.BatchOptions, arrow: Iterator[bytes]) -> AsyncIterator[pb.PriceBatchRequest]:
-    yield pb.PriceBatchRequest(options=options)
-    for piece in arrow:
-        yield pb.PriceBatchRequest(arrow=piece)
+async def _requests(kind: type[BatchRequest], options: pb.BatchOptions, stream: bytes) -> AsyncIterator[BatchRequest]:
+    """The options travel with the first piece: pricing may refuse them, and what is sent after that would fail."""
+    first, *others = columns.pieces(stream)
+    yield kind(options=options, arrow=first)
+    for piece in others:
+        yield kind(arrow=piece)

@@ -14,6 +14,8 @@ _STATUS_NAMES = inverse(
         "cancelled": pb.JOB_STATUS_CANCELLED,
     }
 )
+# Beyond it a floating-point number cannot count any more, and JSON numbers are not integers for everybody.
+_LARGEST_COUNT = 2.0**53
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
 
 
@@ -34,7 +36,7 @@ def job(message: pb.Job) -> dict[str, Any]:
 def whole(value: Any) -> Any:
     """A struct knows floating point alone; what was counted is shown as it was counted."""
     match value:
-        case float() if value.is_integer():
+        case float() if value.is_integer() and abs(value) <= _LARGEST_COUNT:
             return int(value)
         case dict():
             return {name: whole(member) for name, member in value.items()}

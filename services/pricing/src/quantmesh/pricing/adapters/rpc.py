@@ -13,8 +13,9 @@ from quantmesh.chassis.ids import uuid7
 from quantmesh.pricing.adapters import translate
 from quantmesh.pricing.adapters.batches import Batches
 from quantmesh.pricing.adapters.quote_recorder import QuoteRecorder
+from quantmesh.pricing.core.errors import InvalidArgument
 from quantmesh.pricing.core.explain_quote import explain_quote
-from quantmesh.pricing.core.imply_volatility import imply_volatility
+from quantmesh.pricing.core.imply_volatility import imply_volatility, inverse_of
 from quantmesh.pricing.core.models import PricingModel
 from quantmesh.pricing.core.price_option import price_option
 
@@ -48,7 +49,12 @@ class PricingRpc(PricingServiceServicer):
     ) -> pb.ImpliedVolatilityResponse:
         model = translate.model_of(request.model, request.contract.style)
         sign, contract = translate.contract_of(request.contract, model)
-        volatility = imply_volatility(model, sign, contract, request.price)
+        if request.contract.dividends:
+            raise InvalidArgument("contract.dividends", len(request.contract.dividends), "left out here")
+        if inverse_of(model).is_slow:
+            volatility = await asyncio.to_thread(imply_volatility, model, sign, contract, request.price)
+        else:
+            volatility = imply_volatility(model, sign, contract, request.price)
         return pb.ImpliedVolatilityResponse(implied_volatility=volatility)
 
     @requires("pricing:use")

@@ -1,5 +1,6 @@
 """SimulationService over gRPC."""
 
+import asyncio
 from typing import Any
 
 from google.protobuf.json_format import ParseDict
@@ -21,7 +22,8 @@ class SimulationRpc(SimulationServiceServicer):
 
     @requires("pricing:use")
     async def Simulate(self, request: pb.SimulateRequest, context: ServicerContext[Any, Any]) -> pb.SimulateResponse:
-        simulation = simulation_of(request)
+        # A grid has up to hundreds of thousands of values to check.
+        simulation = await asyncio.to_thread(simulation_of, request)
         if simulation.is_long:
             owner_id = current_caller().user_id
             async with self._database.transaction(owner_id) as session:

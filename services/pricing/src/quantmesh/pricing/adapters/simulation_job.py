@@ -34,5 +34,5 @@ async def in_thread(simulation: Simulation, report: Callable[[float], None]) -> 
 
 
 async def run(job: RunningJob) -> Mapping[str, Any]:
-    simulation = simulation_of(pb.SimulateRequest.FromString(job.parameters))
+    simulation = await asyncio.to_thread(simulation_of, pb.SimulateRequest.FromString(job.parameters))
     return await in_thread(simulation, lambda share: job.report(share, f"{simulation.paths:,} paths"))

@@ -38,15 +38,15 @@ def _made(name: str, message: Message, kinds: dict[str, type]) -> Any:
     if kind is None:
         raise InvalidArgument(name, "none", f"one of {', '.join(kinds)}")
     chosen = getattr(message, kind)
-    values = {field.name: _value(chosen, field) for field in chosen.DESCRIPTOR.fields if _is_given(chosen, field)}
-    if "correlation" in values:
-        values["correlation"] = _rows(values["correlation"], len(values.get("spots", ())), f"{name}.correlation")
-    if "volatilities" in values and kind == "local_volatility":
-        values["volatilities"] = _rows(values["volatilities"], len(values.get("spots", ())), f"{name}.volatilities")
-    for field in dataclasses.fields(kinds[kind]):
-        if field.default is dataclasses.MISSING and field.name not in values:
-            raise InvalidArgument(f"{name}.{field.name}", "none", f"given, for {kind}")
     try:
+        values = {field.name: _value(chosen, field) for field in chosen.DESCRIPTOR.fields if _is_given(chosen, field)}
+        if "correlation" in values:
+            values["correlation"] = _rows(values["correlation"], len(values.get("spots", ())), f"{name}.correlation")
+        if "volatilities" in values and kind == "local_volatility":
+            values["volatilities"] = _rows(values["volatilities"], len(values.get("spots", ())), f"{name}.volatilities")
+        for field in dataclasses.fields(kinds[kind]):
+            if field.default is dataclasses.MISSING and field.name not in values:
+                raise InvalidArgument(f"{name}.{field.name}", "none", f"given, for {kind}")
         return kinds[kind](**values)
     except DomainError as error:
         raise InvalidArgument(f"{name}.{error.argument}", error.value, error.requirement) from error
@@ -69,14 +69,20 @@ def _value(message: Message, field: FieldDescriptor) -> Any:
         prefix = field.enum_type.values_by_number[0].name.removesuffix("UNSPECIFIED")
         return f"number {value}" if known is None else known.name.removeprefix(prefix).lower()
     if field.is_repeated:
-        return tuple(_curve(item) if isinstance(item, pb.Curve) else item for item in value)
-    return _curve(value) if isinstance(value, pb.Curve) else value
+        return tuple(
+            _curve(item, f"{field.name}[{index}]") if isinstance(item, pb.Curve) else item
+            for index, item in enumerate(value)
+        )
+    return _curve(value, field.name) if isinstance(value, pb.Curve) else value
 
 
-def _curve(curve: pb.Curve) -> float | PiecewiseConstant:
+def _curve(curve: pb.Curve, field: str) -> float | PiecewiseConstant:
     if len(curve.values) == 1 and not curve.times:
         return curve.values[0]
-    return PiecewiseConstant(tuple(curve.times), tuple(curve.values))
+    try:
+        return PiecewiseConstant(tuple(curve.times), tuple(curve.values))
+    except DomainError as error:
+        raise DomainError(f"{field}.{error.argument}", error.value, error.requirement) from error
 
 
 def _rows(values: tuple[float, ...], columns: int, field: str) -> tuple[tuple[float, ...], ...]:

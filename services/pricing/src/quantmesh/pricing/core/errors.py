@@ -6,6 +6,7 @@ InvalidInput
 RuleBroken
 ├── UnsupportedModel       no such model, or not for this exercise style
 ├── NoInverse              the model has no volatility to imply
+├── NoPrice                a search or a simulation ended without a finite price
 └── NoImpliedVolatility    the price is below the intrinsic value, or above every price a volatility gives
 NotFound
 └── QuoteNotFound
@@ -61,6 +62,13 @@ class NoInverse(RuleBroken):
             f"{model} has no volatility to imply; calibrate it to prices instead.",
             violations=[Violation("model", "must be one with a volatility")],
         )
+
+
+class NoPrice(RuleBroken):
+    problem = "no-solution"
+
+    def __init__(self, engine: str) -> None:
+        super().__init__(f"These inputs have no finite price by {engine}; take less extreme ones.")
 
 
 class NoImpliedVolatility(RuleBroken):

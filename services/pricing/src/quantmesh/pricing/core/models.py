@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from quantmesh.pricing.core.errors import InvalidArgument, UnsupportedModel
 from quantmesh.quant import american, bachelier, bates, black_76, black_scholes, heston
+from quantmesh.quant.errors import DomainError
 
 Functions = Callable[..., Any]
 
@@ -36,6 +37,8 @@ class Inverse:
     """By status: which argument is wrong, and what it must be."""
     price_range: Callable[..., tuple[float, float]]
     """The lowest price of a contract that has a volatility, and the one that all lie below."""
+    is_slow: bool = False
+    """One volatility takes milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class PricingModel:
 
     def place(self, argument: str) -> str:
         """Where a request has an argument of this name."""
-        if argument in self.contract or argument == "option_type":
+        if argument in self.contract or argument == "option_type" or argument.startswith("dividends"):
             return f"contract.{argument}"
         return f"{self.name}.{argument}" if self.parameters != VOLATILITY and argument in self.parameters else argument
 
@@ -188,6 +191,7 @@ for _name, _accuracy in _ACCURACIES.items():
                 partial(american.implied_volatilities, accuracy=_accuracy),
                 american.REQUIREMENTS,
                 _range_of_american,
+                is_slow=True,
             ),
             is_slow=_accuracy == "high_precision",
         ),
@@ -195,12 +199,27 @@ for _name, _accuracy in _ACCURACIES.items():
     )
 
 
+_OF_DIVIDENDS = {"dividend_times": "time", "dividend_amounts": "amount"}
+
+
 def with_cash_dividends(model: PricingModel, times: Sequence[float], amounts: Sequence[float]) -> PricingModel:
     """The model on a spot that falls by these amounts; without Greeks. Raises InvalidArgument where it has none."""
     if model.name != "black_scholes":
         raise InvalidArgument("contract.dividends", len(times), f"left out: {model.name} does not take them")
 
-    price = partial(american.price_with_dividends, dividend_times=times, dividend_amounts=amounts, exercise=model.style)
+    on_falling_spot = partial(
+        american.price_with_dividends, dividend_times=times, dividend_amounts=amounts, exercise=model.style
+    )
+
+    def price(option_type: Any, *values: Any) -> Any:
+        try:
+            return on_falling_spot(option_type, *values)
+        except DomainError as error:
+            if error.argument not in _OF_DIVIDENDS:
+                raise
+            place = f"dividends[{error.index}].{_OF_DIVIDENDS[error.argument]}"
+            raise DomainError(place, error.value, error.requirement) from error
+
     return replace(
         model,
         engine="finite_differences",

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-from quantmesh.pricing.core.errors import InvalidArgument
+from quantmesh.pricing.core.errors import InvalidArgument, NoPrice
 from quantmesh.quant import monte_carlo
 from quantmesh.quant.errors import DomainError
 
@@ -41,13 +41,21 @@ class Simulation:
             raise InvalidArgument("paths", self.paths, f"at most {most} for a simulation of this kind")
         return cost
 
+    def place(self, argument: str) -> str:
+        """Where a request has what quant calls by this name."""
+        parts: dict[str, Any] = {"payoff": self.payoff, "process": self.process}
+        for name, part in parts.items():
+            if argument.partition("[")[0] in {field.name for field in fields(part)}:
+                return f"{name}.{argument}"
+        return argument
+
     @property
     def is_long(self) -> bool:
         return self.cost > _INLINE_STEPS
 
 
 def simulate(simulation: Simulation, progress: Callable[[float], None]) -> dict[str, Any]:
-    """The answer as clients see it. What `progress` raises ends the simulation. Raises InvalidArgument."""
+    """The answer as clients see it. What `progress` raises ends the simulation. Raises InvalidArgument and NoPrice."""
     parts = 2 if simulation.greeks else 1
     try:
         found = monte_carlo.price(
@@ -61,7 +69,9 @@ def simulate(simulation: Simulation, progress: Callable[[float], None]) -> dict[
         )
         greeks = _greeks(found.greeks) if simulation.greeks else None
     except DomainError as error:
-        raise InvalidArgument(error.argument, error.value, error.requirement) from error
+        raise InvalidArgument.placed(error, simulation.place) from error
+    if not (math.isfinite(found.value) and math.isfinite(found.standard_error)):
+        raise NoPrice("monte_carlo")
     bound = found.upper_bound
     return {
         "price": found.value,

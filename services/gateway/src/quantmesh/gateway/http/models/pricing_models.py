@@ -24,7 +24,7 @@ _OWN_FIELDS = frozenset({"spot", "forward", "dividend_yield", "price"}.union(*PA
 
 
 class DividendBody(Body):
-    time: Annotated[float, Field(ge=0, description="In years from now.")]
+    time: Annotated[float, Field(gt=0, description="In years from now.")]
     amount: Annotated[float, Field(ge=0)]
 
 

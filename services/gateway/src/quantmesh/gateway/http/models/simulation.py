@@ -30,6 +30,17 @@ class GridBody(Body):
     spots: Annotated[list[Positive], Field(min_length=2, max_length=1000)]
     volatilities: Annotated[list[list[NonNegative]], Field(min_length=1, max_length=1000)]
 
+    @model_validator(mode="after")
+    def _one_volatility_for_each_time_and_spot(self) -> Self:
+        check_shape("volatilities", self.volatilities, len(self.times), len(self.spots))
+        return self
+
+
+def check_shape(name: str, rows: list[list[float]], count: int, length: int) -> None:
+    """Raises ValidationError unless there are `count` rows of `length` values each."""
+    if len(rows) != count or any(len(row) != length for row in rows):
+        check_places({}, {(name,): f"must be {count} rows of {length} values each"})
+
 
 _FIELDS = {
     "black_scholes": ("spot", "volatility"),
@@ -82,7 +93,7 @@ class MonteCarloBody(Body):
         Annotated[list[Annotated[list[float], Field(max_length=_ASSETS)]], Field(min_length=2, max_length=_ASSETS)]
         | None
     ) = None
-    paths: Annotated[int, Field(ge=1, le=2**31)] = 65_536
+    paths: Annotated[int, Field(ge=2, le=2**31)] = 65_536
     steps: Annotated[int, Field(ge=1, le=10_000)] = 252
     sampler: Literal["sobol", "pseudo"] = "sobol"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
@@ -105,7 +116,12 @@ class MonteCarloBody(Body):
                     missing[("payoff", name)] = f"{self.payoff.kind} needs it, here or beside the payoff"
             elif name in given:
                 missing[(name,)] = f"{self.payoff.kind} does not take it"
-        check_places(missing, {(name,): "the process does not take it" for name in given & own - taken})
+        unwanted: dict[tuple[str, ...], str] = {(name,): "the process does not take it" for name in given & own - taken}
+        if several and self.model != "black_scholes":
+            unwanted[("model",)] = "several assets move by black_scholes alone"
+        check_places(missing, unwanted)
+        if self.spots is not None and self.correlation is not None:
+            check_shape("correlation", self.correlation, len(self.spots), len(self.spots))
         return self
 
 
