@@ -77,6 +77,34 @@ async def test_a_quote_that_cannot_be_is_named(pricing: Pricing) -> None:
         await calibrate(pricing, quotes(), pricing_pb2.MODEL_BACHELIER)
 
 
+async def test_a_quote_whose_bid_exceeds_its_ask_or_that_has_one_side_is_refused(pricing: Pricing) -> None:
+    given = quotes()
+    for quote in given:
+        quote.bid = quote.price - 0.1
+    request = surface_pb2.FitSurfaceRequest(market=market(given))
+    with pytest.raises(InvalidInput, match=r"^quotes must be given with both"):
+        await pricing.peer.call(SurfaceServiceStub(pricing.peer.channel).FitSurface, request)
+    for quote in request.market.quotes:
+        quote.ask = quote.price + 0.1
+    request.market.quotes[2].ask = 0.0
+    with pytest.raises(InvalidInput, match=r"^quotes\[2\]\.ask must be at least the bid"):
+        await pricing.peer.call(SurfaceServiceStub(pricing.peer.channel).FitSurface, request)
+
+
+async def test_what_a_fit_refuses_is_named_as_the_request_has_it(pricing: Pricing) -> None:
+    wild = quotes()
+    for quote in wild:
+        quote.implied_volatility = 1e5
+    with pytest.raises(InvalidInput, match=r"^quotes\[0\]\.implied_volatility must be from 1e-06 to 100"):
+        await calibrate(pricing, wild)
+    given = quotes(both=True)
+    put = next(row for row, quote in enumerate(given) if quote.option_type == pricing_pb2.OPTION_TYPE_PUT)
+    given[put].price = 1e200
+    request = surface_pb2.FitSurfaceRequest(market=market(given, forwards_from_parity=True))
+    with pytest.raises(InvalidInput, match=rf"^quotes\[{put}\]\.price must be a number"):
+        await pricing.peer.call(SurfaceServiceStub(pricing.peer.channel).FitSurface, request)
+
+
 async def test_a_surface_has_its_margins_and_is_read_between_quotes(pricing: Pricing) -> None:
     points = [surface_pb2.SurfacePoint(strike=97.0, time_to_expiry=0.5)]
     request = surface_pb2.FitSurfaceRequest(market=market(quotes()), points=points)

@@ -20,12 +20,13 @@ _CONFIDENCE = 0.95
 class CalibrationRpc(CalibrationServiceServicer):
     @requires("pricing:use")
     async def Calibrate(self, request: pb.CalibrateRequest, context: ServicerContext[Any, Any]) -> pb.CalibrateResponse:
-        market = market_quotes(request.quotes, request.spot, request.rate, request.dividend_yield)
-        confidence = request.confidence or _CONFIDENCE
-        found = await asyncio.to_thread(
-            calibrate_model, model_name(request.model), market, dict(request.fixed), confidence
-        )
+        found = await asyncio.to_thread(_calibrated, request)
         return _response(request.model or pricing_pb2.MODEL_BLACK_SCHOLES, found)
+
+
+def _calibrated(request: pb.CalibrateRequest) -> Calibration:
+    market = market_quotes(request.quotes, request.spot, request.rate, request.dividend_yield)
+    return calibrate_model(model_name(request.model), market, dict(request.fixed), request.confidence or _CONFIDENCE)
 
 
 def _response(model: pricing_pb2.Model.ValueType, found: Calibration) -> pb.CalibrateResponse:

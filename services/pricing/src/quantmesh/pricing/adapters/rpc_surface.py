@@ -37,7 +37,7 @@ class SurfaceRpc(SurfaceServiceServicer):
         if len(request.points) > _MOST_POINTS:
             raise InvalidArgument("points", len(request.points), f"at most {_MOST_POINTS} of them")
         fitted = await asyncio.to_thread(_fit, request.market)
-        return _surface(fitted, _volatilities(fitted, request.points))
+        return _surface(fitted, await asyncio.to_thread(_volatilities, fitted, request.points))
 
     @requires("pricing:use")
     async def LocalVolatility(

@@ -30,7 +30,7 @@ def fit_surface(market: MarketQuotes, *, forwards_from_parity: bool, parametriza
     """Raises InvalidArgument with the quote that is meant."""
     if not market.sign.size:
         raise InvalidArgument("quotes", "none", "one quote or more")
-    with errors_at_their_quote():
+    with errors_at_their_quote({"volatility": "implied_volatility", "forward": "forwards"}):
         if forwards_from_parity:
             found = _parity(market)
             expiry = np.searchsorted(found.time_to_expiry, market.time_to_expiry)
@@ -64,7 +64,7 @@ def fit_surface(market: MarketQuotes, *, forwards_from_parity: bool, parametriza
 def _parity(market: MarketQuotes) -> forwards.Forwards:
     """Of the strikes and expiries that have both a call and a put."""
     if not market.are_prices:
-        raise InvalidArgument("forwards_from_parity", True, "left out where quotes are implied volatilities")
+        raise InvalidArgument("forwards", "parity", "carry where quotes are implied volatilities")
     sides: dict[tuple[float, float], dict[int, int]] = {}
     for row, place in enumerate(zip(market.time_to_expiry.tolist(), market.strike.tolist(), strict=True)):
         sides.setdefault(place, {})[int(market.sign[row])] = row
@@ -75,11 +75,13 @@ def _parity(market: MarketQuotes) -> forwards.Forwards:
             raise InvalidArgument(
                 f"quotes[{row}].time_to_expiry", time, "of an expiry with strikes that have a call and a put"
             )
-    calls, puts = (np.array(rows) for rows in zip(*pairs, strict=True))
+    calls, puts = map(list, zip(*pairs, strict=True))
     spread: Floats | float = 1.0
     if market.bid is not None and market.ask is not None:
         width = market.ask - market.bid
         spread = np.maximum(width[calls] + width[puts], 1e-12)
-    return forwards.from_put_call_parity(
-        market.strike[calls], market.time_to_expiry[calls], market.values[calls], market.values[puts], spread=spread
-    )
+    names = {"call": "price", "put": "price", "call - put": "quotes"}
+    with errors_at_their_quote(names, {"call": calls, "put": puts, "strike": calls, "time_to_expiry": calls}):
+        return forwards.from_put_call_parity(
+            market.strike[calls], market.time_to_expiry[calls], market.values[calls], market.values[puts], spread=spread
+        )
