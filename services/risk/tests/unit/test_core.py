@@ -7,7 +7,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from quantmesh.risk.core.constraints import Constraints
+from quantmesh.chassis.errors import InvalidInput
+from quantmesh.risk.core.constraints import Constraints, Group
 from quantmesh.risk.core.errors import (
     EmptyBook,
     InfeasibleConstraints,
@@ -17,7 +18,7 @@ from quantmesh.risk.core.errors import (
     UnknownChoice,
 )
 from quantmesh.risk.core.model import Book, History, checked_observations
-from quantmesh.risk.core.optimize import Objective, Optimum, Wanted, optimum_of
+from quantmesh.risk.core.optimize import Objective, Optimum, View, Wanted, optimum_of
 from quantmesh.risk.core.orders import orders_to
 from quantmesh.risk.core.value_at_risk import Wanted as WantedRisk
 from quantmesh.risk.core.value_at_risk import value_at_risk_of
@@ -104,6 +105,41 @@ def test_bounds_that_cannot_be_met_answer_with_a_change_that_passes() -> None:
         optimum_of(past, Wanted("risk_parity", 300, Constraints(maximum=0.9)))
     with pytest.raises(OutOfDomain, match="risk_free_rate"):
         optimum_of(past, Wanted("maximum_sharpe", 300, risk_free_rate=5.0))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "field"),
+    [
+        (Wanted("maximum_sharpe", 300, risk_free_rate=5.0), "risk_free_rate"),
+        (Wanted("minimum_variance", 5, estimator="garch_dcc"), "observations"),
+        (Wanted("minimum_variance", 300, Constraints(cost=0.1)), "portfolio_id"),
+        (Wanted("risk_parity", 300, Constraints(minimum=-0.5)), "constraints.minimum_weight"),
+        (Wanted("risk_parity", 300, budgets={"AAPL": 1e308, "JPM": 1.0, "XOM": 1.0}), "budgets.AAPL"),
+        (Wanted("risk_parity", 300, budgets={"TSLA": 1.0}), "budgets"),
+        (Wanted("black_litterman", 300, views=[View({"JPM": 1.0}, 0.1, 0.0)]), "views[0].confidence"),
+        (
+            Wanted("minimum_variance", 300, Constraints(groups=[Group("tech", ("AAPL", "AAPL"), maximum=0.5)])),
+            "constraints.groups[0].symbols",
+        ),
+    ],
+)
+def test_what_an_optimisation_refuses_is_named_as_the_request_has_it(wanted: Wanted, field: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        optimum_of(history(), wanted)
+    assert [violation.field for violation in caught.value.violations] == [field]
+
+
+def test_a_long_list_of_symbols_is_not_repeated_in_an_error() -> None:
+    many = [f"SYMBOL-{number}" for number in range(1000)]
+    with pytest.raises(UnknownChoice, match="and 980 more") as caught:
+        Constraints(by_symbol={"TSLA": (0.1, None)}).over(many, None)
+    assert len(str(caught.value)) < 500
+
+
+def test_holdings_worth_less_than_nothing_are_not_scaled_by_that() -> None:
+    past = history()
+    orders = orders_to(np.full(3, 1 / 3), past, book(AAPL="1", JPM="-1000"), [Decimal("0.01")] * 3)
+    assert next(order.quantity for order in orders if order.symbol == "XOM") > 0
 
 
 def test_orders_lead_from_the_holdings_to_the_weights_in_whole_lots() -> None:

@@ -13,6 +13,9 @@ from quantmesh.risk.core.model import TRADING_DAYS, Floats
 # For the best choice of holdings; what is found by then is answered with its gap.
 _SEARCH_SECONDS = 1.5
 
+# An error travels in a header of 8 KiB.
+_MOST_NAMED = 20
+
 Pair = tuple[float | None, float | None]
 
 
@@ -43,10 +46,12 @@ class Constraints:
     def over(self, symbols: Sequence[str], current: Floats | None) -> optimize.Constraints:
         """Long only up to the whole where nothing else is said. Raises UnknownChoice for a symbol outside."""
         for name in self.by_symbol:
-            _require(name, symbols, "constraints.bounds")
+            require_symbol(name, symbols, "constraints.bounds")
         for index, group in enumerate(self.groups):
             for name in group.symbols:
-                _require(name, symbols, f"constraints.groups[{index}].symbols")
+                require_symbol(name, symbols, f"constraints.groups[{index}].symbols")
+            if len(set(group.symbols)) < len(group.symbols):
+                raise UnknownChoice(f"constraints.groups[{index}].symbols", "gives a symbol twice")
         lower = np.full(len(symbols), 0.0 if self.minimum is None else self.minimum)
         upper = np.full(len(symbols), 1.0 if self.maximum is None else self.maximum)
         for symbol, (minimum, maximum) in self.by_symbol.items():
@@ -97,6 +102,9 @@ def as_request(constraints: optimize.Constraints, symbols: Sequence[str]) -> dic
     return {name: value for name, value in found.items() if value not in (None, [], {})}
 
 
-def _require(symbol: str, symbols: Sequence[str], where: str) -> None:
+def require_symbol(symbol: str, symbols: Sequence[str], where: str) -> None:
+    """Raises UnknownChoice for one outside."""
     if symbol not in symbols:
-        raise UnknownChoice(where, f"names {symbol}, which is not among {', '.join(symbols)}")
+        named = ", ".join(symbols[:_MOST_NAMED])
+        others = f" and {len(symbols) - _MOST_NAMED} more" if len(symbols) > _MOST_NAMED else ""
+        raise UnknownChoice(where, f"names {symbol}, which is not among {named}{others}")

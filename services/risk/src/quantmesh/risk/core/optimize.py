@@ -10,10 +10,12 @@ import numpy as np
 
 from quantmesh.quant import optimize
 from quantmesh.quant.errors import DomainError, InfeasibleError, SolverError
-from quantmesh.risk.core.constraints import Constraints, as_request
+from quantmesh.risk.core.constraints import Constraints, as_request, require_symbol
 from quantmesh.risk.core.errors import InfeasibleConstraints, NoSolution, OutOfDomain, UnknownChoice
 from quantmesh.risk.core.estimators import ESTIMATORS, Estimator
 from quantmesh.risk.core.model import TRADING_DAYS, Floats, History
+
+_LEAST_BUDGET = 1e-6
 
 Objective = Literal[
     "minimum_variance",
@@ -132,14 +134,37 @@ def quant_errors(symbols: Sequence[str], wanted: Wanted) -> Iterator[None]:
     except SolverError as error:
         raise NoSolution(str(error)) from error
     except DomainError as error:
-        value = wanted.risk_free_rate if error.argument == "risk_free_rate" else error.value
-        where = f"constraints.{error.argument}" if error.argument in _OF_CONSTRAINTS else error.argument
-        raise OutOfDomain(where, value, error.requirement) from error
+        raise _refused(error, wanted) from error
 
 
-_OF_CONSTRAINTS = frozenset(
-    {"constraints", "minimum", "maximum", "groups", "maximum_turnover", "costs", "maximum_holdings", "minimum_position"}
-)
+_PLACES = {
+    "minimum": "constraints.minimum_weight",
+    "maximum": "constraints.maximum_weight",
+    "groups": "constraints.groups",
+    "maximum_turnover": "constraints.maximum_turnover",
+    "costs": "constraints.cost",
+    "maximum_holdings": "constraints.maximum_holdings",
+    "minimum_position": "constraints.minimum_position",
+    "view_returns": "views",
+}
+
+
+def _refused(error: DomainError, wanted: Wanted) -> OutOfDomain:
+    """As the request has it: quant works per day, and on arrays."""
+    match error.argument:
+        case "risk_free_rate":
+            requirement = "below what these weights can earn in a year"
+            return OutOfDomain("risk_free_rate", wanted.risk_free_rate, requirement)
+        case "returns":
+            return OutOfDomain("observations", wanted.observations, f"enough for this covariance: {error.requirement}")
+        case "current":
+            return OutOfDomain("portfolio_id", "none that holds any of it", error.requirement)
+        case "minimum" if wanted.constraints.minimum is not None and error.index is None:
+            return OutOfDomain(_PLACES["minimum"], wanted.constraints.minimum, error.requirement)
+        case "confidence" if wanted.objective == "black_litterman":
+            return OutOfDomain(f"views[{error.index}].confidence", error.value, error.requirement)
+        case name:
+            return OutOfDomain(_PLACES.get(name, name), error.value, error.requirement)
 
 
 def _solve(wanted: Wanted, sample: Sample, symbols: Sequence[str]) -> optimize.Optimum:
@@ -158,7 +183,7 @@ def _solve(wanted: Wanted, sample: Sample, symbols: Sequence[str]) -> optimize.O
         "risk_parity": lambda: optimize.risk_parity(
             matrix,
             limits,
-            budgets=_by_symbol(wanted.budgets, symbols, "budgets") if wanted.budgets else None,
+            budgets=_budgets(wanted.budgets, symbols) if wanted.budgets else None,
             **statistics,
         ),
         "hierarchical_risk_parity": lambda: optimize.hierarchical_risk_parity(matrix, limits, **statistics),
@@ -198,9 +223,16 @@ def _posterior(wanted: Wanted, matrix: Floats, symbols: Sequence[str]) -> optimi
     )
 
 
+def _budgets(given: Mapping[str, float], symbols: Sequence[str]) -> Floats:
+    """Within six orders of magnitude of 1; only their ratios count."""
+    for symbol, budget in given.items():
+        if not _LEAST_BUDGET <= budget <= 1.0 / _LEAST_BUDGET:
+            raise OutOfDomain(f"budgets.{symbol}", budget, f"from {_LEAST_BUDGET:g} to {1.0 / _LEAST_BUDGET:g}")
+    return _by_symbol(given, symbols, "budgets")
+
+
 def _by_symbol(values: Mapping[str, float], symbols: Sequence[str], where: str) -> Floats:
     """In the order of `symbols`, 0 where nothing is said."""
     for symbol in values:
-        if symbol not in symbols:
-            raise UnknownChoice(where, f"names {symbol}, which is not among {', '.join(symbols)}")
+        require_symbol(symbol, symbols, where)
     return np.array([values.get(symbol, 0.0) for symbol in symbols])

@@ -17,13 +17,15 @@ class ProposedOrder:
 
 
 def orders_to(weights: Floats, history: History, book: Book, lot_sizes: Sequence[Decimal]) -> list[ProposedOrder]:
-    """What turns the holdings of these symbols into the weights; where none is held, the cash is spent.
+    """What turns the holdings of these symbols into the weights; where they are worth nothing, the cash is spent.
 
     Rounded towards no trade, to whole lots: together the orders never cost more than they may.
     """
     closes = [Decimal(repr(float(close))) for close in history.last]
     held = [book.quantities.get(symbol, Decimal(0)) for symbol in history.symbols]
-    worth = sum((quantity * close for quantity, close in zip(held, closes, strict=True)), Decimal(0)) or book.cash
+    worth = sum((quantity * close for quantity, close in zip(held, closes, strict=True)), Decimal(0))
+    if worth <= 0:
+        worth = max(book.cash, Decimal(0))
     orders = []
     for symbol, weight, quantity, close, lot in zip(history.symbols, weights, held, closes, lot_sizes, strict=True):
         difference = worth * Decimal(repr(float(weight))) / close - quantity

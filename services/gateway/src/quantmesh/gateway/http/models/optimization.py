@@ -81,7 +81,7 @@ class PortfolioOptimizeBody(AllocationBody):
         Weights, Field(description="What the market holds, for black_litterman; equal weights where absent.")
     ] = Field(default_factory=dict)
     budgets: Annotated[
-        dict[Symbol, Annotated[float, Field(gt=0)]],
+        dict[Symbol, Annotated[float, Field(ge=1e-6, le=1e6)]],
         Field(max_length=1000, description="Shares in the variance, for risk_parity; equal ones where absent."),
     ] = Field(default_factory=dict)
 

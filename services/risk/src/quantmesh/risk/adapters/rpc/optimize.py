@@ -1,6 +1,7 @@
 """Optimised weights and the frontier."""
 
 import asyncio
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -103,10 +104,10 @@ class OptimizeMethods(Methods):
 
 def _universe(request: pb.OptimizeRequest, book: Book | None) -> list[str]:
     if request.symbols:
-        repeated = [symbol for symbol in request.symbols if list(request.symbols).count(symbol) > 1]
-        if repeated:
-            raise UnknownChoice("symbols", f"gives {repeated[0]} twice")
         check_count(len(request.symbols))
+        symbol, count = Counter(request.symbols).most_common(1)[0]
+        if count > 1:
+            raise UnknownChoice("symbols", f"gives {symbol} twice")
         return list(request.symbols)
     held = [symbol for symbol, quantity in book.quantities.items() if quantity > 0] if book is not None else []
     if not held:
