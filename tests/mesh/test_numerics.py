@@ -17,12 +17,6 @@ from .accounts import API
 CONTRACT: dict[str, Any] = {"option_type": "put", "spot": 95.0, "strike": 100.0, "time_to_expiry": 0.75, "rate": 0.04}
 CARRIED: dict[str, Any] = {**CONTRACT, "dividend_yield": 0.01}
 ON_FORWARD: dict[str, Any] = {name: value for name, value in CONTRACT.items() if name != "spot"} | {"forward": 97.0}
-    "option_type": "call",
-    "forward": 101.0,
-    "strike": 98.0,
-    "time_to_expiry": 0.5,
-    "rate": 0.03,
-}
 HESTON = {"v0": 0.04, "kappa": 1.5, "theta": 0.05, "sigma": 0.6, "rho": -0.7}
 BATES = {**HESTON, "jump_intensity": 0.4, "jump_mean": -0.1, "jump_volatility": 0.15}
 GREEKS = ("delta", "gamma", "vega", "theta", "rho")
