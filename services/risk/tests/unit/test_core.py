@@ -165,3 +165,8 @@ def test_without_holdings_the_cash_is_spent_and_no_more() -> None:
     orders = orders_to(optimum.optimal.weights, past, book(), [Decimal("0.01")] * 3)
     spent = sum(order.quantity * order.price for order in orders)
     assert Decimal(990) < spent <= Decimal(1000)
+
+
+def test_correlations_that_change_are_not_fitted_to_more_than_a_request_has_time_for() -> None:
+    with pytest.raises(OutOfDomain, match="observations must be at most 6666 to fit 3 symbols"):
+        optimum_of(history(7_002), Wanted("minimum_variance", 7_000, estimator="garch_dcc"))

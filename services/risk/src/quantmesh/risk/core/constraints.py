@@ -7,14 +7,11 @@ from typing import Any
 import numpy as np
 
 from quantmesh.quant import optimize
-from quantmesh.risk.core.errors import UnknownChoice
+from quantmesh.risk.core.errors import UnknownChoice, listed
 from quantmesh.risk.core.model import TRADING_DAYS, Floats
 
 # For the best choice of holdings; what is found by then is answered with its gap.
 _SEARCH_SECONDS = 1.5
-
-# An error travels in a header of 8 KiB.
-_MOST_NAMED = 20
 
 Pair = tuple[float | None, float | None]
 
@@ -105,6 +102,4 @@ def as_request(constraints: optimize.Constraints, symbols: Sequence[str]) -> dic
 def require_symbol(symbol: str, symbols: Sequence[str], where: str) -> None:
     """Raises UnknownChoice for one outside."""
     if symbol not in symbols:
-        named = ", ".join(symbols[:_MOST_NAMED])
-        others = f" and {len(symbols) - _MOST_NAMED} more" if len(symbols) > _MOST_NAMED else ""
-        raise UnknownChoice(where, f"names {symbol}, which is not among {named}{others}")
+        raise UnknownChoice(where, f"names {symbol}, which is not among {listed(symbols)}")

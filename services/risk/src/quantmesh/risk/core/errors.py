@@ -26,6 +26,11 @@ _MOST_NAMED = 20
 _LONGEST_SUGGESTION = 3_000
 
 
+def listed(symbols: Sequence[str]) -> str:
+    others = f" and {len(symbols) - _MOST_NAMED} more" if len(symbols) > _MOST_NAMED else ""
+    return ", ".join(symbols[:_MOST_NAMED]) + others
+
+
 class OutOfDomain(InvalidInput):
     problem = "out-of-domain"
 
@@ -52,7 +57,7 @@ class MissingHistory(RuleBroken):
     problem = "missing-history"
 
     def __init__(self, symbols: Sequence[str], found: int, needed: int) -> None:
-        names = ", ".join(symbols)
+        names = listed(symbols)
         super().__init__(
             f"{needed} closes that {names} have in common are needed, there are {found}; ask for fewer observations.",
             metadata={"symbols": names},
@@ -70,9 +75,10 @@ class UnadjustedSeries(RuleBroken):
     problem = "series-unadjusted"
 
     def __init__(self, symbols: Sequence[str]) -> None:
+        names = listed(symbols)
         super().__init__(
-            f"The closes of {', '.join(symbols)} are raw: a split would read as a crash. Take an adjusted series.",
-            metadata={"symbols": ", ".join(symbols)},
+            f"The closes of {names} are raw: a split would read as a crash. Take an adjusted series.",
+            metadata={"symbols": names},
         )
 
 

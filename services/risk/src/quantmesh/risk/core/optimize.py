@@ -14,6 +14,7 @@ from quantmesh.risk.core.constraints import Constraints, as_request, require_sym
 from quantmesh.risk.core.errors import InfeasibleConstraints, NoSolution, OutOfDomain, UnknownChoice
 from quantmesh.risk.core.estimators import ESTIMATORS, Estimator
 from quantmesh.risk.core.model import TRADING_DAYS, Floats, History
+from quantmesh.risk.core.work import check_estimation
 
 _LEAST_BUDGET = 1e-6
 
@@ -90,6 +91,7 @@ class Sample:
 
     @classmethod
     def of(cls, history: History, wanted: Wanted) -> "Sample":
+        check_estimation(wanted.estimator, len(history.symbols), wanted.observations)
         returns = history.require(wanted.observations).returns[-wanted.observations :]
         total = 0.0 if wanted.held is None else float(wanted.held.sum())
         return cls(
