@@ -7,7 +7,7 @@ import argparse
 import sys
 from typing import NamedTuple
 
-import mpmath  # type: ignore[import-untyped]  # it has no stubs
+import mpmath
 import numpy as np
 from scipy.special import ndtr
 from side_by_side import Peer, Table, in_turn, seconds_of

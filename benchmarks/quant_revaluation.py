@@ -6,7 +6,7 @@
 import argparse
 import sys
 
-import mpmath  # type: ignore[import-untyped]  # it has no stubs
+import mpmath
 import numpy as np
 from scipy.special import ndtr
 from side_by_side import Peer, Table, in_turn, seconds_of

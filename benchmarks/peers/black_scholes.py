@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from py_vollib_vectorized import (  # type: ignore[import-not-found]  # it lives in the peers' environment
+from py_vollib_vectorized import (
     get_all_greeks,
     vectorized_black_scholes_merton,
     vectorized_implied_volatility,

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import QuantLib  # type: ignore[import-not-found,import-untyped,unused-ignore]  # no stubs, in another environment
+import QuantLib
 from serving import Answer, Inputs, serve
 
 _TODAY = QuantLib.Date(15, 6, 2022)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import QuantLib  # type: ignore[import-not-found,import-untyped,unused-ignore]  # no stubs, in another environment
+import QuantLib
 from serving import Answer, Inputs, serve
 
 _TODAY = QuantLib.Date(2, 1, 2025)

@@ -7,8 +7,8 @@ from typing import Any
 import clarabel
 import highspy
 import numpy as np
-import pandas as pd  # type: ignore[import-untyped]  # its stubs are not among ours
-from pypfopt import HRPOpt  # type: ignore[import-not-found]  # it lives in the peers' environment
+import pandas as pd
+from pypfopt import HRPOpt
 from scipy import sparse
 from serving import Answer, Inputs, serve
 

@@ -1,7 +1,7 @@
 """QuantLib: American options over spots, each with a quote of its own, since shared ones slow it down."""
 
 import numpy as np
-import QuantLib  # type: ignore[import-untyped]  # it has no stubs
+import QuantLib
 from serving import Answer, Inputs, serve
 
 _SCHEMES = {

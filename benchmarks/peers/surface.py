@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-import QuantLib  # type: ignore[import-untyped]  # it has no stubs
+import QuantLib
 from serving import Answer, Inputs, serve
 
 _START = (0.01, 0.1, 0.1, -0.5, 0.0)  # a, b, sigma, rho, m

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import QuantLib as Ql  # type: ignore[import-untyped]  # it has no stubs
+import QuantLib as Ql
 
 TODAY = Ql.Date(2, 1, 2025)
 MARKETS = [(1.0, 0.05, 0.02, 0.25), (0.4, -0.01, 0.03, 0.4), (2.0, 0.03, 0.03, 0.15)]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import QuantLib  # type: ignore[import-untyped]  # it has no stubs
+import QuantLib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import QuantLib  # type: ignore[import-untyped]  # it has no stubs
+import QuantLib
 
 from quantmesh.quant import american as typed_american
 from quantmesh.quant import black_scholes as typed_black_scholes

@@ -3,10 +3,10 @@
 import math
 from typing import Any
 
-import mpmath  # type: ignore[import-untyped]  # it has no stubs
+import mpmath
 import numpy as np
 import pytest
-import QuantLib  # type: ignore[import-untyped]  # it has no stubs
+import QuantLib
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-import QuantLib as Ql  # type: ignore[import-untyped]  # it has no stubs
+import QuantLib as Ql
 
 from quantmesh.quant import black_scholes
 from quantmesh.quant.exotics import barriers

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import QuantLib  # type: ignore[import-untyped]  # it has no stubs
+import QuantLib
 
 from quantmesh.quant import bates, black_scholes, heston
 from quantmesh.quant.errors import DomainError

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
-import mpmath  # type: ignore[import-untyped]  # it has no stubs
+import mpmath
 import numpy as np
 import pytest
-import QuantLib  # type: ignore[import-untyped]  # it has no stubs
+import QuantLib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

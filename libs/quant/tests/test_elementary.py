@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import mpmath  # type: ignore[import-untyped]  # it has no stubs
+import mpmath
 import numba
 import numpy as np
 import pytest

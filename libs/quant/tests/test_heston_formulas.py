@@ -4,7 +4,7 @@ import cmath
 import math
 from typing import Any
 
-import mpmath  # type: ignore[import-untyped]  # it has no stubs
+import mpmath
 import numpy as np
 import pytest
 

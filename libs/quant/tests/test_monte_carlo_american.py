@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import QuantLib as Ql  # type: ignore[import-untyped]  # it has no stubs
+import QuantLib as Ql
 
 from quantmesh.quant import black_scholes
 from quantmesh.quant.monte_carlo import American, GeometricBrownianMotion, Heston, LocalVolatility, price

@@ -4,7 +4,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import mpmath  # type: ignore[import-untyped]  # it has no stubs
+import mpmath
 import numpy as np
 import pytest
 from scipy.stats import kstest, qmc

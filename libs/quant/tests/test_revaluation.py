@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-import mpmath  # type: ignore[import-untyped]  # it has no stubs
+import mpmath
 import numpy as np
 import pytest
 from numpy.typing import NDArray

@@ -1,6 +1,6 @@
 """The normal distribution of the revaluation against mpmath."""
 
-import mpmath  # type: ignore[import-untyped]  # it has no stubs
+import mpmath
 import pytest
 
 from quantmesh.quant import _revaluation_formulas as formulas

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-import exchange_calendars  # type: ignore[import-untyped]  # it ships no types
+import exchange_calendars
 
 from services.market.tools import option_chains
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime
 
-import exchange_calendars  # type: ignore[import-untyped]  # it ships no types
+import exchange_calendars
 import pytest
 
 from quantmesh.market.adapters.bundled import load_calendars

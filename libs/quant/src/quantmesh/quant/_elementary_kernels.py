@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 # llvmlite ships no type information.
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 

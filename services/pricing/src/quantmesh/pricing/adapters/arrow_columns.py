@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc  # type: ignore[import-untyped]  # it has no stubs
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from quantmesh.pricing.core.errors import InvalidArgument, InvalidColumns
