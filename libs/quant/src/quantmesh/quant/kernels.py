@@ -25,12 +25,6 @@ def load(family: str) -> float:
     return time.perf_counter() - started
 
 
-def load_all() -> None:
-    """In this process."""
-    for family in families():
-        load(family)
-
-
 def main() -> None:
     """In a process per core: compiling holds the interpreter's lock."""
     context = multiprocessing.get_context("spawn")

@@ -64,8 +64,9 @@ def _worker(service: Service[PricingSettings]) -> JobWorker:
 
 
 async def load_kernels() -> None:
-    """Compile, or take from the cache, what batches need, so that none of them waits for it."""
-    await asyncio.to_thread(kernels.load_all)
+    """Compile, or take from the cache, what answers need, so that none of them waits for it."""
+    for family in ("black_scholes", "bachelier", "american", "heston", "local_volatility", "monte_carlo"):
+        await asyncio.to_thread(kernels.load, family)
 
 
 if __name__ == "__main__":
