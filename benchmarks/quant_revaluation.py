@@ -120,17 +120,18 @@ def compare_american(scenarios: Scenarios, rounds: int, table: Table) -> None:
     amount = spots.size
     inputs: dict[str, np.ndarray] = {
         "sign": book.sign,
+        "spot": book.spots,
         "spots": spots,
         "strike": book.strike,
         "days": np.rint(book.time_to_expiry * 365.0),
-        "rate": np.array(_RATE),
+        "rate": np.full(book.size, _RATE),
         "dividend_yield": book.dividend_yield[book.underlying],
         "volatility": book.volatility,
     }
     contract = (book.strike, book.time_to_expiry, _RATE, book.dividend_yield[book.underlying], book.volatility)
     exact = american.price_over_spots(book.sign, spots, *contract, "high_precision")
-    with Peer("revaluation", inputs) as peer:
-        times = in_turn(lambda: revaluation.revalue(book, scenarios), lambda: peer.seconds("fast"), rounds)
+    with Peer("american", inputs) as peer:
+        times = in_turn(lambda: revaluation.revalue(book, scenarios), lambda: peer.seconds("over_spots"), rounds)
         theirs = peer.answer("prices")
     ours = american.price_over_spots(book.sign, spots, *contract, "fast")
     table.row(
