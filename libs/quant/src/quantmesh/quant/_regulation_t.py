@@ -7,10 +7,12 @@ puts. Another pairing may require less.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import numpy as np
 
+from quantmesh.quant._arguments import Floats
 from quantmesh.quant.book import Book, Instrument
 from quantmesh.quant.revaluation import present_values
 
@@ -48,10 +50,10 @@ class Line(NamedTuple):
 class _Holdings:
     """Units that no line covers yet."""
 
-    def __init__(self, book: Book, broad_indices: Collection[str]) -> None:
+    def __init__(self, book: Book, broad_indices: Collection[str], prices: Floats) -> None:
         self.book = book
         self.left = np.abs(book.units)
-        self.price = np.abs(present_values(book)) / np.maximum(self.left, _DUST)
+        self.price = prices
         self.spot = book.spots
         self._broad = np.array([name in broad_indices for name in book.underlyings], bool)
         # In the money for each position.
@@ -92,8 +94,15 @@ class _Holdings:
         return max(share * spot - out_of_the_money, _UNCOVERED_LEAST * (spot if sign == 1 else strike))
 
 
-def lines_of(book: Book, broad_indices: Collection[str]) -> list[Line]:
-    holdings = _Holdings(book, broad_indices)
+def unit_prices(book: Book) -> Floats:
+    """Per unit of the underlying, whatever the quantities."""
+    one = np.ones(book.size)
+    return present_values(replace(book, quantity=one, multiplier=one))
+
+
+def lines_of(book: Book, broad_indices: Collection[str], prices: Floats) -> list[Line]:
+    """`prices` are the book's `unit_prices`."""
+    holdings = _Holdings(book, broad_indices, prices)
     rules: tuple[Callable[[_Holdings, int], Iterator[Line]], ...] = (_covered, _spreads, _straddles, _single)
     return [
         line for underlying in range(len(book.underlyings)) for rule in rules for line in rule(holdings, underlying)

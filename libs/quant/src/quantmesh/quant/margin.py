@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from quantmesh.quant._arguments import Floats
-from quantmesh.quant._regulation_t import Line, Rule, lines_of
+from quantmesh.quant._regulation_t import Line, Rule, lines_of, unit_prices
 from quantmesh.quant._samples import check_finite
 from quantmesh.quant.book import Book, Instrument
 from quantmesh.quant.errors import DomainError
@@ -99,15 +99,7 @@ def regulation_t(book: Book, *, broad_indices: Collection[str] = ()) -> FixedMar
     20 % of the spot (15 % for a broad index) less what they are out of the money, at least 10 % of the spot (of the
     strike for puts); covered options, spreads and straddles by what the pair can lose.
     """
-    for name in broad_indices:
-        if name not in book.underlyings:
-            raise DomainError("broad_indices", repr(name), f"about one of {', '.join(book.underlyings)}")
-    lines = tuple(lines_of(book, broad_indices))
-    return FixedMargin(
-        initial=math.fsum(line.initial for line in lines),
-        maintenance=math.fsum(line.maintenance for line in lines),
-        lines=lines,
-    )
+    return _fixed_rules(book, broad_indices)(book.quantity)
 
 
 def portfolio(
@@ -133,10 +125,11 @@ def portfolio(
 def regulation_t_requirement(
     book: Book, *, broad_indices: Collection[str] = (), initial: bool = False
 ) -> Callable[[Floats], float]:
-    """The requirement as a function of the quantities."""
+    """The requirement as a function of the quantities; positions are priced once."""
+    margin_of = _fixed_rules(book, broad_indices)
 
     def requirement(quantities: Floats) -> float:
-        found = regulation_t(replace(book, quantity=quantities), broad_indices=broad_indices)
+        found = margin_of(quantities)
         return found.initial if initial else found.maintenance
 
     return requirement
@@ -183,6 +176,23 @@ def shortfall(
         cures=tuple(sorted(cures, key=lambda cure: cure.traded_value)),
         proportional=1.0 - equity / required if equity >= 0.0 else None,
     )
+
+
+def _fixed_rules(book: Book, broad_indices: Collection[str]) -> Callable[[Floats], FixedMargin]:
+    for name in broad_indices:
+        if name not in book.underlyings:
+            raise DomainError("broad_indices", repr(name), f"about one of {', '.join(book.underlyings)}")
+    prices = unit_prices(book)
+
+    def margin_of(quantities: Floats) -> FixedMargin:
+        lines = tuple(lines_of(replace(book, quantity=quantities), broad_indices, prices))
+        return FixedMargin(
+            initial=math.fsum(line.initial for line in lines),
+            maintenance=math.fsum(line.maintenance for line in lines),
+            lines=lines,
+        )
+
+    return margin_of
 
 
 class _Scan:
