@@ -30,6 +30,13 @@ class ServiceSettings(BaseSettings):
     log_level: str = "INFO"
     shutdown_seconds: float = Field(default=10.0, gt=0.0)
     targets: dict[str, str] = Field(default_factory=dict)
+    # Unset: only where the environment is "local"; elsewhere workers do jobs, a deployment of their own.
+    serve_jobs: bool | None = None
+
+    @property
+    def serves_jobs(self) -> bool:
+        """Whether the process that serves also does the service's jobs."""
+        return self.environment == "local" if self.serve_jobs is None else self.serve_jobs
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Self:

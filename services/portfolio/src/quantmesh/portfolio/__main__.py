@@ -23,12 +23,6 @@ class PortfolioSettings(ServiceSettings):
     portfolio_fee_basis_points: Decimal = Field(default=Decimal(1), ge=0, le=1000)
     portfolio_minimum_fee: Decimal = Field(default=Decimal(0), ge=0, le=1000)
     portfolio_slippage_basis_points: Decimal = Field(default=Decimal(1), ge=0, le=1000)
-    # Unset: only where the environment is "local"; elsewhere workers do them, a deployment of their own.
-    portfolio_serves_jobs: bool | None = None
-
-    @property
-    def serves_jobs(self) -> bool:
-        return self.environment == "local" if self.portfolio_serves_jobs is None else self.portfolio_serves_jobs
 
 
 async def wire(service: Service[PortfolioSettings]) -> None:

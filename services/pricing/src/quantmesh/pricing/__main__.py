@@ -27,12 +27,6 @@ from quantmesh.quant.version import code_version
 class PricingSettings(ServiceSettings):
     # Batches priced at the same time, over all calls.
     pricing_threads: int = Field(default=2, ge=1, le=64)
-    # Unset: only where the environment is "local"; elsewhere workers do them, a deployment of their own.
-    pricing_serves_jobs: bool | None = None
-
-    @property
-    def serves_jobs(self) -> bool:
-        return self.environment == "local" if self.pricing_serves_jobs is None else self.pricing_serves_jobs
 
 
 async def wire(service: Service[PricingSettings]) -> None:
