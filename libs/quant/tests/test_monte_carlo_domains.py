@@ -123,5 +123,6 @@ def test_a_correlation_matrix_must_be_semidefinite() -> None:
 
 
 def test_every_payoff_and_process_has_its_name() -> None:
-    assert {kind.__name__ for kind in monte_carlo.PAYOFFS.values()} < set(monte_carlo.__all__)
-    assert {kind.__name__ for kind in monte_carlo.PROCESSES.values()} < set(monte_carlo.__all__)
+    for name, kind in (monte_carlo.PAYOFFS | monte_carlo.PROCESSES).items():
+        assert kind.__name__ == name.title().replace("_", "")
+        assert getattr(monte_carlo, kind.__name__) is kind

@@ -12,6 +12,7 @@ from quantmesh.quant.monte_carlo._lognormal import GeometricBrownianMotion
 from quantmesh.quant.monte_carlo._payoff import (
     Control,
     Evaluation,
+    OnDates,
     check_choice,
     check_one_asset,
     check_strike_and_time,
@@ -24,7 +25,7 @@ from quantmesh.quant.monte_carlo._vanilla import OptionType
 
 
 @dataclass(frozen=True, slots=True)
-class Asian:
+class Asian(OnDates):
     """max(A - K, 0) or max(K - A, 0), A the average at so many equally spaced dates, expiry the last; None: every step.
 
     Under geometric Brownian motion the geometric average is the arithmetic one's control (Kemna and Vorst 1990).
@@ -35,17 +36,11 @@ class Asian:
     time_to_expiry: float
     averaging: Literal["arithmetic", "geometric"] = "arithmetic"
     observations: int | None = None
-    needs_variance = False
-    needs_normals = False
-    uniforms = 0
 
     def __post_init__(self) -> None:
         sign_of(self.option_type)
         check_strike_and_time(self.strike, self.time_to_expiry)
         check_choice("averaging", self.averaging, ("arithmetic", "geometric"))
-
-    def first_date(self, steps: int) -> int:
-        return stride_of(self.observations, steps)
 
     def check(self, process: Process) -> None:
         check_one_asset(process)
@@ -55,7 +50,7 @@ class Asian:
 
         sign, strike = sign_of(self.option_type), self.strike
         stride = stride_of(self.observations, schedule.steps)
-        discount = float(schedule.discounts(process.rate)[-1])
+        discount = schedule.discount(process.rate)
         average = kernels.arithmetic_average if self.averaging == "arithmetic" else kernels.geometric_average
 
         def fill_average(block: Floats, values: Floats, row: int) -> None:

@@ -2,13 +2,15 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from quantmesh.quant._arguments import POSITIVE_STRIKE, PRICE, Floats, check_scalar, sign_of
 from quantmesh.quant.errors import DomainError
 from quantmesh.quant.monte_carlo._curves import Schedule
 from quantmesh.quant.monte_carlo._payoff import (
     Evaluation,
+    Monitored,
+    Monitoring,
     check_choice,
     check_one_asset,
     check_strike_and_time,
@@ -18,12 +20,11 @@ from quantmesh.quant.monte_carlo._payoff import (
 from quantmesh.quant.monte_carlo._process import Process
 from quantmesh.quant.monte_carlo._vanilla import OptionType
 
-BARRIER_TYPES = ("down_and_out", "down_and_in", "up_and_out", "up_and_in")
-Monitoring = Literal["continuous", "discrete"]
+BarrierType = Literal["down_and_out", "down_and_in", "up_and_out", "up_and_in"]
 
 
 @dataclass(frozen=True, slots=True)
-class Barrier:
+class Barrier(Monitored):
     """A European option that dies, or comes to life, when the spot reaches the barrier.
 
     Discrete monitoring looks at so many equally spaced dates, expiry the last (None: every step). The rebate is paid
@@ -31,30 +32,22 @@ class Barrier:
     """
 
     option_type: OptionType
-    barrier_type: Literal["down_and_out", "down_and_in", "up_and_out", "up_and_in"]
+    barrier_type: BarrierType
     strike: float
     barrier: float
     time_to_expiry: float
     rebate: float = 0.0
     monitoring: Monitoring = "continuous"
     observations: int | None = None
-    needs_normals = False
     uniforms = 0
 
     def __post_init__(self) -> None:
         sign_of(self.option_type)
-        check_choice("barrier_type", self.barrier_type, BARRIER_TYPES)
+        check_choice("barrier_type", self.barrier_type, get_args(BarrierType))
         check_strike_and_time(self.strike, self.time_to_expiry)
         check_scalar(self.barrier, POSITIVE_STRIKE._replace(name="barrier"))
         check_scalar(self.rebate, PRICE._replace(name="rebate"))
-        check_monitoring(self.monitoring, self.observations)
-
-    @property
-    def needs_variance(self) -> bool:
-        return self.monitoring == "continuous"
-
-    def first_date(self, steps: int) -> int:
-        return steps if self.needs_variance else stride_of(self.observations, steps)
+        self.check_monitoring()
 
     def check(self, process: Process) -> None:
         check_one_asset(process)
@@ -71,7 +64,7 @@ class Barrier:
 
 
 @dataclass(frozen=True, slots=True)
-class DoubleBarrier:
+class DoubleBarrier(Monitored):
     """A European option that dies, or comes to life, when the spot reaches either barrier; otherwise as `Barrier`."""
 
     option_type: OptionType
@@ -83,7 +76,6 @@ class DoubleBarrier:
     rebate: float = 0.0
     monitoring: Monitoring = "continuous"
     observations: int | None = None
-    needs_normals = False
     uniforms = 0
 
     def __post_init__(self) -> None:
@@ -93,14 +85,7 @@ class DoubleBarrier:
         check_scalar(self.lower_barrier, POSITIVE_STRIKE._replace(name="lower_barrier"))
         check_scalar(self.upper_barrier, POSITIVE_STRIKE._replace(name="upper_barrier"))
         check_scalar(self.rebate, PRICE._replace(name="rebate"))
-        check_monitoring(self.monitoring, self.observations)
-
-    @property
-    def needs_variance(self) -> bool:
-        return self.monitoring == "continuous"
-
-    def first_date(self, steps: int) -> int:
-        return steps if self.needs_variance else stride_of(self.observations, steps)
+        self.check_monitoring()
 
     def check(self, process: Process) -> None:
         check_one_asset(process)
@@ -113,12 +98,6 @@ class DoubleBarrier:
     def evaluation(self, process: Process, schedule: Schedule) -> Evaluation:
         barriers = math.log(self.lower_barrier), math.log(self.upper_barrier)
         return _evaluation(self, barriers, self.barrier_type == "knock_in", process, schedule)
-
-
-def check_monitoring(monitoring: str, observations: int | None) -> None:
-    check_choice("monitoring", monitoring, ("continuous", "discrete"))
-    if monitoring == "continuous" and observations is not None:
-        raise DomainError("observations", observations, "None for continuous monitoring")
 
 
 def _evaluation(

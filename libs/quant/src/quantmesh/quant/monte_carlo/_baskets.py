@@ -17,7 +17,7 @@ from quantmesh.quant.monte_carlo._payoff import (
     Fill,
     check_strike_and_time,
     discounted_lognormal,
-    spot_control,
+    spot_controls,
 )
 from quantmesh.quant.monte_carlo._process import Process
 from quantmesh.quant.monte_carlo._vanilla import OptionType
@@ -51,7 +51,7 @@ class Basket(AtExpiry):
 
     def evaluation(self, process: Process, schedule: Schedule) -> Evaluation:
         sign = sign_of(self.option_type)
-        controls = _spot_controls(process, schedule)
+        controls = spot_controls(process, schedule)
         if isinstance(process, CorrelatedAssets) and min(self.weights) > 0.0:
             controls = (*controls, _geometric_control(self.weights, process, schedule, sign, self.strike))
         return Evaluation(_weighted_sum(self.weights, process, schedule, sign, self.strike), controls)
@@ -77,7 +77,7 @@ class Spread(AtExpiry):
     def evaluation(self, process: Process, schedule: Schedule) -> Evaluation:
         sign = sign_of(self.option_type)
         fill = _weighted_sum((1.0, -1.0), process, schedule, sign, self.strike)
-        return Evaluation(fill, _spot_controls(process, schedule))
+        return Evaluation(fill, spot_controls(process, schedule))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +99,12 @@ class _Ranked(AtExpiry):
         from quantmesh.quant.monte_carlo import _exotic_kernels as kernels
 
         sign, assets = sign_of(self.option_type), len(process.asset_spots)
-        discount = float(schedule.discounts(process.rate)[-1])
+        discount = schedule.discount(process.rate)
 
         def fill(block: Floats, values: Floats, row: int) -> None:
             kernels.ranked(block, assets, self.side, sign, self.strike, discount, values, row)
 
-        return Evaluation(fill, _spot_controls(process, schedule))
+        return Evaluation(fill, spot_controls(process, schedule))
 
 
 class BestOf(_Ranked):
@@ -121,15 +121,11 @@ class WorstOf(_Ranked):
     side = -1.0
 
 
-def _spot_controls(process: Process, schedule: Schedule) -> tuple[Control, ...]:
-    return tuple(spot_control(process, schedule, asset) for asset in range(len(process.asset_spots)))
-
-
 def _weighted_sum(weights: tuple[float, ...], process: Process, schedule: Schedule, sign: int, strike: float) -> Fill:
     from quantmesh.quant.monte_carlo import _exotic_kernels as kernels
 
     factors = np.array(weights, dtype=np.float64)
-    discount = float(schedule.discounts(process.rate)[-1])
+    discount = schedule.discount(process.rate)
 
     def fill(block: Floats, values: Floats, row: int) -> None:
         kernels.basket(block, factors, sign, strike, discount, values, row)
@@ -149,7 +145,7 @@ def _geometric_control(
     log_scale = math.log(basket) - float(exponents @ np.log(spots))
     covariance = process.variances(schedule).sum(axis=0)
     drifts = process.carries(schedule)[-1] - 0.5 * np.diagonal(covariance)
-    discount = float(schedule.discounts(process.rate)[-1])
+    discount = schedule.discount(process.rate)
     variance = float(exponents @ covariance @ exponents)
     price = discounted_lognormal(sign, math.log(basket) + float(exponents @ drifts), variance, strike, discount)
 

@@ -86,6 +86,10 @@ class Schedule(NamedTuple):
         discounts: Floats = np.exp(accrued[0] - accrued)
         return discounts
 
+    def discount(self, rate: Curve) -> float:
+        """The discount factor of the last time."""
+        return float(self.discounts(rate)[-1])
+
 
 def schedule_of(time_to_expiry: float, steps: int) -> Schedule:
     return Schedule(np.linspace(0.0, time_to_expiry, steps + 1))

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from quantmesh.quant._arguments import Floats
+from quantmesh.quant._elementary import INVERSE_ROOT_TWO_PI
 from quantmesh.quant.monte_carlo._curves import Schedule
 from quantmesh.quant.monte_carlo._heston import Heston
 from quantmesh.quant.monte_carlo._process import Process
 
-_INVERSE_ROOT_TWO_PI = 0.3989422804014327
 _LEAST_VARIANCE = 1e-12
 # States farther out than the fit has seen count as its edge.
 _FARTHEST = 4.0
@@ -103,7 +103,7 @@ class Basis:
         d1 = (x + self.growth - np.log(max(self.strike, 1e-300))) / deviation + 0.5 * deviation
         above = self.discount * forward * ndtr(self.sign * d1)
         european = self.sign * (above - self.discount * self.strike * ndtr(self.sign * (d1 - deviation)))
-        gamma = self.discount * forward * _INVERSE_ROOT_TWO_PI * np.exp(-0.5 * d1 * d1)
+        gamma = self.discount * forward * INVERSE_ROOT_TWO_PI * np.exp(-0.5 * d1 * d1)
         one = np.ones_like(u)
         values, slopes = [one, u, u * u, u**3, u**4, european], [one, u, u * u, u**3, above, gamma, gamma * d1]
         if states is None:

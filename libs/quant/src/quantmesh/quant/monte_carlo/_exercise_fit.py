@@ -68,7 +68,7 @@ def _paths(process: Process, schedule: Schedule, settings: Settings) -> Paths:
 
 def _bases(option: American, process: Process, schedule: Schedule, paths: Paths) -> list[Basis]:
     carries = np.concatenate(([0.0], process.carries(schedule)[:, 0]))
-    discount = float(schedule.discounts(process.rate)[-1])
+    discount = schedule.discount(process.rate)
     variances = [float(np.var(paths.logarithms(step))) for step in range(schedule.steps + 1)]
     left = [max(variances[-1] - variance, 0.0) for variance in variances]
     states = [np.zeros(1) if paths.variances is None else paths.variances[step] for step in range(schedule.steps)]

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from quantmesh.quant._arguments import POSITIVE_STRIKE, STRIKE, TIME_TO_EXPIRY, Floats, check_scalar, sign_of
 from quantmesh.quant.errors import DomainError
-from quantmesh.quant.monte_carlo._barriers import Monitoring, check_monitoring
 from quantmesh.quant.monte_carlo._curves import Schedule
 from quantmesh.quant.monte_carlo._payoff import (
     Evaluation,
+    Monitored,
+    Monitoring,
     check_one_asset,
     single_asset_controls,
     stride_of,
@@ -18,7 +19,7 @@ from quantmesh.quant.monte_carlo._vanilla import OptionType
 
 
 @dataclass(frozen=True, slots=True)
-class Lookback:
+class Lookback(Monitored):
     """With a strike a call pays the highest less the strike and a put the strike less the lowest spot.
 
     Without one, floating, a call pays the final spot less the lowest and a put the highest less the final. `extreme` is
@@ -32,7 +33,6 @@ class Lookback:
     extreme: float | None = None
     monitoring: Monitoring = "continuous"
     observations: int | None = None
-    needs_normals = False
 
     def __post_init__(self) -> None:
         sign_of(self.option_type)
@@ -41,11 +41,7 @@ class Lookback:
             check_scalar(self.strike, STRIKE)
         if self.extreme is not None:
             check_scalar(self.extreme, POSITIVE_STRIKE._replace(name="extreme"))
-        check_monitoring(self.monitoring, self.observations)
-
-    @property
-    def needs_variance(self) -> bool:
-        return self.monitoring == "continuous"
+        self.check_monitoring()
 
     @property
     def uniforms(self) -> int:
@@ -54,9 +50,6 @@ class Lookback:
     @property
     def _takes_highest(self) -> bool:
         return (self.option_type == "call") == (self.strike is not None)
-
-    def first_date(self, steps: int) -> int:
-        return steps if self.needs_variance else stride_of(self.observations, steps)
 
     def check(self, process: Process) -> None:
         check_one_asset(process)
@@ -78,7 +71,7 @@ class Lookback:
         extreme = start if self.extreme is None else side * max(side * start, side * math.log(self.extreme))
         stride = stride_of(self.observations, schedule.steps)
         strike = self.strike or 0.0
-        discount = float(schedule.discounts(process.rate)[-1])
+        discount = schedule.discount(process.rate)
 
         def fill(block: Floats, values: Floats, row: int) -> None:
             kernels.lookback(

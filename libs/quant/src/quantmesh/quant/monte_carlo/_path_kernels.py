@@ -9,7 +9,7 @@ from typing import Any
 
 from numba import njit, types
 
-from quantmesh.quant._elementary import exponential, mills_ratio, square_root
+from quantmesh.quant._elementary import INVERSE_ROOT_TWO_PI, exponential, mills_ratio, square_root
 from quantmesh.quant._elementary_kernels import INLINE
 from quantmesh.quant.monte_carlo._random_kernels import OPTIONS
 
@@ -37,7 +37,7 @@ def _lognormal(block: Any, start: Any, drifts: Any, deviations: Any, factor: Any
 
 
 def _normal_probability(z: float) -> float:
-    tail = 0.3989422804014327 * exponential(-0.5 * z * z) * mills_ratio(abs(z))
+    tail = INVERSE_ROOT_TWO_PI * exponential(-0.5 * z * z) * mills_ratio(abs(z))
     return tail if z < 0.0 else 1.0 - tail
 
 

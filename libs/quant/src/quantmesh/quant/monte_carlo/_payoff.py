@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from quantmesh.quant.monte_carlo._process import Process
 
 # Discounted values of a block of paths into one row: `fill(block, values, row)`.
 Fill = Callable[[Floats, Floats, int], None]
+Monitoring = Literal["continuous", "discrete"]
 
 
 class Control(NamedTuple):
@@ -79,6 +80,40 @@ class AtExpiry:
         return steps
 
 
+class OnDates:
+    """What payoffs share that look at nothing but the spots of equally spaced dates."""
+
+    __slots__ = ()
+    needs_variance = False
+    needs_normals = False
+    uniforms = 0
+    observations: int | None
+
+    def first_date(self, steps: int) -> int:
+        return stride_of(self.observations, steps)
+
+
+class Monitored:
+    """What payoffs share that look for an extreme, between the steps too where monitoring is continuous."""
+
+    __slots__ = ()
+    needs_normals = False
+    monitoring: Monitoring
+    observations: int | None
+
+    @property
+    def needs_variance(self) -> bool:
+        return self.monitoring == "continuous"
+
+    def first_date(self, steps: int) -> int:
+        return steps if self.needs_variance else stride_of(self.observations, steps)
+
+    def check_monitoring(self) -> None:
+        check_choice("monitoring", self.monitoring, get_args(Monitoring))
+        if self.needs_variance and self.observations is not None:
+            raise DomainError("observations", self.observations, "None for continuous monitoring")
+
+
 def check_one_asset(process: Process) -> None:
     if len(process.asset_spots) != 1:
         raise DomainError("process", f"{len(process.asset_spots)} assets", "one of a single asset for this payoff")
@@ -113,7 +148,7 @@ def spot_control(process: Process, schedule: Schedule, asset: int = 0) -> Contro
     """The spot at expiry, whose expectation is the forward."""
     from quantmesh.quant.monte_carlo import _payoff_kernels as kernels
 
-    discount = float(schedule.discounts(process.rate)[-1])
+    discount = schedule.discount(process.rate)
     forward = process.asset_spots[asset] * math.exp(process.carries(schedule)[-1, asset])
 
     def fill(block: Floats, values: Floats, row: int) -> None:
@@ -122,10 +157,14 @@ def spot_control(process: Process, schedule: Schedule, asset: int = 0) -> Contro
     return Control("spot" if len(process.asset_spots) == 1 else f"spot {asset}", discount * forward, fill)
 
 
+def spot_controls(process: Process, schedule: Schedule) -> tuple[Control, ...]:
+    return tuple(spot_control(process, schedule, asset) for asset in range(len(process.asset_spots)))
+
+
 def european_fill(process: Process, schedule: Schedule, sign: int, strike: float) -> Fill:
     from quantmesh.quant.monte_carlo import _payoff_kernels as kernels
 
-    discount = float(schedule.discounts(process.rate)[-1])
+    discount = schedule.discount(process.rate)
 
     def fill(block: Floats, values: Floats, row: int) -> None:
         kernels.european(block, 0, sign, strike, discount, values, row)
@@ -140,6 +179,6 @@ def single_asset_controls(process: Process, schedule: Schedule, sign: int, strik
         return (spot,)
     variance = float(np.sum(process.variances(schedule)))
     log_mean = math.log(process.spot) + float(process.carries(schedule)[-1, 0]) - 0.5 * variance
-    discount = float(schedule.discounts(process.rate)[-1])
+    discount = schedule.discount(process.rate)
     price = discounted_lognormal(sign, log_mean, variance, strike, discount)
     return spot, Control("european", price, european_fill(process, schedule, sign, strike))

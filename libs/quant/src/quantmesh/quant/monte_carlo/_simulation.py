@@ -11,7 +11,7 @@ from quantmesh.quant._threads import results_in_order
 from quantmesh.quant.errors import DomainError
 from quantmesh.quant.monte_carlo._curves import Schedule
 from quantmesh.quant.monte_carlo._estimation import Estimate, Moments, estimate, joined
-from quantmesh.quant.monte_carlo._payoff import Payoff
+from quantmesh.quant.monte_carlo._payoff import Payoff, check_choice
 from quantmesh.quant.monte_carlo._process import Process
 from quantmesh.quant.monte_carlo._sampling import PseudoRandom, Sampler, Shape, Sobol
 
@@ -32,8 +32,7 @@ class Settings:
             raise DomainError("paths", self.paths, "a whole number from 2 to 2^40")
         if not 1 <= self.steps <= 100_000:
             raise DomainError("steps", self.steps, "a whole number from 1 to 100000")
-        if self.sampler not in {"sobol", "pseudo"}:
-            raise DomainError("sampler", repr(self.sampler), '"sobol" or "pseudo"')
+        check_choice("sampler", self.sampler, ("sobol", "pseudo"))
         if not 0 <= self.seed < 2**64:
             raise DomainError("seed", self.seed, "a whole number from 0 to 2^64 - 1")
 

@@ -11,8 +11,9 @@ from quantmesh.quant.monte_carlo._curves import Schedule
 from quantmesh.quant.monte_carlo._payoff import (
     Control,
     Evaluation,
+    OnDates,
     check_one_asset,
-    spot_control,
+    spot_controls,
     stride_of,
 )
 from quantmesh.quant.monte_carlo._process import Process
@@ -22,7 +23,7 @@ _NOTIONAL = PRICE._replace(name="notional")
 
 
 @dataclass(frozen=True, slots=True)
-class Cliquet:
+class Cliquet(OnDates):
     """The sum of the returns over equal periods, each between local floor and cap, their sum between the global ones.
 
     Paid at expiry on the notional. The first period begins at `initial_spot`, None for today's.
@@ -36,9 +37,6 @@ class Cliquet:
     global_cap: float = math.inf
     notional: float = 1.0
     initial_spot: float | None = None
-    needs_variance = False
-    needs_normals = False
-    uniforms = 0
 
     def __post_init__(self) -> None:
         check_scalar(self.time_to_expiry, TIME_TO_EXPIRY)
@@ -51,9 +49,6 @@ class Cliquet:
         if self.initial_spot is not None:
             check_scalar(self.initial_spot, POSITIVE_STRIKE._replace(name="initial_spot"))
 
-    def first_date(self, steps: int) -> int:
-        return stride_of(self.observations, steps)
-
     def check(self, process: Process) -> None:
         check_one_asset(process)
 
@@ -63,7 +58,7 @@ class Cliquet:
         spot = process.asset_spots[0]
         start = math.log(spot if self.initial_spot is None else self.initial_spot)
         stride = stride_of(self.observations, schedule.steps)
-        amount = self.notional * float(schedule.discounts(process.rate)[-1])
+        amount = self.notional * schedule.discount(process.rate)
         bounds = self.local_floor, self.local_cap, self.global_floor, self.global_cap
 
         def fill(block: Floats, values: Floats, row: int) -> None:
@@ -79,7 +74,7 @@ class Cliquet:
 
 
 @dataclass(frozen=True, slots=True)
-class Autocallable:
+class Autocallable(OnDates):
     """A note that is repaid, with a coupon for every date so far, when all assets stand at or above the barrier.
 
     At the last date, if never called, it repays the notional where the worst asset stands at or above the protection
@@ -94,9 +89,6 @@ class Autocallable:
     protection_barrier: float = 0.6
     notional: float = 100.0
     initial_spots: tuple[float, ...] | None = None
-    needs_variance = False
-    needs_normals = False
-    uniforms = 0
 
     def __post_init__(self) -> None:
         check_scalar(self.time_to_expiry, TIME_TO_EXPIRY)
@@ -106,9 +98,6 @@ class Autocallable:
         check_scalar(self.notional, _NOTIONAL)
         for index, spot in enumerate(self.initial_spots or ()):
             check_scalar(spot, POSITIVE_STRIKE._replace(name=f"initial_spots[{index}]"))
-
-    def first_date(self, steps: int) -> int:
-        return stride_of(self.observations, steps)
 
     def check(self, process: Process) -> None:
         if self.initial_spots is not None and len(self.initial_spots) != len(process.asset_spots):
@@ -128,5 +117,4 @@ class Autocallable:
                 block, stride, starts, barrier, self.coupon, protection, self.notional, discounts, values, row
             )
 
-        assets = range(len(process.asset_spots))
-        return Evaluation(fill, tuple(spot_control(process, schedule, asset) for asset in assets))
+        return Evaluation(fill, spot_controls(process, schedule))

@@ -63,7 +63,7 @@ class Digital(AtExpiry):
         from quantmesh.quant.monte_carlo import _payoff_kernels as kernels
 
         sign = sign_of(self.option_type)
-        discount = float(schedule.discounts(process.rate)[-1])
+        discount = schedule.discount(process.rate)
         cash, shares = (self.payout, 0.0) if self.settlement == "cash" else (0.0, self.payout)
 
         def fill(block: Floats, values: Floats, row: int) -> None:
