@@ -75,6 +75,14 @@ def test_a_shock_below_nothing_is_refused_by_its_place() -> None:
         assert [violation.field for violation in caught.value.violations] == [field]
 
 
+def test_a_shock_outside_a_wide_book_names_a_part_of_it() -> None:
+    symbols = tuple(f"S{number}" for number in range(1_000))
+    wide = Book.of({symbol: (Decimal(1), "USD") for symbol in symbols}, cash={})
+    history = History(symbols, np.full((2, len(symbols)), 100.0), NOW)
+    with pytest.raises(UnknownChoice, match=r"names TSLA, which is not among S0, .* and 980 more"):
+        custom_stress(wide, history, 0.0, {"TSLA": Shock(spot_move=-0.1)}, 0.0, 0.0)
+
+
 def test_the_likeliest_loss_of_one_asset_is_its_own_fall() -> None:
     long = Book.of({"AAPL": (Decimal(10), "USD")}, cash={})
     found = reverse_stress(long, HISTORY, 0.0, 100.0, "sample", 2)

@@ -39,8 +39,7 @@ def rolling(book: Book, history: History, method: Method, confidence: float, day
     returns' profits at those exposures, whose sample variance is the book's under the sample covariance.
     """
     past = history.require(days + window)
-    quantities = np.array([float(book.quantities[symbol]) for symbol in past.symbols])
-    exposures = past.closes[-days - 1 : -1] * quantities
+    exposures = past.closes[-days - 1 : -1] * np.array(book.held(past.symbols), np.float64)
     first = past.returns.shape[0] - days
     forecasts = [
         _forecast(past.returns[first + day - window : first + day] @ exposures[day], method, confidence)

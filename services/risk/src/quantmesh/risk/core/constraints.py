@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from quantmesh.quant import optimize
-from quantmesh.risk.core.errors import UnknownChoice, listed
+from quantmesh.risk.core.errors import UnknownChoice, require_symbol
 from quantmesh.risk.core.model import TRADING_DAYS, Floats
 
 # For the best choice of holdings; what is found by then is answered with its gap.
@@ -97,9 +97,3 @@ def as_request(constraints: optimize.Constraints, symbols: Sequence[str]) -> dic
         "minimum_position": constraints.minimum_position,
     }
     return {name: value for name, value in found.items() if value not in (None, [], {})}
-
-
-def require_symbol(symbol: str, symbols: Sequence[str], where: str) -> None:
-    """Raises UnknownChoice for one outside."""
-    if symbol not in symbols:
-        raise UnknownChoice(where, f"names {symbol}, which is not among {listed(symbols)}")

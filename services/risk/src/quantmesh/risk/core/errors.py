@@ -46,6 +46,12 @@ class UnknownChoice(InvalidInput):
         super().__init__(f"{field} {detail}.", violations=[Violation(field, detail)])
 
 
+def require_symbol(symbol: str, symbols: Sequence[str], field: str) -> None:
+    """Raises UnknownChoice for one outside."""
+    if symbol not in symbols:
+        raise UnknownChoice(field, f"names {symbol}, which is not among {listed(symbols)}")
+
+
 class EmptyBook(RuleBroken):
     problem = "empty-book"
 
@@ -102,7 +108,7 @@ class EpisodeNotCovered(RuleBroken):
     def __init__(
         self, episode: str, symbols: Sequence[str], first: date, last: date, found_first: date, found_last: date
     ) -> None:
-        names = ", ".join(symbols)
+        names = listed(symbols)
         super().__init__(
             f"The episode {episode} needs the closes that {names} have in common from {first} to {last}; there are "
             f"those from {found_first} to {found_last}.",

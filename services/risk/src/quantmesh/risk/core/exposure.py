@@ -7,7 +7,7 @@ import numpy as np
 
 from quantmesh.quant import exposure
 from quantmesh.risk.core.domain import quant_domain
-from quantmesh.risk.core.errors import UnknownChoice
+from quantmesh.risk.core.errors import require_symbol
 from quantmesh.risk.core.model import Book, History
 from quantmesh.risk.core.priced_book import priced
 
@@ -29,8 +29,7 @@ def exposure_of(
 ) -> BookExposure:
     """An underlying whose volume is not given counts as one that never trades. Raises UnknownChoice for another."""
     for symbol in daily_volumes:
-        if symbol not in history.symbols:
-            raise UnknownChoice("daily_volumes", f"names {symbol}, which is not among {', '.join(history.symbols)}")
+        require_symbol(symbol, history.symbols, "daily_volumes")
     with quant_domain():
         greeks = exposure.aggregated_greeks(priced(book, history, rate))
         concentration = exposure.concentration(greeks.dollar_delta) if np.any(greeks.dollar_delta != 0.0) else None

@@ -1,6 +1,6 @@
 """Books and what is asked of them, as values."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -91,6 +91,11 @@ class Book:
     def quantities(self) -> dict[str, Decimal]:
         """Of the assets themselves, by symbol."""
         return {position.symbol: position.quantity for position in self.positions if position.option is None}
+
+    def held(self, symbols: Sequence[str]) -> list[Decimal]:
+        """Of the assets themselves, in the order of `symbols`; 0 where there is none."""
+        quantities = self.quantities
+        return [quantities.get(symbol, Decimal(0)) for symbol in symbols]
 
     @property
     def symbols(self) -> list[str]:

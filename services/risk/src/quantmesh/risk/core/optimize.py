@@ -10,8 +10,8 @@ import numpy as np
 
 from quantmesh.quant import optimize
 from quantmesh.quant.errors import DomainError, InfeasibleError, SolverError
-from quantmesh.risk.core.constraints import Constraints, as_request, require_symbol
-from quantmesh.risk.core.errors import InfeasibleConstraints, NoSolution, OutOfDomain, UnknownChoice
+from quantmesh.risk.core.constraints import Constraints, as_request
+from quantmesh.risk.core.errors import InfeasibleConstraints, NoSolution, OutOfDomain, UnknownChoice, require_symbol
 from quantmesh.risk.core.estimators import ESTIMATORS, Estimator
 from quantmesh.risk.core.model import TRADING_DAYS, Floats, History
 from quantmesh.risk.core.work import check_estimation

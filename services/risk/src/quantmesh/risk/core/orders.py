@@ -22,7 +22,7 @@ def orders_to(weights: Floats, history: History, book: Book, lot_sizes: Sequence
     Rounded towards no trade, to whole lots: together the orders never cost more than they may.
     """
     closes = [Decimal(repr(float(close))) for close in history.last]
-    held = [book.quantities.get(symbol, Decimal(0)) for symbol in history.symbols]
+    held = book.held(history.symbols)
     worth = sum((quantity * close for quantity, close in zip(held, closes, strict=True)), Decimal(0))
     if worth <= 0:
         worth = max(book.cash, Decimal(0))

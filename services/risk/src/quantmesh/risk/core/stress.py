@@ -8,7 +8,7 @@ from quantmesh.quant import stress
 from quantmesh.quant.stress import ReverseStress, Shock, Stress
 from quantmesh.risk.core.domain import quant_domain
 from quantmesh.risk.core.episodes import Episode
-from quantmesh.risk.core.errors import OutOfDomain, UnknownChoice
+from quantmesh.risk.core.errors import OutOfDomain, require_symbol
 from quantmesh.risk.core.estimators import ESTIMATORS, Estimator
 from quantmesh.risk.core.model import Book, Floats, History
 from quantmesh.risk.core.priced_book import priced
@@ -52,8 +52,7 @@ def custom_stress(
     book: Book, history: History, rate: float, shocks: Mapping[str, Shock], rate_shift: float, elapsed_years: float
 ) -> Stress:
     for symbol, shock in shocks.items():
-        if symbol not in history.symbols:
-            raise UnknownChoice("shocks", f"names {symbol}, which is not among {', '.join(history.symbols)}")
+        require_symbol(symbol, history.symbols, "shocks")
         spot = float(history.last[history.symbols.index(symbol)])
         if shock.spot_move + shock.spot_shift / spot < -1.0:
             raise OutOfDomain(f"shocks.{symbol}", shock.spot_move, "such that the spot stays at 0 or above")

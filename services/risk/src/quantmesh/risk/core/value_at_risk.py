@@ -132,7 +132,7 @@ def _parametric(book: Book, history: History, returns: Floats, wanted: Wanted) -
 
 
 def _exposures(book: Book, history: History) -> Floats:
-    exposures: Floats = np.array([float(book.quantities[symbol]) for symbol in history.symbols]) * history.last
+    exposures: Floats = np.array(book.held(history.symbols), np.float64) * history.last
     return exposures
 
 

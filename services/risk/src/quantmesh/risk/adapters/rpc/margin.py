@@ -54,7 +54,7 @@ def _line(line: Line, book: Book) -> pb.MarginLine:
     held = [book.positions[index] for index in line.positions]
     return pb.MarginLine(
         rule=pb.MarginLineRule.Value(f"MARGIN_LINE_RULE_{line.rule.replace(' ', '_').upper()}"),
-        positions=[position_to(position, position.quantity) for position in held],
+        positions=[position_to(position) for position in held],
         units=line.units,
         initial=line.initial,
         maintenance=line.maintenance,
@@ -76,12 +76,12 @@ def _group(group: GroupMargin) -> pb.MarginGroup:
 def _shortfall(found: Shortfall) -> pb.MarginShortfall:
     cured = None
     if found.cured:
-        cured = InlinePositions(positions=[position_to(position, position.quantity) for position in found.cured])
+        cured = InlinePositions(positions=[position_to(position) for position in found.cured])
     return pb.MarginShortfall(
         amount=found.amount,
         cures=[
             pb.MarginCure(
-                change=position_to(cure.change, cure.change.quantity),
+                change=position_to(cure.change),
                 requirement=cure.requirement,
                 traded_value=cure.traded_value,
             )

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -116,8 +115,8 @@ def _universe(request: pb.OptimizeRequest, book: Book | None) -> list[str]:
 
 
 def _market_values(book: Book, history: History) -> Floats:
-    quantities = [float(book.quantities.get(symbol, Decimal(0))) for symbol in history.symbols]
-    return np.array(quantities) * history.last
+    values: Floats = np.array(book.held(history.symbols), np.float64) * history.last
+    return values
 
 
 def _constraints(given: pb.Constraints) -> Constraints:

@@ -1,7 +1,6 @@
 """Positions and their options: messages to values and back."""
 
 import math
-from decimal import Decimal
 from typing import Literal
 
 from quantmesh.api.pricing.v1 import pricing_pb2
@@ -62,6 +61,7 @@ def option_to(option: Option | None) -> pb.PositionOption | None:
     )
 
 
-def position_to(position: Position, quantity: Decimal) -> pb.InlinePosition:
-    """The position with another quantity."""
-    return pb.InlinePosition(symbol=position.symbol, quantity=to_proto(quantity), option=option_to(position.option))
+def position_to(position: Position) -> pb.InlinePosition:
+    return pb.InlinePosition(
+        symbol=position.symbol, quantity=to_proto(position.quantity), option=option_to(position.option)
+    )
