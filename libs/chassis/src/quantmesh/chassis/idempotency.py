@@ -71,21 +71,18 @@ async def once(
         return await run()
     place = _place(owner_id, scope, key)
     request_hash = _hash(request)
-    # What is finished needs no lock: repetitions must not take each other for the first request.
+    locked = await session.scalar(_LOCK, {"name": f"{scope} {owner_id} {key}"})
+    # After the lock, to see what its last holder committed; and without it too: another repetition may hold it.
     found = (await session.execute(_FIND, place)).one_or_none()
-    if found is None:
-        locked = await session.scalar(_LOCK, {"name": f"{scope} {owner_id} {key}"})
-        # The first request may have ended between the two; each statement sees what is committed by then.
-        found = (await session.execute(_FIND, place)).one_or_none()
-        if found is None and not locked:
-            msg = f"The first request with the idempotency key {key!r} is still being worked on."
-            raise TwinRunning(msg, retry_after_seconds=0.2)
-    if found is None:
-        response = await run()
-        kept = response.SerializeToString(deterministic=True)
-        await session.execute(_KEEP, {**place, "request_hash": request_hash, "answer": kept})
-        return response
-    return _again(found, key, request_hash, answer)
+    if found is not None:
+        return _again(found, key, request_hash, answer)
+    if not locked:
+        msg = f"The first request with the idempotency key {key!r} is still being worked on."
+        raise TwinRunning(msg, retry_after_seconds=0.2)
+    response = await run()
+    kept = response.SerializeToString(deterministic=True)
+    await session.execute(_KEEP, {**place, "request_hash": request_hash, "answer": kept})
+    return response
 
 
 async def recall(

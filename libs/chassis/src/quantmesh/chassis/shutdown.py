@@ -28,9 +28,12 @@ def end_process_within(seconds: float) -> None:
 
 
 def _abandon(loop: asyncio.AbstractEventLoop, seconds: float) -> None:
-    log.error("not ended in time", seconds=seconds, tasks=sorted(_tasks(loop)), threads=sorted(_threads()))
-    sys.stdout.flush()
-    os._exit(1)
+    try:
+        log.error("not ended in time", seconds=seconds, tasks=sorted(_tasks(loop)), threads=sorted(_threads()))
+        sys.stdout.flush()
+    finally:
+        # Also where the others changed while they were looked at.
+        os._exit(1)
 
 
 def _tasks(loop: asyncio.AbstractEventLoop) -> Iterator[str]:
