@@ -73,7 +73,7 @@ async def wire(service: Service[GatewaySettings]) -> None:
     auth = service.peer("auth", auth_pb2.DESCRIPTOR.services_by_name["AuthService"])
     market = service.peer("market", market_pb2.DESCRIPTOR.services_by_name["MarketService"])
     portfolio = service.peer("portfolio", portfolio_pb2.DESCRIPTOR.services_by_name["PortfolioService"], jobs)
-    pricing = service.peer("pricing", pricing_pb2.DESCRIPTOR.services_by_name["PricingService"])
+    pricing = service.peer("pricing", pricing_pb2.DESCRIPTOR.services_by_name["PricingService"], jobs)
     risk = service.peer("risk", risk_pb2.DESCRIPTOR.services_by_name["RiskService"])
     prediction = service.peer("prediction", prediction_pb2.DESCRIPTOR.services_by_name["PredictionService"], jobs)
     blockchain = service.peer("blockchain", blockchain_pb2.DESCRIPTOR.services_by_name["BlockchainService"])

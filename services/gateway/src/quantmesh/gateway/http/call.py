@@ -126,9 +126,6 @@ class Call(Request):
         self.demand_media_type(JSON_TYPES)
         return strict_json.parse(await self.read(limit_bytes))
 
-    async def json_as(self, model: type[ModelT], limit_bytes: int = DEFAULT_BODY_BYTES) -> ModelT:
-        return check(model, await self.json(limit_bytes))
-
 
 def check(model: type[ModelT], value: object) -> ModelT:
     """`value` as `model`, or InvalidRequest with a violation per broken rule."""
