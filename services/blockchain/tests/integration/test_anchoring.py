@@ -16,6 +16,7 @@ from quantmesh.blockchain.core.errors import (
 )
 from quantmesh.blockchain.core.fees import Fees
 from quantmesh.blockchain.core.model import AnchorStatus, Call
+from quantmesh.local.servers import PostgresServer
 from quantmesh.local.testing import RunningServer
 from quantmesh.local.testing.databases import cloned_database
 
@@ -196,8 +197,10 @@ async def test_the_node_killed_and_back_loses_no_leaf(anchorage: Anchorage) -> N
         await running
 
 
-async def test_the_database_killed_and_back_loses_no_leaf(evm_node: RunningServer, own_postgres: RunningServer) -> None:
-    with cloned_database(own_postgres._server, "blockchain") as database:  # type: ignore[arg-type]  # it is Postgres
+async def test_the_database_killed_and_back_loses_no_leaf(
+    evm_node: RunningServer, own_postgres: RunningServer, own_postgres_server: PostgresServer
+) -> None:
+    with cloned_database(own_postgres_server, "blockchain") as database:
         async with open_anchorage(evm_node, database.url) as anchorage:
             await anchorage.rpc("anvil_setIntervalMining", 1)
             transaction = await anchorage.record()

@@ -97,9 +97,6 @@ class Mesh:
             anonymous.post("/api/v2/auth/register", json=body).raise_for_status()
         return self.login(email)
 
-    def log_of(self, name: str) -> str:
-        return Path(self.part(name).log).read_text()
-
     def _local(self, command: str) -> None:
         done = subprocess.run(  # noqa: S603  our own module
             [sys.executable, "-m", "quantmesh.local", command],

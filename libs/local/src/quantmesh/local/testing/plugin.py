@@ -99,10 +99,15 @@ def service_database(postgres_server: PostgresServer) -> Iterator[NewDatabase]:
 
 
 @pytest.fixture
-def own_postgres(tmp_path: Path) -> Iterator[RunningServer]:
+def own_postgres_server(tmp_path: Path) -> PostgresServer:
+    """What `own_postgres` runs."""
+    return PostgresServer(tmp_path / "postgres", free_port(), secrets.token_hex(16))
+
+
+@pytest.fixture
+def own_postgres(own_postgres_server: PostgresServer, tmp_path: Path) -> Iterator[RunningServer]:
     """A server that this test alone uses, and may kill; it survives that as in production."""
-    server = PostgresServer(tmp_path / "postgres", free_port(), secrets.token_hex(16))
-    with running(server, tmp_path / "postgres.log") as started:
+    with running(own_postgres_server, tmp_path / "postgres.log") as started:
         yield started
 
 
