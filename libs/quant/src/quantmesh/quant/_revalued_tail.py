@@ -24,21 +24,28 @@ def revalued_tail(
 ) -> ValueAtRisk:
     """`weights` of the losses, sorted upwards, in the value. Marginal figures are by the relative size of a group.
 
-    The whole book is valued first, which orders the scenarios, and then its groups, in parts that fit the memory.
+    Groups that do not fit the memory together are valued in parts, after the whole book, which orders the scenarios.
     """
     groups, count = groups_of(book, by)
-    losses = -revalue(book, scenarios).profits[0]
+    at_once = max(1, _PROFITS_AT_ONCE // scenarios.count)
+
+    def profits_of(start: int, stop: int) -> Floats:
+        """Groups by scenarios."""
+        chosen = (groups >= start) & (groups < stop)
+        part = revalue(book.where(chosen), scenarios, by=groups[chosen] - start).profits
+        profits = np.zeros((stop - start, scenarios.count))
+        profits[: part.shape[0]] = part
+        return profits
+
+    whole = profits_of(0, count) if count <= at_once else None
+    losses = -(revalue(book, scenarios).profits[0] if whole is None else whole.sum(axis=0))
     order = np.argsort(losses, kind="stable")
     tail = shortfall_weights(losses.size, confidence)
     value, shortfall = float(weights @ losses[order]), float(tail @ losses[order])
     contributions, shortfall_contributions, incremental = (np.zeros(count) for _ in range(3))
-    at_once = max(1, _PROFITS_AT_ONCE // losses.size)
     for start in range(0, count, at_once):
         stop = min(start + at_once, count)
-        chosen = (groups >= start) & (groups < stop)
-        part = revalue(book.where(chosen), scenarios, by=groups[chosen] - start).profits
-        profits = np.zeros((stop - start, losses.size))
-        profits[: part.shape[0]] = part
+        profits = profits_of(start, stop) if whole is None else whole
         contributions[start:stop] = -(profits[:, order] @ weights)
         shortfall_contributions[start:stop] = -(profits[:, order] @ tail)
         incremental[start:stop] = incremental_of(profits.T, losses, weights, value)
