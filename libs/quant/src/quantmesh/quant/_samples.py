@@ -31,15 +31,19 @@ def covariance_of(values: ArrayLike) -> Floats:
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] == 0:
         raise DomainError("covariance", f"shape {matrix.shape}", "a square matrix")
     check_finite("covariance", matrix)
-    # Most are symmetric to the last bit, which is seen much sooner.
-    if not np.array_equal(matrix, matrix.T) and not np.allclose(
-        matrix, matrix.T, rtol=1e-10, atol=1e-14 * float(np.abs(matrix).max())
-    ):
-        raise DomainError("covariance", "an asymmetric matrix", "symmetric")
+    check_symmetric("covariance", matrix)
     flat = np.flatnonzero(np.diagonal(matrix) <= 0.0)
     if flat.size:
         raise DomainError("covariance diagonal", float(matrix[flat[0], flat[0]]), "positive", int(flat[0]))
     return matrix
+
+
+def check_symmetric(name: str, matrix: Floats) -> None:
+    # Most are symmetric to the last bit, which is seen much sooner.
+    if not np.array_equal(matrix, matrix.T) and not np.allclose(
+        matrix, matrix.T, rtol=1e-10, atol=1e-14 * float(np.abs(matrix).max())
+    ):
+        raise DomainError(name, "an asymmetric matrix", "symmetric")
 
 
 def check_finite(name: str, values: Floats) -> None:

@@ -29,9 +29,13 @@ class ValueAtRisk(NamedTuple):
     shortfall_standard_error: float | None = None
 
 
-def check_figure(confidence: float, horizon_days: int) -> None:
+def check_confidence(confidence: float) -> None:
     if not 0.5 <= confidence < 1.0:
         raise DomainError("confidence", confidence, "from 0.5 to below 1")
+
+
+def check_figure(confidence: float, horizon_days: int) -> None:
+    check_confidence(confidence)
     if not horizon_days >= 1:
         raise DomainError("horizon_days", horizon_days, "at least 1")
 

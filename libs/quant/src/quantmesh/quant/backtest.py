@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from quantmesh.quant._samples import Floats, check_finite
+from quantmesh.quant._tail import check_confidence
 from quantmesh.quant.errors import DomainError
 
 # Basel Committee, Supervisory framework for the use of "backtesting" (1996), table 2: 250 days at 99 %.
@@ -157,7 +158,7 @@ def acerbi_szekely(
     earned = _series("profits", profits)
     quantiles = _forecasts("value_at_risk", value_at_risk, earned.size)
     shortfalls = _forecasts("expected_shortfall", expected_shortfall, earned.size)
-    _check_confidence(confidence)
+    check_confidence(confidence)
     low = np.flatnonzero(shortfalls < quantiles)
     if low.size:
         raise DomainError("expected_shortfall", shortfalls[low[0]], "at least the value at risk", int(low[0]))
@@ -211,17 +212,13 @@ def _forecasts(name: str, values: ArrayLike, size: int) -> Floats:
         raise DomainError(name, f"shape {forecasts.shape}", f"one for all, or a vector of {size}")
     wrong = np.flatnonzero(~(np.isfinite(forecasts) & (forecasts > 0.0)))
     if wrong.size:
-        raise DomainError(name, forecasts.flat[wrong[0]], "positive and finite", int(wrong[0]))
+        row = int(wrong[0]) if forecasts.ndim else None
+        raise DomainError(name, forecasts.flat[wrong[0]], "positive and finite", row)
     return np.broadcast_to(forecasts, (size,))
 
 
-def _check_confidence(confidence: float) -> None:
-    if not 0.5 <= confidence < 1.0:
-        raise DomainError("confidence", confidence, "from 0.5 to below 1")
-
-
 def _check_counts(exceptions: int, observations: int, confidence: float) -> None:
-    _check_confidence(confidence)
+    check_confidence(confidence)
     if not observations >= 1:
         raise DomainError("observations", observations, "at least 1")
     if not 0 <= exceptions <= observations:

@@ -42,14 +42,14 @@ def ledoit_wolf(
     every eigenvalue by its own amount (Analytical nonlinear shrinkage of large-dimensional covariance matrices, 2020,
     which divides by n - 1 and needs at least 12 observations).
     """
-    observations = sample_of(returns)
+    observations = sample_of(returns, least=12 if target == "nonlinear" else 2)
     centred = observations - observations.mean(axis=0)
     if target == "constant_correlation":
         return toward_constant_correlation(centred)
     if target == "identity":
         return toward_identity(centred)
     if target == "nonlinear":
-        return within_eigenvalues(sample_of(returns, least=12) - observations.mean(axis=0))
+        return within_eigenvalues(centred)
     raise DomainError("target", repr(target), '"constant_correlation", "identity" or "nonlinear"')
 
 

@@ -18,7 +18,7 @@ from quantmesh.quant import garch
 from quantmesh.quant._delta_gamma import delta_gamma
 from quantmesh.quant._market_factors import check_factors, covariance_root, scenarios_of
 from quantmesh.quant._revalued_tail import revalued_tail
-from quantmesh.quant._samples import Floats, covariance_of, sample_of, vector_of
+from quantmesh.quant._samples import Floats, check_symmetric, covariance_of, sample_of, vector_of
 from quantmesh.quant._tail import (
     ValueAtRisk,
     check_figure,
@@ -232,8 +232,7 @@ def _gamma_matrix(gammas: ArrayLike | None, size: int) -> Floats:
         raise DomainError(
             "gammas", f"shape {given.shape}", f"finite, a vector of {size} or a matrix of {size} by {size}"
         )
-    if not np.allclose(matrix, matrix.T, rtol=1e-10, atol=1e-14 * float(np.abs(matrix).max())):
-        raise DomainError("gammas", "an asymmetric matrix", "symmetric")
+    check_symmetric("gammas", matrix)
     return matrix
 
 
