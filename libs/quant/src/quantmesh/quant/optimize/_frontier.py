@@ -12,7 +12,7 @@ from quantmesh.quant.optimize._box_program import BoxProgram, Line
 from quantmesh.quant.optimize._constraints import LONG_ONLY, Constraints, Limits, settle
 from quantmesh.quant.optimize._infeasibility import require_feasible
 from quantmesh.quant.optimize._linear_form import LinearObjective, bounded_rows
-from quantmesh.quant.optimize._matrix_kernels import product
+from quantmesh.quant.optimize._matrix_kernels import product, variance_of
 from quantmesh.quant.optimize._optimum import Allocation, Moments, allocator, relative_gap
 from quantmesh.quant.optimize._tilt import Verdict, search
 from quantmesh.quant.optimize._utility import Utility, least_utility
@@ -76,13 +76,13 @@ class _Walk:
     def through(self, points: int) -> tuple[list[Floats], float]:
         free_of_cost = replace(self._limits.given, costs=0.0).limits(self._limits.count)
         lowest, certificate = least_utility(Utility(self._matrix, np.zeros_like(self._mean), 2.0, free_of_cost))
-        self._note(self._variance(lowest), certificate.bound)
+        self._note(variance_of(self._matrix, lowest), certificate.bound)
         highest = -self._linear.least(-self._mean)[1]
         base = self._net(lowest)
         if highest - base <= _NO_RANGE * (float(np.abs(self._mean).max()) + abs(base)):
             return [lowest] * points, self._gap
         weights, found = lowest, [lowest]
-        tilt = self._variance(lowest) / (highest - base)
+        tilt = variance_of(self._matrix, lowest) / (highest - base)
         for target in np.linspace(base, highest, points)[1:-1]:
             tilt, weights = self._step(float(target), tilt, weights)
             found.append(weights)
@@ -90,7 +90,7 @@ class _Walk:
 
     def _step(self, target: float, tilt: float, weights: Floats) -> tuple[float, Floats]:
         tilt, weights = self._by_exchange(target, tilt, weights) or self._by_clarabel(target)
-        self._note(self._variance(weights), self._bound(weights, tilt, target))
+        self._note(variance_of(self._matrix, weights), self._bound(weights, tilt, target))
         return tilt, weights
 
     def _by_exchange(self, target: float, tilt: float, weights: Floats) -> tuple[float, Floats] | None:
@@ -134,7 +134,7 @@ class _Walk:
             upper=np.where(alike, self._limits.upper, top),
         )
         weights, certificate = least_utility(Utility(self._matrix, np.zeros_like(self._mean), 2.0, face))
-        self._note(self._variance(weights), certificate.bound)
+        self._note(variance_of(self._matrix, weights), certificate.bound)
         return weights
 
     def _bound(self, weights: Floats, tilt: float, target: float) -> float:
@@ -148,9 +148,6 @@ class _Walk:
     def _note(self, variance: float, bound: float | None) -> None:
         if bound is not None:
             self._gap = max(self._gap, relative_gap(variance, bound, float(np.diagonal(self._matrix).mean())))
-
-    def _variance(self, weights: Floats) -> float:
-        return float(weights @ product(self._matrix, weights))
 
     def _net(self, weights: Floats) -> float:
         return float(self._mean @ weights) - self._limits.cost_of(weights)

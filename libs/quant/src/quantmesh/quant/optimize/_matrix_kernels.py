@@ -97,3 +97,7 @@ def product(matrix: Floats, vector: Floats) -> Floats:
     result = np.empty_like(vector)
     multiply(matrix, vector, result)
     return result
+
+
+def variance_of(covariance: Floats, weights: Floats) -> float:
+    return float(weights @ product(covariance, weights))

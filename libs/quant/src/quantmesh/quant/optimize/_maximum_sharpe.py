@@ -13,7 +13,7 @@ from quantmesh.quant.optimize._constraints import LONG_ONLY, Constraints, Limits
 from quantmesh.quant.optimize._holdings import first_choice, on_chosen
 from quantmesh.quant.optimize._infeasibility import require_feasible
 from quantmesh.quant.optimize._linear_form import LinearObjective, bounded_rows, fill
-from quantmesh.quant.optimize._matrix_kernels import product
+from quantmesh.quant.optimize._matrix_kernels import product, variance_of
 from quantmesh.quant.optimize._optimum import Certificate, Moments, Optimum, optimum_of
 from quantmesh.quant.optimize._tilt import Verdict, search
 
@@ -58,7 +58,7 @@ class _Ratio:
     limits: Limits
 
     def variance(self, weights: Floats) -> float:
-        return float(weights @ product(self.covariance, weights))
+        return variance_of(self.covariance, weights)
 
     def value(self, weights: Floats) -> float:
         net = float(self.excess @ weights) - self.limits.cost_of(weights)

@@ -3,6 +3,7 @@ from numpy.typing import ArrayLike
 
 from quantmesh.quant import covariance
 from quantmesh.quant._samples import Floats, sample_of
+from quantmesh.quant._tail import shortfall_weights
 from quantmesh.quant.errors import DomainError
 from quantmesh.quant.optimize._constraints import LONG_ONLY, Constraints, Limits, settle
 from quantmesh.quant.optimize._holdings import on_chosen
@@ -34,9 +35,10 @@ def minimum_cvar(
     limits = constraints.limits(sample.shape[1])
     require_feasible(limits)
     tail = (1.0 - confidence) * sample.shape[0]
+    in_tail = shortfall_weights(sample.shape[0], confidence)
 
     def objective(weights: Floats) -> float:
-        return _mean_of_worst(-(sample @ weights), tail) + limits.cost_of(weights)
+        return float(in_tail @ np.sort(-(sample @ weights))) + limits.cost_of(weights)
 
     weights, certificate = _least_tail(sample, moments.covariance, limits, tail)
     return optimum_of(weights, limits, moments, objective, certificate)
@@ -55,10 +57,3 @@ def _least_tail(sample: Floats, matrix: Floats, limits: Limits, tail: float) -> 
     probabilities /= probabilities.sum()
     bound = LinearObjective(limits).least(-(sample.T @ probabilities))[1]
     return settle(found.weights, limits), Certificate(_SOLVER, found.iterations, bound)
-
-
-def _mean_of_worst(losses: Floats, tail: float) -> float:
-    whole = min(int(tail), losses.size)
-    descending = -np.sort(-losses)
-    rest = (tail - whole) * float(descending[whole]) if whole < losses.size else 0.0
-    return (float(descending[:whole].sum()) + rest) / tail

@@ -104,9 +104,9 @@ class Moments:
         return len(self.covariance)
 
     def variance(self, weights: Floats) -> float:
-        from quantmesh.quant.optimize._matrix_kernels import product  # as above
+        from quantmesh.quant.optimize._matrix_kernels import variance_of  # as above
 
-        return max(float(weights @ product(self.covariance, weights)), 0.0)
+        return max(variance_of(self.covariance, weights), 0.0)
 
     def statistics(self, weights: Floats) -> tuple[float | None, float, float | None]:
         """Expected return, volatility, and Sharpe ratio."""

@@ -13,7 +13,7 @@ from quantmesh.quant.optimize._constraints import Limits, settle
 from quantmesh.quant.optimize._holdings import first_choice, on_chosen
 from quantmesh.quant.optimize._infeasibility import require_feasible
 from quantmesh.quant.optimize._linear_form import LinearObjective, bounded_rows, fill
-from quantmesh.quant.optimize._matrix_kernels import product
+from quantmesh.quant.optimize._matrix_kernels import product, variance_of
 from quantmesh.quant.optimize._optimum import Certificate
 
 
@@ -27,7 +27,7 @@ class Utility:
     limits: Limits
 
     def value(self, weights: Floats) -> float:
-        variance = float(weights @ product(self.covariance, weights))
+        variance = variance_of(self.covariance, weights)
         return 0.5 * self.aversion * variance - float(self.mean @ weights) + self.limits.cost_of(weights)
 
     def bound(self, weights: Floats, linear: LinearObjective) -> float:
