@@ -43,9 +43,10 @@ TIMES_IN_FORCE = {
     pb.TIME_IN_FORCE_FOK: TimeInForce.FOK,
 }
 ORDER_STATUSES = {pb.OrderStatus.Value(f"ORDER_STATUS_{status.name}"): status for status in OrderStatus}
-# The enum's number for a name: the tables above read backwards.
-_NUMBERS: Mapping[StrEnum, Any] = {
-    name: number
+# The enum's number for a name: the tables above read backwards. By the name's type too, since all names of one text are
+# equal: an order's "buy" is not a transaction's.
+_NUMBERS: Mapping[tuple[type[StrEnum], str], Any] = {
+    (type(name), name): number
     for table in (LOT_METHODS, TRANSACTION_TYPES, ORDER_SIDES, ORDER_TYPES, TIMES_IN_FORCE, ORDER_STATUSES)
     for number, name in cast("Mapping[Any, StrEnum]", table).items()
 }
@@ -102,7 +103,7 @@ def portfolio(value: Portfolio) -> pb.Portfolio:
         id=str(value.id),
         name=value.name,
         base_currency=value.base_currency,
-        lot_method=_NUMBERS[value.lot_method],
+        lot_method=_number_of(value.lot_method),
         created_at=to_timestamp(value.created_at),
         version=value.version,
         seq=value.seq,
@@ -114,7 +115,7 @@ def entry(value: Entry) -> pb.Transaction:
     asked, currency = value.input, value.currency
     return pb.Transaction(
         input=pb.TransactionInput(
-            type=_NUMBERS[asked.type],
+            type=_number_of(asked.type),
             symbol=asked.symbol,
             quantity=_plain(asked.quantity),
             price=_plain(asked.price),
@@ -210,11 +211,11 @@ def order(value: Order) -> pb.Order:
         portfolio_id=str(value.portfolio_id),
         client_order_id=request.client_order_id,
         symbol=request.symbol,
-        side=_NUMBERS[request.side],
-        type=_NUMBERS[request.type],
+        side=_number_of(request.side),
+        type=_number_of(request.type),
         quantity=_plain(request.quantity),
-        time_in_force=_NUMBERS[request.time_in_force],
-        status=pb.ORDER_STATUS_UNSPECIFIED if value.status is None else _NUMBERS[value.status],
+        time_in_force=_number_of(request.time_in_force),
+        status=pb.ORDER_STATUS_UNSPECIFIED if value.status is None else _number_of(value.status),
         filled_quantity=_plain(value.filled_quantity),
         average_fill_price=_plain(value.average_fill_price),
         fee=cash(value.fee, value.currency),
@@ -252,3 +253,7 @@ def _number(message: pb.TransactionInput, field: str) -> Decimal | None:
 
 def _plain(value: Decimal | None) -> common_pb2.Decimal | None:
     return None if value is None else common_pb2.Decimal(value=plain(value))
+
+
+def _number_of(name: StrEnum) -> Any:
+    return _NUMBERS[type(name), name]
