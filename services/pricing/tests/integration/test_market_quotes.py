@@ -143,3 +143,10 @@ async def test_local_volatility_reprices_the_surface(
         assert answer.prices[0] == pytest.approx(european, abs=0.05)
     else:
         assert european < answer.prices[0] < european + 0.5
+
+
+async def test_more_american_options_than_an_answer_may_take_are_refused_before_the_fit(pricing: Pricing) -> None:
+    option = surface_pb2.LocalVolatilityOption(option_type=pricing_pb2.OPTION_TYPE_PUT, strike=95.0, time_to_expiry=0.5)
+    request = surface_pb2.LocalVolatilityRequest(options=[option] * 51, style=pricing_pb2.EXERCISE_STYLE_AMERICAN)
+    with pytest.raises(InvalidInput, match=r"^options must be at most 50 of american exercise, got 51"):
+        await pricing.peer.call(SurfaceServiceStub(pricing.peer.channel).LocalVolatility, request)

@@ -6,19 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantmesh.api.pricing.v1 import calibration_pb2, pricing_pb2
+from quantmesh.pricing.adapters.translate import SIGNS
 from quantmesh.pricing.core.errors import InvalidArgument
 from quantmesh.pricing.core.market_quotes import Floats, MarketQuotes
-
-_SIGNS = {pricing_pb2.OPTION_TYPE_CALL: 1, pricing_pb2.OPTION_TYPE_PUT: -1}
 
 
 def signs_of(types: Iterable[pricing_pb2.OptionType.ValueType], field: str) -> NDArray[np.int8]:
     """Raises InvalidArgument with the row of the first that is neither."""
     given = list(types)
     for row, option_type in enumerate(given):
-        if option_type not in _SIGNS:
+        if option_type not in SIGNS:
             raise InvalidArgument(f"{field}[{row}].option_type", option_type, "OPTION_TYPE_CALL or OPTION_TYPE_PUT")
-    return np.array([_SIGNS[option_type] for option_type in given], np.int8)
+    return np.array([SIGNS[option_type] for option_type in given], np.int8)
 
 
 def market_quotes(

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from grpc.aio import ServicerContext
 
-from quantmesh.api.pricing.v1 import pricing_pb2
 from quantmesh.api.pricing.v1 import surface_pb2 as pb
 from quantmesh.api.pricing.v1.surface_pb2_grpc import SurfaceServiceServicer
 from quantmesh.chassis.identity import requires
 from quantmesh.pricing.adapters.quotes import market_quotes, signs_of
+from quantmesh.pricing.adapters.translate import STYLES
 from quantmesh.pricing.core.errors import InvalidArgument
 from quantmesh.pricing.core.fit_surface import FittedSurface, Parametrization, fit_surface
 from quantmesh.pricing.core.market_quotes import Floats
-from quantmesh.pricing.core.price_local_volatility import price_local_volatility
+from quantmesh.pricing.core.price_local_volatility import check_count, price_local_volatility
 from quantmesh.quant.errors import DomainError
 from quantmesh.quant.svi import Margin
 
@@ -36,34 +36,37 @@ class SurfaceRpc(SurfaceServiceServicer):
     ) -> pb.FitSurfaceResponse:
         if len(request.points) > _MOST_POINTS:
             raise InvalidArgument("points", len(request.points), f"at most {_MOST_POINTS} of them")
-        fitted = await asyncio.to_thread(_fit, request.market)
-        return _surface(fitted, await asyncio.to_thread(_volatilities, fitted, request.points))
+        return await asyncio.to_thread(_fitted, request)
 
     @requires("pricing:use")
     async def LocalVolatility(
         self, request: pb.LocalVolatilityRequest, context: ServicerContext[Any, Any]
     ) -> pb.LocalVolatilityResponse:
-        signs = signs_of((option.option_type for option in request.options), "options")
-        strikes = np.array([option.strike for option in request.options], np.float64)
-        times = np.array([option.time_to_expiry for option in request.options], np.float64)
-        is_american = request.style == pricing_pb2.EXERCISE_STYLE_AMERICAN
-        fitted = await asyncio.to_thread(_fit, request.market)
-        local, prices = await asyncio.to_thread(
-            price_local_volatility,
-            fitted,
-            request.market.rate,
-            signs,
-            strikes,
-            times,
-            "american" if is_american else "european",
-        )
-        return pb.LocalVolatilityResponse(
-            times=local.times,
-            spots=local.spots,
-            volatilities=local.volatilities.ravel(),
-            prices=prices,
-            surface=_surface(fitted, np.empty(0)),
-        )
+        return await asyncio.to_thread(_priced, request)
+
+
+def _fitted(request: pb.FitSurfaceRequest) -> pb.FitSurfaceResponse:
+    fitted = _fit(request.market)
+    return _surface(fitted, _volatilities(fitted, request.points))
+
+
+def _priced(request: pb.LocalVolatilityRequest) -> pb.LocalVolatilityResponse:
+    exercise = STYLES.get(request.style)
+    if exercise is None:
+        raise InvalidArgument("style", request.style, "EXERCISE_STYLE_EUROPEAN or _AMERICAN")
+    check_count(len(request.options), exercise)
+    signs = signs_of((option.option_type for option in request.options), "options")
+    strikes = np.array([option.strike for option in request.options], np.float64)
+    times = np.array([option.time_to_expiry for option in request.options], np.float64)
+    fitted = _fit(request.market)
+    local, prices = price_local_volatility(fitted, request.market.rate, signs, strikes, times, exercise)
+    return pb.LocalVolatilityResponse(
+        times=local.times,
+        spots=local.spots,
+        volatilities=local.volatilities.ravel(),
+        prices=prices,
+        surface=_surface(fitted, np.empty(0)),
+    )
 
 
 def _fit(market: pb.SurfaceQuotes) -> FittedSurface:

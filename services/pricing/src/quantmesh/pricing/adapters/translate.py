@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, Literal
 
 from quantmesh.api.pricing.v1 import pricing_pb2 as pb
 from quantmesh.chassis.times import to_timestamp
@@ -18,13 +18,13 @@ from quantmesh.pricing.core.models import (
 )
 from quantmesh.pricing.core.ports import QuoteRecord
 
-_SIGNS = {pb.OPTION_TYPE_CALL: 1, pb.OPTION_TYPE_PUT: -1}
+SIGNS = {pb.OPTION_TYPE_CALL: 1, pb.OPTION_TYPE_PUT: -1}
 _OPTION_TYPES = {pb.OPTION_TYPE_CALL: "call", pb.OPTION_TYPE_PUT: "put"}
 # What a client leaves out is Black-Scholes, and European.
 _MODELS = {pb.MODEL_UNSPECIFIED: "black_scholes"} | {
     number: name.removeprefix("MODEL_").lower() for name, number in pb.Model.items() if number
 }
-_STYLES = {
+STYLES: dict[int, Literal["european", "american"]] = {
     pb.EXERCISE_STYLE_UNSPECIFIED: "european",
     pb.EXERCISE_STYLE_EUROPEAN: "european",
     pb.EXERCISE_STYLE_AMERICAN: "american",
@@ -45,7 +45,7 @@ def model_of(
     """Raises UnsupportedModel."""
     return find_model(
         model_name(model),
-        _STYLES.get(style, f"number {style}"),
+        STYLES.get(style, f"number {style}"),
         _ACCURACIES.get(accuracy, f"number {accuracy}"),
     )
 
@@ -62,7 +62,7 @@ def model_asked(request: pb.PriceRequest) -> PricingModel:
 
 def contract_of(contract: pb.Contract, model: PricingModel) -> tuple[int, tuple[float, ...]]:
     """The sign, and what the model asks of a contract, in its order. Raises InvalidArgument."""
-    sign = _SIGNS.get(contract.option_type)
+    sign = SIGNS.get(contract.option_type)
     if sign is None:
         raise InvalidArgument("contract.option_type", contract.option_type, "OPTION_TYPE_CALL or OPTION_TYPE_PUT")
     for name in _UNASKED[model.contract]:

@@ -12,9 +12,16 @@ from quantmesh.quant import local_volatility
 from quantmesh.quant.errors import DomainError
 from quantmesh.quant.local_volatility import LocalVolatility
 
-MOST_OPTIONS = 1_000
+_MOST_OPTIONS = 1_000
 # Each is a march of its own through the grid.
-MOST_AMERICAN_OPTIONS = 50
+_MOST_AMERICAN_OPTIONS = 50
+
+
+def check_count(options: int, exercise: Literal["european", "american"]) -> None:
+    """Raises InvalidArgument for more than an answer may take."""
+    most = _MOST_OPTIONS if exercise == "european" else _MOST_AMERICAN_OPTIONS
+    if options > most:
+        raise InvalidArgument("options", options, f"at most {most} of {exercise} exercise")
 
 
 def price_local_volatility(
@@ -26,9 +33,6 @@ def price_local_volatility(
     exercise: Literal["european", "american"],
 ) -> tuple[LocalVolatility, Floats]:
     """The local volatilities, and a price per option. Raises InvalidArgument."""
-    most = MOST_OPTIONS if exercise == "european" else MOST_AMERICAN_OPTIONS
-    if sign.size > most:
-        raise InvalidArgument("options", sign.size, f"at most {most} of {exercise} exercise")
     try:
         local = local_volatility.from_surface(surface.fit.surface)
         rates = surface.rate_at(time_to_expiry, rate)
