@@ -19,18 +19,13 @@ class Risk:
 
     def operations(self) -> Operations:
         operations = Operations("/api/v2/risk", "risk")
-        operations.add(
-            "POST",
-            "/var",
-            self.value_at_risk,
-            summary="Value at risk and expected shortfall, with each position's part",
-            scope="risk:use",
-            answer=models.ValueAtRiskShown,
-            statuses=(404,),
-            takes_body=True,
-            deadline_seconds=_SECONDS,
-        )
         for path, handler, summary, answer in (
+            (
+                "/var",
+                self.value_at_risk,
+                "Value at risk and expected shortfall, with each position's part",
+                models.ValueAtRiskShown,
+            ),
             (
                 "/optimize",
                 self.optimize,

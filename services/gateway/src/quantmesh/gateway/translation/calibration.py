@@ -11,7 +11,7 @@ from quantmesh.gateway.http.models.calibration import (
     SurfaceBody,
     SurfaceMarketBody,
 )
-from quantmesh.gateway.translation.common import inverse
+from quantmesh.gateway.translation.common import inverse, optional
 from quantmesh.gateway.translation.options import MODELS, OPTION_TYPES, STYLES
 
 _MODELS = {**MODELS, "sabr": MODEL_SABR}
@@ -106,14 +106,14 @@ def _smile(smile: surface_pb2.Smile) -> dict[str, Any]:
         "rho": smile.rho,
         "m": smile.m,
         "sigma": smile.sigma,
-        "discount_factor": smile.discount_factor if smile.HasField("discount_factor") else None,
+        "discount_factor": optional(smile, "discount_factor"),
     }
 
 
 def _margin(margin: surface_pb2.ArbitrageMargin) -> dict[str, Any]:
     return {
         "value": margin.value,
-        "strike": margin.strike if margin.HasField("strike") else None,
+        "strike": optional(margin, "strike"),
         "time_to_expiry": margin.time_to_expiry,
     }
 

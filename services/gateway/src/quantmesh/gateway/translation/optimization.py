@@ -9,7 +9,7 @@ from quantmesh.gateway.http.models.optimization import (
     FrontierBody,
     PortfolioOptimizeBody,
 )
-from quantmesh.gateway.translation.common import decimal, finite, instant, instant_request, inverse
+from quantmesh.gateway.translation.common import decimal, finite, instant, instant_request, inverse, optional
 from quantmesh.gateway.translation.risk import COVARIANCES
 
 OBJECTIVES = {
@@ -97,8 +97,8 @@ def optimization(answer: pb.OptimizeResponse) -> dict[str, Any]:
             for item in answer.orders
         ],
         "objective_value": answer.objective_value,
-        "bound": answer.bound if answer.HasField("bound") else None,
-        "gap": answer.gap if answer.HasField("gap") else None,
+        "bound": optional(answer, "bound"),
+        "gap": optional(answer, "gap"),
         "iterations": answer.iterations,
     }
 

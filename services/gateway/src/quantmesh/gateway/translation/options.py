@@ -5,7 +5,7 @@ from typing import Any
 from quantmesh.api.pricing.v1 import pricing_pb2 as pb
 from quantmesh.gateway.http.models.options import ImpliedVolatilityBody, PriceBody
 from quantmesh.gateway.http.models.pricing_models import ON_FORWARD, PARAMETERS
-from quantmesh.gateway.translation.common import finite, instant, inverse
+from quantmesh.gateway.translation.common import finite, instant, inverse, optional
 
 MODELS = {
     "black_scholes": pb.MODEL_BLACK_SCHOLES,
@@ -16,6 +16,8 @@ MODELS = {
 }
 STYLES = {"european": pb.EXERCISE_STYLE_EUROPEAN, "american": pb.EXERCISE_STYLE_AMERICAN}
 OPTION_TYPES = {"call": pb.OPTION_TYPE_CALL, "put": pb.OPTION_TYPE_PUT}
+STYLE_NAMES = inverse(STYLES)
+OPTION_TYPE_NAMES = inverse(OPTION_TYPES)
 ACCURACIES = {
     None: pb.ACCURACY_UNSPECIFIED,
     "fast": pb.ACCURACY_FAST,
@@ -26,8 +28,6 @@ ACCURACIES = {
 _OWN_PARAMETERS = frozenset(name for name, parameters in PARAMETERS.items() if parameters != ("volatility",))
 _ACCURACY_NAMES = inverse({name: number for name, number in ACCURACIES.items() if name is not None})
 _MODEL_NAMES = inverse(MODELS)
-_STYLE_NAMES = inverse(STYLES)
-_OPTION_TYPE_NAMES = inverse(OPTION_TYPES)
 
 
 def price_request(body: PriceBody, years: float) -> pb.PriceRequest:
@@ -68,7 +68,7 @@ def price(answer: pb.PriceResponse) -> dict[str, Any]:
         "model": _MODEL_NAMES[answer.model],
         "engine": answer.engine,
         "greeks": greeks(answer.greeks) if answer.HasField("greeks") else None,
-        "standard_error": answer.standard_error if answer.HasField("standard_error") else None,
+        "standard_error": optional(answer, "standard_error"),
         "quote_id": answer.quote_id,
     }
 
@@ -108,8 +108,8 @@ def quote_record(record: pb.GetQuoteRecordResponse) -> dict[str, Any]:
         "quote_id": record.quote_id,
         "request": {
             "model": model,
-            "style": _STYLE_NAMES[contract.style],
-            "option_type": _OPTION_TYPE_NAMES[contract.option_type],
+            "style": STYLE_NAMES[contract.style],
+            "option_type": OPTION_TYPE_NAMES[contract.option_type],
             **(on_forward if model in ON_FORWARD else on_spot),
             "strike": contract.strike,
             "time_to_expiry": contract.time_to_expiry,

@@ -5,11 +5,8 @@ from typing import Any
 from quantmesh.api.risk.v1 import risk_pb2 as pb
 from quantmesh.gateway.http.models.backtest import BacktestBody
 from quantmesh.gateway.http.models.risk import MeasuredBody, PositionBody
-from quantmesh.gateway.translation.common import decimal_request, instant_request, inverse
-from quantmesh.gateway.translation.options import OPTION_TYPES, STYLES
-
-_OPTION_TYPE_NAMES = inverse(OPTION_TYPES)
-_STYLE_NAMES = inverse(STYLES)
+from quantmesh.gateway.translation.common import decimal_request, instant_request
+from quantmesh.gateway.translation.options import OPTION_TYPE_NAMES, OPTION_TYPES, STYLE_NAMES, STYLES
 
 
 def inline_positions(positions: list[PositionBody]) -> pb.InlinePositions:
@@ -53,8 +50,8 @@ def option(message: Any) -> dict[str, Any] | None:
         return None
     given: pb.PositionOption = message.option
     return {
-        "option_type": _OPTION_TYPE_NAMES[given.option_type],
-        "style": _STYLE_NAMES[given.style],
+        "option_type": OPTION_TYPE_NAMES[given.option_type],
+        "style": STYLE_NAMES[given.style],
         "strike": given.strike,
         "time_to_expiry": given.time_to_expiry,
         "volatility": given.volatility,

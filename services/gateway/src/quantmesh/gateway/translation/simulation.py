@@ -6,6 +6,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from quantmesh.api.pricing.v1 import simulation_pb2 as pb
+from quantmesh.gateway.http.models.pricing_models import PARAMETERS
 from quantmesh.gateway.http.models.simulation import Curve, CurveBody, MonteCarloBody
 
 _SAMPLERS = {"sobol": pb.SAMPLER_SOBOL, "pseudo": pb.SAMPLER_PSEUDO}
@@ -71,7 +72,7 @@ def _process(body: MonteCarloBody) -> pb.Process:
         )
     if body.model == "heston":
         heston = pb.HestonProcess(spot=spot, rate=rate, dividend_yield=dividend_yield)
-        for name in ("v0", "kappa", "theta", "sigma", "rho"):
+        for name in PARAMETERS["heston"]:
             setattr(heston, name, getattr(body, name))
         return pb.Process(heston=heston)
     return pb.Process(

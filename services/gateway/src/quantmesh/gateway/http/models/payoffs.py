@@ -12,7 +12,7 @@ Observations = Annotated[
 ]
 Dates = Annotated[int, Field(ge=1, le=10_000, description="Equally spaced dates, expiry the last.")]
 Monitoring = Literal["continuous", "discrete"]
-_ASSETS = 50
+MAXIMUM_ASSETS = 50
 
 
 class _OnExpiry(Body):
@@ -78,7 +78,7 @@ class DigitalPayoff(_Option):
 
 class BasketPayoff(_Option):
     kind: Literal["basket"]
-    weights: Annotated[list[float], Field(min_length=1, max_length=_ASSETS)]
+    weights: Annotated[list[float], Field(min_length=1, max_length=MAXIMUM_ASSETS)]
 
 
 class SpreadPayoff(_Option):
@@ -111,7 +111,7 @@ class AutocallablePayoff(_OnExpiry):
     autocall_barrier: Positive = 1.0
     protection_barrier: NonNegative = 0.6
     notional: Positive = 100.0
-    initial_spots: Annotated[list[Positive], Field(max_length=_ASSETS)] = Field(default_factory=list)
+    initial_spots: Annotated[list[Positive], Field(max_length=MAXIMUM_ASSETS)] = Field(default_factory=list)
 
 
 Payoff = Annotated[

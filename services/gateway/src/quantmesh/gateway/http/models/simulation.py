@@ -6,10 +6,9 @@ from pydantic import ConfigDict, Field, model_validator
 
 from quantmesh.gateway.http.models.base import Body, Shown
 from quantmesh.gateway.http.models.options import NonNegative, OptionType, Positive
-from quantmesh.gateway.http.models.payoffs import Payoff
-from quantmesh.gateway.http.models.pricing_models import check_places
+from quantmesh.gateway.http.models.payoffs import MAXIMUM_ASSETS, Payoff
+from quantmesh.gateway.http.models.pricing_models import PARAMETERS, check_places
 
-_ASSETS = 50
 _OF_CONTRACT = ("option_type", "strike", "time_to_expiry")
 
 
@@ -44,7 +43,7 @@ def check_shape(name: str, rows: list[list[float]], count: int, length: int) -> 
 
 _FIELDS = {
     "black_scholes": ("spot", "volatility"),
-    "heston": ("spot", "v0", "kappa", "theta", "sigma", "rho"),
+    "heston": ("spot", *PARAMETERS["heston"]),
     "local_volatility": ("spot", "grid"),
 }
 _SEVERAL = ("spots", "volatilities", "correlation")
@@ -86,11 +85,14 @@ class MonteCarloBody(Body):
     sigma: NonNegative | None = None
     rho: Annotated[float, Field(ge=-1, le=1)] | None = None
     grid: GridBody | None = None
-    spots: Annotated[list[Positive], Field(min_length=2, max_length=_ASSETS)] | None = None
-    dividend_yields: Annotated[list[Curve], Field(min_length=2, max_length=_ASSETS)] | None = None
-    volatilities: Annotated[list[Curve], Field(min_length=2, max_length=_ASSETS)] | None = None
+    spots: Annotated[list[Positive], Field(min_length=2, max_length=MAXIMUM_ASSETS)] | None = None
+    dividend_yields: Annotated[list[Curve], Field(min_length=2, max_length=MAXIMUM_ASSETS)] | None = None
+    volatilities: Annotated[list[Curve], Field(min_length=2, max_length=MAXIMUM_ASSETS)] | None = None
     correlation: (
-        Annotated[list[Annotated[list[float], Field(max_length=_ASSETS)]], Field(min_length=2, max_length=_ASSETS)]
+        Annotated[
+            list[Annotated[list[float], Field(max_length=MAXIMUM_ASSETS)]],
+            Field(min_length=2, max_length=MAXIMUM_ASSETS),
+        ]
         | None
     ) = None
     paths: Annotated[int, Field(ge=2, le=2**31)] = 65_536
