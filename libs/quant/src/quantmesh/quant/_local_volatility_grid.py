@@ -6,6 +6,7 @@ surface, where local variance jumps. The error falls with the square of both ste
 third of its difference to the coarser.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -96,10 +97,11 @@ def _times(stations: Floats, end: float, refinement: int) -> Floats:
     """From 0 to `end` over the stations in between."""
     stops = np.unique(np.concatenate([[0.0], stations[(stations > 0.0) & (stations < end)], [end]]))
     parts = [np.zeros(1)]
-    for start, stop in zip(np.sqrt(stops[:-1]), np.sqrt(stops[1:]), strict=True):
-        count = max(_LEAST_STEPS, round(_STEPS * (stop - start) / np.sqrt(end)))
-        part = np.linspace(start, stop, refinement * count + 1)[1:] ** 2
-        part[-1] = stops[np.argmin(np.abs(stops - stop**2))]
+    for start, stop in pairwise(stops):
+        root, next_root = np.sqrt(start), np.sqrt(stop)
+        count = max(_LEAST_STEPS, round(_STEPS * (next_root - root) / np.sqrt(end)))
+        part = np.linspace(root, next_root, refinement * count + 1)[1:] ** 2
+        part[-1] = stop
         parts.append(part)
     return np.concatenate(parts)
 

@@ -14,8 +14,8 @@ from quantmesh.quant._arguments import Floats
 from quantmesh.quant._svi_formulas import Smile, density_factor, smile
 
 # Where between two expiries the smile is tested for butterflies.
-BETWEEN = (0.25, 0.5, 0.75)
-FARTHEST = 10.0
+_BETWEEN = (0.25, 0.5, 0.75)
+_FARTHEST = 10.0
 _NODES = 401
 _VALLEYS = 3
 _ZOOMS = 3
@@ -34,7 +34,7 @@ def log_moneyness_grid(rows: Floats, count: int) -> Floats:
     grids = []
     for m, sigma in rows[:, 3:]:
         scale = 0.3 * max(sigma, 1e-3)
-        reach = np.arcsinh(FARTHEST / scale)
+        reach = np.arcsinh(_FARTHEST / scale)
         grids.append(m + scale * np.sinh(np.linspace(-reach, reach, count)))
     return np.sort(np.concatenate(grids))
 
@@ -48,16 +48,18 @@ def butterfly_margin(times: Floats, rows: Floats) -> Margin:
     """The least of Durrleman's g, and of its limit `(4 - slope^2) / 16` in the wings, at an infinite log-moneyness."""
     worst = Margin(np.inf, 0.0, float(times[0]))
     for i in range(times.size):
-        for fraction in (0.0, *BETWEEN) if i + 1 < times.size else (0.0,):
-            first, second = rows[i], rows[min(i + 1, times.size - 1)]
-            time = float((1.0 - fraction) * times[i] + fraction * times[min(i + 1, times.size - 1)])
+        follower = min(i + 1, times.size - 1)
+        first, second = rows[i], rows[follower]
+        grid = log_moneyness_grid(rows[i : i + 2], _NODES)
+        for fraction in (0.0, *_BETWEEN) if follower > i else (0.0,):
+            time = float((1.0 - fraction) * times[i] + fraction * times[follower])
 
             def g(k: Floats, first: Floats = first, second: Floats = second, fraction: float = fraction) -> Floats:
                 part = blended(first, second, fraction, k)
                 # Without a positive variance there is no density at all.
                 return np.where(part.w > 0.0, density_factor(k, part._replace(w=np.maximum(part.w, 1e-300))), -np.inf)
 
-            value, k = least(g, log_moneyness_grid(np.stack([first, second]), _NODES))
+            value, k = least(g, grid)
             left, right = (1.0 - fraction) * first[1:3] + fraction * second[1:3]
             for limit, end in (((4.0 - left * left) / 16.0, -np.inf), ((4.0 - right * right) / 16.0, np.inf)):
                 if limit < value:

@@ -194,17 +194,17 @@ def fit(
     _check_enough(strikes, expiries, expiry, parametrization)
     weights = spreads**-2.0
     quotes = Quotes(expiries, expiry, np.log(strikes / forwards), volatilities, weights / weights.mean())
-    rows, iterations = fit_ssvi(quotes)
-    answer = _surface(expiries, forwards[first], rows, spot)
-    arbitrage = answer.arbitrage()
+    ssvi_rows, iterations = fit_ssvi(quotes)
     if parametrization == "svi":
-        rows, steps = fit_without_arbitrage(quotes, rows)
+        rows, steps = fit_without_arbitrage(quotes, ssvi_rows)
         iterations += steps
-        freed = _surface(expiries, forwards[first], rows, spot)
-        if (margins_of_freed := freed.arbitrage()).is_free:
-            answer, arbitrage = freed, margins_of_freed
-        else:
+        answer = _surface(expiries, forwards[first], rows, spot)
+        arbitrage = answer.arbitrage()
+        if not arbitrage.is_free:
             parametrization = "ssvi"
+    if parametrization == "ssvi":
+        answer = _surface(expiries, forwards[first], ssvi_rows, spot)
+        arbitrage = answer.arbitrage()
     residual = quotes.volatility_error(answer.wings)
     return Fit(
         surface=answer,
