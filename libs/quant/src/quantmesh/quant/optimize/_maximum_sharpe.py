@@ -69,17 +69,23 @@ def _highest(ratio: _Ratio, richest: Floats) -> tuple[Floats, Certificate]:
     """From feasible weights that earn something."""
     if ratio.limits.is_discrete:
         return _by_choice(ratio, richest)
+    weights, solver, iterations = _tangent(ratio, richest)
+    return weights, Certificate(solver, iterations, _bound(ratio, weights))
+
+
+def _tangent(ratio: _Ratio, richest: Floats) -> tuple[Floats, str, int]:
+    """Without limits on holdings, and without a bound, which candidates of a search do not need."""
     weights, solver, iterations = _by_exchange(ratio, richest) if ratio.limits.is_box else _by_clarabel(ratio)
     typical = float(np.diagonal(ratio.covariance).mean()) * float(weights @ weights)
     if ratio.variance(weights) <= _RISKLESS * typical:
         raise DomainError("covariance", "a singular matrix", "of full rank: weights that earn have no variance in it")
-    return weights, Certificate(solver, iterations, _bound(ratio, weights))
+    return weights, solver, iterations
 
 
 def _by_choice(ratio: _Ratio, richest: Floats) -> tuple[Floats, Certificate]:
     def solve(chosen: NDArray[np.bool_]) -> Floats:
         among = on_chosen(ratio.limits, chosen)
-        return _highest(replace(ratio, limits=among), LinearObjective(among).least(-ratio.excess)[0])[0]
+        return _tangent(replace(ratio, limits=among), LinearObjective(among).least(-ratio.excess)[0])[0]
 
     program = _outer_approximation.Program(
         covariance=ratio.covariance,
