@@ -17,7 +17,7 @@ def works(inputs: Inputs) -> dict[str, Callable[[], Answer]]:
     steps, paths = int(inputs["steps"]), int(inputs["paths"])
     process = make_process(spot, rate, volatility)
     payoff = QuantLib.PlainVanillaPayoff(QuantLib.Option.Call, strike)
-    # One fixing per day and as many days as steps: a year of QuantLib's is `steps` days here.
+    # QuantLib counts whole days: a fixing on each of as many days as steps, the last at expiry.
     dates = [_TODAY + day for day in range(1, steps + 1)]
     exercise = QuantLib.EuropeanExercise(dates[-1])
 
