@@ -38,6 +38,8 @@ def quantmesh(mesh: Mesh, tmp_path: Path) -> Run:
             check=False,
         )
         assert done.returncode == code, done.stdout + done.stderr
+        if code and not done.stdout:
+            assert len(done.stderr.splitlines()) == 1, done.stderr
         return done.stdout
 
     run("register", "--email", f"cli-{time.time_ns():x}@example.com", "--full-name", "Ada Lovelace")
