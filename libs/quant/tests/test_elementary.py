@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import mpmath
@@ -77,3 +78,14 @@ def test_importing_the_library_loads_nothing_heavy() -> None:
 
 def test_the_code_version_names_release_and_source() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+\+[0-9a-f]{12}", quant.version.code_version())
+
+
+@pytest.mark.parametrize("place", ["pricer.py", "exotics/pricer.py"])
+def test_the_code_version_changes_with_every_module_however_deep(tmp_path: Path, place: str) -> None:
+    source = tmp_path / place
+    source.parent.mkdir(exist_ok=True)
+    source.write_text("ANSWER = 1\n")
+    before = quant.version.hash_of_sources(tmp_path)
+    assert quant.version.hash_of_sources(tmp_path) == before
+    source.write_text("ANSWER = 2\n")
+    assert quant.version.hash_of_sources(tmp_path) != before
