@@ -13,7 +13,7 @@ from typing import NamedTuple
 from numpy.typing import ArrayLike
 
 from quantmesh.quant._evaluation import Value
-from quantmesh.quant._heston_evaluation import evaluate_rows
+from quantmesh.quant._heston_evaluation import HESTON_ROWS, PRICE_ROWS, evaluate_rows
 from quantmesh.quant.black_scholes import Greeks, PriceAndGreeks
 
 _NO_JUMPS = (0.0, 0.0, 0.0)
@@ -45,7 +45,7 @@ def price(
 ) -> Value:
     """What the option is worth, never below its discounted intrinsic value."""
     contract = (spot, strike, time_to_expiry, rate, dividend_yield)
-    return evaluate_rows(option_type, (*contract, v0, kappa, theta, sigma, rho, *_NO_JUMPS), 1)[0]
+    return evaluate_rows(option_type, (*contract, v0, kappa, theta, sigma, rho, *_NO_JUMPS), PRICE_ROWS)[0]
 
 
 def price_and_greeks(
@@ -64,7 +64,9 @@ def price_and_greeks(
 ) -> PriceAndGreeks:
     """Both in one pass; the Greeks are those of `greeks`."""
     contract = (spot, strike, time_to_expiry, rate, dividend_yield)
-    return PriceAndGreeks(*evaluate_rows(option_type, (*contract, v0, kappa, theta, sigma, rho, *_NO_JUMPS), 11)[:6])
+    return PriceAndGreeks(
+        *evaluate_rows(option_type, (*contract, v0, kappa, theta, sigma, rho, *_NO_JUMPS), HESTON_ROWS)[:6]
+    )
 
 
 def greeks(
@@ -86,7 +88,7 @@ def greeks(
     Where the variance to expiry is zero, vega is 0 and the others are those of the discounted intrinsic value.
     """
     contract = (spot, strike, time_to_expiry, rate, dividend_yield)
-    return Greeks(*evaluate_rows(option_type, (*contract, v0, kappa, theta, sigma, rho, *_NO_JUMPS), 11)[1:6])
+    return Greeks(*evaluate_rows(option_type, (*contract, v0, kappa, theta, sigma, rho, *_NO_JUMPS), HESTON_ROWS)[1:6])
 
 
 def parameter_gradients(
@@ -106,7 +108,7 @@ def parameter_gradients(
     """Derivatives of the price, in closed form under the integral; a call's are those of its put."""
     contract = (spot, strike, time_to_expiry, rate, dividend_yield)
     return ParameterGradients(
-        *evaluate_rows(option_type, (*contract, v0, kappa, theta, sigma, rho, *_NO_JUMPS), 11)[6:]
+        *evaluate_rows(option_type, (*contract, v0, kappa, theta, sigma, rho, *_NO_JUMPS), HESTON_ROWS)[6:]
     )
 
 
