@@ -231,6 +231,7 @@ def test_many_rows_in_many_threads_equal_few_in_one() -> None:
         ("spot", -1.0),
         ("strike", math.inf),
         ("time_to_expiry", -0.1),
+        ("time_to_expiry", -1e6),
         ("volatility", -0.2),
         ("volatility", math.nan),
         ("rate", math.nan),

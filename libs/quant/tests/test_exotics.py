@@ -192,6 +192,9 @@ def test_a_cliquet_without_bounds_is_the_sum_of_forward_returns() -> None:
         (lambda: forward_starts.forward_start("call", 100, 1, 2, 1, 0, 0, 0.2), "start"),
         (lambda: forward_starts.cliquet(0.1, 0.05, 4, 1, 0, 0, 0.2), "local_cap"),
         (lambda: digitals.cash_or_nothing("call", 100, math.nan, 1, 1, 0, 0, 0.2), "strike"),
+        # Their discount factors are beyond a double.
+        (lambda: digitals.cash_or_nothing("call", 100, 100, 1, 10, -1000, 0, 0.2), "rate"),
+        (lambda: two_assets.best_of("call", 100, 90, 95, 1, 0, 0, -1000, 0.2, 0.3, 0.5), "dividend_yield2"),
     ],
 )
 def test_arguments_outside_their_domain_are_named(call: Callable[[], Any], argument: str) -> None:

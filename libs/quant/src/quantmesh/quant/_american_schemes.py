@@ -12,7 +12,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from quantmesh.quant._arguments import Floats
+
 # The kernels add so many weighted rows at a time.
 WEIGHTS_AT_ONCE = 4
 Accuracy = Literal["fast", "accurate", "high_precision"]

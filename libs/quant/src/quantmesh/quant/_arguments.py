@@ -37,6 +37,9 @@ STRIKE = Domain("strike", 0.0, LARGEST_AMOUNT, _AMOUNT)
 _POSITIVE_AMOUNT = f"a positive number, at most {LARGEST_AMOUNT:g}"
 POSITIVE_SPOT = Domain("spot", SMALLEST_AMOUNT, LARGEST_AMOUNT, _POSITIVE_AMOUNT)
 POSITIVE_STRIKE = Domain("strike", SMALLEST_AMOUNT, LARGEST_AMOUNT, _POSITIVE_AMOUNT)
+_ANY_AMOUNT = f"a number from {-LARGEST_AMOUNT:g} to {LARGEST_AMOUNT:g}"
+SIGNED_FORWARD = Domain("forward", -LARGEST_AMOUNT, LARGEST_AMOUNT, _ANY_AMOUNT)
+SIGNED_STRIKE = SIGNED_FORWARD._replace(name="strike")
 PRICE = Domain("price", 0.0, LARGEST_AMOUNT, _AMOUNT)
 TIME_TO_EXPIRY = Domain("time_to_expiry", 0.0, LARGEST_TIME, "a number of years from 0 to 1e6")
 RATE = Domain("rate", -LARGEST_RATE, LARGEST_RATE, "a finite rate per year")
@@ -128,7 +131,8 @@ class Columns:
         times = self.part(at, start, stop)
         longest = times.max()
         for index, domain in enumerate(domains):
-            if domain not in {RATE, DIVIDEND_YIELD}:
+            # Whatever its name: options on two assets have two yields.
+            if domain.requirement not in {RATE.requirement, DIVIDEND_YIELD.requirement}:
                 continue
             part = self.part(index, start, stop)
             if longest * max(part.max(), -part.min()) > LARGEST_EXPONENT:

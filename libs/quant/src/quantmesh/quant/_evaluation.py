@@ -28,9 +28,7 @@ def evaluate(
             columns.check(domains, start, stop)
 
     run_in_chunks(task, columns.rows, chunk_rows)
-    if columns.shape == ():
-        return tuple(float(output[0]) for output in outputs)
-    return tuple(outputs.reshape(count, *columns.shape))
+    return tuple(shaped(output, columns) for output in outputs)
 
 
 def invert(columns: Columns, kernel: Callable[..., None]) -> tuple[Floats, NDArray[np.int8]]:
@@ -43,6 +41,11 @@ def invert(columns: Columns, kernel: Callable[..., None]) -> tuple[Floats, NDArr
 
     run_in_chunks(task, columns.rows)
     return answers, statuses
+
+
+def shaped(values: Floats, columns: Columns) -> Value:
+    """One answer per row, in the arguments' shape."""
+    return float(values[0]) if columns.shape == () else values.reshape(columns.shape)
 
 
 def check_solved(

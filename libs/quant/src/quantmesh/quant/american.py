@@ -19,8 +19,8 @@ from quantmesh.quant._american_evaluation import DOMAINS, prices, prices_and_gre
 from quantmesh.quant._american_grid import price_on_grids
 from quantmesh.quant._american_implied_volatility import solve
 from quantmesh.quant._american_schemes import SIZES, Accuracy
-from quantmesh.quant._arguments import SPOT, Columns, Floats, broadcast
-from quantmesh.quant._evaluation import Value, check_solved
+from quantmesh.quant._arguments import SPOT, Floats, broadcast
+from quantmesh.quant._evaluation import Value, check_solved, shaped
 from quantmesh.quant.black_scholes import REQUIREMENTS as EUROPEAN_REQUIREMENTS
 from quantmesh.quant.black_scholes import Greeks, ImpliedVolatilities, PriceAndGreeks, Status
 from quantmesh.quant.errors import DomainError
@@ -48,7 +48,7 @@ def price(
     """What the option is worth, never less than its intrinsic value."""
     _check_accuracy(accuracy)
     columns = broadcast(option_type, spot, strike, time_to_expiry, rate, dividend_yield, volatility)
-    return _shaped(prices(columns, accuracy), columns)
+    return shaped(prices(columns, accuracy), columns)
 
 
 def price_and_greeks(
@@ -69,7 +69,7 @@ def price_and_greeks(
     _check_accuracy(accuracy)
     columns = broadcast(option_type, spot, strike, time_to_expiry, rate, dividend_yield, volatility)
     outputs = prices_and_greeks(columns, accuracy)
-    return PriceAndGreeks(*(_shaped(np.ascontiguousarray(output), columns) for output in outputs.T))
+    return PriceAndGreeks(*(shaped(np.ascontiguousarray(output), columns) for output in outputs.T))
 
 
 def greeks(
@@ -139,7 +139,7 @@ def implied_volatility(
     columns = broadcast(option_type, price, spot, strike, time_to_expiry, rate, dividend_yield)
     volatilities, statuses = solve(columns, accuracy)
     check_solved(columns, statuses, _INVERSE_ARGUMENTS, REQUIREMENTS)
-    return _shaped(volatilities, columns)
+    return shaped(volatilities, columns)
 
 
 def implied_volatilities(
@@ -190,7 +190,7 @@ def price_with_dividends(
     spots, *contract = columns.values
     american = exercise == "american"
     found = price_on_grids(columns.signs, spots[:, None], contract, times, amounts, accuracy, american=american)
-    return _shaped(np.ascontiguousarray(np.broadcast_to(found[:, 0, 0], columns.rows)), columns)
+    return shaped(np.ascontiguousarray(np.broadcast_to(found[:, 0, 0], columns.rows)), columns)
 
 
 def load_kernels() -> None:
@@ -219,7 +219,3 @@ def _dividends(dividend_times: ArrayLike, dividend_amounts: ArrayLike) -> tuple[
             raise DomainError(name, values[wrong[0]], requirement, int(wrong[0]))
     order = np.argsort(times, kind="stable")
     return times[order], amounts[order]
-
-
-def _shaped(values: Floats, columns: Columns) -> Value:
-    return float(values[0]) if columns.shape == () else values.reshape(columns.shape)

@@ -18,6 +18,8 @@ from quantmesh.quant._arguments import (
     OPTION_TYPE_REQUIREMENT,
     PRICE,
     RATE,
+    SIGNED_FORWARD,
+    SIGNED_STRIKE,
     TIME_TO_EXPIRY,
     Columns,
     Domain,
@@ -29,17 +31,14 @@ from quantmesh.quant._arguments import (
     is_scalar_option_type,
     sign_of,
 )
-from quantmesh.quant._evaluation import Value, check_solved, evaluate, invert
+from quantmesh.quant._evaluation import Value, check_solved, evaluate, invert, shaped
 from quantmesh.quant._forward_greeks import HigherOrderGreeks
 from quantmesh.quant._limits import LARGEST_AMOUNT
 from quantmesh.quant.black_scholes import Greeks, ImpliedVolatilities, PriceAndGreeks
 from quantmesh.quant.errors import DomainError
 
-_ANY_AMOUNT = f"a number from {-LARGEST_AMOUNT:g} to {LARGEST_AMOUNT:g}"
-_FORWARD = Domain("forward", -LARGEST_AMOUNT, LARGEST_AMOUNT, _ANY_AMOUNT)
-_STRIKE = Domain("strike", -LARGEST_AMOUNT, LARGEST_AMOUNT, _ANY_AMOUNT)
 _VOLATILITY = Domain("volatility", 0.0, LARGEST_AMOUNT, f"a number from 0 to {LARGEST_AMOUNT:g}")
-_DOMAINS = (_FORWARD, _STRIKE, TIME_TO_EXPIRY, RATE, _VOLATILITY)
+_DOMAINS = (SIGNED_FORWARD, SIGNED_STRIKE, TIME_TO_EXPIRY, RATE, _VOLATILITY)
 
 
 class Status(IntEnum):
@@ -60,8 +59,8 @@ REQUIREMENTS: dict[int, tuple[str, str]] = {
     Status.BELOW_INTRINSIC: ("price", "at least the discounted intrinsic value"),
     Status.INVALID_OPTION_TYPE: ("option_type", OPTION_TYPE_REQUIREMENT),
     Status.INVALID_PRICE: ("price", PRICE.requirement),
-    Status.INVALID_FORWARD: ("forward", _ANY_AMOUNT),
-    Status.INVALID_STRIKE: ("strike", _ANY_AMOUNT),
+    Status.INVALID_FORWARD: ("forward", SIGNED_FORWARD.requirement),
+    Status.INVALID_STRIKE: ("strike", SIGNED_STRIKE.requirement),
     Status.INVALID_TIME_TO_EXPIRY: ("time_to_expiry", "a positive number of years, at most 1e6"),
     Status.INVALID_RATE: ("rate", "a fraction per year, at most 400 in size over the time to expiry"),
 }
@@ -166,7 +165,7 @@ def implied_volatility(
     columns = broadcast(option_type, *arguments)
     volatilities, statuses = _solve(columns)
     check_solved(columns, statuses, _ARGUMENTS, REQUIREMENTS)
-    return float(volatilities[0]) if columns.shape == () else volatilities.reshape(columns.shape)
+    return shaped(volatilities, columns)
 
 
 def implied_volatilities(

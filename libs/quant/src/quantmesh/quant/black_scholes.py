@@ -35,7 +35,7 @@ from quantmesh.quant._arguments import (
     is_scalar_option_type,
     sign_of,
 )
-from quantmesh.quant._evaluation import Value, check_solved, evaluate, invert
+from quantmesh.quant._evaluation import Value, check_solved, evaluate, invert, shaped
 from quantmesh.quant.errors import DomainError
 
 _T = TypeVar("_T")
@@ -223,7 +223,7 @@ def implied_volatility(
     columns = broadcast(option_type, *arguments)
     volatilities, statuses = _solve(columns)
     check_solved(columns, statuses, _ARGUMENTS, REQUIREMENTS)
-    return float(volatilities[0]) if columns.shape == () else volatilities.reshape(columns.shape)
+    return shaped(volatilities, columns)
 
 
 def implied_volatilities(
@@ -261,8 +261,7 @@ def _as_scalars(option_type: ArrayLike, arguments: _Six[ArrayLike]) -> _Six[floa
     if not (is_scalar_option_type(option_type) and all_scalars(arguments)):
         return None
     spot, strike, time_to_expiry, rate, dividend_yield, volatility = arguments
-    check_scalar_exponents(time_to_expiry, rate, dividend_yield)
-    return (
+    scalars = (
         check_scalar(spot, SPOT),
         check_scalar(strike, STRIKE),
         check_scalar(time_to_expiry, TIME_TO_EXPIRY),
@@ -270,6 +269,8 @@ def _as_scalars(option_type: ArrayLike, arguments: _Six[ArrayLike]) -> _Six[floa
         check_scalar(dividend_yield, DIVIDEND_YIELD),
         check_scalar(volatility, VOLATILITY),
     )
+    check_scalar_exponents(*scalars[2:5])
+    return scalars
 
 
 def _evaluate(kernel: str, count: int, option_type: ArrayLike, arguments: tuple[ArrayLike, ...]) -> tuple[Value, ...]:

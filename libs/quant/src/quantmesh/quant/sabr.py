@@ -15,22 +15,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from quantmesh.quant import _sabr_formulas as formulas
 from quantmesh.quant import bachelier, black_76
-from quantmesh.quant._arguments import TIME_TO_EXPIRY, Columns, Domain, Floats, broadcast
+from quantmesh.quant._arguments import SIGNED_FORWARD, SIGNED_STRIKE, TIME_TO_EXPIRY, Columns, Domain, Floats, broadcast
 from quantmesh.quant._evaluation import Value
 from quantmesh.quant._limits import LARGEST_AMOUNT
 from quantmesh.quant.errors import DomainError
 
-_ANY_AMOUNT = f"a number from {-LARGEST_AMOUNT:g} to {LARGEST_AMOUNT:g}"
 _ONE = float(np.nextafter(1.0, 0.0))
 DOMAINS = (
-    Domain("forward", -LARGEST_AMOUNT, LARGEST_AMOUNT, _ANY_AMOUNT),
-    Domain("strike", -LARGEST_AMOUNT, LARGEST_AMOUNT, _ANY_AMOUNT),
+    SIGNED_FORWARD,
+    SIGNED_STRIKE,
     TIME_TO_EXPIRY,
     Domain("alpha", 0.0, LARGEST_AMOUNT, f"a number from 0 to {LARGEST_AMOUNT:g}"),
     Domain("beta", 0.0, 1.0, "a number from 0 to 1"),
     Domain("rho", -_ONE, _ONE, "a correlation strictly between -1 and 1"),
     Domain("nu", 0.0, 1e4, "a volatility per year from 0 to 1e4"),
-    Domain("shift", -LARGEST_AMOUNT, LARGEST_AMOUNT, _ANY_AMOUNT),
+    SIGNED_FORWARD._replace(name="shift"),
 )
 _TIME = 2
 _TOO_LONG = "shorter: the expansion gives no positive volatility with these parameters"

@@ -16,9 +16,9 @@ from quantmesh.quant._arguments import (
     Floats,
     broadcast,
 )
+from quantmesh.quant._evaluation import Value
 from quantmesh.quant.errors import DomainError
 
-Value = float | Floats
 Flags = NDArray[np.bool_]
 
 REBATE = PRICE._replace(name="rebate")
@@ -40,11 +40,8 @@ class Arguments(NamedTuple):
 
 def checked(option_type: ArrayLike, domains: tuple[Domain, ...], *values: ArrayLike) -> Arguments:
     columns = broadcast(option_type, *values)
-    for domain, column in zip(domains, columns.values, strict=True):
-        outside = np.flatnonzero(~((column >= domain.minimum) & (column <= domain.maximum)))
-        if outside.size:
-            row = int(outside[0])
-            raise DomainError(domain.name, column[row], domain.requirement, row if column.size > 1 else None)
+    if columns.rows:
+        columns.check(domains, 0, columns.rows)
     rows = (columns.rows,)
     sign = np.broadcast_to(columns.signs.astype(np.float64), rows)
     return Arguments(columns.shape, sign, tuple(np.broadcast_to(column, rows) for column in columns.values))

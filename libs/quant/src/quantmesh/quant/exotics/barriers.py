@@ -5,11 +5,11 @@ from numpy.typing import ArrayLike
 
 from quantmesh.quant import black_scholes
 from quantmesh.quant._arguments import POSITIVE_SPOT, POSITIVE_STRIKE, Floats
+from quantmesh.quant._evaluation import Value
 from quantmesh.quant.errors import DomainError
 from quantmesh.quant.exotics._columns import (
     MARKET,
     REBATE,
-    Value,
     checked,
     normal,
     raise_where,
@@ -196,15 +196,16 @@ def _ikeda_kunitomo(
     inner = np.clip(x, lower, upper)
     low, high = np.where(phi > 0, inner, lower), np.where(phi > 0, upper, inner)
     power = 2.0 * (r - q) / v**2 + 1.0
-    width = np.log(upper / lower)
+    log_spot, log_lower, log_ends = np.log(s), np.log(lower), (np.log(low), np.log(high))
+    width, reflection = np.log(upper / lower), np.log(lower / s)
     total = np.zeros_like(carried)
     for n in range(-_IMAGES, _IMAGES + 1):
         # The spot moved by n widths twice, and its reflection in the lower barrier.
         for weight, exponent, image in (
-            (1.0, n * width, np.log(s) + 2 * n * width),
-            (-1.0, np.log(lower / s) - n * width, 2 * np.log(lower) - np.log(s) - 2 * n * width),
+            (1.0, n * width, log_spot + 2 * n * width),
+            (-1.0, reflection - n * width, 2 * log_lower - log_spot - 2 * n * width),
         ):
-            ends = [standardized(image - np.log(end), drift, deviation) for end in (low, high)]
+            ends = [standardized(image - end, drift, deviation) for end in log_ends]
             shares = scaled_normal(power * exponent, ends[0]) - scaled_normal(power * exponent, ends[1])
             cash = scaled_normal((power - 2.0) * exponent, ends[0] - deviation)
             cash = cash - scaled_normal((power - 2.0) * exponent, ends[1] - deviation)

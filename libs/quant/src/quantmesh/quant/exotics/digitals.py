@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from quantmesh.quant._arguments import POSITIVE_SPOT, POSITIVE_STRIKE, PRICE
+from quantmesh.quant._evaluation import Value
 from quantmesh.quant.exotics._columns import (
     MARKET,
-    Value,
     checked,
     normal,
     standardized,

@@ -13,7 +13,8 @@ from quantmesh.quant._arguments import (
     VOLATILITY,
     Domain,
 )
-from quantmesh.quant.exotics._columns import MARKET, Value, checked, raise_where
+from quantmesh.quant._evaluation import Value
+from quantmesh.quant.exotics._columns import MARKET, checked, raise_where
 
 _START = TIME_TO_EXPIRY._replace(name="start")
 _MONEYNESS = POSITIVE_STRIKE._replace(name="moneyness")

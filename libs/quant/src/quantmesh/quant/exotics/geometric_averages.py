@@ -5,7 +5,8 @@ from numpy.typing import ArrayLike
 
 from quantmesh.quant import black_scholes
 from quantmesh.quant._arguments import POSITIVE_SPOT, POSITIVE_STRIKE, Domain
-from quantmesh.quant.exotics._columns import MARKET, Value, checked
+from quantmesh.quant._evaluation import Value
+from quantmesh.quant.exotics._columns import MARKET, checked
 
 _OBSERVATIONS = Domain("observations", 1.0, 1e9, "a positive number of dates")
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from quantmesh.quant._arguments import POSITIVE_SPOT, POSITIVE_STRIKE, Floats
+from quantmesh.quant._evaluation import Value
 from quantmesh.quant.exotics._columns import (
     MARKET,
     Flags,
-    Value,
     checked,
     normal,
     raise_where,

@@ -15,9 +15,9 @@ from quantmesh.quant._arguments import (
     Domain,
     Floats,
 )
+from quantmesh.quant._evaluation import Value
 from quantmesh.quant.exotics._columns import (
     Arguments,
-    Value,
     bivariate_normal,
     checked,
     normal,
