@@ -20,6 +20,7 @@ from quantmesh.quant._arguments import Floats
 from quantmesh.quant._calibration_least_squares import Fit, least_squares
 from quantmesh.quant._calibration_models import MODELS, Model, Parameter
 from quantmesh.quant._calibration_quotes import Quotes
+from quantmesh.quant._student_intervals import check_confidence, half_width
 from quantmesh.quant.errors import DomainError
 
 __all__ = ["Calibration", "Interval", "Quotes", "calibrate"]
@@ -87,8 +88,7 @@ def calibrate(
     for name, value, least in (("starts", starts, 1), ("samples", samples, starts - 1), ("iterations", iterations, 1)):
         if value < least:
             raise DomainError(name, value, f"at least {least}")
-    if not 0.0 < confidence < 1.0:
-        raise DomainError("confidence", confidence, "between 0 and 1")
+    check_confidence(confidence)
     problem = _Problem(MODELS[model], quotes, _weights(quotes, weights), fixed or {}, bounds or {})
     first = problem.start(start)
     candidates = problem.sample(samples if starts > 1 else 0, seed)
@@ -225,15 +225,12 @@ def _volatility_residuals(quotes: Quotes, price: Floats) -> Floats:
 
 
 def _intervals(problem: _Problem, fit: Fit, held: NDArray[np.bool_], confidence: float) -> dict[str, Interval]:
-    # scipy.special takes a moment to import: on first use.
-    from scipy.special import stdtrit
-
     jacobian = fit.jacobian[:, ~held]
     spare = fit.residuals.size - jacobian.shape[1]
     reach = np.full(jacobian.shape[1], np.inf)
     if spare > 0 and reach.size:
         variance = float(fit.residuals @ fit.residuals) / spare * np.linalg.pinv(jacobian.T @ jacobian)
-        reach = float(stdtrit(spare, 0.5 + 0.5 * confidence)) * np.sqrt(np.diagonal(variance))
+        reach = half_width(spare, confidence) * np.sqrt(np.diagonal(variance))
     free = np.flatnonzero(~held)
     return {
         problem.names[i]: Interval(

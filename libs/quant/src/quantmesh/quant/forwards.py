@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from quantmesh.quant._arguments import PRICE, Domain, Floats
 from quantmesh.quant._limits import LARGEST_AMOUNT
 from quantmesh.quant._quotes import POSITIVE_STRIKE, POSITIVE_TIME, quote_columns
+from quantmesh.quant._student_intervals import check_confidence, half_width
 from quantmesh.quant.errors import DomainError
 
 # Residuals count in units of their robust deviation; this bound keeps 95 % of the efficiency of least squares.
@@ -61,8 +62,7 @@ def from_put_call_parity(
     strikes, times, calls, puts, spreads = quote_columns(
         (POSITIVE_STRIKE, strike), (POSITIVE_TIME, time_to_expiry), (_CALL, call), (_PUT, put), (_SPREAD, spread)
     )
-    if not 0.0 < confidence < 1.0:
-        raise DomainError("confidence", confidence, "between 0 and 1")
+    check_confidence(confidence)
     expiries = np.unique(times)
     answers = np.empty((expiries.size, 6))
     pairs = np.empty(expiries.size, np.int64)
@@ -91,9 +91,6 @@ def _line(
     expiry: float, strikes: Floats, differences: Floats, spreads: Floats, confidence: float
 ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """Forward, discount factor and their intervals; residuals and outliers."""
-    # SciPy takes a while to import: on first use.
-    from scipy.special import stdtrit
-
     distinct = np.unique(strikes).size
     if distinct < 2:
         place = f"{distinct} strike at {expiry:g} years"
@@ -130,7 +127,7 @@ def _line(
         covariance = variance * np.linalg.inv(design.T @ design)
         by_forward = np.array([1.0, distance]) / discount_factor
         deviations = np.sqrt([by_forward @ covariance @ by_forward, covariance[1, 1]])
-        half = deviations * float(stdtrit(freedom, 0.5 + 0.5 * confidence))
+        half = deviations * half_width(freedom, confidence)
     forward = centre + distance
     row = np.array(
         [

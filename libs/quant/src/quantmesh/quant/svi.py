@@ -18,6 +18,7 @@ from quantmesh.quant._arguments import VOLATILITY, Domain, Floats
 from quantmesh.quant._evaluation import Value
 from quantmesh.quant._quotes import POSITIVE_FORWARD, POSITIVE_STRIKE, POSITIVE_TIME, quote_columns
 from quantmesh.quant._ssvi import Quotes, fit_ssvi
+from quantmesh.quant._student_intervals import check_confidence, half_width
 from quantmesh.quant._svi_constrained import fit_without_arbitrage
 from quantmesh.quant._svi_formulas import from_wings, raw_gradients, smile, to_wings
 from quantmesh.quant._svi_interpolation import forward_at, interpolate
@@ -183,8 +184,7 @@ def fit(
     )
     if parametrization not in {"svi", "ssvi"}:
         raise DomainError("parametrization", repr(parametrization), '"svi" or "ssvi"')
-    if not 0.0 < confidence < 1.0:
-        raise DomainError("confidence", confidence, "between 0 and 1")
+    check_confidence(confidence)
     expiries, first, expiry = np.unique(times, return_index=True, return_inverse=True)
     differing = np.flatnonzero(np.abs(forwards / forwards[first][expiry] - 1.0) > 1e-9)
     if differing.size:
@@ -259,8 +259,6 @@ def _surface(expiries: Floats, forwards: Floats, rows: Floats, spot: float | Non
 
 
 def _intervals(quotes: Quotes, surface: Surface, confidence: float) -> Floats:
-    from scipy.special import stdtrit
-
     values = np.stack([surface.a, surface.b, surface.rho, surface.m, surface.sigma], -1)
     half = np.full(values.shape, np.inf)
     error = quotes.volatility_error(surface.wings)
@@ -277,5 +275,5 @@ def _intervals(quotes: Quotes, surface: Surface, confidence: float) -> Floats:
             continue
         inverse = np.linalg.inv((design / norms).T @ (design / norms))
         variance = float(weight @ error[mine] ** 2) / freedom * np.diagonal(inverse) / norms**2
-        half[i] = np.sqrt(variance) * float(stdtrit(freedom, 0.5 + 0.5 * confidence))
+        half[i] = np.sqrt(variance) * half_width(freedom, confidence)
     return np.stack([values - half, values + half], -1)
