@@ -166,3 +166,10 @@ def test_what_is_out_of_domain_is_named(argument: str, call: Callable[[], Any]) 
     with pytest.raises(DomainError) as caught:
         call()
     assert caught.value.argument == argument
+
+
+@pytest.mark.parametrize(("forecast", "index"), [(-1.0, None), ([1.0, -1.0], 1)])
+def test_a_wrong_forecast_is_named_with_its_day_where_there_is_one_per_day(forecast: Any, index: int | None) -> None:
+    with pytest.raises(DomainError) as caught:
+        backtest.exceptions([1.0, 2.0], forecast)
+    assert caught.value.index == index
