@@ -54,8 +54,11 @@ class TransactionMethods(Methods):
         portfolio_id = portfolio_id_of(request.portfolio_id)
         async with self._store() as store:
             portfolio = await store.portfolio(portfolio_id)
-        check_header(request.csv)
-        read = None if is_long(request.csv) else await read_import(self._market, portfolio, request.csv)
+        read = None
+        if is_long(request.csv):
+            check_header(request.csv)
+        else:
+            read = await read_import(self._market, portfolio, request.csv)
 
         async def run(store: Store) -> pb.ImportTransactionsResponse:
             if read is None:
