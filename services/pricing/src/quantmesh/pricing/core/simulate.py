@@ -57,6 +57,11 @@ class Simulation:
 def simulate(simulation: Simulation, progress: Callable[[float], None]) -> dict[str, Any]:
     """The answer as clients see it. What `progress` raises ends the simulation. Raises InvalidArgument and NoPrice."""
     parts = 2 if simulation.greeks else 1
+    done = 0
+
+    def report(share: float) -> None:
+        progress((done + share) / parts)
+
     try:
         found = monte_carlo.price(
             simulation.payoff,
@@ -65,8 +70,9 @@ def simulate(simulation: Simulation, progress: Callable[[float], None]) -> dict[
             steps=simulation.steps,
             sampler=simulation.sampler,
             seed=simulation.seed,
-            progress=lambda share: progress(share / parts),
+            progress=report,
         )
+        done = 1
         greeks = _greeks(found.greeks) if simulation.greeks else None
     except DomainError as error:
         raise InvalidArgument.placed(error, simulation.place) from error
