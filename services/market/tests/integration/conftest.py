@@ -80,6 +80,7 @@ class Parts:
             self.market.calendars["XNYS"],
             Pace(ticks_per_second, half_spread_bps=2.0),
             self.feed_store,
+            self.market.bars,
             self.market.closes,
             [asset for asset in assets.values() if asset.listing.tradable],
             self.clock,

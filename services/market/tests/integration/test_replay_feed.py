@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from decimal import Decimal
 
 from quantmesh.api.market.v1.events_pb2 import BarsIngested
 from quantmesh.api.market.v1.market_pb2 import Quote as QuoteMessage
@@ -56,6 +57,7 @@ async def test_plays_to_the_end_and_says_so(parts: Parts, bus: EventBus, new_par
     assert times == sorted(times)
     assert {quote.source for quote in heard} == {"replay"}
     assert all(quote.bid and quote.ask and quote.bid < quote.price < quote.ask for quote in heard)
+    assert {(quote.bid_size, quote.ask_size) for quote in heard} == {(Decimal(10_000), Decimal(10_000))}
     bars = {bar.time: bar.close for bar in (await get_bars(parts.market, "MTUM", start=str(FIRST))).bars}
     assert len(bars) == 3
     assert {quote.time: quote.price for quote in heard if quote.time in bars} == bars, "each session ends at its close"

@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import TypeVar
 
 from pydantic import Field
@@ -33,6 +34,7 @@ from quantmesh.market.adapters.tick_recorder import SUBJECT, TickRecorder
 from quantmesh.market.core.backfill import backfill
 from quantmesh.market.core.feed_clock import FeedClock
 from quantmesh.market.core.ports import Calendars, Market
+from quantmesh.market.core.quote_sizes import QuoteDepth
 from quantmesh.market.core.replay import ReplayPlan
 
 log = get_logger(__name__)
@@ -47,6 +49,8 @@ class MarketSettings(ServiceSettings):
     market_replay_seconds_per_session: float = Field(default=390.0, gt=0.0, le=86_400.0)
     market_ticks_per_second: float = Field(default=1.0, gt=0.0, le=100.0)
     market_half_spread_bps: float = Field(default=1.0, ge=0.0, le=1_000.0)
+    market_quote_volume_share: Decimal = Field(default=QuoteDepth().volume_share, gt=0, le=1)
+    market_quote_size: Decimal = Field(default=QuoteDepth().default_size, gt=0, lt=1_000_000_000)
     market_tick_retention_days: int = Field(default=7, ge=1, le=365)
     market_backfill_hours: float = Field(default=6.0, gt=0.0)
 
@@ -79,8 +83,13 @@ async def wire(service: Service[MarketSettings]) -> None:
     feed = ReplayFeed(
         plan,
         calendars[_CALENDAR],
-        Pace(settings.market_ticks_per_second, settings.market_half_spread_bps),
+        Pace(
+            settings.market_ticks_per_second,
+            settings.market_half_spread_bps,
+            QuoteDepth(settings.market_quote_volume_share, settings.market_quote_size),
+        ),
         feed_store,
+        market.bars,
         market.closes,
         [asset for asset in assets.values() if asset.listing.tradable],
         clock,

@@ -21,6 +21,8 @@ class Quote(Answer):
     price: Decimal
     bid: Decimal | None
     ask: Decimal | None
+    bid_size: Decimal | None
+    ask_size: Decimal | None
     time: datetime | None
     source: str
     stale: bool

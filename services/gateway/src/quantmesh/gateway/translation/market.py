@@ -41,6 +41,8 @@ def quote(message: pb.Quote) -> dict[str, Any]:
         "price": message.price.value,
         "bid": decimal(message, "bid"),
         "ask": decimal(message, "ask"),
+        "bid_size": decimal(message, "bid_size"),
+        "ask_size": decimal(message, "ask_size"),
         "time": instant(message, "time"),
         "source": message.source,
         "stale": message.stale,

@@ -1,9 +1,9 @@
 """Plays past sessions as a live feed, labelled `replay`: quotes on NATS, ticks for the recorder, closes as events."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
@@ -18,7 +18,8 @@ from quantmesh.market.core.calendars import Calendar
 from quantmesh.market.core.feed_clock import FeedClock
 from quantmesh.market.core.get_closes import to_micros
 from quantmesh.market.core.model import Asset, Quote
-from quantmesh.market.core.ports import Closes
+from quantmesh.market.core.ports import Bars, Closes
+from quantmesh.market.core.quote_sizes import QuoteDepth
 from quantmesh.market.core.replay import Position, ReplayPlan
 from quantmesh.market.core.replay_prices import SessionPrices, session_prices
 from quantmesh.market.core.ticks import PRICE_SCALE
@@ -40,10 +41,19 @@ class Publisher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often every symbol ticks, in system time, and how far bid and ask lie from the price."""
+    """How often every symbol ticks, in system time; how far bid and ask lie from the price, and for how many units."""
 
     ticks_per_second: float = 1.0
     half_spread_bps: float = 1.0
+    depth: QuoteDepth = field(default_factory=QuoteDepth)
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """What one session plays: the prices, and the size of the quotes by symbol."""
+
+    prices: SessionPrices
+    sizes: Mapping[str, Decimal]
 
 
 class ReplayFeed:
@@ -55,6 +65,7 @@ class ReplayFeed:
         calendar: Calendar,
         pace: Pace,
         store: FeedStore,
+        bars: Bars,
         closes: Closes,
         assets: Sequence[Asset],
         clock: FeedClock,
@@ -66,6 +77,7 @@ class ReplayFeed:
         self._calendar = calendar
         self._pace = pace
         self._store = store
+        self._bars = bars
         self._closes = closes
         self._assets = {asset.symbol: asset for asset in assets}
         self._clock = clock
@@ -108,7 +120,7 @@ class ReplayFeed:
 
     async def _play_session(self, position: Position) -> Position | None:
         """The open of the next session, or None where the turn is over."""
-        prices = await self._load(position.session)
+        session = await self._load(position)
         loop = asyncio.get_running_loop()
         period = 1.0 / self._pace.ticks_per_second
         seen = due = loop.time()
@@ -126,7 +138,7 @@ class ReplayFeed:
                     return None
                 await self._send_ticks()
             self._clock.show(position)
-            await self._publish(prices, position)
+            await self._publish(session, position)
         await self._send_ticks()
         return await self._close(position)
 
@@ -148,24 +160,32 @@ class ReplayFeed:
         await asyncio.sleep(_LEAST_AHEAD_SECONDS)
         return position if await self._store.keep(FeedState(self._epoch, position)) else None
 
-    async def _load(self, session: date) -> SessionPrices:
+    async def _load(self, position: Position) -> _Session:
         assets = list(self._assets.values())
         series = dict(zip(self._assets, await self._closes.closes(assets), strict=True))
-        return session_prices(assets, series, session, int(self._plan.length(session)))
+        last_bars = await self._bars.last(assets, self._plan.market_time(position))
+        sizes = {
+            asset.symbol: self._pace.depth.size(last_bars.get(asset.symbol), asset.listing.lot_size) for asset in assets
+        }
+        length = int(self._plan.length(position.session))
+        return _Session(session_prices(assets, series, position.session, length), sizes)
 
-    async def _publish(self, prices: SessionPrices, position: Position) -> None:
+    async def _publish(self, session: _Session, position: Position) -> None:
+        prices = session.prices
         market_time, received_at = self._plan.market_time(position), self._system_clock.now()
         price, bid, ask = prices.at(position.seconds, self._pace.half_spread_bps)
         quotes = {}
         for symbol, *units in zip(prices.symbols, price.tolist(), bid.tolist(), ask.tolist(), strict=True):
-            quote = self._quote(symbol, units, market_time, received_at)
+            quote = self._quote(symbol, units, session.sizes[symbol], market_time, received_at)
             quotes[symbol] = (quote, quote_to(quote).SerializeToString())
         self._quotes.feed(quotes)
         for symbol, (_quote, message) in quotes.items():
             await self._bus.publish(f"quotes.{symbol}", message)
         self._ticks.add(prices.symbols, to_micros(market_time), price, bid, ask)
 
-    def _quote(self, symbol: str, units: list[int], market_time: datetime, received_at: datetime) -> Quote:
+    def _quote(
+        self, symbol: str, units: list[int], size: Decimal, market_time: datetime, received_at: datetime
+    ) -> Quote:
         price, bid, ask = (Decimal(unit).scaleb(-PRICE_SCALE).normalize() for unit in units)
         return Quote(
             symbol,
@@ -175,6 +195,8 @@ class ReplayFeed:
             self._assets[symbol].listing.currency,
             bid,
             ask,
+            size,
+            size,
             received_at=received_at,
         )
 

@@ -90,6 +90,8 @@ def quote_to(quote: Quote) -> pb.Quote:
         price=to_proto(quote.price),
         bid=None if quote.bid is None else to_proto(quote.bid),
         ask=None if quote.ask is None else to_proto(quote.ask),
+        bid_size=None if quote.bid_size is None else to_proto(quote.bid_size),
+        ask_size=None if quote.ask_size is None else to_proto(quote.ask_size),
         time=to_timestamp(quote.time),
         source=quote.source,
         stale=quote.stale,
@@ -107,6 +109,8 @@ def quote_from(message: pb.Quote) -> Quote:
         currency=message.currency,
         bid=from_proto(message.bid, "bid") if message.HasField("bid") else None,
         ask=from_proto(message.ask, "ask") if message.HasField("ask") else None,
+        bid_size=from_proto(message.bid_size, "bid_size") if message.HasField("bid_size") else None,
+        ask_size=from_proto(message.ask_size, "ask_size") if message.HasField("ask_size") else None,
         stale=message.stale,
         received_at=from_timestamp(message.received_at, "received_at") if message.HasField("received_at") else None,
     )

@@ -101,7 +101,10 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """`bid` and `ask` are there for a live feed alone; `received_at` is system time, all else market time."""
+    """`bid`, `ask` and the units they are good for are there for a live feed alone.
+
+    `received_at` is system time, all else market time.
+    """
 
     symbol: str
     price: Decimal
@@ -110,6 +113,8 @@ class Quote:
     currency: str
     bid: Decimal | None = None
     ask: Decimal | None = None
+    bid_size: Decimal | None = None
+    ask_size: Decimal | None = None
     stale: bool = False
     received_at: datetime | None = None
 

@@ -87,6 +87,8 @@ class QuoteShown(Shown):
     price: DecimalText
     bid: DecimalText | None
     ask: DecimalText | None
+    bid_size: DecimalText | None
+    ask_size: DecimalText | None
     time: ShownInstant | None
     source: str
     stale: bool
