@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantmesh.portfolio.core.lots import Lot, Position, SecurityMovement, positions_of
+from quantmesh.portfolio.core.lots import Lot, Position, SecurityMovement, fold_lots, positions_of
 from quantmesh.portfolio.core.model import LotMethod, TransactionType
 from quantmesh.portfolio.core.numbers import EXACT, ZERO, exactly, to_stored
 
@@ -126,3 +126,12 @@ def test_the_methods_agree_once_all_is_sold(trades: list[tuple[Decimal, Decimal,
     average, fifo = (position(movements, method) for method in (LotMethod.AVERAGE, LotMethod.FIFO))
     assert average.realized_pnl == fifo.realized_pnl
     assert average.cost == fifo.cost == 0
+
+
+@given(trades=_trades, method=st.sampled_from(LotMethod), cut=st.integers(0, 30))
+def test_a_fold_that_goes_on_is_one_that_never_stopped(
+    trades: list[tuple[Decimal, Decimal, int]], method: LotMethod, cut: int
+) -> None:
+    movements = history(trades)
+    earlier = fold_lots(movements[:cut], method)
+    assert {**earlier, **fold_lots(movements[cut:], method, earlier)} == fold_lots(movements, method)

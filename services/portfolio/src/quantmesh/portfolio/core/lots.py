@@ -4,7 +4,7 @@ A cost is exact to 18 places and conserved: what is relieved from the lots plus 
 Fees are expenses and in no cost. A buy's gross amount is its cost, a sell's gross amount its proceeds.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -50,9 +50,41 @@ class Position:
     realized_pnl: Decimal
 
 
-@exactly
+@dataclass(frozen=True, slots=True)
+class FoldedLots:
+    """An instrument's movements so far, from which a fold goes on; `realized` is not rounded yet."""
+
+    symbol: str
+    currency: str
+    lots: tuple[Lot, ...]
+    realized: Decimal
+    moved_at: datetime
+
+    @exactly
+    def position(self) -> Position:
+        quantity = sum((lot.quantity for lot in self.lots), ZERO)
+        cost = sum((lot.cost for lot in self.lots), ZERO)
+        return Position(
+            symbol=self.symbol,
+            currency=self.currency,
+            lots=self.lots,
+            quantity=quantity,
+            cost=cost,
+            average_cost=to_stored(cost / quantity) if quantity else ZERO,
+            realized_pnl=round_cash(self.realized, self.currency),
+        )
+
+
 def positions_of(movements: Iterable[SecurityMovement], method: LotMethod) -> dict[str, Position]:
-    """Every instrument ever held, by symbol. `movements` come in order of execution, then of recording.
+    """Every instrument ever held, by symbol; as `fold_lots`."""
+    return {symbol: folded.position() for symbol, folded in sorted(fold_lots(movements, method).items())}
+
+
+@exactly
+def fold_lots(
+    movements: Iterable[SecurityMovement], method: LotMethod, before: Mapping[str, FoldedLots] | None = None
+) -> dict[str, FoldedLots]:
+    """The instruments that moved, by symbol. `movements` come in order of execution, then of recording, after `before`.
 
     Raises ValueError where more is sold than held, which admission never lets into the books.
     """
@@ -60,20 +92,24 @@ def positions_of(movements: Iterable[SecurityMovement], method: LotMethod) -> di
     for movement in movements:
         book = books.get(movement.symbol)
         if book is None:
-            book = books[movement.symbol] = _OpenLots(movement.symbol, movement.currency, method)
+            known = before.get(movement.symbol) if before else None
+            nothing = FoldedLots(movement.symbol, movement.currency, (), ZERO, movement.executed_at)
+            book = books[movement.symbol] = _OpenLots(known or nothing, method)
         book.apply(movement)
-    return {symbol: book.position() for symbol, book in sorted(books.items())}
+    return {symbol: book.folded() for symbol, book in books.items()}
 
 
 class _OpenLots:
-    def __init__(self, symbol: str, currency: str, method: LotMethod) -> None:
-        self._symbol = symbol
-        self._currency = currency
+    def __init__(self, before: FoldedLots, method: LotMethod) -> None:
+        self._symbol = before.symbol
+        self._currency = before.currency
         self._pooled = method is LotMethod.AVERAGE
-        self._lots: list[Lot] = []
-        self._realized = ZERO
+        self._lots = list(before.lots)
+        self._realized = before.realized
+        self._moved_at = before.moved_at
 
     def apply(self, movement: SecurityMovement) -> None:
+        self._moved_at = movement.executed_at
         match movement.type:
             case TransactionType.BUY:
                 self._open(Lot(movement.quantity, movement.gross, movement.executed_at))
@@ -85,18 +121,8 @@ class _OpenLots:
                 msg = f"a {movement.type} moves no security"
                 raise ValueError(msg)
 
-    def position(self) -> Position:
-        quantity = sum((lot.quantity for lot in self._lots), ZERO)
-        cost = sum((lot.cost for lot in self._lots), ZERO)
-        return Position(
-            symbol=self._symbol,
-            currency=self._currency,
-            lots=tuple(self._lots),
-            quantity=quantity,
-            cost=cost,
-            average_cost=to_stored(cost / quantity) if quantity else ZERO,
-            realized_pnl=round_cash(self._realized, self._currency),
-        )
+    def folded(self) -> FoldedLots:
+        return FoldedLots(self._symbol, self._currency, tuple(self._lots), self._realized, self._moved_at)
 
     def _open(self, lot: Lot) -> None:
         if self._pooled and self._lots:
