@@ -43,7 +43,6 @@ class Position:
 
     symbol: str
     currency: str
-    lots: tuple[Lot, ...]
     quantity: Decimal
     cost: Decimal
     average_cost: Decimal
@@ -52,7 +51,10 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class FoldedLots:
-    """An instrument's movements so far, from which a fold goes on; `realized` is not rounded yet."""
+    """An instrument's movements so far, from which a fold goes on.
+
+    `realized` is not rounded yet; `moved_at` is when the last of the movements was executed.
+    """
 
     symbol: str
     currency: str
@@ -67,7 +69,6 @@ class FoldedLots:
         return Position(
             symbol=self.symbol,
             currency=self.currency,
-            lots=self.lots,
             quantity=quantity,
             cost=cost,
             average_cost=to_stored(cost / quantity) if quantity else ZERO,
