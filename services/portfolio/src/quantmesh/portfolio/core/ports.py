@@ -13,6 +13,7 @@ from quantmesh.portfolio.core.lots import SecurityMovement
 from quantmesh.portfolio.core.market import Asset, Closes, ExchangeRate, MarketClock, Quote, RateHistory
 from quantmesh.portfolio.core.model import Portfolio, Transaction
 from quantmesh.portfolio.core.orders import Order
+from quantmesh.portfolio.core.pre_trade import PreTradeAnswer, ProposedTrade
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,3 +126,11 @@ class Market(Protocol):
     async def exchange_rate_history(
         self, currencies: Collection[str], base: str, start: date, end: date, as_of: datetime | None
     ) -> Mapping[str, RateHistory]: ...
+
+
+class PreTrade(Protocol):
+    """KYC, limits and margin: what other services have to say about an order before it is taken."""
+
+    async def check(self, trade: ProposedTrade) -> PreTradeAnswer:
+        """Awaited before the ledger's transaction. Raises Unavailable where nobody answers in time: no order then."""
+        ...
