@@ -14,9 +14,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, SessionTransaction
 
+from quantmesh.chassis import failpoints
 from quantmesh.chassis.context import current_call
 from quantmesh.chassis.database_errors import FOREIGN, translate
 from quantmesh.chassis.errors import Unavailable
+from quantmesh.chassis.failpoints import Failpoint
 
 # One round trip per transaction: who owns it, as which role it runs, and until when a statement may run.
 _OPEN = text(
@@ -138,7 +140,9 @@ class Database:
         try:
             await self._begin(session)
             yield session
+            await failpoints.reached(Failpoint.BEFORE_COMMIT)
             await _uninterrupted(session.commit())
+            await failpoints.reached(Failpoint.AFTER_COMMIT)
         except FOREIGN as error:
             known = translate(error)
             if known is None:

@@ -11,6 +11,7 @@ from nats.aio.msg import Msg
 from prometheus_client import Counter, Gauge, Histogram
 
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope
+from quantmesh.chassis import failpoints
 from quantmesh.chassis.cancellation import raise_if_cancelled
 from quantmesh.chassis.context import CallContext, set_call
 from quantmesh.chassis.database import Database
@@ -20,6 +21,7 @@ from quantmesh.chassis.events.bus import BROKER_FAULTS, REQUEST_SECONDS, EventBu
 from quantmesh.chassis.events.parking import Aggregate, Parking
 from quantmesh.chassis.events.pull import PullSubscription
 from quantmesh.chassis.events.streams import DEAD_LETTERS, SUBJECT_ROOT, ensure_stream
+from quantmesh.chassis.failpoints import Failpoint
 from quantmesh.chassis.telemetry import tracing
 from quantmesh.chassis.telemetry.logs import get_logger
 
@@ -162,6 +164,7 @@ class Settling:
             if not self._parking.put(aggregate, envelope.previous_version, message):
                 await self._delay(message, "no room to park")
             return False
+        await failpoints.reached(Failpoint.BEFORE_ACK)
         await message.ack()
         _EVENTS.labels(self._durable, verdict.value).inc()
         return True
@@ -206,6 +209,7 @@ class Settling:
                 "Qm-Error": f"{type(error).__name__}: {error}"[:1024],
             },
         )
+        await failpoints.reached(Failpoint.AFTER_BURIAL)
         if envelope is not None:
             try:
                 async with self._database.system_transaction() as session:
