@@ -4,6 +4,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import jwt
@@ -76,6 +77,7 @@ async def test_the_clock_tells_market_time(client: Client, reading: Parts) -> No
         "2022-10-03",
         "",
     )
+    assert from_timestamp(answer.session_close) == datetime(2022, 10, 3, 20, 0, tzinfo=UTC)
 
 
 async def test_an_asset_says_how_its_series_is_adjusted(client: Client) -> None:

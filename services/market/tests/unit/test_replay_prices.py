@@ -74,10 +74,11 @@ def test_the_clock_shows_the_feed_and_why_it_stands_still() -> None:
     clock = FeedClock(plan, plan.start)
     assert (clock.now(), clock.is_open, clock.detail) == (datetime(2022, 10, 3, 13, 30, tzinfo=UTC), True, "")
     assert (clock.last_session, clock.current_session) == (date(2022, 9, 30), DAY)
+    assert clock.session_close == datetime(2022, 10, 3, 20, 0, tzinfo=UTC)
     clock.pause("away")
     assert (clock.is_open, clock.detail) == (False, "away")
     clock.show(plan.next_session(plan.advance(plan.start, 1e6)))
-    assert (clock.is_open, clock.last_session, clock.current_session) == (False, DAY, None)
+    assert (clock.is_open, clock.last_session, clock.current_session, clock.session_close) == (False, DAY, None, None)
     assert "rewind" in clock.detail
 
 

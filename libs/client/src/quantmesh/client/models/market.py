@@ -100,3 +100,4 @@ class Clock(Answer):
     source: str
     last_session: date | None
     current_session: date | None
+    session_close: datetime | None = None

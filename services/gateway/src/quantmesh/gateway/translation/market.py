@@ -127,5 +127,6 @@ def clock(answer: pb.GetClockResponse) -> dict[str, Any]:
         "source": answer.source,
         "last_session": answer.last_session or None,
         "current_session": answer.current_session or None,
+        "session_close": instant(answer, "session_close"),
         "detail": answer.detail or None,
     }

@@ -44,6 +44,7 @@ class MarketRpc(MarketServiceServicer):
             last_session=_iso(clock.last_session),
             current_session=_iso(clock.current_session),
             detail=clock.detail,
+            session_close=None if clock.session_close is None else to_timestamp(clock.session_close),
         )
 
     @requires("market:read")

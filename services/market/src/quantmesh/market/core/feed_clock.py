@@ -44,3 +44,7 @@ class FeedClock:
     @property
     def current_session(self) -> date | None:
         return None if self._position.ended else self._position.session
+
+    @property
+    def session_close(self) -> datetime | None:
+        return None if self._position.ended else self._plan.closes_at(self._position.session)

@@ -57,6 +57,9 @@ class ReplayPlan:
     def market_time(self, position: Position) -> datetime:
         return self._calendar.open(position.session) + timedelta(seconds=position.seconds)
 
+    def closes_at(self, session: date) -> datetime:
+        return self._calendar.close(session)
+
     def length(self, session: date) -> float:
         """From open to close, in market seconds."""
         return (self._calendar.close(session) - self._calendar.open(session)).total_seconds()

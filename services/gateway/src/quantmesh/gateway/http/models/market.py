@@ -168,4 +168,5 @@ class ClockShown(Shown):
     source: str
     last_session: ShownDate | None
     current_session: ShownDate | None
+    session_close: Annotated[ShownInstant | None, Field(description="When day orders expire.")]
     detail: Annotated[str | None, Field(description="Why the market is not open, and what to do.")]
