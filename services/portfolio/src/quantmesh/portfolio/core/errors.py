@@ -5,6 +5,7 @@ QuantmeshError
 │   ├── InvalidTransaction     fields missing, out of range, or not taken by the type
 │   ├── InvalidPortfolio       a name or currency that cannot be
 │   ├── InvalidOrder           quantity, side, type, time in force
+│   ├── InvalidHalt            a kind that is a rule's alone, no cause
 │   ├── InvalidRequest         a page, a cursor or a range of dates
 │   ├── UnknownSymbol          the market has no such instrument
 │   └── UnreadableImport       a CSV file as a whole
@@ -17,11 +18,13 @@ QuantmeshError
 │   ├── NotTradable            an instrument without a live feed
 │   └── RateMissing            a day before there were rates, or a currency that nobody quotes
 ├── NotFound
-│   ├── PortfolioNotFound, TransactionNotFound, OrderNotFound
+│   ├── PortfolioNotFound, TransactionNotFound, OrderNotFound, HaltNotFound
 │   └── ProofErased            the salt was destroyed with its owner's data
 ├── Conflict
-│   └── IllegalTransition      an order cannot go from its state to that one
+│   ├── IllegalTransition      an order cannot go from its state to that one
+│   └── HaltLifted             a halt is lifted once
 ├── AlreadyExists
+│   ├── HaltInForce            one of the kind covers the symbol already
 │   └── OrderIdTaken           client_order_id is unique for ever in a portfolio
 ├── PreconditionFailed
 │   └── VersionMismatch        the portfolio changed since the caller saw it
@@ -72,6 +75,13 @@ class InvalidOrder(InvalidInput):
 
     def __init__(self, violations: Sequence[Violation]) -> None:
         super().__init__(f"The order cannot be taken: {_listed(violations)}.", violations=violations)
+
+
+class InvalidHalt(InvalidInput):
+    problem = "invalid-halt"
+
+    def __init__(self, violations: Sequence[Violation]) -> None:
+        super().__init__(f"The halt cannot be imposed: {_listed(violations)}.", violations=violations)
 
 
 class InvalidRequest(InvalidInput):
@@ -211,6 +221,27 @@ class OrderNotFound(NotFound):
 
     def __init__(self, order_id: UUID | str) -> None:
         super().__init__(f"There is no order {order_id}.")
+
+
+class HaltNotFound(NotFound):
+    problem = "halt-not-found"
+
+    def __init__(self, halt_id: UUID | str) -> None:
+        super().__init__(f"There is no halt {halt_id}.")
+
+
+class HaltLifted(Conflict):
+    problem = "halt-lifted"
+
+    def __init__(self, halt_id: UUID, lifted_at: datetime) -> None:
+        super().__init__(f"The halt {halt_id} was lifted at {rfc3339(lifted_at)} already.")
+
+
+class HaltInForce(AlreadyExists):
+    problem = "halt-in-force"
+
+    def __init__(self, kind: str, symbol: str) -> None:
+        super().__init__(f"A halt of {symbol or 'the whole market'} of the kind {kind} is in force already.")
 
 
 class ProofErased(NotFound):
