@@ -9,7 +9,7 @@ def test_progress_never_goes_back_and_ends_at_1_also_with_greeks() -> None:
     process = monte_carlo.GeometricBrownianMotion(spot=100.0, rate=0.02, dividend_yield=0.0, volatility=0.2)
     for greeks in (False, True):
         shares: list[float] = []
-        asked = Simulation(payoff, process, paths=1_024, steps=4, sampler="pseudo", seed=1, greeks=greeks)
+        asked = Simulation(payoff, process, paths=65_536, steps=4, sampler="pseudo", seed=1, greeks=greeks)
         simulate(asked, shares.append)
         assert shares == sorted(shares)
         assert len(shares) > 1
