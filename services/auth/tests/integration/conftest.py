@@ -9,9 +9,11 @@ from redis.asyncio import Redis
 
 from quantmesh.api.auth.v1 import auth_pb2 as pb
 from quantmesh.api.auth.v1.auth_pb2_grpc import AuthServiceStub, add_AuthServiceServicer_to_server
+from quantmesh.api.auth.v1.compliance_pb2_grpc import add_ComplianceServiceServicer_to_server
 from quantmesh.auth.adapters.hashing import Argon2Hasher
 from quantmesh.auth.adapters.parts import AuthParts
 from quantmesh.auth.adapters.rpc import AuthRpc
+from quantmesh.auth.adapters.rpc_compliance import ComplianceRpc
 from quantmesh.auth.adapters.session_cache import SessionCache
 from quantmesh.auth.adapters.signing import KeyRing
 from quantmesh.auth.adapters.throttle import Limits, RedisThrottle
@@ -88,6 +90,7 @@ async def auth(service_database: Callable[[str], ServiceDatabase], redis_server:
     verifier = TokenVerifier(keys, cache_seconds=0.0)
     server = RpcServer("127.0.0.1:0", verifier)
     server.add_servicer(add_AuthServiceServicer_to_server, AuthRpc(parts))
+    server.add_servicer(add_ComplianceServiceServicer_to_server, ComplianceRpc(database, clock))
     await server.start()
     peer = Peer("auth", open_channel(f"127.0.0.1:{server.port}", []), timeout_seconds=10.0)
     yield Auth(peer, AuthServiceStub(peer.channel), database, keys, verifier, redis, clock)

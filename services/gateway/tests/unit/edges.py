@@ -19,6 +19,7 @@ from quantmesh.gateway.http.assets import Assets
 from quantmesh.gateway.http.auth import Auth
 from quantmesh.gateway.http.blockchain import Blockchain
 from quantmesh.gateway.http.calibration import Calibration
+from quantmesh.gateway.http.compliance import Compliance
 from quantmesh.gateway.http.jobs import JobDirectory, Jobs
 from quantmesh.gateway.http.market import Market
 from quantmesh.gateway.http.middleware.limits import LimitPolicies, Limits
@@ -46,6 +47,7 @@ SCOPES = frozenset(
         "predictions:read",
         "predictions:train",
         "blockchain:read",
+        "compliance:manage",
     }
 )
 ADA = UUID("019aa2b0-0f4e-7c3a-8b1d-3f2b7c1d9e10")
@@ -136,6 +138,7 @@ def make_edge(*, limits: LimitPolicies | None = None, slow_seconds: float = 10.0
             Risk(peers["risk"]).operations(),
             RiskMeasures(peers["risk"]).operations(),
             Auth(peers["auth"]).operations(),
+            Compliance(peers["auth"]).operations(),
             Blockchain(peers["blockchain"], peers["portfolio"]).operations(),
             Jobs(directory).operations(),
         ],

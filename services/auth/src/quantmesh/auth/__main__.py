@@ -8,10 +8,12 @@ from datetime import timedelta
 from pydantic import Field, SecretStr, field_validator
 
 from quantmesh.api.auth.v1.auth_pb2_grpc import add_AuthServiceServicer_to_server
+from quantmesh.api.auth.v1.compliance_pb2_grpc import add_ComplianceServiceServicer_to_server
 from quantmesh.auth.adapters.hashing import Argon2Hasher
 from quantmesh.auth.adapters.operator import ensure_operator
 from quantmesh.auth.adapters.parts import AuthParts
 from quantmesh.auth.adapters.rpc import AuthRpc
+from quantmesh.auth.adapters.rpc_compliance import ComplianceRpc
 from quantmesh.auth.adapters.session_cache import SessionCache
 from quantmesh.auth.adapters.signing import KeyRing
 from quantmesh.auth.adapters.store import Store
@@ -73,6 +75,7 @@ async def wire(service: Service[AuthSettings]) -> None:
         service_secrets={name: secret.get_secret_value() for name, secret in settings.auth_service_secrets.items()},
     )
     service.add_servicer(add_AuthServiceServicer_to_server, AuthRpc(parts))
+    service.add_servicer(add_ComplianceServiceServicer_to_server, ComplianceRpc(database, clock))
     service.publish_events()
 
     async def keep_keys() -> None:

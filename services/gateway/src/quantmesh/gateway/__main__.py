@@ -24,6 +24,7 @@ from quantmesh.gateway.http.assets import Assets
 from quantmesh.gateway.http.auth import Auth
 from quantmesh.gateway.http.blockchain import Blockchain
 from quantmesh.gateway.http.calibration import Calibration
+from quantmesh.gateway.http.compliance import Compliance
 from quantmesh.gateway.http.jobs import JobDirectory, Jobs
 from quantmesh.gateway.http.market import Market
 from quantmesh.gateway.http.middleware.limits import LimitPolicies, Limits
@@ -106,6 +107,7 @@ async def wire(service: Service[GatewaySettings]) -> None:
             Risk(risk).operations(),
             RiskMeasures(risk).operations(),
             Auth(auth).operations(),
+            Compliance(auth).operations(),
             Blockchain(blockchain, portfolio).operations(),
             Jobs(directory).operations(),
         ],

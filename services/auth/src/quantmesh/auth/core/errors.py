@@ -2,7 +2,7 @@
 
 QuantmeshError
 ├── InvalidInput
-│   ├── InvalidEmail, InvalidName, InvalidScope, InvalidExpiry
+│   ├── InvalidEmail, InvalidName, InvalidScope, InvalidExpiry, InvalidReason
 │   └── WeakPassword            says why, and what would pass
 ├── Unauthenticated
 │   ├── WrongCredentials        the same for an unknown e-mail and a wrong password
@@ -10,18 +10,28 @@ QuantmeshError
 │   ├── RefreshTokenReused      the session has been ended for it
 │   ├── InvalidApiKey
 │   └── UnknownService
+├── PermissionDenied
+│   └── OwnKyc                  nobody decides on themself
+├── Conflict
+│   ├── NotSubmittable          the decision is not the user's to reopen
+│   └── KycDecidedMeanwhile     two decided at the same moment
+├── PreconditionFailed
+│   └── KycVersionMismatch      somebody decided since the caller looked
 ├── AlreadyExists
 │   └── EmailTaken
 ├── NotFound
-│   ├── SessionNotFound, ApiKeyNotFound, UserNotFound
+│   ├── SessionNotFound, ApiKeyNotFound, UserNotFound, NoSuchUser
 └── TooManyRequests
     └── TooManyLogins
 """
 
 from quantmesh.chassis.errors import (
     AlreadyExists,
+    Conflict,
     InvalidInput,
     NotFound,
+    PermissionDenied,
+    PreconditionFailed,
     TooManyRequests,
     Unauthenticated,
     Violation,
@@ -58,6 +68,40 @@ class InvalidExpiry(InvalidInput):
 
     def __init__(self) -> None:
         super().__init__("The key would expire in the past.", violations=[Violation("expires_at", "must lie ahead")])
+
+
+class InvalidReason(InvalidInput):
+    problem = "invalid-reason"
+
+    def __init__(self, length: int, limit: int) -> None:
+        detail = f"must be 1 to {limit} printable characters; it has {length}"
+        super().__init__(f"The reason of a decision {detail}.", violations=[Violation("reason", detail)])
+
+
+class OwnKyc(PermissionDenied):
+    def __init__(self) -> None:
+        super().__init__("Nobody decides on their own verification; let another operator do it.")
+
+
+class NotSubmittable(Conflict):
+    problem = "kyc-decided"
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"Your verification is {status}; only compliance can take it up again.")
+
+
+class KycDecidedMeanwhile(Conflict):
+    problem = "concurrent-update"
+
+    def __init__(self) -> None:
+        super().__init__("Somebody decided on this user at the same moment; read the present status, then decide.")
+
+
+class KycVersionMismatch(PreconditionFailed):
+    problem = "version-mismatch"
+
+    def __init__(self, expected: int, actual: int) -> None:
+        super().__init__(f"The verification is at version {actual}, not {expected}; read it again.")
 
 
 class WeakPassword(InvalidInput):
@@ -132,6 +176,13 @@ class UserNotFound(NotFound):
 
     def __init__(self) -> None:
         super().__init__("The account of this token does not exist any more.")
+
+
+class NoSuchUser(NotFound):
+    problem = "user-not-found"
+
+    def __init__(self, user_id: str) -> None:
+        super().__init__(f"There is no user {user_id}.")
 
 
 class TooManyLogins(TooManyRequests):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from uuid import UUID
 
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=5)
@@ -20,8 +21,8 @@ SCOPES_BY_ROLE: dict[str, frozenset[str]] = {
     "investor": _INVESTOR,
     "trader": _INVESTOR,
     "analyst": _INVESTOR | {"predictions:train"},
-    "compliance": _READS | {"account:manage"},
-    "operator": _INVESTOR | {"predictions:train", "market:write"},
+    "compliance": _READS | {"account:manage", "compliance:manage"},
+    "operator": _INVESTOR | {"predictions:train", "market:write", "compliance:manage"},
 }
 
 
@@ -79,6 +80,26 @@ class ApiKey:
     created_at: datetime
     last_used_at: datetime | None
     expires_at: datetime | None
+
+
+class KycStatus(StrEnum):
+    UNVERIFIED = "unverified"
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    SUSPENDED = "suspended"
+
+
+@dataclass(frozen=True, slots=True)
+class KycDecision:
+    """One of a user's decisions, which `version` counts; `decided_by` is the user where it asked to be looked at."""
+
+    user_id: UUID
+    version: int
+    status: KycStatus
+    reason: str
+    decided_by: UUID
+    decided_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

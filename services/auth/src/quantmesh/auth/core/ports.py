@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from quantmesh.auth.core.model import ApiKey, Credentials, Grant, RefreshToken, Session, User
+from quantmesh.auth.core.model import ApiKey, Credentials, Grant, KycDecision, RefreshToken, Session, User
 
 
 class Users(Protocol):
@@ -40,6 +40,15 @@ class ApiKeys(Protocol):
     async def touch_api_key(self, key_id: UUID, now: datetime) -> None: ...
     async def revoke_api_key(self, key_id: UUID, now: datetime) -> bool: ...
     async def list_api_keys(self, after: UUID | None, limit: int) -> list[ApiKey]: ...
+
+
+class KycDecisions(Protocol):
+    """Decisions on who is known, inside one transaction."""
+
+    async def latest_kyc(self, user_id: UUID) -> KycDecision | None: ...
+    async def add_kyc(self, decision: KycDecision) -> None:
+        """Raises KycDecidedMeanwhile where the user has a decision of this version."""
+        ...
 
 
 class PasswordHasher(Protocol):

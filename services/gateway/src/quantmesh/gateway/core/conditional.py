@@ -7,7 +7,7 @@ from quantmesh.gateway.core.errors import MalformedRequest
 
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"')
 _TAGS = re.compile(rf"\s*{_TAG.pattern}\s*(?:,\s*{_TAG.pattern}\s*)*")
-_VERSION = re.compile(r'"([1-9][0-9]{0,17})"')
+_VERSION = re.compile(r'"(0|[1-9][0-9]{0,17})"')
 
 
 def content_tag(body: bytes) -> str:

@@ -2,14 +2,14 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from quantmesh.chassis.context import Caller
-from quantmesh.chassis.errors import Violation
+from quantmesh.chassis.errors import PreconditionFailed, Violation
 from quantmesh.gateway.core import conditional, strict_json
 from quantmesh.gateway.core.errors import (
     IdempotencyKeyMissing,
@@ -61,10 +61,23 @@ class Call(Request):
             raise MalformedRequest(msg)
         return key
 
-    def expected_versions(self) -> frozenset[int] | None:
+    async def expected_version(self, present: Callable[[], Awaitable[int]]) -> int | None:
+        """What If-Match demands, None where any will do; of several the `present` one, which is asked for then alone.
+
+        Raises PreconditionFailed where the present one is not among several.
+        """
         if b"if-match" not in self.edge.headers:
             return None
-        return conditional.expected_versions(self.edge.header(b"if-match"))
+        expected = conditional.expected_versions(self.edge.header(b"if-match"))
+        if expected is None:
+            return None
+        if len(expected) == 1:
+            return next(iter(expected))
+        version = await present()
+        if version not in expected:
+            msg = f'It is at "{version}" by now, which If-Match does not name.'
+            raise PreconditionFailed(msg)
+        return version
 
     async def read(self, limit_bytes: int = DEFAULT_BODY_BYTES) -> bytes:
         """The whole body. Raises PayloadTooLarge as soon as that is known, RequestTimedOut for a body that dribbles."""

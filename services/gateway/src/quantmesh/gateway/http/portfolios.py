@@ -1,9 +1,10 @@
 """/portfolios: cash, positions, the ledger and the account's log; their transactions are next door."""
 
+from functools import partial
+
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.api.portfolio.v1.portfolio_pb2_grpc import PortfolioServiceStub
 from quantmesh.api.risk.v1.risk_pb2_grpc import RiskServiceStub
-from quantmesh.chassis.errors import PreconditionFailed
 from quantmesh.chassis.rpc import Peer
 from quantmesh.gateway.core.conditional import version_tag
 from quantmesh.gateway.http.answer import Answer, created, no_content, ok, replayed
@@ -165,30 +166,20 @@ class Portfolios:
         return ok(translation.portfolio(answer.portfolio), tag=version_tag(answer.portfolio.version))
 
     async def update(self, call: Call, portfolio_id: Id, body: models.UpdatePortfolioBody) -> Answer:
-        expected = await self._expected_version(call, portfolio_id)
+        expected = await call.expected_version(partial(self._version, portfolio_id))
         request = pb.UpdatePortfolioRequest(id=portfolio_id, name=body.name, expected_version=expected)
         answer = await self._portfolio.call(self._stub.UpdatePortfolio, request)
         return ok(translation.portfolio(answer.portfolio), tag=version_tag(answer.portfolio.version))
 
     async def delete(self, call: Call, portfolio_id: Id) -> Answer:
-        expected = await self._expected_version(call, portfolio_id)
+        expected = await call.expected_version(partial(self._version, portfolio_id))
         request = pb.DeletePortfolioRequest(id=portfolio_id, expected_version=expected)
         await self._portfolio.call(self._stub.DeletePortfolio, request)
         return no_content()
 
-    async def _expected_version(self, call: Call, portfolio_id: Id) -> int | None:
-        """Of several the present one: it is what the service then finds, or refuses."""
-        expected = call.expected_versions()
-        if expected is None:
-            return None
-        if len(expected) == 1:
-            return next(iter(expected))
+    async def _version(self, portfolio_id: Id) -> int:
         answer = await self._portfolio.call(self._stub.GetPortfolio, pb.GetPortfolioRequest(id=portfolio_id))
-        version = answer.portfolio.version
-        if version not in expected:
-            msg = f'The portfolio is at "{version}" by now, which If-Match does not name.'
-            raise PreconditionFailed(msg)
-        return version
+        return answer.portfolio.version
 
     async def positions(self, portfolio_id: Id, query: QueryOf[BitemporalQuery]) -> Answer:
         request = pb.GetPositionsRequest(

@@ -26,6 +26,7 @@ Scope = Literal[
     "predictions:read",
     "predictions:train",
     "blockchain:read",
+    "compliance:manage",
 ]
 
 

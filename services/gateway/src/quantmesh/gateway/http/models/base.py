@@ -98,9 +98,9 @@ Symbol = Annotated[str, StringConstraints(pattern=SYMBOL_PATTERN)]
 Id = Annotated[str, StringConstraints(pattern=UUID_PATTERN)]
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 # Text for people: no control characters, which logs, CSV and Postgres (NUL) would choke on.
-_PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
-Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=_PRINTABLE)]
-Note = Annotated[str, StringConstraints(max_length=500, pattern=_PRINTABLE)]
+PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=PRINTABLE)]
+Note = Annotated[str, StringConstraints(max_length=500, pattern=PRINTABLE)]
 Cursor = Annotated[str, StringConstraints(max_length=512, pattern=r"^[A-Za-z0-9_=.:|-]*$")]
 ShownInstant = Annotated[str, _schema(format="date-time")]
 ShownDate = Annotated[str, _schema(format="date")]

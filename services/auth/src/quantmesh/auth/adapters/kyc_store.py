@@ -1,0 +1,56 @@
+"""SQL of KYC decisions, on one open transaction."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from quantmesh.auth.core.errors import KycDecidedMeanwhile
+from quantmesh.auth.core.model import KycDecision, KycStatus
+
+_HISTORY = text(
+    "SELECT * FROM kyc_decision WHERE owner_id = :user_id"
+    " AND (CAST(:before AS bigint) IS NULL OR version < CAST(:before AS bigint)) ORDER BY version DESC LIMIT :limit"
+)
+_ADD = text(
+    "INSERT INTO kyc_decision (owner_id, version, status, reason, decided_by, decided_at)"
+    " VALUES (:user_id, :version, :status, :reason, :decided_by, :decided_at)"
+)
+
+
+class KycStore:
+    """KycDecisions of the core's ports."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def latest_kyc(self, user_id: UUID) -> KycDecision | None:
+        return next(iter(await self.kyc_history(user_id, None, 1)), None)
+
+    async def kyc_history(self, user_id: UUID, before: int | None, limit: int) -> list[KycDecision]:
+        """The latest first."""
+        found = await self._session.execute(_HISTORY, {"user_id": user_id, "before": before, "limit": limit})
+        return [_decision(row) for row in found]
+
+    async def add_kyc(self, decision: KycDecision) -> None:
+        try:
+            await self._session.execute(
+                _ADD,
+                {
+                    "user_id": decision.user_id,
+                    "version": decision.version,
+                    "status": decision.status.value,
+                    "reason": decision.reason,
+                    "decided_by": decision.decided_by,
+                    "decided_at": decision.decided_at,
+                },
+            )
+        except IntegrityError as error:
+            # The user is there: it was looked up in this transaction, and accounts are not removed.
+            raise KycDecidedMeanwhile from error
+
+
+def _decision(row: Row[Any]) -> KycDecision:
+    return KycDecision(row.owner_id, row.version, KycStatus(row.status), row.reason, row.decided_by, row.decided_at)

@@ -1,0 +1,101 @@
+"""KYC decisions on a real Postgres, over a real channel."""
+
+import uuid
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from quantmesh.api.auth.v1 import compliance_pb2 as pb
+from quantmesh.api.auth.v1.compliance_pb2_grpc import ComplianceServiceStub
+from quantmesh.api.common.v1.common_pb2 import PageRequest
+from quantmesh.auth.adapters.store import Store
+from quantmesh.chassis.errors import InvalidInput, NotFound, PermissionDenied, PreconditionFailed
+
+from .conftest import Auth
+from .test_keys import service_token
+
+
+async def officer(auth: Auth) -> None:
+    """Act as one whose role lets decide."""
+    await auth.register("officer@example.com")
+    async with auth.database.system_transaction() as session:
+        await Store(session).set_roles("officer@example.com", frozenset({"compliance"}))
+    auth.act_as((await auth.login("officer@example.com")).access_token)
+
+
+def decision(
+    user_id: str, status: pb.KycStatus.ValueType, reason: str = "papers seen", **more: int
+) -> pb.SetKycRequest:
+    return pb.SetKycRequest(user_id=user_id, status=status, reason=reason, **more)
+
+
+async def test_a_decision_reaches_the_user_and_stays_in_the_history(auth: Auth) -> None:
+    stub = ComplianceServiceStub(auth.peer.channel)
+    user = await auth.register()
+    token = (await auth.login()).access_token
+    auth.act_as(token)
+    assert (await auth.peer.call(stub.GetKyc, pb.GetKycRequest())).kyc.status == pb.KYC_STATUS_UNVERIFIED
+    assert (await auth.peer.call(stub.SubmitKyc, pb.SubmitKycRequest())).kyc.status == pb.KYC_STATUS_PENDING
+    await officer(auth)
+    await auth.peer.call(stub.SetKyc, decision(user.id, pb.KYC_STATUS_APPROVED, expected_version=1))
+    await auth.peer.call(stub.SetKyc, decision(user.id, pb.KYC_STATUS_SUSPENDED, "a court asked for it"))
+    first = await auth.peer.call(stub.GetKycOf, pb.GetKycOfRequest(user_id=user.id, page=PageRequest(limit=2)))
+    rest = await auth.peer.call(
+        stub.GetKycOf, pb.GetKycOfRequest(user_id=user.id, page=PageRequest(limit=2, cursor=first.page.next_cursor))
+    )
+    assert [(each.version, each.status) for each in (*first.history, *rest.history)] == [
+        (3, pb.KYC_STATUS_SUSPENDED),
+        (2, pb.KYC_STATUS_APPROVED),
+        (1, pb.KYC_STATUS_PENDING),
+    ]
+    assert not rest.page.next_cursor
+    auth.act_as(token)
+    told = (await auth.peer.call(stub.GetKyc, pb.GetKycRequest())).kyc
+    assert (told.status, told.reason, told.version) == (pb.KYC_STATUS_SUSPENDED, "a court asked for it", 3)
+
+
+async def test_users_neither_decide_nor_look_at_each_other(auth: Auth) -> None:
+    stub = ComplianceServiceStub(auth.peer.channel)
+    other = await auth.register("bob@example.com")
+    await auth.register()
+    auth.act_as((await auth.login()).access_token)
+    with pytest.raises(PermissionDenied):
+        await auth.peer.call(stub.SetKyc, decision(other.id, pb.KYC_STATUS_APPROVED))
+    with pytest.raises(PermissionDenied):
+        await auth.peer.call(stub.GetKycOf, pb.GetKycOfRequest(user_id=other.id))
+
+
+async def test_an_officer_is_told_what_is_wrong(auth: Auth) -> None:
+    stub = ComplianceServiceStub(auth.peer.channel)
+    user = await auth.register()
+    await officer(auth)
+    for unknown in (str(uuid.uuid4()), "nobody"):
+        with pytest.raises(NotFound):
+            await auth.peer.call(stub.SetKyc, decision(unknown, pb.KYC_STATUS_APPROVED))
+    with pytest.raises(InvalidInput) as refused:
+        await auth.peer.call(stub.SetKyc, decision(user.id, pb.KYC_STATUS_UNSPECIFIED))
+    assert [each.field for each in refused.value.violations] == ["status"]
+    with pytest.raises(PreconditionFailed):
+        await auth.peer.call(stub.SetKyc, decision(user.id, pb.KYC_STATUS_APPROVED, expected_version=4))
+
+
+async def test_a_service_asks_for_the_owner_that_it_acts_for(auth: Auth) -> None:
+    stub = ComplianceServiceStub(auth.peer.channel)
+    user = await auth.register()
+    auth.act_as((await auth.login()).access_token)
+    await auth.peer.call(stub.SubmitKyc, pb.SubmitKycRequest())
+    metadata = [("authorization", f"Bearer {await service_token(auth)}"), ("x-owner-id", user.id)]
+    answer = await stub.GetKyc(pb.GetKycRequest(), metadata=metadata)
+    assert (answer.kyc.user_id, answer.kyc.status) == (user.id, pb.KYC_STATUS_PENDING)
+
+
+async def test_a_kept_decision_cannot_be_changed(auth: Auth) -> None:
+    stub = ComplianceServiceStub(auth.peer.channel)
+    await auth.register()
+    auth.act_as((await auth.login()).access_token)
+    await auth.peer.call(stub.SubmitKyc, pb.SubmitKycRequest())
+    for statement in ("UPDATE kyc_decision SET status = 'approved'", "DELETE FROM kyc_decision"):
+        with pytest.raises(DBAPIError, match="permission denied"):
+            async with auth.database.system_transaction() as session:
+                await session.execute(text(statement))
