@@ -11,12 +11,14 @@ from prometheus_client import Counter, Gauge
 from psycopg import sql
 
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope
+from quantmesh.chassis import failpoints
 from quantmesh.chassis.cancellation import raise_if_cancelled
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.events.bus import BROKER_FAULTS, EventBus
 from quantmesh.chassis.events.publishing import Acknowledgement, Publisher, SentBatch
 from quantmesh.chassis.events.streams import SUBJECT_ROOT, ensure_stream
+from quantmesh.chassis.failpoints import Failpoint
 from quantmesh.chassis.leadership import leading
 from quantmesh.chassis.telemetry.logs import get_logger
 
@@ -145,6 +147,7 @@ class _Turn:
                 sent = await self._publisher.send(_message(row) for row in rows)
             finally:
                 following = await upkeep
+            await failpoints.reached(Failpoint.AFTER_PUBLISH)
             acknowledged = await self._acknowledged(rows, sent)
             rows = following if time.monotonic() - self._swept_at < _SWEEP_SECONDS else []
         await self._mark(acknowledged)
