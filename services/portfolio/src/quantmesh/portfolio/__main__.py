@@ -13,6 +13,7 @@ from quantmesh.chassis.settings import ServiceSettings
 from quantmesh.portfolio.adapters.import_job import ImportJob
 from quantmesh.portfolio.adapters.peers import MarketPeer
 from quantmesh.portfolio.adapters.rpc import PortfolioRpc
+from quantmesh.portfolio.adapters.snapshot_maker import SnapshotMaker
 from quantmesh.portfolio.adapters.store.imports import IMPORT_JOB
 from quantmesh.portfolio.core.orders import ExecutionCosts
 
@@ -38,19 +39,21 @@ async def wire(service: Service[PortfolioSettings]) -> None:
     service.add_servicer(add_JobServiceServicer_to_server, JobRpc(service.database))
     service.publish_events()
     if settings.serves_jobs:
-        service.add_task("jobs", _worker(service, market).run)
+        _work(service, market)
 
 
 async def wire_worker(service: Service[PortfolioSettings]) -> None:
-    service.add_task("jobs", _worker(service, _market(service)).run)
+    _work(service, _market(service))
 
 
 def _market(service: Service[PortfolioSettings]) -> MarketPeer:
     return MarketPeer(service.peer("market", market_pb2.DESCRIPTOR.services_by_name["MarketService"]))
 
 
-def _worker(service: Service[PortfolioSettings], market: MarketPeer) -> JobWorker:
-    return JobWorker(service.database, {IMPORT_JOB: ImportJob(service.database, market, service.clock).run})
+def _work(service: Service[PortfolioSettings], market: MarketPeer) -> None:
+    imports = ImportJob(service.database, market, service.clock)
+    service.add_task("jobs", JobWorker(service.database, {IMPORT_JOB: imports.run}).run)
+    service.add_task("snapshots", SnapshotMaker(service.database).run)
 
 
 if __name__ == "__main__":

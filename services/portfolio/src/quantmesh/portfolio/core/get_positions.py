@@ -8,9 +8,10 @@ from uuid import UUID
 
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.portfolio.core.currency import round_cash
-from quantmesh.portfolio.core.lots import Position, positions_of
+from quantmesh.portfolio.core.fold_ledger import fold_ledger
+from quantmesh.portfolio.core.lots import Position
 from quantmesh.portfolio.core.market import ExchangeRate, Quote
-from quantmesh.portfolio.core.model import LotMethod, Portfolio
+from quantmesh.portfolio.core.model import Portfolio
 from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.ports import Ledger, Market, View
 
@@ -55,11 +56,8 @@ class ValuedHoldings:
 
 async def read_holdings(ledger: Ledger, portfolio_id: UUID, view: View) -> Holdings:
     portfolio = await ledger.portfolio(portfolio_id)
-    view = replace(view, seq=portfolio.seq)
-    movements = await ledger.movements(portfolio_id, view)
-    positions = positions_of(movements, LotMethod(portfolio.lot_method))
-    held = tuple(position for position in positions.values() if position.quantity)
-    return Holdings(portfolio, held, await ledger.cash(portfolio_id, view))
+    state = await fold_ledger(ledger, portfolio_id, portfolio.lot_method, replace(view, seq=portfolio.seq))
+    return Holdings(portfolio, state.positions, state.cash)
 
 
 async def value_holdings(

@@ -9,11 +9,12 @@ from uuid import UUID
 
 from quantmesh.portfolio.core.account_log import AccountEvent
 from quantmesh.portfolio.core.admission import Books, Holding
-from quantmesh.portfolio.core.lots import SecurityMovement
+from quantmesh.portfolio.core.lots import FoldedLots, Position, SecurityMovement
 from quantmesh.portfolio.core.market import Asset, Closes, ExchangeRate, MarketClock, Quote, RateHistory
 from quantmesh.portfolio.core.model import Portfolio, Transaction
 from quantmesh.portfolio.core.orders import Order
 from quantmesh.portfolio.core.pre_trade import PreTradeAnswer, ProposedTrade
+from quantmesh.portfolio.core.snapshots import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,35 @@ class DailyFlow:
     withdrawals: Decimal
 
 
-class Ledger(Protocol):
+class Journal(Protocol):
+    """What was recorded in a portfolio, and snapshots of what that came to."""
+
+    async def movements(
+        self, portfolio_id: UUID, view: View, symbols: Collection[str] = (), since: Snapshot | None = None
+    ) -> Sequence[SecurityMovement]:
+        """In order of execution, then of recording; of all symbols where none is named, all but what `since` holds."""
+        ...
+
+    async def cash(self, portfolio_id: UUID, view: View, since: Snapshot | None = None) -> Mapping[str, Decimal]: ...
+
+    async def snapshot(
+        self, portfolio_id: UUID, view: View, fold: str, before: datetime | None = None
+    ) -> Snapshot | None:
+        """The newest that holds nothing outside the view, and nothing executed at or after `before`."""
+        ...
+
+    async def snapshot_positions(self, portfolio_id: UUID, snapshot: Snapshot) -> dict[str, Position]:
+        """What was held, by symbol."""
+        ...
+
+    async def snapshot_lots(
+        self, portfolio_id: UUID, snapshot: Snapshot, symbols: Collection[str]
+    ) -> dict[str, FoldedLots]:
+        """Of those of `symbols` that had moved by then."""
+        ...
+
+
+class Ledger(Journal, Protocol):
     """One owner's rows in one open transaction. Unknown and foreign ids raise the NotFound of their kind."""
 
     async def portfolio(self, portfolio_id: UUID) -> Portfolio: ...
@@ -54,14 +83,6 @@ class Ledger(Protocol):
     async def books(self, portfolio_id: UUID, holdings: Collection[Holding], since: datetime) -> Books:
         """The balances of `holdings` from `since` on, and where their splits are."""
         ...
-
-    async def movements(
-        self, portfolio_id: UUID, view: View, symbols: Collection[str] = ()
-    ) -> Sequence[SecurityMovement]:
-        """In order of execution, then of recording; of all symbols where none is named."""
-        ...
-
-    async def cash(self, portfolio_id: UUID, view: View) -> Mapping[str, Decimal]: ...
 
     async def daily_flows(self, portfolio_id: UUID, view: View) -> Sequence[DailyFlow]: ...
 

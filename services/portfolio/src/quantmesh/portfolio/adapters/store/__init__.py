@@ -5,8 +5,9 @@ from quantmesh.portfolio.adapters.store.imports import ImportStore
 from quantmesh.portfolio.adapters.store.journal import JournalStore
 from quantmesh.portfolio.adapters.store.orders import OrderStore
 from quantmesh.portfolio.adapters.store.portfolios import PortfolioStore
+from quantmesh.portfolio.adapters.store.snapshots import SnapshotStore
 from quantmesh.portfolio.adapters.store.transactions import TransactionStore
 
 
-class Store(PortfolioStore, JournalStore, AppendStore, ImportStore, TransactionStore, OrderStore):
+class Store(PortfolioStore, JournalStore, SnapshotStore, AppendStore, ImportStore, TransactionStore, OrderStore):
     """Implements the core's Ledger port, and the reads that the entry points page through."""

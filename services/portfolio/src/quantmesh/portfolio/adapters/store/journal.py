@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from quantmesh.portfolio.adapters.store.owned import Owned
+from quantmesh.portfolio.adapters.store.views import SEEN, bounds, instant
 from quantmesh.portfolio.core.admission import Books, Holding
 from quantmesh.portfolio.core.balance import BalanceHistory
 from quantmesh.portfolio.core.lots import SecurityMovement
@@ -16,23 +17,33 @@ from quantmesh.portfolio.core.model import TransactionType
 from quantmesh.portfolio.core.numbers import ZERO
 from quantmesh.portfolio.core.ports import DailyFlow, View
 from quantmesh.portfolio.core.posting_rules import CASH, CONTRIBUTIONS, FEES, SECURITIES
+from quantmesh.portfolio.core.snapshots import Snapshot
 
-# A view's bounds; a NULL is no bound. The casts tell the types of parameters that may be NULL.
-_SEEN = """
-    t.portfolio_id = :portfolio_id
-    AND (CAST(:as_of AS timestamptz) IS NULL OR t.executed_at <= :as_of)
-    AND (CAST(:known_at AS timestamptz) IS NULL OR t.recorded_at <= :known_at)
-    AND (CAST(:seq AS bigint) IS NULL OR t.seq <= :seq)
-"""
+_TYPES = {kind.value: kind for kind in TransactionType}
+
 # Each transaction with its postings, looked up by key: OFFSET 0 keeps the planner from flattening this. Right after an
 # import its statistics know nothing of the portfolio, and it would compare every transaction with every posting.
-_POSTED = """transaction AS t
+_WITH_POSTINGS = """
     CROSS JOIN LATERAL (
         SELECT account, commodity, amount
         FROM posting
         WHERE posting.portfolio_id = t.portfolio_id AND posting.transaction_id = t.id
         OFFSET 0
     ) AS p"""
+# What a snapshot does not hold: recorded since, or executed since. The second is fenced as well, for its own index.
+_SINCE = """(
+        SELECT * FROM transaction WHERE portfolio_id = :portfolio_id AND seq > :folded_seq
+        UNION ALL
+        SELECT * FROM (
+            SELECT * FROM transaction
+            WHERE portfolio_id = :portfolio_id AND executed_at > CAST(:folded_until AS timestamptz)
+              AND executed_at <= CAST(:as_of AS timestamptz)
+            OFFSET 0
+        ) AS executed_since
+        WHERE seq <= :folded_seq
+    ) AS t"""
+_POSTED = f"transaction AS t {_WITH_POSTINGS}"
+_POSTED_SINCE = f"{_SINCE} {_WITH_POSTINGS}"
 
 _BOOKS = text(
     f"""
@@ -59,13 +70,16 @@ _BOOKS = text(
 )
 # What a trade paid or brought without its fee is what it moved in cash and fees together.
 _MOVEMENTS = f"""
-    SELECT t.type, t.symbol, t.currency, t.executed_at, t.split_ratio,
+    SELECT t.type, t.symbol, t.currency, t.executed_at,
            sum(p.amount) FILTER (WHERE p.account = '{SECURITIES}') AS quantity,
-           coalesce(abs(sum(p.amount) FILTER (WHERE p.account IN ('{CASH}', '{FEES}'))), 0) AS gross
-    FROM {_POSTED}
-    WHERE {_SEEN} AND t.type IN ('buy', 'sell', 'split')
+           coalesce(abs(sum(p.amount) FILTER (WHERE p.account IN ('{CASH}', '{FEES}'))), 0) AS gross,
+           t.split_ratio
+    FROM {_POSTED_SINCE}
+    WHERE {SEEN} AND t.type IN ('buy', 'sell', 'split')
 """  # noqa: S608  the accounts are our own constants
-_MOVEMENTS_ORDER = " GROUP BY t.portfolio_id, t.id ORDER BY t.executed_at, t.seq"
+_MOVEMENTS_ORDER = (
+    " GROUP BY t.id, t.type, t.symbol, t.currency, t.executed_at, t.split_ratio, t.seq ORDER BY t.executed_at, t.seq"
+)
 _ALL_MOVEMENTS = text(_MOVEMENTS + _MOVEMENTS_ORDER)
 _MOVEMENTS_OF_SYMBOLS = text(
     _MOVEMENTS + " AND t.symbol = ANY(CAST(:symbols AS text[])) AND t.symbol <> ''" + _MOVEMENTS_ORDER
@@ -73,8 +87,8 @@ _MOVEMENTS_OF_SYMBOLS = text(
 _CASH = text(
     f"""
     SELECT p.commodity, sum(p.amount) AS amount
-    FROM {_POSTED}
-    WHERE {_SEEN} AND p.account = '{CASH}'
+    FROM {_POSTED_SINCE}
+    WHERE {SEEN} AND p.account = '{CASH}'
     GROUP BY p.commodity
     ORDER BY p.commodity
     """  # noqa: S608  the accounts are our own constants
@@ -86,7 +100,7 @@ _DAILY_FLOWS = text(
            coalesce(-sum(p.amount) FILTER (WHERE p.account = '{CONTRIBUTIONS}' AND p.amount < 0), 0) AS deposits,
            coalesce(sum(p.amount) FILTER (WHERE p.account = '{CONTRIBUTIONS}' AND p.amount > 0), 0) AS withdrawals
     FROM {_POSTED}
-    WHERE {_SEEN} AND p.account IN ('{CASH}', '{CONTRIBUTIONS}')
+    WHERE {SEEN} AND p.account IN ('{CASH}', '{CONTRIBUTIONS}')
     GROUP BY 1, 2
     ORDER BY 1, 2
     """  # noqa: S608  the accounts are our own constants
@@ -122,31 +136,24 @@ class JournalStore(Owned):
         return Books(histories, splits)
 
     async def movements(
-        self, portfolio_id: UUID, view: View, symbols: Collection[str] = ()
+        self, portfolio_id: UUID, view: View, symbols: Collection[str] = (), since: Snapshot | None = None
     ) -> Sequence[SecurityMovement]:
-        parameters = _bounds(portfolio_id, view) | ({"symbols": list(symbols)} if symbols else {})
+        parameters = _bounds_since(portfolio_id, view, since) | ({"symbols": list(symbols)} if symbols else {})
         found = await self._session.execute(_MOVEMENTS_OF_SYMBOLS if symbols else _ALL_MOVEMENTS, parameters)
-        return [
-            SecurityMovement(
-                type=TransactionType(row.type),
-                symbol=row.symbol,
-                currency=row.currency,
-                executed_at=row.executed_at,
-                quantity=row.quantity,
-                gross=row.gross,
-                ratio=row.split_ratio,
-            )
-            for row in found
-        ]
+        return [SecurityMovement(_TYPES[type_], *rest) for type_, *rest in found]
 
-    async def cash(self, portfolio_id: UUID, view: View) -> Mapping[str, Decimal]:
-        found = await self._session.execute(_CASH, _bounds(portfolio_id, view))
+    async def cash(self, portfolio_id: UUID, view: View, since: Snapshot | None = None) -> Mapping[str, Decimal]:
+        found = await self._session.execute(_CASH, _bounds_since(portfolio_id, view, since))
         return {row.commodity: row.amount for row in found}
 
     async def daily_flows(self, portfolio_id: UUID, view: View) -> Sequence[DailyFlow]:
-        found = await self._session.execute(_DAILY_FLOWS, _bounds(portfolio_id, view))
+        found = await self._session.execute(_DAILY_FLOWS, bounds(portfolio_id, view))
         return [DailyFlow(row.day, row.commodity, row.cash, row.deposits, row.withdrawals) for row in found]
 
 
-def _bounds(portfolio_id: UUID, view: View) -> dict[str, Any]:
-    return {"portfolio_id": portfolio_id, "as_of": view.as_of, "known_at": view.known_at, "seq": view.seq}
+def _bounds_since(portfolio_id: UUID, view: View, since: Snapshot | None) -> dict[str, Any]:
+    """Without a snapshot everything has been recorded since number 0."""
+    return bounds(portfolio_id, view) | {
+        "folded_seq": 0 if since is None else since.seq,
+        "folded_until": instant(None if since is None else since.executed_until),
+    }

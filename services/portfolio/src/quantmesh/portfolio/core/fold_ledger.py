@@ -1,0 +1,58 @@
+"""Positions and cash of a view of the ledger: from the newest snapshot that it contains, and what came on top."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from quantmesh.portfolio.core.lots import FoldedLots, fold_lots
+from quantmesh.portfolio.core.model import LotMethod
+from quantmesh.portfolio.core.numbers import ZERO, exactly
+from quantmesh.portfolio.core.ports import Journal, View
+from quantmesh.portfolio.core.snapshots import LedgerState, Snapshot, fold_name
+
+
+async def fold_ledger(journal: Journal, portfolio_id: UUID, method: LotMethod, view: View) -> LedgerState:
+    """The same as folding the whole journal; `view.seq` is given, so that all queries tell of one state."""
+    snapshot = await journal.snapshot(portfolio_id, view, fold_name(method))
+    folded = await _fold_since(journal, portfolio_id, method, view, snapshot)
+    positions = {} if snapshot is None else await journal.snapshot_positions(portfolio_id, snapshot)
+    positions |= {symbol: lots.position() for symbol, lots in folded.items()}
+    held = tuple(position for _, position in sorted(positions.items()) if position.quantity)
+    since = await journal.cash(portfolio_id, view, snapshot)
+    return LedgerState(snapshot, folded, held, since if snapshot is None else _sum_of(snapshot.cash, since))
+
+
+async def _fold_since(
+    journal: Journal,
+    portfolio_id: UUID,
+    method: LotMethod,
+    view: View,
+    snapshot: Snapshot | None,
+    symbols: Collection[str] = (),
+) -> dict[str, FoldedLots]:
+    """Whatever moved since the snapshot, of all instruments where none is named.
+
+    A movement dated before the last one that the snapshot has of its instrument belongs between those two: that
+    instrument is folded from a snapshot of before that date.
+    """
+    movements = await journal.movements(portfolio_id, view, symbols, snapshot)
+    if snapshot is None or not movements:
+        return fold_lots(movements, method)
+    before = await journal.snapshot_lots(portfolio_id, snapshot, {movement.symbol for movement in movements})
+    late: dict[str, datetime] = {}
+    for movement in movements:
+        known = before.get(movement.symbol)
+        if known is not None and movement.executed_at < known.moved_at:
+            late.setdefault(movement.symbol, movement.executed_at)
+    folded = fold_lots((movement for movement in movements if movement.symbol not in late), method, before)
+    if late:
+        older = await journal.snapshot(portfolio_id, view, fold_name(method), before=min(late.values()))
+        folded |= await _fold_since(journal, portfolio_id, method, view, older, late)
+    return folded
+
+
+@exactly
+def _sum_of(earlier: Mapping[str, Decimal], later: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    currencies = sorted({*earlier, *later})
+    return {currency: earlier.get(currency, ZERO) + later.get(currency, ZERO) for currency in currencies}

@@ -1,0 +1,189 @@
+"""Snapshots change how fast the ledger is read, and nothing else."""
+
+import random
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from quantmesh.chassis.errors import InvalidInput, RuleBroken
+from quantmesh.portfolio.adapters.snapshot_maker import SnapshotMaker
+from quantmesh.portfolio.adapters.store import Store
+from quantmesh.portfolio.adapters.translate import LOT_METHODS
+from quantmesh.portfolio.core.fold_ledger import fold_ledger
+from quantmesh.portfolio.core.lots import SecurityMovement
+from quantmesh.portfolio.core.model import LotMethod
+from quantmesh.portfolio.core.ports import View
+from quantmesh.portfolio.core.snapshots import LedgerState, Snapshot
+
+from .fakes import Service, User
+
+FIRST_DAY = datetime(2020, 1, 2, 15, tzinfo=UTC)
+
+
+class WithoutSnapshots(Store):
+    """Folds the whole journal, always."""
+
+    async def snapshot(
+        self, portfolio_id: UUID, view: View, fold: str, before: datetime | None = None
+    ) -> Snapshot | None:
+        return None
+
+
+class Counting(Store):
+    """Knows how many movements were read from the journal."""
+
+    read = 0
+
+    async def movements(
+        self, portfolio_id: UUID, view: View, symbols: Collection[str] = (), since: Snapshot | None = None
+    ) -> list[SecurityMovement]:
+        found = list(await super().movements(portfolio_id, view, symbols, since))
+        self.read += len(found)
+        return found
+
+
+async def folded(
+    service: Service, user: User, portfolio_id: str, method: LotMethod, view: View, store: type[Store] = Store
+) -> LedgerState:
+    async with service.database.transaction(user.owner_id) as session:
+        return await fold_ledger(store(session, user.owner_id), UUID(portfolio_id), method, view)
+
+
+async def record_at_random(service: Service, user: User, portfolio_id: str, chance: random.Random) -> None:
+    """In any order of execution, so that many come late; what the books refuse is left out."""
+    service.clock.time += timedelta(minutes=1)
+    at = (FIRST_DAY + timedelta(days=chance.randrange(1, 60))).isoformat()
+    symbol = chance.choice(["AAPL", "MSFT", "IBM"])
+    quantity, price = str(chance.randrange(1, 9)), f"{chance.randrange(50, 150)}.{chance.randrange(10)}7"
+    kind = chance.choice(["buy", "buy", "buy", "sell", "sell", "split", "deposit"])
+    trade = {"symbol": symbol, "quantity": quantity, "price": price}
+    fields = {"buy": trade, "sell": trade, "split": {"symbol": "IBM", "split_ratio": "2"}}.get(kind, {"amount": price})
+    try:
+        await user.record(portfolio_id, type=kind, at=at, **fields)
+    except (RuleBroken, InvalidInput):
+        return
+
+
+@pytest.mark.parametrize(("lots", "method"), LOT_METHODS.items())
+async def test_every_view_reads_the_same_with_snapshots_and_without(
+    service: Service, lots: int, method: LotMethod
+) -> None:
+    chance = random.Random(lots)  # noqa: S311  a ledger that can be replayed, no secret
+    user = service.user()
+    portfolio = await user.create(lots=lots)
+    await user.deposit(portfolio.id)
+    known = []
+    for number in range(70):
+        await record_at_random(service, user, portfolio.id, chance)
+        known.append(service.clock.now())
+        if number % 9 == 8:
+            await SnapshotMaker(service.database, due_events=1, step=chance.choice([3, 10, 1000])).make_due()
+    seq = (await user.events(portfolio.id)).last_seq
+    views = [View(seq=seq)]
+    for _ in range(60):
+        as_of = FIRST_DAY + timedelta(days=chance.randrange(60)) if chance.random() < 0.7 else None
+        views.append(View(as_of, chance.choice([None, *known]), chance.choice([seq, chance.randrange(1, seq + 1)])))
+    used = 0
+    for view in views:
+        quick = await folded(service, user, portfolio.id, method, view)
+        slow = await folded(service, user, portfolio.id, method, view, WithoutSnapshots)
+        assert (quick.positions, quick.cash) == (slow.positions, slow.cash), view
+        used += quick.snapshot is not None
+    # The comparison is of something.
+    assert used > 10
+
+
+async def grow(user: User, portfolio_id: str, count: int) -> None:
+    await user.deposit(portfolio_id)
+    rows = [
+        f"buy,{symbol},1,10,2020-02-{day:02}T15:00:00Z" for day in range(1, count + 1) for symbol in ("AAPL", "MSFT")
+    ]
+    await user.import_csv(portfolio_id, "type,symbol,quantity,price,executed_at\n" + "\n".join(rows))
+
+
+async def test_a_read_folds_what_is_new_and_what_came_late_alone(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create(lots=2)
+    await grow(user, portfolio.id, 20)
+    maker = SnapshotMaker(service.database, due_events=1, step=1000)
+    await maker.make_due()
+
+    async def movements_read() -> int:
+        seq = (await user.events(portfolio.id)).last_seq
+        async with service.database.transaction(user.owner_id) as session:
+            store = Counting(session, user.owner_id)
+            await fold_ledger(store, UUID(portfolio.id), LotMethod.FIFO, View(seq=seq))
+            return store.read
+
+    assert await movements_read() == 0
+    await user.buy(portfolio.id, "1", "11", "2020-03-01")
+    assert await movements_read() == 1
+    # Late: the whole of that instrument is folded again, and nothing of the other.
+    await user.buy(portfolio.id, "1", "12", "2020-02-03")
+    assert await movements_read() == 2 + 22
+    await maker.make_due()
+    assert await movements_read() == 0
+
+
+async def test_a_snapshot_is_made_once_there_is_enough_to_fold_and_not_again(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    await grow(user, portfolio.id, 10)
+    maker = SnapshotMaker(service.database, due_events=21, step=1000)
+
+    async def numbers() -> list[int]:
+        async with await psycopg.AsyncConnection.connect(service.admin_url) as admin:
+            found = await admin.execute("SELECT number FROM portfolio.ledger_snapshot ORDER BY number")
+            return [number for (number,) in await found.fetchall()]
+
+    await maker.make_due()
+    await maker.make_due()
+    assert await numbers() == [1]
+    await user.deposit(portfolio.id)
+    await maker.make_due()
+    assert await numbers() == [1]
+    await SnapshotMaker(service.database, due_events=1, step=5).make_due()
+    assert await numbers() == [1, 2]
+
+
+async def test_old_snapshots_are_thinned_and_their_rows_go_once_nobody_reads_from_them(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    await user.deposit(portfolio.id)
+    maker = SnapshotMaker(service.database, due_events=1)
+    async with await psycopg.AsyncConnection.connect(service.admin_url, autocommit=True) as admin:
+        for _ in range(24):
+            await user.buy(portfolio.id, "1", "10")
+            await maker.make_due()
+            await admin.execute("UPDATE portfolio.ledger_snapshot SET dropped_at = dropped_at - interval '1 hour'")
+        await maker.make_due()
+        found = await admin.execute("SELECT number FROM portfolio.ledger_snapshot WHERE dropped_at IS NULL ORDER BY 1")
+        kept = [number for (number,) in await found.fetchall()]
+        rows = await (await admin.execute("SELECT count(*) FROM portfolio.snapshot_position")).fetchone()
+    assert kept == [4, 8, 10, 12, 14, 16, 17, 18, 19, 20, 21, 22, 23, 24]
+    assert rows is not None
+    # A row per snapshot that is there; those just dropped still have theirs.
+    assert len(kept) <= rows[0] <= len(kept) + 2
+    state = await folded(service, user, portfolio.id, LotMethod.AVERAGE, View(seq=100))
+    assert [position.quantity for position in state.positions] == [Decimal(24)]
+
+
+async def test_snapshots_folded_by_other_rules_are_not_used_and_made_anew(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    await grow(user, portfolio.id, 3)
+    maker = SnapshotMaker(service.database, due_events=1)
+    await maker.make_due()
+    async with await psycopg.AsyncConnection.connect(service.admin_url, autocommit=True) as admin:
+        await admin.execute("UPDATE portfolio.ledger_snapshot SET fold = 'other', cash = '{}'")
+        await admin.execute("UPDATE portfolio.snapshot_position SET quantity = 99, folded = 'other'")
+    view = View(seq=100)
+    assert (await folded(service, user, portfolio.id, LotMethod.AVERAGE, view)).snapshot is None
+    await maker.make_due()
+    state = await folded(service, user, portfolio.id, LotMethod.AVERAGE, view)
+    assert state.snapshot is not None
+    assert [position.quantity for position in state.positions] == [Decimal(3), Decimal(3)]
