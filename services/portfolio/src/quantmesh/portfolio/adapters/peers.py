@@ -40,7 +40,12 @@ class MarketPeer:
 
     async def clock(self) -> MarketClock:
         answer = await self._peer.call(self._stub.GetClock, pb.GetClockRequest())
-        clock = MarketClock(from_timestamp(answer.market_time, "market_time"), answer.open, answer.detail)
+        clock = MarketClock(
+            from_timestamp(answer.market_time, "market_time"),
+            answer.open,
+            answer.detail,
+            from_timestamp(answer.session_close, "session_close") if answer.HasField("session_close") else None,
+        )
         self._told = (time.monotonic() + _CLOCK_SECONDS, clock.time)
         return clock
 
@@ -171,4 +176,7 @@ def _quote(message: pb.Quote) -> Quote:
         time=from_timestamp(message.time, "time"),
         stale=message.stale,
         currency=message.currency,
+        bid_size=from_proto(message.bid_size, "bid_size") if message.HasField("bid_size") else None,
+        ask_size=from_proto(message.ask_size, "ask_size") if message.HasField("ask_size") else None,
+        received_at=from_timestamp(message.received_at, "received_at") if message.HasField("received_at") else None,
     )

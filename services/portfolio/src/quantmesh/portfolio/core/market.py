@@ -27,16 +27,20 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class MarketClock:
-    """`detail` says why the market is closed, where it says so."""
+    """`detail` says why the market is closed, where it says so; without a session nobody knows when one closes."""
 
     time: datetime
     open: bool
     detail: str = ""
+    session_close: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """`bid` and `ask` are None where the source has a last price alone."""
+    """`bid` and `ask` are None where the source has a last price alone, their sizes where they are good for any.
+
+    `received_at` is the system time at which a live feed sent it: it never runs back, whatever market time does.
+    """
 
     symbol: str
     price: Decimal
@@ -45,6 +49,9 @@ class Quote:
     time: datetime
     stale: bool
     currency: str
+    bid_size: Decimal | None = None
+    ask_size: Decimal | None = None
+    received_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
