@@ -3,8 +3,14 @@
 QuantmeshError
 ├── InvalidInput
 │   ├── OutOfDomain             a parameter outside the domain of its method
+│   ├── InvalidLimits           a violation per wrong field of a definition
 │   └── UnknownChoice           no such method, or a symbol given twice
+├── PreconditionFailed
+│   └── VersionMismatch         the limits changed since the caller saw them
+├── Conflict
+│   └── SetMeanwhile            two set the limits at the same moment
 └── RuleBroken
+    ├── NotMeasurable           a price, an exchange rate or closes are missing
     ├── EmptyBook               nothing to measure, or to optimise
     ├── MissingHistory          too few closes that all symbols share
     ├── SeveralCurrencies
@@ -19,7 +25,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from quantmesh.chassis.errors import InvalidInput, RuleBroken, Violation
+from quantmesh.chassis.errors import Conflict, InvalidInput, PreconditionFailed, RuleBroken, Violation
 
 # Errors travel in a header, which holds 8 KiB.
 _MOST_NAMED = 20
@@ -50,6 +56,35 @@ def require_symbol(symbol: str, symbols: Sequence[str], field: str) -> None:
     """Raises UnknownChoice for one outside."""
     if symbol not in symbols:
         raise UnknownChoice(field, f"names {symbol}, which is not among {listed(symbols)}")
+
+
+class InvalidLimits(InvalidInput):
+    problem = "invalid-limits"
+
+    def __init__(self, violations: Sequence[Violation]) -> None:
+        listing = "; ".join(f"{violation.field} {violation.description}" for violation in violations)
+        super().__init__(f"The limits cannot be set: {listing}.", violations=violations)
+
+
+class VersionMismatch(PreconditionFailed):
+    problem = "version-mismatch"
+
+    def __init__(self, expected: int, actual: int) -> None:
+        super().__init__(f"The limits are at version {actual}, not {expected}; read them again.")
+
+
+class SetMeanwhile(Conflict):
+    problem = "concurrent-update"
+
+    def __init__(self) -> None:
+        super().__init__("Somebody set the limits at the same moment; read them again, then decide.")
+
+
+class NotMeasurable(RuleBroken):
+    problem = "not-measurable"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"It cannot be told now: {what}.")
 
 
 class EmptyBook(RuleBroken):

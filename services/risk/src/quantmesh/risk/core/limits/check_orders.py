@@ -1,0 +1,121 @@
+"""Whether orders keep the limits, and how much of them would."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from decimal import ROUND_DOWN, Decimal
+
+from quantmesh.chassis.errors import RuleBroken
+from quantmesh.risk.core.limits.account import ZERO, Account, Order
+from quantmesh.risk.core.limits.definition import Limit, Rule
+from quantmesh.risk.core.limits.measures import Reading, measure
+from quantmesh.risk.core.model import History
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    limit: Limit
+    before: Reading
+    after: Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`passing`: of denied orders the largest quantities that would pass, in whole lots and in their order; signed as
+    the orders', empty where none would."""
+
+    denials: Sequence[Denial]
+    passing: Sequence[Decimal] = ()
+
+    @property
+    def allowed(self) -> bool:
+        return not self.denials
+
+
+def check_orders(
+    limits: Sequence[Limit], account: Account, orders: Sequence[Order], history: History | RuleBroken | None
+) -> Verdict:
+    """Open orders of the same side count as filled, so that many small orders get no further than a large one.
+
+    A limit is kept where the value after is within it or, breached before, is less than before. Orders that only close
+    positions also pass where they change nothing, and where a value cannot be told. Raises NotMeasurable for an order
+    of a symbol that the account was not priced with.
+    """
+    checking = _Checking(account, orders, history)
+    denials = [denial for limit in limits if (denial := checking.denial(limit, orders)) is not None]
+    if not denials:
+        return Verdict(())
+    return Verdict(denials, checking.passing(limits, denials))
+
+
+class _Checking:
+    def __init__(self, account: Account, orders: Sequence[Order], history: History | RuleBroken | None) -> None:
+        sides = {order.quantity > ZERO for order in orders}
+        self._account = account
+        self._before = account.after(order for order in account.open_orders if (order.quantity > ZERO) in sides)
+        self._orders = orders
+        self._history = history
+        self._symbols = {order.symbol for order in orders}
+
+    def denial(self, limit: Limit, orders: Sequence[Order]) -> Denial | None:
+        if limit.symbol and limit.symbol not in self._symbols:
+            return None
+        orders = [order for order in orders if order.quantity]
+        resting = [*self._account.open_orders, *(order for order in orders if order.rests)]
+        before = self._reading(limit, self._before, self._account.open_orders, ())
+        after = self._reading(limit, self._before.after(orders), resting, orders)
+        is_closing = self._before.closes(orders)
+        return None if _keeps(limit, before.value, after.value, is_closing=is_closing) else Denial(limit, before, after)
+
+    def passing(self, limits: Sequence[Limit], denials: Sequence[Denial]) -> Sequence[Decimal]:
+        """The largest share of all orders that passes, found limit by limit: each has then to look below the last."""
+        steps = max(self._lots(order) for order in self._orders)
+        denied: Collection[Limit] = [denial.limit for denial in denials]
+        while denied and steps:
+            for limit in denied:
+                steps = self._largest(limit, steps)
+            scaled = self._scaled(steps)
+            denied = [limit for limit in limits if scaled and self.denial(limit, scaled) is not None]
+            # What passed as a whole may not in part; one step down, and on from there.
+            steps -= bool(denied)
+        return [order.quantity for order in self._scaled(steps)] if steps else ()
+
+    def _largest(self, limit: Limit, steps: int) -> int:
+        """The most of `steps` that keeps this limit, which keeps from 0 up to there."""
+        passing, failing = 0, steps + 1
+        while failing - passing > 1:
+            middle = (passing + failing) // 2
+            scaled = self._scaled(middle)
+            if scaled and self.denial(limit, scaled) is not None:
+                failing = middle
+            else:
+                passing = middle
+        return passing
+
+    def _lots(self, order: Order) -> int:
+        lot = self._account.instrument(order.symbol).lot_size
+        return int((abs(order.quantity) / lot).to_integral_value(ROUND_DOWN))
+
+    def _scaled(self, step: int) -> list[Order]:
+        """The orders at `step` of the most lots of one of them, each in whole lots; nothing where none has any."""
+        steps = max(self._lots(order) for order in self._orders)
+        scaled = []
+        for order in self._orders:
+            lots = self._lots(order) * step // steps if steps else 0
+            quantity = lots * self._account.instrument(order.symbol).lot_size
+            scaled.append(replace(order, quantity=quantity if order.quantity > ZERO else -quantity))
+        return scaled if any(order.quantity for order in scaled) else []
+
+    def _reading(self, limit: Limit, account: Account, resting: Sequence[Order], orders: Sequence[Order]) -> Reading:
+        """An order's size is its own, whatever rests beside it."""
+        shown = orders if limit.rule is Rule.ORDER_NOTIONAL else resting
+        return measure(limit, replace(account, open_orders=shown), self._history, self._symbols)
+
+
+def _keeps(limit: Limit, before: Decimal | None, after: Decimal | None, *, is_closing: bool) -> bool:
+    if after is None:
+        return is_closing
+    if after <= limit.limit:
+        return True
+    if limit.rule is Rule.ORDER_NOTIONAL or before is None or before <= limit.limit:
+        return False
+    return after < before or (is_closing and after <= before)
