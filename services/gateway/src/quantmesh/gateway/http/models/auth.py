@@ -27,6 +27,7 @@ Scope = Literal[
     "predictions:train",
     "blockchain:read",
     "compliance:manage",
+    "halts:manage",
 ]
 
 
