@@ -48,6 +48,17 @@ def test_every_model_prices_as_the_numerics_do(user: httpx.Client, name: str) ->
     assert [shown["greeks"][greek] for greek in GREEKS] == pytest.approx(list(expected[1:]), rel=1e-9)
 
 
+def test_greeks_to_the_third_order_are_those_of_the_numerics(user: httpx.Client) -> None:
+    body = {**CARRIED, "volatility": 0.3, "greeks": "all"}
+    expected = black_scholes.greeks(**CARRIED, volatility=0.3, higher_orders=True)._asdict()
+    assert post(user, "/options/price", body)["greeks"] == pytest.approx(expected, rel=1e-9)
+    columns = {**CARRIED, "strike": [90.0, 100.0], "volatility": 0.3}
+    shown = post(user, "/options/price/batch", {"columns": columns, "greeks": "all"})["columns"]
+    assert [shown[name][1] for name in expected] == pytest.approx(list(expected.values()), rel=1e-9)
+    refused = post(user, "/options/price", {**body, "style": "american"}, 422)
+    assert refused["type"] == "/problems/unsupported-model"
+
+
 def test_a_batch_of_american_options_is_priced_in_columns(user: httpx.Client) -> None:
     strikes = [90.0, 100.0, 110.0]
     columns = {**CARRIED, "strike": strikes, "volatility": 0.3}

@@ -61,8 +61,31 @@ async def test_an_infinite_greek_is_null(edge: Edge) -> None:
 
 
 @pytest.mark.parametrize(
+    ("asked", "first", "all_orders"),
+    [(False, False, False), (True, True, False), ("first", True, False), ("all", True, True)],
+)
+async def test_greeks_are_asked_for_by_order(edge: Edge, asked: bool | str, first: bool, all_orders: bool) -> None:
+    edge.peers["pricing"].answers["Price"] = ANSWER
+    await edge.http.post(PRICE, json={**BODY, "greeks": asked})
+    sent = edge.peers["pricing"].last("Price")
+    assert (sent.greeks, sent.higher_orders) == (first, all_orders)
+
+
+async def test_greeks_of_higher_order_are_shown_where_they_were_answered(edge: Edge) -> None:
+    answer = pb.PriceResponse()
+    answer.CopyFrom(ANSWER)
+    answer.greeks.vanna, answer.greeks.color = -0.3, float("inf")
+    edge.peers["pricing"].answers["Price"] = answer
+    shown = (await edge.http.post(PRICE, json={**BODY, "greeks": "all"})).json()
+    PriceShown.model_validate(shown)
+    assert list(shown["greeks"]) == ["delta", "gamma", "vega", "theta", "rho", "vanna", "color"]
+    assert (shown["greeks"]["vanna"], shown["greeks"]["color"]) == (-0.3, None)
+
+
+@pytest.mark.parametrize(
     ("change", "pointer"),
     [
+        ({"greeks": "second"}, "#/greeks"),
         ({"volatility": -0.2}, "#/volatility"),
         ({"spot": 0}, "#/spot"),
         ({"spot": "100"}, "#/spot"),
@@ -171,20 +194,21 @@ async def test_json_columns_become_one_arrow_stream_with_scalars_in_its_schema(e
     assert set(seen[0].names) == {"option_type", "strike"}
 
 
-async def test_an_arrow_body_passes_through_undecoded(edge: Edge) -> None:
+@pytest.mark.parametrize(("query", "all_orders"), [("true", False), ("first", False), ("all", True)])
+async def test_an_arrow_body_passes_through_undecoded(edge: Edge, query: str, all_orders: bool) -> None:
     edge.peers["pricing"].answers["PriceBatch"] = lambda requests: [
         pb.PriceBatchResponse(arrow=request.arrow) for request in requests[1:]
     ]
     body = bytes(range(256)) * 10_000
     answer = await edge.http.post(
-        "/api/v2/options/price/batch?greeks=true",
+        f"/api/v2/options/price/batch?greeks={query}",
         content=body,
         headers={"content-type": "application/vnd.apache.arrow.stream"},
     )
     assert answer.content == body
     assert answer.headers["content-type"] == "application/vnd.apache.arrow.stream"
     sent = edge.peers["pricing"].last("PriceBatch")
-    assert sent[0].options.greeks
+    assert (sent[0].options.greeks, sent[0].options.higher_orders) == (True, all_orders)
     assert max(len(message.arrow) for message in sent) <= 1024 * 1024
 
 

@@ -11,7 +11,7 @@ from quantmesh.api.pricing.v1 import pricing_pb2 as pb
 from quantmesh.chassis.errors import InvalidInput, RuleBroken
 from quantmesh.quant import black_scholes
 
-from .conftest import Pricing, cut, sent, written
+from .conftest import Pricing, cut, read, sent, written
 
 ROWS = 150_000
 
@@ -37,6 +37,19 @@ async def test_prices_come_back_in_order_batch_by_batch(pricing: Pricing) -> Non
     for name, values in zip(answer.column_names, expected, strict=True):
         np.testing.assert_array_equal(answer[name].to_numpy(), values)
     assert [len(chunk) for chunk in answer["price"].chunks] == [65_536, 65_536, ROWS - 131_072]
+
+
+async def test_greeks_to_the_third_order_are_columns_of_their_own(pricing: Pricing) -> None:
+    columns = options(40)
+    request = pb.PriceBatchRequest(options=pb.BatchOptions(higher_orders=True), arrow=written(columns))
+    answer = read([piece.arrow async for piece in pricing.peer.stream(pricing.stub.PriceBatch, sent([request]))])
+    expected = black_scholes.greeks(*columns.values(), higher_orders=True)
+    assert answer.column_names == ["price", *expected._fields]
+    for name, values in expected._asdict().items():
+        np.testing.assert_array_equal(answer[name].to_numpy(), values)
+    heston = pb.PriceBatchRequest(options=pb.BatchOptions(model=pb.MODEL_HESTON, higher_orders=True))
+    with pytest.raises(RuleBroken, match="greeks must be of the first order for heston"):
+        await anext(pricing.peer.stream(pricing.stub.PriceBatch, sent([heston])))
 
 
 @pytest.mark.parametrize("piece", [1, 7, 100_003])

@@ -30,6 +30,14 @@ async def test_answers_price_greeks_and_a_quote_id(pricing: Pricing) -> None:
     assert not (await pricing.price(greeks=False)).HasField("greeks")
 
 
+async def test_greeks_to_the_third_order_on_request(pricing: Pricing) -> None:
+    request = price_request(strike=110.0)
+    request.higher_orders = True
+    greeks = (await pricing.peer.call(pricing.stub.Price, request)).greeks
+    expected = black_scholes.greeks("call", 100, 110, 1, 0.05, 0, 0.2, higher_orders=True)
+    assert {name: getattr(greeks, name) for name in expected._fields} == expected._asdict()
+
+
 async def test_a_quote_is_explained_before_and_after_it_is_written(pricing: Pricing) -> None:
     answer = await pricing.price(0.3, strike=90.0)
     waiting = await pricing.peer.call(pricing.stub.GetQuoteRecord, pb.GetQuoteRecordRequest(quote_id=answer.quote_id))

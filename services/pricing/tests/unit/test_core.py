@@ -13,6 +13,7 @@ from quantmesh.pricing.core.errors import (
     NoInverse,
     NoPrice,
     QuoteNotFound,
+    UnsupportedGreeks,
     UnsupportedModel,
 )
 from quantmesh.pricing.core.explain_quote import explain_quote
@@ -25,6 +26,7 @@ from quantmesh.quant.errors import DomainError
 
 EUROPEAN = find_model("black_scholes", "european")
 CONTRACT = (100.0, 100.0, 1.0, 0.05, 0.0)
+FIRST = ("delta", "gamma", "vega", "theta", "rho")
 
 
 def test_call_less_put_is_the_forward() -> None:
@@ -63,17 +65,61 @@ def columns(value: Column, sign: NDArray[np.int8] | int = 1) -> OptionColumns:
 
 
 def test_columns_and_constants_are_priced_alike() -> None:
-    constant = price_columns(EUROPEAN, columns(0.2), greeks=True)
-    column = price_columns(EUROPEAN, columns(np.full(3, 0.2), np.ones(3, np.int8)), greeks=True)
-    assert list(constant) == ["price", "delta", "gamma", "vega", "theta", "rho"]
+    constant = price_columns(EUROPEAN, columns(0.2), "first")
+    column = price_columns(EUROPEAN, columns(np.full(3, 0.2), np.ones(3, np.int8)), "first")
+    assert list(constant) == ["price", *FIRST]
+    single = price_option(EUROPEAN, 1, (*CONTRACT, 0.2))
     for name, values in constant.items():
         np.testing.assert_array_equal(values, column[name])
-        assert values[1] == pytest.approx(getattr(price_option(EUROPEAN, 1, (*CONTRACT, 0.2)), name), rel=1e-13)
+        assert values[1] == pytest.approx({"price": single.price, **single.greeks}[name], rel=1e-13)
+
+
+@pytest.mark.parametrize("name", ["black_scholes", "black_76", "bachelier"])
+def test_greeks_to_the_third_order_are_slopes_of_those_below(name: str) -> None:
+    """By central differences; by time the other way round, since time to expiry falls."""
+    model = find_model(name, "european")
+    spot = 100.0
+    volatility = 20.0 if name == "bachelier" else 0.2
+    contract = {"spot": spot, "forward": spot, "strike": 95.0, "time_to_expiry": 0.8, "rate": 0.03}
+    arguments = contract | {"dividend_yield": 0.01, "volatility": volatility}
+    at = [arguments[argument] for argument in model.arguments]
+    found = price_option(model, -1, tuple(at), "all").greeks
+    assert tuple(found)[:5] == FIRST
+    assert ("epsilon" in found) == (name == "black_scholes")
+
+    def slope(greek: str, argument: str) -> float:
+        index, step = model.arguments.index(argument), 1e-4 * arguments[argument]
+        up, down = ((*at[:index], at[index] + move, *at[index + 1 :]) for move in (step, -step))
+        ahead, behind = (price_option(model, -1, values, "all").greeks[greek] for values in (up, down))
+        return (ahead - behind) / (2 * step)
+
+    slopes = {"vanna": ("delta", "volatility"), "volga": ("vega", "volatility"), "vera": ("rho", "volatility")}
+    slopes |= {
+        "speed": ("gamma", model.contract[0]),
+        "zomma": ("gamma", "volatility"),
+        "ultima": ("volga", "volatility"),
+    }
+    for greek, (below, argument) in slopes.items():
+        assert found[greek] == pytest.approx(slope(below, argument), rel=1e-5), greek
+    for greek, below in {"charm": "delta", "veta": "vega", "color": "gamma"}.items():
+        assert found[greek] == pytest.approx(-slope(below, "time_to_expiry"), rel=1e-5), greek
+
+
+@pytest.mark.parametrize(("name", "style"), [("heston", "european"), ("black_scholes", "american")])
+def test_models_without_a_closed_form_say_that_they_have_the_first_order_alone(name: str, style: str) -> None:
+    model = find_model(name, style)
+    with pytest.raises(UnsupportedGreeks, match=f"first order for {name} of {style} exercise"):
+        model.outputs("all")
+
+
+def test_greeks_that_nobody_asked_for_are_not_computed() -> None:
+    assert price_option(EUROPEAN, 1, (*CONTRACT, 0.2), "none").greeks == {}
+    assert list(price_columns(EUROPEAN, columns(0.2), "none")) == ["price"]
 
 
 def test_a_bad_row_of_prices_is_an_error_and_of_volatilities_a_status() -> None:
     with pytest.raises(DomainError) as refused:
-        price_columns(EUROPEAN, columns(np.array([0.2, -0.1, 0.3])), greeks=False)
+        price_columns(EUROPEAN, columns(np.array([0.2, -0.1, 0.3])), "none")
     assert (refused.value.argument, refused.value.index) == ("volatility", 1)
     implied = imply_columns(inverse_of(EUROPEAN), columns(np.array([5.0, 1.0, 20.0])))
     assert implied.status.tolist() == [0, 1, 0]
@@ -118,14 +164,16 @@ def test_american_exercise_is_worth_more_and_its_accuracy_can_be_chosen() -> Non
 def test_jumps_that_never_come_leave_heston() -> None:
     values = (100.0, 100.0, 1.0, 0.01, 0.02, 0.04, 4.0, 0.25, 1.0, -0.5)
     bates = price_option(find_model("bates", "european"), 1, (*values, 0.0, -0.1, 0.2))
-    assert bates == pytest.approx(price_option(find_model("heston", "european"), 1, values), abs=1e-9)
+    heston = price_option(find_model("heston", "european"), 1, values)
+    assert bates.price == pytest.approx(heston.price, abs=1e-9)
+    assert bates.greeks == pytest.approx(heston.greeks, abs=1e-9)
 
 
 def test_a_cash_dividend_lowers_a_call_and_models_without_one_say_so() -> None:
     plain = price_option(EUROPEAN, 1, (*CONTRACT, 0.2)).price
     paying = price_option(with_cash_dividends(EUROPEAN, [0.5], [3.0]), 1, (*CONTRACT, 0.2))
     assert plain - 3.0 < paying.price < plain - 1.0
-    assert math.isnan(paying.delta)
+    assert math.isnan(paying.greeks["delta"])
     with pytest.raises(InvalidArgument, match=r"^contract\.dividends must be left out: heston does not"):
         with_cash_dividends(find_model("heston", "european"), [0.5], [3.0])
 

@@ -32,8 +32,8 @@ from quantmesh.quant._arguments import (
     sign_of,
 )
 from quantmesh.quant._evaluation import Value, check_solved, evaluate, invert, shaped
-from quantmesh.quant._forward_greeks import HigherOrderGreeks
 from quantmesh.quant._limits import LARGEST_AMOUNT
+from quantmesh.quant.black_76 import HigherOrderGreeks
 from quantmesh.quant.black_scholes import Greeks, ImpliedVolatilities, PriceAndGreeks
 from quantmesh.quant.errors import DomainError
 

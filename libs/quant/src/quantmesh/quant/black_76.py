@@ -7,7 +7,7 @@ discount factor alone. Conventions, errors and limits are those of `black_schole
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
-from typing import Literal, overload
+from typing import Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,9 +15,27 @@ from numpy.typing import ArrayLike
 from quantmesh.quant import _implied_volatility_formulas as inverse
 from quantmesh.quant import black_scholes
 from quantmesh.quant._evaluation import Value
-from quantmesh.quant._forward_greeks import HigherOrderGreeks
 from quantmesh.quant.black_scholes import Greeks, ImpliedVolatilities, PriceAndGreeks
 from quantmesh.quant.errors import DomainError
+
+
+class HigherOrderGreeks(NamedTuple):
+    """Derivatives at an unmoved forward; those by time are by calendar time, as theta's."""
+
+    delta: Value
+    gamma: Value
+    vega: Value
+    theta: Value
+    rho: Value
+    vanna: Value  # delta by volatility
+    charm: Value  # delta by time
+    volga: Value  # vega by volatility
+    veta: Value  # vega by time
+    vera: Value  # rho by volatility
+    speed: Value  # gamma by forward
+    zomma: Value  # gamma by volatility
+    color: Value  # gamma by time
+    ultima: Value  # volga by volatility
 
 
 class Status(IntEnum):
@@ -107,12 +125,12 @@ def greeks(
 ) -> Greeks | HigherOrderGreeks:
     """Delta, gamma, vega, theta and rho; with `higher_orders` also those to the third order."""
     arguments = (option_type, forward, strike, time_to_expiry, rate)
-    first = price_and_greeks(*arguments, volatility)[1:]
     if not higher_orders:
-        return Greeks(*first)
+        return Greeks(*price_and_greeks(*arguments, volatility)[1:])
+    rho = _by_rate(price(*arguments, volatility), time_to_expiry)
     all_orders = black_scholes.greeks(*arguments, rate, volatility, higher_orders=True)
     shared = {name: value for name, value in all_orders._asdict().items() if name in HigherOrderGreeks._fields}
-    return HigherOrderGreeks(**shared)._replace(rho=first[-1], vera=_by_rate(all_orders.vega, time_to_expiry))
+    return HigherOrderGreeks(**shared)._replace(rho=rho, vera=_by_rate(all_orders.vega, time_to_expiry))
 
 
 def implied_volatility(

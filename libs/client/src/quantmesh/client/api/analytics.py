@@ -1,7 +1,7 @@
 """/options, /risk and /predictions: what is computed."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from quantmesh.client.models.analytics import (
     Forecast,
@@ -15,6 +15,8 @@ from quantmesh.client.models.jobs import Job
 from quantmesh.client.transport import Transport
 
 ARROW = "application/vnd.apache.arrow.stream"
+# "first" and True are delta, gamma, vega, theta and rho; "all", of closed forms, those to the third order too.
+GreekOrders = bool | Literal["first", "all"]
 
 
 class ImpliedVolatility(Answer):
@@ -30,15 +32,15 @@ class Options:
         return self._transport.call("POST", "/options/price", OptionPrice, json=contract)
 
     def price_batch(
-        self, columns: Mapping[str, Sequence[float] | Sequence[str] | float | str], *, greeks: bool = False
+        self, columns: Mapping[str, Sequence[float] | Sequence[str] | float | str], *, greeks: GreekOrders = False
     ) -> PriceBatch:
         """Columns of one length, or scalars that count for every row; up to 65,536 rows."""
         body = {"columns": dict(columns), "greeks": greeks}
         return self._transport.call("POST", "/options/price/batch", PriceBatch, json=body)
 
-    def price_arrow(self, stream: bytes, *, greeks: bool = False) -> bytes:
+    def price_arrow(self, stream: bytes, *, greeks: GreekOrders = False) -> bytes:
         """An Arrow stream in, an Arrow stream out, for batches of any size."""
-        query = {"greeks": "true" if greeks else "false"}
+        query = {"greeks": str(greeks).lower()}
         response = self._transport.send("POST", "/options/price/batch", query=query, content=stream, content_type=ARROW)
         return response.content
 

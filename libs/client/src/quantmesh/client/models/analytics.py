@@ -8,13 +8,26 @@ from quantmesh.client.models.base import Answer
 
 
 class Greeks(Answer):
-    """Vega and rho per 1.00 of volatility and rate, theta per year; None where there is no finite value."""
+    """Vega and rho per 1.00 of volatility and rate, theta per year; None where there is no finite value.
+
+    From epsilon on those that `"greeks": "all"` asks for.
+    """
 
     delta: float | None
     gamma: float | None
     vega: float | None
     theta: float | None
     rho: float | None
+    epsilon: float | None = None
+    vanna: float | None = None
+    charm: float | None = None
+    volga: float | None = None
+    veta: float | None = None
+    vera: float | None = None
+    speed: float | None = None
+    zomma: float | None = None
+    color: float | None = None
+    ultima: float | None = None
 
 
 class OptionPrice(Answer):
@@ -26,13 +39,26 @@ class OptionPrice(Answer):
     quote_id: str
 
 
+Column = tuple[float | None, ...] | None
+
+
 class PriceColumns(Answer):
     price: tuple[float, ...]
-    delta: tuple[float | None, ...] | None = None
-    gamma: tuple[float | None, ...] | None = None
-    vega: tuple[float | None, ...] | None = None
-    theta: tuple[float | None, ...] | None = None
-    rho: tuple[float | None, ...] | None = None
+    delta: Column = None
+    gamma: Column = None
+    vega: Column = None
+    theta: Column = None
+    rho: Column = None
+    epsilon: Column = None
+    vanna: Column = None
+    charm: Column = None
+    volga: Column = None
+    veta: Column = None
+    vera: Column = None
+    speed: Column = None
+    zomma: Column = None
+    color: Column = None
+    ultima: Column = None
 
 
 class PriceBatch(Answer):

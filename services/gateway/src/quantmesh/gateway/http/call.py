@@ -28,7 +28,7 @@ DEFAULT_BODY_BYTES = 1024 * 1024
 JSON_TYPES = ("application/json",)
 _BODY_SECONDS = 30.0
 # What pydantic calls the branches of a union, "a list or one number": no place in the body.
-_BRANCH = re.compile(r"float|[A-Z][A-Za-z]+|(list|literal)\[.*\]")
+_BRANCH = re.compile(r"float|bool|[A-Z][A-Za-z]+|(list|literal)\[.*\]")
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 # A message holds at most 4 MiB; a piece stays well below it.
 PIECE_BYTES = 1024 * 1024
-_OUTPUTS = ("price", "delta", "gamma", "vega", "theta", "rho")
 
 
 def arrow_stream(columns: PriceColumns | ImpliedVolatilityColumns) -> bytes:
@@ -44,11 +43,7 @@ def pieces(stream: bytes) -> Iterator[bytes]:
 
 def priced_columns(stream: bytes) -> dict[str, list[float | None]]:
     table = _table(stream)
-    return {
-        name: [_finite(value) for value in table.column(name).to_pylist()]
-        for name in _OUTPUTS
-        if name in table.column_names
-    }
+    return {name: [_finite(value) for value in table.column(name).to_pylist()] for name in table.column_names}
 
 
 def implied_columns(stream: bytes) -> tuple[list[float | None], list[dict[str, Any]]]:

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from google.protobuf.message import Message
+
 from quantmesh.api.pricing.v1 import pricing_pb2 as pb
 from quantmesh.gateway.http.models.options import ImpliedVolatilityBody, PriceBody
-from quantmesh.gateway.http.models.pricing_models import ON_FORWARD, PARAMETERS
+from quantmesh.gateway.http.models.pricing_models import ON_FORWARD, PARAMETERS, GreekOrders
 from quantmesh.gateway.translation.common import finite, instant, inverse, optional
 
 MODELS = {
@@ -36,7 +38,8 @@ def price_request(body: PriceBody, years: float) -> pb.PriceRequest:
         model=MODELS[body.model],
         contract=_contract(body, years),
         volatility=body.volatility or 0.0,
-        greeks=body.greeks,
+        greeks=bool(body.greeks),
+        higher_orders=body.greeks == "all",
         accuracy=ACCURACIES[body.accuracy],
     )
     for dividend in body.dividends:
@@ -73,14 +76,10 @@ def price(answer: pb.PriceResponse) -> dict[str, Any]:
     }
 
 
-def greeks(values: pb.Greeks) -> dict[str, float | None]:
-    return {
-        "delta": finite(values.delta),
-        "gamma": finite(values.gamma),
-        "vega": finite(values.vega),
-        "theta": finite(values.theta),
-        "rho": finite(values.rho),
-    }
+def greeks(values: Message) -> dict[str, float | None]:
+    """Those of pb.Greeks that were answered."""
+    names = [field.name for field in values.DESCRIPTOR.fields if not field.has_presence or values.HasField(field.name)]
+    return {name: finite(getattr(values, name)) for name in names}
 
 
 def implied_volatility_request(body: ImpliedVolatilityBody, years: float) -> pb.ImpliedVolatilityRequest:
@@ -94,8 +93,16 @@ def _dividends(contract: pb.Contract) -> list[dict[str, float]]:
     return [{"time": dividend.time, "amount": dividend.amount} for dividend in contract.dividends]
 
 
-def batch_options(model: str, style: str, accuracy: str | None = None, *, greeks: bool = False) -> pb.BatchOptions:
-    return pb.BatchOptions(model=MODELS[model], style=STYLES[style], greeks=greeks, accuracy=ACCURACIES[accuracy])
+def batch_options(
+    model: str, style: str, accuracy: str | None = None, *, greeks: GreekOrders = False
+) -> pb.BatchOptions:
+    return pb.BatchOptions(
+        model=MODELS[model],
+        style=STYLES[style],
+        greeks=bool(greeks),
+        higher_orders=greeks == "all",
+        accuracy=ACCURACIES[accuracy],
+    )
 
 
 def quote_record(record: pb.GetQuoteRecordResponse) -> dict[str, Any]:
@@ -117,7 +124,7 @@ def quote_record(record: pb.GetQuoteRecordResponse) -> dict[str, Any]:
             **{name: getattr(own, name) for name in PARAMETERS[model]},
             **({"dividends": _dividends(contract)} if contract.dividends else {}),
             **({"accuracy": _ACCURACY_NAMES[request.accuracy]} if request.accuracy else {}),
-            "greeks": request.greeks,
+            "greeks": "all" if request.higher_orders else request.greeks,
         },
         "response": price(record.response),
         "code_version": record.code_version,

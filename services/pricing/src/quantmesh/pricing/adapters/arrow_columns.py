@@ -55,8 +55,7 @@ class ColumnReader:
         return OptionColumns(batch.num_rows, sign, tuple(column(name) for name in self._arguments))
 
 
-def price_schema(*, greeks: bool) -> pa.Schema:
-    names = ("price", "delta", "gamma", "vega", "theta", "rho") if greeks else ("price",)
+def price_schema(names: Sequence[str]) -> pa.Schema:
     return pa.schema([(name, pa.float64()) for name in names])
 
 

@@ -19,7 +19,7 @@ from quantmesh.pricing.adapters.arrow_columns import (
 from quantmesh.pricing.adapters.arrow_frames import END_OF_STREAM, Framer, Kind
 from quantmesh.pricing.core.errors import InvalidArgument, InvalidColumns
 from quantmesh.pricing.core.imply_volatility import inverse_of
-from quantmesh.pricing.core.model import OptionColumns
+from quantmesh.pricing.core.model import GreekOrders, OptionColumns
 from quantmesh.pricing.core.models import PricingModel
 from quantmesh.pricing.core.price_columns import imply_columns, price_columns
 from quantmesh.quant.errors import DomainError
@@ -27,8 +27,9 @@ from quantmesh.quant.errors import DomainError
 Answer = Callable[[OptionColumns], pa.RecordBatch]
 # One batch is priced while the next one arrives.
 _IN_FLIGHT = 2
-# What is held of an answer: 48 bytes a row.
 _MOST_ROWS = 4_000_000
+# What is held of an answer: 8 bytes each.
+_MOST_NUMBERS = 24_000_000
 # Small enough that a hop passes one on while the next arrives.
 _PIECE_BYTES = 1024 * 1024
 
@@ -39,13 +40,14 @@ class Batches:
     def __init__(self, threads: int) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="batch")
 
-    def price(self, pieces: AsyncIterator[bytes], model: PricingModel, *, greeks: bool) -> AsyncIterator[bytes]:
-        schema = price_schema(greeks=greeks)
+    def price(self, pieces: AsyncIterator[bytes], model: PricingModel, orders: GreekOrders) -> AsyncIterator[bytes]:
+        """Raises UnsupportedGreeks."""
+        schema = price_schema(model.outputs(orders))
         return self._run(
             pieces,
             model.arguments,
             schema,
-            lambda columns: price_batch(schema, price_columns(model, columns, greeks=greeks)),
+            lambda columns: price_batch(schema, price_columns(model, columns, orders)),
         )
 
     def imply(self, pieces: AsyncIterator[bytes], model: PricingModel) -> AsyncIterator[bytes]:
@@ -70,12 +72,13 @@ class Batches:
         A bad row anywhere thus refuses the whole call, and a client that reads only once it has sent everything, as
         HTTP clients do, cannot come to a standstill with an answer that waits to be read.
         """
+        most_rows = min(_MOST_ROWS, _MOST_NUMBERS // len(schema))
         held = [schema.serialize().to_pybytes()]
         rows = 0
         async for batch_rows, messages in self._answers(pieces, arguments, answer):
             rows += batch_rows
-            if rows > _MOST_ROWS:
-                raise InvalidColumns("arrow", f"more than {_MOST_ROWS:,} rows; send them in several calls")
+            if rows > most_rows:
+                raise InvalidColumns("arrow", f"more than {most_rows:,} rows; send them in several calls")
             held += messages
         for message in held:
             for start in range(0, len(message), _PIECE_BYTES):

@@ -34,10 +34,11 @@ class PricingRpc(PricingServiceServicer):
         model = translate.model_asked(request)
         self._recorder.check_room()
         sign, values = translate.arguments_of(request, model)
+        orders = translate.orders_of(request)
         if model.is_slow:
-            priced = await asyncio.to_thread(price_option, model, sign, values)
+            priced = await asyncio.to_thread(price_option, model, sign, values, orders)
         else:
-            priced = price_option(model, sign, values)
+            priced = price_option(model, sign, values, orders)
         quote_id = uuid7()
         response = translate.price_response(request, model, priced, str(quote_id))
         self._recorder.record(quote_id, owner_id, request, response)
@@ -62,7 +63,7 @@ class PricingRpc(PricingServiceServicer):
         self, request_iterator: AsyncIterator[pb.PriceBatchRequest], context: Context
     ) -> AsyncIterator[pb.PriceBatchResponse]:
         options, model, pieces = await _opened(request_iterator)
-        async for answer in self._batches.price(pieces, model, greeks=options.greeks):
+        async for answer in self._batches.price(pieces, model, translate.orders_of(options)):
             yield pb.PriceBatchResponse(arrow=answer)
 
     @requires("pricing:use")

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from quantmesh.api.pricing.v1 import pricing_pb2 as pb
 from quantmesh.chassis.times import to_timestamp
 from quantmesh.pricing.core.errors import InvalidArgument
-from quantmesh.pricing.core.model import Priced
+from quantmesh.pricing.core.model import GreekOrders, Priced
 from quantmesh.pricing.core.models import (
     FORWARD_CONTRACT,
     SPOT_CONTRACT,
@@ -90,11 +90,16 @@ def _parameters(request: pb.PriceRequest, model: PricingModel) -> tuple[float, .
     return tuple(getattr(own, name) for name in model.parameters)
 
 
+def orders_of(asked: pb.PriceRequest | pb.BatchOptions) -> GreekOrders:
+    if asked.higher_orders:
+        return "all"
+    return "first" if asked.greeks else "none"
+
+
 def price_response(request: pb.PriceRequest, model: PricingModel, priced: Priced, quote_id: str) -> pb.PriceResponse:
-    price, delta, gamma, vega, theta, rho = priced
     return pb.PriceResponse(
-        price=price,
-        greeks=pb.Greeks(delta=delta, gamma=gamma, vega=vega, theta=theta, rho=rho) if request.greeks else None,
+        price=priced.price,
+        greeks=pb.Greeks(**priced.greeks) if priced.greeks else None,
         model=request.model or pb.MODEL_BLACK_SCHOLES,
         engine=model.engine,
         quote_id=quote_id,

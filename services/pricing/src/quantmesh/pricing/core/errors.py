@@ -5,6 +5,7 @@ InvalidInput
 └── InvalidColumns         the columns of a batch do not make a table of options
 RuleBroken
 ├── UnsupportedModel       no such model, or not for this exercise style
+├── UnsupportedGreeks      the model has no Greeks beyond the first order
 ├── NoInverse              the model has no volatility to imply
 ├── NoPrice                a search or a simulation ended without a finite price
 └── NoImpliedVolatility    the price is below the intrinsic value, or above every price a volatility gives
@@ -51,6 +52,16 @@ class UnsupportedModel(RuleBroken):
         super().__init__(
             f"There is no model {model} for {style} exercise{with_accuracy}; there are {', '.join(supported)}.",
             metadata={"supported": ", ".join(supported)},
+        )
+
+
+class UnsupportedGreeks(RuleBroken):
+    problem = "unsupported-model"
+
+    def __init__(self, model: str, style: str) -> None:
+        super().__init__(
+            f"greeks must be of the first order for {model} of {style} exercise; closed forms have all: black_scholes "
+            "of european exercise without cash dividends, black_76 and bachelier."
         )
 
 

@@ -1,7 +1,8 @@
 """Values of pricing, frozen."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,13 +10,16 @@ from numpy.typing import NDArray
 Column = NDArray[np.float64] | float
 
 
-class Priced(NamedTuple):
+# "first" are delta, gamma, vega, theta and rho; "all" are those to the third order.
+GreekOrders = Literal["none", "first", "all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """`greeks` by name; none where none were asked for."""
+
     price: float
-    delta: float
-    gamma: float
-    vega: float
-    theta: float
-    rho: float
+    greeks: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)

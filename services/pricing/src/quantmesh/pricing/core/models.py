@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
-from quantmesh.pricing.core.errors import InvalidArgument, UnsupportedModel
+from quantmesh.pricing.core.errors import InvalidArgument, UnsupportedGreeks, UnsupportedModel
+from quantmesh.pricing.core.model import GreekOrders
 from quantmesh.quant import american, bachelier, bates, black_76, black_scholes, heston
+from quantmesh.quant.black_scholes import PriceAndGreeks
 from quantmesh.quant.errors import DomainError
 
 Functions = Callable[..., Any]
@@ -42,6 +44,14 @@ class Inverse:
 
 
 @dataclass(frozen=True, slots=True)
+class HigherOrders:
+    """The Greeks to the third order, of models that have them."""
+
+    names: tuple[str, ...]
+    greeks: Functions
+
+
+@dataclass(frozen=True, slots=True)
 class PricingModel:
     name: str
     style: Literal["european", "american"]
@@ -51,8 +61,35 @@ class PricingModel:
     price: Functions
     price_and_greeks: Functions
     inverse: Inverse | None = None
+    higher_orders: HigherOrders | None = None
     is_slow: bool = False
     """One price takes milliseconds."""
+
+    def outputs(self, orders: GreekOrders) -> tuple[str, ...]:
+        """The names of what is answered. Raises UnsupportedGreeks."""
+        match orders:
+            case "none":
+                return ("price",)
+            case "first":
+                return PriceAndGreeks._fields
+            case "all":
+                return ("price", *self._to_third_order().names)
+
+    def evaluate(self, orders: GreekOrders, option_type: Any, *values: Any) -> tuple[Any, ...]:
+        """In the order of `outputs`. Raises UnsupportedGreeks, and quant's DomainError."""
+        match orders:
+            case "none":
+                return (self.price(option_type, *values),)
+            case "first":
+                return tuple(self.price_and_greeks(option_type, *values))
+            case "all":
+                greeks = self._to_third_order().greeks
+                return (self.price(option_type, *values), *greeks(option_type, *values))
+
+    def _to_third_order(self) -> HigherOrders:
+        if self.higher_orders is None:
+            raise UnsupportedGreeks(self.name, self.style)
+        return self.higher_orders
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -121,6 +158,7 @@ _offer(
             black_scholes.REQUIREMENTS,
             partial(_range_between_limits, black_scholes.price),
         ),
+        HigherOrders(black_scholes.HigherOrderGreeks._fields, partial(black_scholes.greeks, higher_orders=True)),
     )
 )
 _offer(
@@ -138,6 +176,7 @@ _offer(
             black_76.REQUIREMENTS,
             partial(_range_between_limits, black_76.price),
         ),
+        HigherOrders(black_76.HigherOrderGreeks._fields, partial(black_76.greeks, higher_orders=True)),
     )
 )
 _offer(
@@ -155,6 +194,7 @@ _offer(
             bachelier.REQUIREMENTS,
             partial(_range_without_bound, bachelier.price),
         ),
+        HigherOrders(black_76.HigherOrderGreeks._fields, partial(bachelier.greeks, higher_orders=True)),
     )
 )
 for _model, _parameters, _prices in (("heston", _HESTON, heston), ("bates", _BATES, bates)):
@@ -226,5 +266,6 @@ def with_cash_dividends(model: PricingModel, times: Sequence[float], amounts: Se
         price=price,
         price_and_greeks=lambda option_type, *values: (price(option_type, *values), *[math.nan] * 5),
         inverse=None,
+        higher_orders=None,
         is_slow=True,
     )

@@ -3,19 +3,17 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from quantmesh.pricing.core.model import OptionColumns, Priced
+from quantmesh.pricing.core.model import GreekOrders, OptionColumns
 from quantmesh.pricing.core.models import Inverse, PricingModel
 from quantmesh.quant.black_scholes import ImpliedVolatilities
 
 Floats = NDArray[np.float64]
 
 
-def price_columns(model: PricingModel, columns: OptionColumns, *, greeks: bool) -> dict[str, Floats]:
+def price_columns(model: PricingModel, columns: OptionColumns, orders: GreekOrders) -> dict[str, Floats]:
     """The answer's columns by name. Raises quant's DomainError for the first argument and row outside its domain."""
-    if greeks:
-        values = model.price_and_greeks(columns.sign, *columns.values)
-        return {name: np.broadcast_to(v, columns.rows) for name, v in zip(Priced._fields, values, strict=True)}
-    return {"price": np.broadcast_to(model.price(columns.sign, *columns.values), columns.rows)}
+    values = model.evaluate(orders, columns.sign, *columns.values)
+    return {name: np.broadcast_to(v, columns.rows) for name, v in zip(model.outputs(orders), values, strict=True)}
 
 
 def imply_columns(inverse: Inverse, columns: OptionColumns) -> ImpliedVolatilities:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from quantmesh.gateway.http.models.base import Body, Day, Query, Shown, ShownInstant
-from quantmesh.gateway.http.models.pricing_models import Accuracy, DividendBody, Model, check_fields
+from quantmesh.gateway.http.models.pricing_models import Accuracy, DividendBody, GreekOrders, Model, check_fields
 
 Style = Literal["european", "american"]
 OptionType = Literal["call", "put"]
@@ -64,6 +64,7 @@ class PriceBody(_Contract):
         json_schema_extra={
             "examples": [
                 {**_CONTRACT, "volatility": 0.2, "greeks": True},
+                {**_CONTRACT, "volatility": 0.2, "greeks": "all"},
                 {**_CONTRACT, "style": "american", "volatility": 0.2, "accuracy": "accurate"},
                 {**_CONTRACT, "model": "heston", "v0": 0.04, "kappa": 1.5, "theta": 0.05, "sigma": 0.6, "rho": -0.7},
             ]
@@ -83,7 +84,7 @@ class PriceBody(_Contract):
     dividends: Annotated[
         list[DividendBody], Field(max_length=100, description="In cash, for black_scholes; then Greeks are null.")
     ] = Field(default_factory=list)
-    greeks: bool = True
+    greeks: GreekOrders = True
 
     @model_validator(mode="after")
     def _fields_of_its_model(self) -> Self:
@@ -92,13 +93,28 @@ class PriceBody(_Contract):
 
 
 class GreeksShown(Shown):
-    """Vega and rho per 1.00 of volatility and rate, theta per year. Null where there is no finite value."""
+    """Vega and rho per 1.00 of volatility and rate, theta per year. Null where there is no finite value.
+
+    From epsilon on (by dividend yield; not on forwards) where `all` are asked for: vanna, volga and vera are delta,
+    vega and rho by volatility; charm, veta and color delta, vega and gamma by calendar time; speed and zomma gamma by
+    spot and volatility; ultima volga by volatility.
+    """
 
     delta: float | None
     gamma: float | None
     vega: float | None
     theta: float | None
     rho: float | None
+    epsilon: float | None = None
+    vanna: float | None = None
+    charm: float | None = None
+    volga: float | None = None
+    veta: float | None = None
+    vera: float | None = None
+    speed: float | None = None
+    zomma: float | None = None
+    color: float | None = None
+    ultima: float | None = None
 
 
 class PriceShown(Shown):
@@ -195,7 +211,7 @@ class PriceBatchBody(Body):
     style: Style = "european"
     accuracy: Accuracy | None = None
     columns: PriceColumns
-    greeks: bool = False
+    greeks: GreekOrders = False
 
     @model_validator(mode="after")
     def _columns_of_its_model(self) -> Self:
@@ -209,16 +225,31 @@ class BatchQuery(Query):
     model: Model = "black_scholes"
     style: Style = "european"
     accuracy: Accuracy | None = None
-    greeks: bool = False
+    greeks: GreekOrders = False
+
+
+ShownColumn = list[float | None] | None
 
 
 class PriceColumnsShown(Shown):
+    """Greeks as for one price, those that are asked for."""
+
     price: list[float]
-    delta: list[float | None] | None = None
-    gamma: list[float | None] | None = None
-    vega: list[float | None] | None = None
-    theta: list[float | None] | None = None
-    rho: list[float | None] | None = None
+    delta: ShownColumn = None
+    gamma: ShownColumn = None
+    vega: ShownColumn = None
+    theta: ShownColumn = None
+    rho: ShownColumn = None
+    epsilon: ShownColumn = None
+    vanna: ShownColumn = None
+    charm: ShownColumn = None
+    volga: ShownColumn = None
+    veta: ShownColumn = None
+    vera: ShownColumn = None
+    speed: ShownColumn = None
+    zomma: ShownColumn = None
+    color: ShownColumn = None
+    ultima: ShownColumn = None
 
 
 class PriceBatchShown(Shown):

@@ -10,6 +10,12 @@ from quantmesh.gateway.http.models.base import Body
 
 Model = Literal["black_scholes", "black_76", "bachelier", "heston", "bates"]
 Accuracy = Literal["fast", "accurate", "high_precision"]
+GreekOrders = Annotated[
+    bool | Literal["first", "all"],
+    Field(
+        description="`first` or true: delta, gamma, vega, theta and rho; `all`: in closed forms to the third order too."
+    ),
+]
 
 _HESTON = ("v0", "kappa", "theta", "sigma", "rho")
 PARAMETERS: dict[str, tuple[str, ...]] = {
