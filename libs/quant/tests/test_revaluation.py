@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from quantmesh.quant import _black_scholes_kernels, american, black_scholes, revaluation
 from quantmesh.quant import _revaluation_kernels as kernels
-from quantmesh.quant._revaluation_market import BLOCK, market_of
+from quantmesh.quant import american, black_scholes, revaluation
+from quantmesh.quant._revaluation_market import market_of
 from quantmesh.quant.book import Book
 from quantmesh.quant.errors import DomainError
 from quantmesh.quant.scenarios import Scenarios
@@ -91,7 +91,6 @@ def test_sums_by_group_are_sums_of_positions(count: int) -> None:
 
 
 def test_kernels_agree_with_their_python_twins() -> None:
-    assert BLOCK == _black_scholes_kernels.BLOCK
     options = BOOK.where(BOOK.sign != 0)
     market = market_of(options, Scenarios(MOVES[:2], volatility_shifts=0.01, rate_shifts=0.002))
     columns = revaluation.european_columns(options, np.arange(options.size), 0.0, revaluation.present_values(options))

@@ -11,9 +11,11 @@ import numpy as np
 from numba import njit, types
 
 from quantmesh.quant import _black_scholes_formulas as formulas
+from quantmesh.quant._elementary import square_root
 from quantmesh.quant._elementary_kernels import INLINE, compile_as
+from quantmesh.quant._streaming import settle, stream, streams, unsigned
 
-BLOCK = 64
+BLOCK = 128
 OPTIONS: Any = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract"}}
 
 
@@ -23,7 +25,7 @@ def _quotient(numerator: float, denominator: float) -> float:
 
 compile_as(formulas.quotient, _quotient)
 _FORMULAS: tuple[Callable[..., Any], ...] = (
-    formulas.is_inside_domain,
+    formulas.is_plainly_inside_domain,
     formulas.discount_factor,
     formulas.standardized_from,
     formulas.standardized,
@@ -38,15 +40,30 @@ for _formula in _FORMULAS:
 
 
 def _load(scratch: Any, row: int, source: Any, start: int, count: int) -> None:
-    """Fill a row of the scratch buffer; a short last block repeats its first element."""
+    """Fill a row of the scratch buffer; a short last block repeats its last element."""
     offset = row * BLOCK
-    first = source[0] if source.size == 1 else source[start]
-    if source.size == 1 or count < BLOCK:
+    if source.size == 1:
         for j in range(BLOCK):
-            scratch[offset + j] = first
-    if source.size != 1:
+            scratch[offset + j] = source[0]
+    elif count == BLOCK:
+        for j in range(BLOCK):
+            scratch[offset + j] = source[unsigned(start + j)]
+    else:
+        for j in range(BLOCK):
+            scratch[offset + j] = source[start + min(j, count - 1)]
+
+
+def _store(outputs: Any, row: int, start: int, count: int, scratch: Any, source: int, past_caches: bool) -> None:
+    """Copy a row of the scratch buffer to an answer's."""
+    offset = source * BLOCK
+    if count < BLOCK:
         for j in range(count):
-            scratch[offset + j] = source[start + j]
+            outputs[row, start + j] = scratch[offset + j]
+    elif past_caches:
+        stream(outputs, row, start, scratch, offset, BLOCK)
+    else:
+        for j in range(BLOCK):
+            outputs[row, unsigned(start + j)] = scratch[offset + j]
 
 
 def _load_inputs(
@@ -70,11 +87,11 @@ def _load_inputs(
     load(scratch, 6, volatility, start, count)
 
 
-def _count_invalid(scratch: Any) -> int:
-    """How many rows hold an argument outside its domain."""
-    invalid = 0
+def _count_doubtful(scratch: Any) -> int:
+    """How many rows may hold an argument outside its domain."""
+    doubtful = 0
     for j in range(BLOCK):
-        inside = formulas.is_inside_domain(
+        inside = formulas.is_plainly_inside_domain(
             scratch[BLOCK + j],
             scratch[2 * BLOCK + j],
             scratch[3 * BLOCK + j],
@@ -82,27 +99,29 @@ def _count_invalid(scratch: Any) -> int:
             scratch[5 * BLOCK + j],
             scratch[6 * BLOCK + j],
         )
-        invalid += 0 if inside else 1
-    return invalid
+        doubtful += 0 if inside else 1
+    return doubtful
 
 
 def _compute_parts(scratch: Any) -> None:
-    """Rows 7 to 13: carry, discount factor, d1, d2, density, and the two tail ratios."""
+    """Rows 7 to 14: carry, discount factor, d1, d2, density, the two tail ratios, and the root of the time."""
     for j in range(BLOCK):
         time = scratch[3 * BLOCK + j]
         scratch[7 * BLOCK + j] = formulas.discount_factor(scratch[5 * BLOCK + j], time)
         scratch[8 * BLOCK + j] = formulas.discount_factor(scratch[4 * BLOCK + j], time)
     for j in range(BLOCK):
+        root_time = square_root(scratch[3 * BLOCK + j])
         d1, d2 = formulas.standardized(
             scratch[BLOCK + j],
             scratch[2 * BLOCK + j],
             scratch[3 * BLOCK + j],
             scratch[4 * BLOCK + j],
             scratch[5 * BLOCK + j],
-            scratch[6 * BLOCK + j],
+            scratch[6 * BLOCK + j] * root_time,
         )
         scratch[9 * BLOCK + j] = d1
         scratch[10 * BLOCK + j] = d2
+        scratch[14 * BLOCK + j] = root_time
     for j in range(BLOCK):
         scratch[11 * BLOCK + j] = formulas.density(scratch[9 * BLOCK + j])
     for j in range(2 * BLOCK):
@@ -121,15 +140,16 @@ def _price(
     stop: int,
     outputs: Any,
 ) -> int:
-    scratch = np.empty(15 * BLOCK)
-    invalid = 0
+    scratch = np.empty(16 * BLOCK)
+    doubtful = 0
+    past_caches = streams(outputs)
     for begin in range(start, stop, BLOCK):
         count = min(BLOCK, stop - begin)
         load_inputs(scratch, begin, count, sign, spot, strike, time, rate, dividend_yield, volatility)
-        invalid += count_invalid(scratch)
+        doubtful += count_doubtful(scratch)
         compute_parts(scratch)
         for j in range(BLOCK):
-            scratch[14 * BLOCK + j] = formulas.price_from_parts(
+            scratch[15 * BLOCK + j] = formulas.price_from_parts(
                 scratch[j],
                 scratch[BLOCK + j] * scratch[7 * BLOCK + j],
                 scratch[2 * BLOCK + j] * scratch[8 * BLOCK + j],
@@ -139,8 +159,9 @@ def _price(
                 scratch[12 * BLOCK + j],
                 scratch[13 * BLOCK + j],
             )
-        outputs[0, begin : begin + count] = scratch[14 * BLOCK : 14 * BLOCK + count]
-    return invalid
+        store(outputs, 0, begin, count, scratch, 15, past_caches)
+    settle()
+    return doubtful
 
 
 def _price_and_greeks(
@@ -155,12 +176,13 @@ def _price_and_greeks(
     stop: int,
     outputs: Any,
 ) -> int:
-    scratch = np.empty(20 * BLOCK)
-    invalid = 0
+    scratch = np.empty(21 * BLOCK)
+    doubtful = 0
+    past_caches = streams(outputs)
     for begin in range(start, stop, BLOCK):
         count = min(BLOCK, stop - begin)
         load_inputs(scratch, begin, count, sign, spot, strike, time, rate, dividend_yield, volatility)
-        invalid += count_invalid(scratch)
+        doubtful += count_doubtful(scratch)
         compute_parts(scratch)
         for j in range(BLOCK):
             price, delta, gamma, vega, theta, rho = formulas.greeks_from_parts(
@@ -171,6 +193,7 @@ def _price_and_greeks(
                 scratch[4 * BLOCK + j],
                 scratch[5 * BLOCK + j],
                 scratch[6 * BLOCK + j],
+                scratch[14 * BLOCK + j],
                 scratch[7 * BLOCK + j],
                 scratch[8 * BLOCK + j],
                 scratch[9 * BLOCK + j],
@@ -179,15 +202,16 @@ def _price_and_greeks(
                 scratch[12 * BLOCK + j],
                 scratch[13 * BLOCK + j],
             )
-            scratch[14 * BLOCK + j] = price
-            scratch[15 * BLOCK + j] = delta
-            scratch[16 * BLOCK + j] = gamma
-            scratch[17 * BLOCK + j] = vega
-            scratch[18 * BLOCK + j] = theta
-            scratch[19 * BLOCK + j] = rho
+            scratch[15 * BLOCK + j] = price
+            scratch[16 * BLOCK + j] = delta
+            scratch[17 * BLOCK + j] = gamma
+            scratch[18 * BLOCK + j] = vega
+            scratch[19 * BLOCK + j] = theta
+            scratch[20 * BLOCK + j] = rho
         for k in range(6):
-            outputs[k, begin : begin + count] = scratch[(14 + k) * BLOCK : (14 + k) * BLOCK + count]
-    return invalid
+            store(outputs, k, begin, count, scratch, 15 + k, past_caches)
+    settle()
+    return doubtful
 
 
 def _higher_order_greeks(
@@ -203,11 +227,12 @@ def _higher_order_greeks(
     outputs: Any,
 ) -> int:
     scratch = np.empty(17 * BLOCK)
-    invalid = 0
+    doubtful = 0
+    past_caches = streams(outputs)
     for begin in range(start, stop, BLOCK):
         count = min(BLOCK, stop - begin)
         load_inputs(scratch, begin, count, sign, spot, strike, time, rate, dividend_yield, volatility)
-        invalid += count_invalid(scratch)
+        doubtful += count_doubtful(scratch)
         for j in range(BLOCK):
             epsilon, vanna, charm, volga, veta, vera, speed, zomma, color, ultima = formulas.higher_order_greeks_of_one(
                 scratch[j],
@@ -229,16 +254,18 @@ def _higher_order_greeks(
             scratch[15 * BLOCK + j] = color
             scratch[16 * BLOCK + j] = ultima
         for k in range(10):
-            outputs[k, begin : begin + count] = scratch[(7 + k) * BLOCK : (7 + k) * BLOCK + count]
-    return invalid
+            store(outputs, k, begin, count, scratch, 7 + k, past_caches)
+    settle()
+    return doubtful
 
 
 load = njit(**INLINE)(_load)
+store = njit(**INLINE)(_store)
 load_inputs = njit(**INLINE)(_load_inputs)
-count_invalid = njit(**INLINE)(_count_invalid)
+count_doubtful = njit(**INLINE)(_count_doubtful)
 compute_parts = njit(**INLINE)(_compute_parts)
 
-# Each answers how many rows, padding included, hold an argument outside its domain.
+# Each answers how many rows, padding included, may hold an argument outside its domain.
 # Read-only views (of Arrow buffers) pass too, and nothing is compiled twice.
 _INPUT = types.Array(types.float64, 1, "C", readonly=True)
 _SIGNATURE = types.int64(

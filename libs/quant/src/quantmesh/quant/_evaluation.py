@@ -11,6 +11,7 @@ from quantmesh.quant._threads import CHUNK_ROWS, run_in_chunks
 from quantmesh.quant.errors import DomainError
 
 Value = float | Floats
+_LINE = 8
 
 
 def evaluate(
@@ -21,14 +22,15 @@ def evaluate(
     chunk_rows: int = CHUNK_ROWS,
 ) -> tuple[Value, ...]:
     """`count` answers per row; `kernel` returns how many rows lie outside their domain."""
-    outputs = empty((count, columns.rows))
+    # Each answer begins on a line of the caches.
+    outputs = empty((count, -(-columns.rows // _LINE) * _LINE))
 
     def task(start: int, stop: int) -> None:
         if kernel(*columns.arrays, start, stop, outputs):
             columns.check(domains, start, stop)
 
     run_in_chunks(task, columns.rows, chunk_rows)
-    return tuple(shaped(output, columns) for output in outputs)
+    return tuple(shaped(output[: columns.rows], columns) for output in outputs)
 
 
 def invert(columns: Columns, kernel: Callable[..., None]) -> tuple[Floats, NDArray[np.int8]]:

@@ -13,6 +13,7 @@ from quantmesh.quant._arguments import Floats
 
 _SMALLEST_BYTES = 4 << 20  # below it the allocator keeps its memory by itself
 _LARGEST_BYTES = 64 << 20
+_LINE_BYTES = 64
 _idle: deque[Floats] = deque(maxlen=2)
 
 
@@ -28,14 +29,19 @@ class _Lease:
 
 
 def empty(shape: tuple[int, ...]) -> Floats:
-    """As `numpy.empty`, of doubles."""
+    """As `numpy.empty`, of doubles; a large one begins on a line of the caches."""
     size = math.prod(shape)
     if not _SMALLEST_BYTES <= size * 8 <= _LARGEST_BYTES:
         return np.empty(shape)
     try:
         block = _idle.pop()
     except IndexError:
-        block = np.empty(size)
+        block = _aligned(size)
     if block.size < size:
-        block = np.empty(size)
+        block = _aligned(size)
     return np.asarray(_Lease(block))[:size].reshape(shape)
+
+
+def _aligned(size: int) -> Floats:
+    block = np.empty(size + _LINE_BYTES // 8)
+    return block[-block.ctypes.data % _LINE_BYTES // 8 :]

@@ -11,10 +11,11 @@ import numpy as np
 from numba import njit, types
 
 from quantmesh.quant import _black_scholes_formulas as formulas
-from quantmesh.quant._black_scholes_kernels import BLOCK, OPTIONS
+from quantmesh.quant._black_scholes_kernels import OPTIONS
 from quantmesh.quant._elementary import TINY_ROOT, exponential
 from quantmesh.quant._elementary_kernels import compile_as
 from quantmesh.quant._revaluation_formulas import density, tail_ratio
+from quantmesh.quant._revaluation_market import BLOCK
 
 for _formula in (density, tail_ratio):
     compile_as(_formula, _formula)

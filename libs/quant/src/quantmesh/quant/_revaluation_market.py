@@ -12,7 +12,7 @@ from quantmesh.quant.book import Book
 from quantmesh.quant.errors import DomainError
 from quantmesh.quant.scenarios import Scenarios
 
-# As the kernels'.
+# Scenarios that the kernels take at a time.
 BLOCK = 64
 
 
