@@ -20,7 +20,8 @@ unsigned: Any = types.uint64
 
 def _streams(outputs: Any) -> bool:
     """Whether the rows of `outputs` are large, and each begins where a vector may."""
-    return outputs.size >= _SMALLEST_SIZE and outputs.shape[1] % _LANES == 0 and outputs.ctypes.data % _ALIGNMENT == 0
+    aligned = outputs.shape[1] % _LANES == 0 and outputs.ctypes.data % _ALIGNMENT == 0
+    return bool(aligned and outputs.size >= _SMALLEST_SIZE)
 
 
 def _stream(_typing_context: Any, outputs: Any, row: Any, start: Any, source: Any, offset: Any, count: Any) -> Any:
