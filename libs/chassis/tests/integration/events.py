@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope, Money
 from quantmesh.chassis import outbox
 from quantmesh.chassis.database import Database
-from quantmesh.chassis.events import Consumer
+from quantmesh.chassis.events import Consumer, EventBus
+from quantmesh.chassis.events.streams import ensure_stream
 
 OWNER = uuid4()
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -72,3 +73,21 @@ async def unpublished(database: Database, wanted: int) -> bool:
                 text("SELECT count(*) = :wanted FROM outbox WHERE published_at IS NULL"), {"wanted": wanted}
             )
         )
+
+
+def envelope_of(version: int, currency: str, *, previous: int | None = None, aggregate: str = "a") -> EventEnvelope:
+    return EventEnvelope(
+        event_id=str(uuid4()),
+        aggregate_id=aggregate,
+        aggregate_version=version,
+        previous_version=version - 1 if previous is None else previous,
+        owner_id=str(OWNER),
+        type=Money.DESCRIPTOR.full_name,
+        payload=Money(currency=currency).SerializeToString(),
+    )
+
+
+async def send(bus: EventBus, *envelopes: EventEnvelope) -> None:
+    await ensure_stream(bus.jetstream, "ledger")
+    for envelope in envelopes:
+        await bus.jetstream.publish(f"qm.{SUBJECT}.0", envelope.SerializeToString())

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Generic, TypeVar
-from uuid import UUID
 
 import psycopg
 from google.protobuf.message import DecodeError, Message
@@ -16,9 +15,10 @@ from quantmesh.api.common.v1.common_pb2 import EventEnvelope
 from quantmesh.chassis.cancellation import raise_if_cancelled
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.events import inbox
+from quantmesh.chassis.events.arrival import Arrival, PoisonError
 from quantmesh.chassis.events.bus import BROKER_FAULTS, EventBus
 from quantmesh.chassis.events.pull import ConsumerLostError, PullSubscription
-from quantmesh.chassis.events.settling import ACK_WAIT_SECONDS, PoisonError, Settling
+from quantmesh.chassis.events.settling import ACK_WAIT_SECONDS, Settling
 from quantmesh.chassis.events.streams import ensure_stream, publisher_of, stream_name
 from quantmesh.chassis.leadership import while_leading
 from quantmesh.chassis.telemetry.logs import get_logger
@@ -49,13 +49,15 @@ class Consumer(Generic[M]):
         as_owner: bool = False,
         max_deliver: int = 5,
         concurrency: int = 4,
-        prefetch: int = 64,
+        prefetch: int = 256,
+        together: int = 64,
     ) -> None:
         self.name = name
         self.subject = subject
         self.max_deliver = max_deliver
         self.concurrency = concurrency
         self.prefetch = prefetch
+        self.together = together
         self.stream = stream_name(publisher_of(subject))
         self._message = message
         self._handle = handle
@@ -103,18 +105,43 @@ class Consumer(Generic[M]):
             await asyncio.shield(pulled.close())
             await asyncio.shield(settling.give_back(pulled.waiting()))
 
-    async def apply(
-        self, database: Database, durable: str, subject: str, envelope: EventEnvelope, *, accept_unseen: bool
-    ) -> inbox.Verdict:
+    async def apply(self, database: Database, durable: str, arrival: Arrival, *, accept_unseen: bool) -> inbox.Verdict:
         """Handle one event in its transaction, unless the verdict is another than HANDLE."""
-        message = self._decode(envelope)
-        async with self._transaction(database, envelope) as session:
-            verdict = await inbox.claim(session, durable, subject, envelope, accept_unseen=accept_unseen)
-            if verdict is inbox.Verdict.HANDLE:
-                await self._handle(session, envelope, message)
-            elif verdict is inbox.Verdict.GAP:
-                await session.rollback()
+        message = self._decode(arrival.envelope)
+        with arrival.in_call(durable):
+            async with self._transaction(database, arrival) as session:
+                if arrival.is_replay_for(durable):
+                    verdict = await inbox.reclaim(session, durable, arrival.subject, arrival.envelope)
+                else:
+                    verdict = await inbox.claim(
+                        session, durable, arrival.subject, arrival.envelope, accept_unseen=accept_unseen
+                    )
+                if verdict is inbox.Verdict.HANDLE:
+                    await self._handle(session, arrival.envelope, message)
+                else:
+                    await session.rollback()
         return verdict
+
+    def go_together(self, durable: str, arrivals: list[Arrival]) -> bool:
+        """Whether one transaction can hold them: it has one owner, and a replay has its own way."""
+        owners = {arrival.owner_id for arrival in arrivals}
+        return not (self._as_owner and len(owners) > 1) and not any(each.is_replay_for(durable) for each in arrivals)
+
+    async def apply_together(self, database: Database, durable: str, arrivals: list[Arrival]) -> list[inbox.Verdict]:
+        """Handle events of one subject in one transaction: all that may be handled now, or none.
+
+        A commit is what an event costs most; while they come faster than one by one goes, they are handled together.
+        """
+        messages = [self._decode(arrival.envelope) for arrival in arrivals]
+        async with self._transaction(database, arrivals[0]) as session:
+            verdicts = await inbox.claim_together(
+                session, durable, arrivals[0].subject, [arrival.envelope for arrival in arrivals]
+            )
+            for arrival, message, verdict in zip(arrivals, messages, verdicts, strict=True):
+                if verdict is inbox.Verdict.HANDLE:
+                    with arrival.in_call(durable):
+                        await self._handle(session, arrival.envelope, message)
+        return verdicts
 
     def _decode(self, envelope: EventEnvelope) -> M:
         wanted = self._message.DESCRIPTOR.full_name
@@ -128,10 +155,13 @@ class Consumer(Generic[M]):
             raise PoisonError(msg) from error
 
     @asynccontextmanager
-    async def _transaction(self, database: Database, envelope: EventEnvelope) -> AsyncIterator[AsyncSession]:
-        if self._as_owner:
-            async with database.transaction(UUID(envelope.owner_id)) as session:
-                yield session
-        else:
+    async def _transaction(self, database: Database, arrival: Arrival) -> AsyncIterator[AsyncSession]:
+        if not self._as_owner:
             async with database.system_transaction() as session:
                 yield session
+            return
+        if arrival.owner_id is None:
+            msg = "the event has no owner to handle it as"
+            raise PoisonError(msg)
+        async with database.transaction(arrival.owner_id) as session:
+            yield session

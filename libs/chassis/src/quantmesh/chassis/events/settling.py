@@ -1,28 +1,23 @@
 """What becomes of a consumer's messages: handled, parked, delayed, or buried."""
 
 import asyncio
+from collections import deque
 from contextlib import suppress
 from typing import Protocol
-from uuid import UUID
 
 import nats.errors
-from google.protobuf.message import DecodeError
 from nats.aio.msg import Msg
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
 
-from quantmesh.api.common.v1.common_pb2 import EventEnvelope
-from quantmesh.chassis import failpoints
 from quantmesh.chassis.cancellation import raise_if_cancelled
-from quantmesh.chassis.context import CallContext, set_call
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Conflict, Unavailable
 from quantmesh.chassis.events import inbox
-from quantmesh.chassis.events.bus import BROKER_FAULTS, REQUEST_SECONDS, EventBus
-from quantmesh.chassis.events.parking import Aggregate, Parking
+from quantmesh.chassis.events.arrival import Arrival, PoisonError
+from quantmesh.chassis.events.bus import BROKER_FAULTS, EventBus
+from quantmesh.chassis.events.dead_letters import DeadLetters
+from quantmesh.chassis.events.parking import Parking
 from quantmesh.chassis.events.pull import PullSubscription
-from quantmesh.chassis.events.streams import DEAD_LETTERS, SUBJECT_ROOT, ensure_stream
-from quantmesh.chassis.failpoints import Failpoint
-from quantmesh.chassis.telemetry import tracing
 from quantmesh.chassis.telemetry.logs import get_logger
 
 log = get_logger(__name__)
@@ -37,12 +32,7 @@ _PARKED_SECONDS = 2.0
 _DELIVERIES_BEFORE_TRIM_CHECK = 2
 
 _EVENTS = Counter("quantmesh_consumer_events_total", "Events by what became of them", ["consumer", "outcome"])
-_SECONDS = Histogram("quantmesh_consumer_seconds", "Time an event was handled in", ["consumer"])
 _PENDING = Gauge("quantmesh_consumer_pending", "Events in the stream, not yet given to the consumer", ["consumer"])
-
-
-class PoisonError(Exception):
-    """The message can never be handled: not an envelope, or not of the type this consumer takes."""
 
 
 class Applies(Protocol):
@@ -53,10 +43,17 @@ class Applies(Protocol):
     max_deliver: int
     concurrency: int
     prefetch: int
+    together: int
 
     async def apply(
-        self, database: Database, durable: str, subject: str, envelope: EventEnvelope, *, accept_unseen: bool
+        self, database: Database, durable: str, arrival: Arrival, *, accept_unseen: bool
     ) -> inbox.Verdict: ...
+
+    def go_together(self, durable: str, arrivals: list[Arrival]) -> bool: ...
+
+    async def apply_together(
+        self, database: Database, durable: str, arrivals: list[Arrival]
+    ) -> list[inbox.Verdict]: ...
 
 
 class Settling:
@@ -67,6 +64,7 @@ class Settling:
         self._database = database
         self._bus = bus
         self._durable = durable
+        self._dead_letters = DeadLetters(bus)
         self._lanes: dict[str, asyncio.Queue[Msg]] = {}
         self._unfinished: dict[int, Msg] = {}
         self._room = asyncio.Event()
@@ -75,13 +73,15 @@ class Settling:
 
     async def run(self, pulled: PullSubscription) -> None:
         """Until a fault of the broker, which is raised. Partitions go side by side, each in its order."""
+        await self._dead_letters.measure(self._database.service, self._consumer.name)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._keep_alive(pulled))
                 while True:
                     raise_if_cancelled()
                     free = self._consumer.prefetch - len(self._unfinished)
-                    if free <= 0:
+                    # Fetched by the half: where each one that is done fetched another, each would be a round trip.
+                    if free <= self._consumer.prefetch // 2:
                         self._room.clear()
                         await self._room.wait()
                         continue
@@ -103,15 +103,11 @@ class Settling:
 
     async def _work(self, lane: asyncio.Queue[Msg]) -> None:
         while True:
-            message: Msg | None = await lane.get()
-            while message is not None:
-                raise_if_cancelled()
-                async with self._turns:
-                    successor = await self._settle(message)
-                self._unfinished.pop(id(message), None)
-                if successor is not None:
-                    self._unfinished[id(successor)] = successor
-                message = successor
+            messages = [await lane.get()]
+            async with self._turns:
+                while len(messages) < self._consumer.together and not lane.empty():
+                    messages.append(lane.get_nowait())
+                await self._settle_in_order(messages)
             self._room.set()
             raise_if_cancelled()
 
@@ -126,48 +122,79 @@ class Settling:
                 with suppress(nats.errors.MsgAlreadyAckdError):
                     await message.in_progress()
 
+    async def _settle_in_order(self, messages: list[Msg]) -> None:
+        """All in one transaction where they are several and nothing is wrong with any, else one by one."""
+        waiting = deque(await self._settle_together(messages) if len(messages) > 1 else messages)
+        while waiting:
+            raise_if_cancelled()
+            message = waiting.popleft()
+            successor = await self._settle(message)
+            self._unfinished.pop(id(message), None)
+            if successor is not None:
+                self._unfinished[id(successor)] = successor
+                waiting.appendleft(successor)
+
+    async def _settle_together(self, messages: list[Msg]) -> list[Msg]:
+        """Those that are left, with the parked ones that may go now."""
+        try:
+            arrivals = [Arrival.of(message) for message in messages]
+            if not self._consumer.go_together(self._durable, arrivals):
+                return messages
+            verdicts = await self._consumer.apply_together(self._database, self._durable, arrivals)
+        except Exception as error:  # noqa: BLE001  whatever one of them caused, it causes again where it is dealt with
+            log.info("events are handled one by one", consumer=self._durable, cause=repr(error))
+            return messages
+        left: list[Msg] = []
+        for arrival, verdict in zip(arrivals, verdicts, strict=True):
+            if verdict is inbox.Verdict.GAP:
+                left.append(arrival.message)
+                continue
+            await self._acknowledge(arrival, verdict)
+            del self._unfinished[id(arrival.message)]
+            successor = self._parking.take(arrival.aggregate, arrival.envelope.aggregate_version)
+            if successor is not None:
+                self._unfinished[id(successor)] = successor
+                left.append(successor)
+        return left
+
     async def _settle(self, message: Msg) -> Msg | None:
         """Do with one message what is to be done; the parked one that may go next. Raises faults of the broker."""
         try:
-            envelope = EventEnvelope.FromString(message.data)
-            event_id = UUID(envelope.event_id)
-            owner_id = UUID(envelope.owner_id) if envelope.owner_id else None
-        except (DecodeError, ValueError) as error:
-            await self._bury(message, None, PoisonError(f"the message is no envelope: {error}"))
+            arrival = Arrival.of(message)
+        except PoisonError as error:
+            await self._bury(message, None, error)
             return None
-        aggregate = (message.subject.rpartition(".")[0], envelope.aggregate_id)
-        traceparent = (message.headers or {}).get("traceparent", "")
-        with (
-            tracing.server_span(f"{self._durable} {aggregate[0]}", traceparent) as span,
-            _SECONDS.labels(self._durable).time(),
-        ):
-            context = CallContext(request_id=envelope.event_id, traceparent=span)
-            set_call(context if owner_id is None else context.on_behalf_of(owner_id))
-            is_done = await self._handle(message, envelope, event_id, aggregate)
-        return self._parking.take(aggregate, envelope.aggregate_version) if is_done else None
+        if not await self._handle(arrival):
+            return None
+        return self._parking.take(arrival.aggregate, arrival.envelope.aggregate_version)
 
-    async def _handle(self, message: Msg, envelope: EventEnvelope, event_id: UUID, aggregate: Aggregate) -> bool:
+    async def _handle(self, arrival: Arrival) -> bool:
         """Whether the next event of the aggregate may follow."""
+        message = arrival.message
         try:
             verdict = await self._consumer.apply(
-                self._database, self._durable, aggregate[0], envelope, accept_unseen=await self._is_trimmed(message)
+                self._database, self._durable, arrival, accept_unseen=await self._is_trimmed(message)
             )
         except (Unavailable, Conflict) as fault:
             await self._delay(message, "postponed", fault.detail)
             return False
         except PoisonError as error:
-            return await self._bury(message, envelope, error)
+            return await self._bury(message, arrival, error)
         except Exception as error:  # noqa: BLE001  a handler's bug must stop neither the others nor this consumer
-            return await self._fail(message, envelope, event_id, error)
+            return await self._fail(arrival, error)
         if verdict is inbox.Verdict.GAP:
             _EVENTS.labels(self._durable, "parked").inc()
-            if not self._parking.put(aggregate, envelope.previous_version, message):
+            if not self._parking.put(arrival.aggregate, arrival.envelope.previous_version, message):
                 await self._delay(message, "no room to park")
             return False
-        await failpoints.reached(Failpoint.BEFORE_ACK)
-        await message.ack()
-        _EVENTS.labels(self._durable, verdict.value).inc()
+        await self._acknowledge(arrival, verdict)
         return True
+
+    async def _acknowledge(self, arrival: Arrival, verdict: inbox.Verdict) -> None:
+        await arrival.message.ack()
+        _EVENTS.labels(self._durable, verdict.value).inc()
+        if verdict is inbox.Verdict.HANDLE:
+            arrival.observe_lag(self._durable)
 
     async def _is_trimmed(self, message: Msg) -> bool:
         """Whether the stream may have dropped what came before; asked only for events that have waited in vain."""
@@ -182,42 +209,30 @@ class Settling:
         doublings = min(message.metadata.num_delivered - 1, 10)
         await message.nak(delay=min(_FIRST_DELAY_SECONDS * 2**doublings, _LONGEST_DELAY_SECONDS))
 
-    async def _fail(self, message: Msg, envelope: EventEnvelope, event_id: UUID, error: Exception) -> bool:
-        log.error("event failed", consumer=self._durable, event_id=envelope.event_id, exc_info=error)
+    async def _fail(self, arrival: Arrival, error: Exception) -> bool:
+        log.error("event failed", consumer=self._durable, event_id=str(arrival.event_id), exc_info=error)
         try:
-            failures = await inbox.count_failure(self._database, self._durable, event_id)
+            failures = await inbox.count_failure(self._database, self._durable, arrival.event_id)
         except (Unavailable, Conflict) as fault:
-            await self._delay(message, "postponed", fault.detail)
+            await self._delay(arrival.message, "postponed", fault.detail)
             return False
         if failures >= self._consumer.max_deliver:
-            return await self._bury(message, envelope, error)
-        await self._delay(message, "failed", repr(error))
+            return await self._bury(arrival.message, arrival, error)
+        await self._delay(arrival.message, "failed", repr(error))
         return False
 
-    async def _bury(self, message: Msg, envelope: EventEnvelope | None, error: Exception) -> bool:
+    async def _bury(self, message: Msg, arrival: Arrival | None, error: Exception) -> bool:
         """To the dead letters with its error. Only then is it settled here, so that it cannot get lost between."""
-        event_id = envelope.event_id if envelope is not None else f"{message.metadata.sequence.stream}"
-        await ensure_stream(self._bus.jetstream, DEAD_LETTERS)
-        await self._bus.jetstream.publish(
-            f"{SUBJECT_ROOT}.{DEAD_LETTERS}.{self._database.service}.{self._consumer.name}",
-            message.data,
-            timeout=REQUEST_SECONDS,
-            headers={
-                **(message.headers or {}),
-                "Nats-Msg-Id": f"{self._durable}-{event_id}",
-                "Qm-Subject": message.subject,
-                "Qm-Error": f"{type(error).__name__}: {error}"[:1024],
-            },
-        )
-        await failpoints.reached(Failpoint.AFTER_BURIAL)
-        if envelope is not None:
+        await self._dead_letters.bury(message, arrival, self._database.service, self._consumer.name, error)
+        if arrival is not None:
             try:
                 async with self._database.system_transaction() as session:
-                    await inbox.skip(session, self._durable, message.subject.rpartition(".")[0], envelope)
+                    await inbox.skip(session, self._durable, arrival.subject, arrival.envelope)
             except (Unavailable, Conflict) as fault:
                 await self._delay(message, "postponed", fault.detail)
                 return False
         await message.term()
         _EVENTS.labels(self._durable, "dead").inc()
+        event_id = "" if arrival is None else str(arrival.event_id)
         log.error("event is a dead letter", consumer=self._durable, event_id=event_id, error=str(error))
         return True

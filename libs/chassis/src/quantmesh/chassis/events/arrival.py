@@ -1,0 +1,78 @@
+"""A message as a consumer sees it: the envelope read, and whose event it is."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from google.protobuf.message import DecodeError
+from nats.aio.msg import Msg
+from prometheus_client import Histogram
+
+from quantmesh.api.common.v1.common_pb2 import EventEnvelope
+from quantmesh.chassis.context import CallContext, set_call
+from quantmesh.chassis.events.parking import Aggregate
+from quantmesh.chassis.telemetry import tracing
+
+_SECONDS = Histogram("quantmesh_consumer_seconds", "Time an event was handled in", ["consumer"])
+_LAG = Histogram(
+    "quantmesh_consumer_lag_seconds",
+    "Time from an event's recording to the end of its handling",
+    ["consumer"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0),
+)
+
+
+# On a dead letter that is published again: the consumer that is to handle it once more.
+REPLAY_FOR = "Qm-Replay-For"
+
+
+class PoisonError(Exception):
+    """The message can never be handled: not an envelope, or not of the type this consumer takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    message: Msg
+    envelope: EventEnvelope
+    event_id: UUID
+    owner_id: UUID | None
+
+    @classmethod
+    def of(cls, message: Msg) -> "Arrival":
+        """Raises PoisonError."""
+        try:
+            envelope = EventEnvelope.FromString(message.data)
+            owner_id = UUID(envelope.owner_id) if envelope.owner_id else None
+            return cls(message, envelope, UUID(envelope.event_id), owner_id)
+        except (DecodeError, ValueError) as error:
+            msg = f"the message is no envelope: {error}"
+            raise PoisonError(msg) from error
+
+    @property
+    def subject(self) -> str:
+        """Without its partition."""
+        return str(self.message.subject.rpartition(".")[0])
+
+    @property
+    def aggregate(self) -> Aggregate:
+        return self.subject, self.envelope.aggregate_id
+
+    def is_replay_for(self, consumer: str) -> bool:
+        return (self.message.headers or {}).get(REPLAY_FOR) == consumer
+
+    @contextmanager
+    def in_call(self, consumer: str) -> Iterator[None]:
+        """What is done here is done for the event's owner, in its trace, and timed."""
+        traceparent = (self.message.headers or {}).get("traceparent", "")
+        with (
+            tracing.server_span(f"{consumer} {self.subject}", traceparent) as span,
+            _SECONDS.labels(consumer).time(),
+        ):
+            context = CallContext(request_id=self.envelope.event_id, traceparent=span)
+            set_call(context if self.owner_id is None else context.on_behalf_of(self.owner_id))
+            yield
+
+    def observe_lag(self, consumer: str) -> None:
+        _LAG.labels(consumer).observe(max(0.0, time.time() - self.envelope.recorded_at.ToNanoseconds() / 1e9))
