@@ -1,6 +1,6 @@
 """Whether orders keep the limits, and how much of them would."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Decimal
 
@@ -12,19 +12,29 @@ from quantmesh.risk.core.model import History
 
 
 @dataclass(frozen=True, slots=True)
-class Denial:
+class Change:
+    """What orders make of one limit."""
+
     limit: Limit
     before: Reading
     after: Reading
+    denied: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`passing`: of denied orders the largest quantities that would pass, in whole lots and in their order; signed as
-    the orders', empty where none would."""
+    """`changes`: of every limit that the orders touch, in the limits' order.
 
-    denials: Sequence[Denial]
+    `passing`: of denied orders the largest quantities that would pass, in whole lots and in their order; signed as
+    the orders', empty where none would.
+    """
+
+    changes: Sequence[Change]
     passing: Sequence[Decimal] = ()
+
+    @property
+    def denials(self) -> list[Change]:
+        return [change for change in self.changes if change.denied]
 
     @property
     def allowed(self) -> bool:
@@ -41,10 +51,10 @@ def check_orders(
     of a symbol that the account was not priced with.
     """
     checking = _Checking(account, orders, history)
-    denials = [denial for limit in limits if (denial := checking.denial(limit, orders)) is not None]
-    if not denials:
-        return Verdict(())
-    return Verdict(denials, checking.passing(limits, denials))
+    found = Verdict([change for limit in limits if (change := checking.change(limit, orders)) is not None])
+    if found.allowed:
+        return found
+    return replace(found, passing=checking.passing(limits, [denial.limit for denial in found.denials]))
 
 
 class _Checking:
@@ -56,36 +66,39 @@ class _Checking:
         self._history = history
         self._symbols = {order.symbol for order in orders}
 
-    def denial(self, limit: Limit, orders: Sequence[Order]) -> Denial | None:
+    def change(self, limit: Limit, orders: Sequence[Order]) -> Change | None:
+        """None where the limit is on another symbol."""
         if limit.symbol and limit.symbol not in self._symbols:
             return None
         orders = [order for order in orders if order.quantity]
         resting = [*self._account.open_orders, *(order for order in orders if order.rests)]
         before = self._reading(limit, self._before, self._account.open_orders, ())
         after = self._reading(limit, self._before.after(orders), resting, orders)
-        is_closing = self._before.closes(orders)
-        return None if _keeps(limit, before.value, after.value, is_closing=is_closing) else Denial(limit, before, after)
+        keeps = _keeps(limit, before.value, after.value, is_closing=self._before.closes(orders))
+        return Change(limit, before, after, denied=not keeps)
 
-    def passing(self, limits: Sequence[Limit], denials: Sequence[Denial]) -> Sequence[Decimal]:
+    def passing(self, limits: Sequence[Limit], denied: Sequence[Limit]) -> Sequence[Decimal]:
         """The largest share of all orders that passes, found limit by limit: each has then to look below the last."""
         steps = max(self._lots(order) for order in self._orders)
-        denied: Collection[Limit] = [denial.limit for denial in denials]
         while denied and steps:
             for limit in denied:
                 steps = self._largest(limit, steps)
             scaled = self._scaled(steps)
-            denied = [limit for limit in limits if scaled and self.denial(limit, scaled) is not None]
+            denied = [limit for limit in limits if self._denies(limit, scaled)]
             # What passed as a whole may not in part; one step down, and on from there.
             steps -= bool(denied)
         return [order.quantity for order in self._scaled(steps)] if steps else ()
+
+    def _denies(self, limit: Limit, orders: Sequence[Order]) -> bool:
+        change = self.change(limit, orders) if orders else None
+        return change is not None and change.denied
 
     def _largest(self, limit: Limit, steps: int) -> int:
         """The most of `steps` that keeps this limit, which keeps from 0 up to there."""
         passing, failing = 0, steps + 1
         while failing - passing > 1:
             middle = (passing + failing) // 2
-            scaled = self._scaled(middle)
-            if scaled and self.denial(limit, scaled) is not None:
+            if self._denies(limit, self._scaled(middle)):
                 failing = middle
             else:
                 passing = middle

@@ -1,0 +1,1 @@
+"""Limits: their SQL, what they are measured on, and the watch that tells of breaches."""
