@@ -6,6 +6,7 @@ from typing import Any
 
 from quantmesh.chassis.context import Caller
 from quantmesh.chassis.errors import QuantmeshError, Unauthenticated
+from quantmesh.chassis.events.dead_letters import DeadLetter, DeadLetterNotFound
 
 Handler = Callable[[Any], Any]
 
@@ -97,3 +98,20 @@ class FakeCache:
 
     async def set(self, key: str, value: bytes, ttl_seconds: float) -> None:
         self.kept[key] = value
+
+
+class FakeLetters:
+    """Dead letters in a list, from which replaying takes them."""
+
+    def __init__(self) -> None:
+        self.kept: list[DeadLetter] = []
+
+    async def after(self, number: int, limit: int) -> list[DeadLetter]:
+        return [letter for letter in self.kept if letter.number > number][:limit]
+
+    async def replay(self, number: int) -> DeadLetter:
+        for letter in self.kept:
+            if letter.number == number:
+                self.kept.remove(letter)
+                return letter
+        raise DeadLetterNotFound("There is no such dead letter.")

@@ -7,6 +7,7 @@ import httpx
 from quantmesh.client.api.analytics import Options, Predictions, Risk
 from quantmesh.client.api.auth import Auth
 from quantmesh.client.api.chain import Chain
+from quantmesh.client.api.events import Events
 from quantmesh.client.api.jobs import Jobs
 from quantmesh.client.api.market import Market
 from quantmesh.client.api.portfolios import Portfolios
@@ -31,6 +32,7 @@ class Client:
         self.risk = Risk(self.transport)
         self.predictions = Predictions(self.transport)
         self.chain = Chain(self.transport)
+        self.events = Events(self.transport)
 
     def stream(self) -> Stream:
         return Stream(self.transport)

@@ -1,14 +1,17 @@
 """Events that a consumer gave up, kept with their error for 30 days, or until an operator replays them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
+import nats.errors
 from nats.aio.msg import Msg
 from nats.js.api import RawStreamMsg
 from nats.js.errors import NotFoundError
 from prometheus_client import Gauge
 
-from quantmesh.chassis.errors import NotFound, RuleBroken
+from quantmesh.chassis.errors import NotFound, RuleBroken, Unavailable
 from quantmesh.chassis.events.arrival import REPLAY_FOR, Arrival
 from quantmesh.chassis.events.bus import REQUEST_SECONDS, EventBus
 from quantmesh.chassis.events.streams import DEAD_LETTERS, SUBJECT_ROOT, ensure_stream, stream_name
@@ -74,48 +77,56 @@ class DeadLetters:
         _WAITING.labels(f"{service}-{consumer}").set(waiting)
 
     async def after(self, number: int, limit: int) -> list[DeadLetter]:
-        """Oldest first."""
+        """Oldest first. Raises Unavailable."""
         letters: list[DeadLetter] = []
-        while len(letters) < limit:
-            try:
+        with _reaching_the_broker(), suppress(NotFoundError):
+            while len(letters) < limit:
                 found = await self._bus.jetstream.get_msg(
                     _STREAM, seq=number + 1, subject=f"{SUBJECT_ROOT}.{DEAD_LETTERS}.>", next=True
                 )
-            except NotFoundError:
-                break
-            letters.append(_letter(found))
-            number = letters[-1].number
+                letters.append(_letter(found))
+                number = letters[-1].number
         return letters
 
     async def replay(self, number: int) -> DeadLetter:
         """Publish the event again, for the consumer that gave it up alone, and forget the letter.
 
-        Its inbox gives a replay effect once, however often it is asked for. Raises DeadLetterNotFound, NotReplayable.
+        Its inbox gives a replay one effect, however often it is asked for.
+        Raises DeadLetterNotFound, NotReplayable, Unavailable.
         """
-        jetstream = self._bus.jetstream
-        try:
-            found = await jetstream.get_msg(_STREAM, seq=number)
-        except NotFoundError as error:
-            msg = f"There is no dead letter {number}; it was replayed, or is older than 30 days."
-            raise DeadLetterNotFound(msg) from error
-        letter = _letter(found)
-        if not letter.event_id or found.data is None:
-            msg = f"Dead letter {number} is no event, so that nobody could handle it: {letter.error}"
-            raise NotReplayable(msg)
-        headers = {name: value for name, value in (found.headers or {}).items() if name == "traceparent"}
-        await jetstream.publish(
-            letter.subject,
-            found.data,
-            timeout=REQUEST_SECONDS,
-            headers={
-                **headers,
-                "Nats-Msg-Id": f"replay-{number}-{letter.event_id}",
-                "Content-Type": "application/protobuf",
-                REPLAY_FOR: letter.consumer,
-            },
-        )
-        await jetstream.delete_msg(_STREAM, number)
+        with _reaching_the_broker():
+            try:
+                found = await self._bus.jetstream.get_msg(_STREAM, seq=number)
+            except NotFoundError as error:
+                msg = f"There is no dead letter {number}; it was replayed, or is older than 30 days."
+                raise DeadLetterNotFound(msg) from error
+            letter = _letter(found)
+            if not letter.event_id or found.data is None:
+                msg = f"Dead letter {number} is no event, so that nobody could handle it: {letter.error}"
+                raise NotReplayable(msg)
+            kept = {name: value for name, value in (found.headers or {}).items() if name == "traceparent"}
+            await self._bus.jetstream.publish(
+                letter.subject,
+                found.data,
+                timeout=REQUEST_SECONDS,
+                headers={
+                    **kept,
+                    "Nats-Msg-Id": f"replay-{number}-{letter.event_id}",
+                    "Content-Type": "application/protobuf",
+                    REPLAY_FOR: letter.consumer,
+                },
+            )
+            await self._bus.jetstream.delete_msg(_STREAM, number)
         return letter
+
+
+@contextmanager
+def _reaching_the_broker() -> Iterator[None]:
+    try:
+        yield
+    except (nats.errors.Error, OSError, TimeoutError) as error:
+        msg = "The event broker does not answer."
+        raise Unavailable(msg, retry_after_seconds=1.0) from error
 
 
 def _subject(service: str, consumer: str) -> str:

@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from quantmesh.client.cli import accounts, analytics, options, portfolios, proofs, streams
+from quantmesh.client.cli import accounts, analytics, events, options, portfolios, proofs, streams
 from quantmesh.client.demo.run import demo
 from quantmesh.client.errors import ClientError
 
@@ -21,6 +21,7 @@ options.add_to(app)
 analytics.add_to(app)
 streams.add_to(app)
 proofs.add_to(app)
+events.add_to(app)
 app.command()(demo)
 
 

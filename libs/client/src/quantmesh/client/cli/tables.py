@@ -7,6 +7,7 @@ from rich.table import Table
 
 from quantmesh.client.models.analytics import Allocation, Forecast, Optimization, OptionPrice, ValueAtRisk
 from quantmesh.client.models.base import Money
+from quantmesh.client.models.events import DeadLetter
 from quantmesh.client.models.portfolios import Import, LedgerEntry, Performance, Portfolio, Positions
 
 
@@ -176,3 +177,12 @@ def _signed(value: Decimal | None) -> str:
         return "-"
     colour = "red" if value < 0 else "green"
     return f"[{colour}]{value:+,.2f}[/{colour}]"
+
+
+def dead_letters_table(letters: Iterable[DeadLetter]) -> Table:
+    made = table("number", "died", "consumer", "event", "error", right=["number"])
+    made.columns[4].no_wrap = False
+    for letter in letters:
+        died = "" if letter.died_at is None else f"{letter.died_at:%Y-%m-%d %H:%M:%S}"
+        made.add_row(str(letter.number), died, letter.consumer, letter.event_id or "not an event", letter.error)
+    return made

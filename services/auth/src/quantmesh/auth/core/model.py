@@ -22,7 +22,7 @@ SCOPES_BY_ROLE: dict[str, frozenset[str]] = {
     "trader": _INVESTOR,
     "analyst": _INVESTOR | {"predictions:train"},
     "compliance": _READS | {"account:manage", "compliance:manage"},
-    "operator": _INVESTOR | {"predictions:train", "market:write", "compliance:manage", "halts:manage"},
+    "operator": _INVESTOR | {"predictions:train", "market:write", "compliance:manage", "halts:manage", "events:manage"},
 }
 
 

@@ -28,6 +28,7 @@ Scope = Literal[
     "blockchain:read",
     "compliance:manage",
     "halts:manage",
+    "events:manage",
 ]
 
 
