@@ -8,9 +8,11 @@ from uuid import UUID
 
 import httpx
 
+from quantmesh.chassis.clock import SystemClock
 from quantmesh.chassis.context import Caller
 from quantmesh.gateway.adapters.account_logs import AccountLogs
 from quantmesh.gateway.adapters.forecast_feed import ForecastFeed
+from quantmesh.gateway.adapters.halt_feed import HaltFeed
 from quantmesh.gateway.adapters.quote_feed import LastQuotes, QuoteFeed
 from quantmesh.gateway.adapters.response_cache import ResponseCache
 from quantmesh.gateway.core.rates import Charge, LocalBuckets, Policy, Verdict
@@ -20,6 +22,8 @@ from quantmesh.gateway.http.auth import Auth
 from quantmesh.gateway.http.blockchain import Blockchain
 from quantmesh.gateway.http.calibration import Calibration
 from quantmesh.gateway.http.compliance import Compliance
+from quantmesh.gateway.http.events import Events
+from quantmesh.gateway.http.halts import Halts
 from quantmesh.gateway.http.jobs import JobDirectory, Jobs
 from quantmesh.gateway.http.market import Market
 from quantmesh.gateway.http.middleware.limits import LimitPolicies, Limits
@@ -33,7 +37,7 @@ from quantmesh.gateway.http.simulation import Simulation
 from quantmesh.gateway.http.stream.desk import KnownSymbols, StreamDesk
 from quantmesh.gateway.http.stream.server import StreamServer
 
-from .fakes import FakeCache, FakeCredentials, FakePeer
+from .fakes import FakeCache, FakeCredentials, FakeLetters, FakePeer
 
 SCOPES = frozenset(
     {
@@ -48,6 +52,8 @@ SCOPES = frozenset(
         "predictions:train",
         "blockchain:read",
         "compliance:manage",
+        "events:manage",
+        "halts:manage",
     }
 )
 ADA = UUID("019aa2b0-0f4e-7c3a-8b1d-3f2b7c1d9e10")
@@ -98,10 +104,12 @@ class Edge:
     quotes: QuoteFeed
     logs: AccountLogs
     forecasts: ForecastFeed
+    halts: HaltFeed
     stream: StreamServer
     last_quotes: LastQuotes
     cache: ResponseCache
     limiter: LocalLimiter
+    letters: FakeLetters
     waiting_for: list[str] = field(default_factory=list)
 
     def client(self, **headers: str) -> httpx.AsyncClient:
@@ -121,10 +129,12 @@ def make_edge(*, limits: LimitPolicies | None = None, slow_seconds: float = 10.0
     cache = ResponseCache(memory)
     last_quotes = LastQuotes()
     quotes, forecasts, logs = QuoteFeed(last_quotes), ForecastFeed(), AccountLogs(peers["portfolio"])
+    halts = HaltFeed(peers["portfolio"], SystemClock())
     directory = JobDirectory({name: peers[name] for name in ("portfolio", "prediction")})
-    desk = StreamDesk(credentials, KnownSymbols(peers["market"]), quotes, forecasts, logs, directory)
+    desk = StreamDesk(credentials, KnownSymbols(peers["market"]), quotes, forecasts, halts, logs, directory)
     stream = StreamServer(desk, slow_seconds=slow_seconds)
     waiting_for: list[str] = []
+    letters = FakeLetters()
     app = build(
         [
             Options(peers["pricing"], peers["market"]).operations(),
@@ -133,6 +143,7 @@ def make_edge(*, limits: LimitPolicies | None = None, slow_seconds: float = 10.0
             Market(peers["market"], cache, last_quotes).operations(),
             Portfolios(peers["portfolio"], peers["risk"]).operations(),
             *Orders(peers["portfolio"]).operations(),
+            Halts(peers["portfolio"]).operations(),
             Predictions(peers["prediction"]).operations(),
             Assets(peers["market"], cache).operations(),
             Risk(peers["risk"]).operations(),
@@ -141,10 +152,11 @@ def make_edge(*, limits: LimitPolicies | None = None, slow_seconds: float = 10.0
             Compliance(peers["auth"]).operations(),
             Blockchain(peers["blockchain"], peers["portfolio"]).operations(),
             Jobs(directory).operations(),
+            Events(letters).operations(),
         ],
         stream=stream,
         credentials=credentials,
         limits=Limits(limiter, limits or policies()),
         readiness=lambda: waiting_for,
     )
-    return Edge(app, peers, quotes, logs, forecasts, stream, last_quotes, cache, limiter, waiting_for)
+    return Edge(app, peers, quotes, logs, forecasts, halts, stream, last_quotes, cache, limiter, letters, waiting_for)

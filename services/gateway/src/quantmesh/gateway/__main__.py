@@ -8,15 +8,16 @@ from quantmesh.api.auth.v1 import auth_pb2
 from quantmesh.api.blockchain.v1 import blockchain_pb2
 from quantmesh.api.common.v1 import job_pb2
 from quantmesh.api.market.v1 import market_pb2
-from quantmesh.api.portfolio.v1 import portfolio_pb2
+from quantmesh.api.portfolio.v1 import halts_pb2, portfolio_pb2
 from quantmesh.api.prediction.v1 import prediction_pb2
 from quantmesh.api.pricing.v1 import pricing_pb2
 from quantmesh.api.risk.v1 import risk_pb2
 from quantmesh.chassis.cache import Cache, open_redis
 from quantmesh.chassis.events import Broadcast
+from quantmesh.chassis.events.dead_letters import DeadLetters
 from quantmesh.chassis.service import Service, serve
 from quantmesh.chassis.settings import ServiceSettings
-from quantmesh.gateway.adapters import account_logs, credentials, forecast_feed, quote_feed, response_cache
+from quantmesh.gateway.adapters import account_logs, credentials, forecast_feed, halt_feed, quote_feed, response_cache
 from quantmesh.gateway.adapters.limiter import RateLimiter
 from quantmesh.gateway.core.rates import Policy
 from quantmesh.gateway.http.app import build
@@ -25,6 +26,8 @@ from quantmesh.gateway.http.auth import Auth
 from quantmesh.gateway.http.blockchain import Blockchain
 from quantmesh.gateway.http.calibration import Calibration
 from quantmesh.gateway.http.compliance import Compliance
+from quantmesh.gateway.http.events import Events
+from quantmesh.gateway.http.halts import Halts
 from quantmesh.gateway.http.jobs import JobDirectory, Jobs
 from quantmesh.gateway.http.market import Market
 from quantmesh.gateway.http.middleware.limits import LimitPolicies, Limits
@@ -73,7 +76,12 @@ async def wire(service: Service[GatewaySettings]) -> None:
     jobs = job_pb2.DESCRIPTOR.services_by_name["JobService"]
     auth = service.peer("auth", auth_pb2.DESCRIPTOR.services_by_name["AuthService"])
     market = service.peer("market", market_pb2.DESCRIPTOR.services_by_name["MarketService"])
-    portfolio = service.peer("portfolio", portfolio_pb2.DESCRIPTOR.services_by_name["PortfolioService"], jobs)
+    portfolio = service.peer(
+        "portfolio",
+        portfolio_pb2.DESCRIPTOR.services_by_name["PortfolioService"],
+        halts_pb2.DESCRIPTOR.services_by_name["HaltService"],
+        jobs,
+    )
     pricing = service.peer("pricing", pricing_pb2.DESCRIPTOR.services_by_name["PricingService"], jobs)
     risk = service.peer("risk", risk_pb2.DESCRIPTOR.services_by_name["RiskService"])
     prediction = service.peer("prediction", prediction_pb2.DESCRIPTOR.services_by_name["PredictionService"], jobs)
@@ -88,12 +96,14 @@ async def wire(service: Service[GatewaySettings]) -> None:
     last_quotes = quote_feed.LastQuotes()
     quotes = quote_feed.QuoteFeed(last_quotes)
     forecasts = forecast_feed.ForecastFeed()
+    halts = halt_feed.HaltFeed(portfolio, service.clock)
     logs = account_logs.AccountLogs(portfolio)
     directory = JobDirectory({"portfolio": portfolio, "prediction": prediction, "pricing": pricing})
-    desk = StreamDesk(known, KnownSymbols(market), quotes, forecasts, logs, directory)
+    desk = StreamDesk(known, KnownSymbols(market), quotes, forecasts, halts, logs, directory)
     stream = StreamServer(desk, slow_seconds=settings.gateway_slow_reader_seconds)
     known.on_revoked = stream.revoke
 
+    bus = service.bus
     app = build(
         [
             Options(pricing, market).operations(),
@@ -102,6 +112,7 @@ async def wire(service: Service[GatewaySettings]) -> None:
             Market(market, kept, last_quotes).operations(),
             Portfolios(portfolio, risk).operations(),
             *Orders(portfolio).operations(),
+            Halts(portfolio).operations(),
             Predictions(prediction).operations(),
             Assets(market, kept).operations(),
             Risk(risk).operations(),
@@ -110,6 +121,7 @@ async def wire(service: Service[GatewaySettings]) -> None:
             Compliance(auth).operations(),
             Blockchain(blockchain, portfolio).operations(),
             Jobs(directory).operations(),
+            Events(DeadLetters(bus)).operations(),
         ],
         stream=stream,
         credentials=known,
@@ -122,15 +134,16 @@ async def wire(service: Service[GatewaySettings]) -> None:
         trusted_proxies=settings.gateway_trusted_proxies,
         shutdown_seconds=settings.shutdown_seconds,
     )
-    bus = service.bus
     await bus.subscribe(quote_feed.SUBJECT, quotes.handle)
     for broadcast in (
         Broadcast(subject=credentials.SUBJECT, handle=known.handle, backlog=credentials.REVOKED_FOR),
         Broadcast(subject=account_logs.SUBJECT, handle=logs.handle),
+        Broadcast(subject=halt_feed.SUBJECT, handle=halts.handle),
         Broadcast(subject=forecast_feed.SUBJECT, handle=forecasts.handle),
         Broadcast(subject=response_cache.SUBJECT, handle=kept.handle),
     ):
         service.add_task(f"broadcast {broadcast.subject}", partial(broadcast.run, bus))
+    service.add_task("halts", halts.keep_level)
     service.add_task("stream", stream.watch)
     service.add_task("http", server.run)
     service.on_stop(limiter.close)

@@ -9,25 +9,26 @@ from quantmesh.gateway.core import strict_json
 from quantmesh.gateway.core.errors import InvalidRequest
 
 MAXIMUM_CHANNELS_PER_MESSAGE = 200
-Kind = Literal["quotes", "portfolio", "jobs", "predictions"]
+Kind = Literal["quotes", "portfolio", "jobs", "predictions", "halts"]
 
 _KEYS: dict[Kind, re.Pattern[str]] = {
     "quotes": re.compile(r"[A-Z0-9][A-Z0-9-]{0,31}"),
     "predictions": re.compile(r"[A-Z0-9][A-Z0-9-]{0,31}"),
     "portfolio": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
     "jobs": re.compile(r"[a-z]{1,32}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+    "halts": re.compile(""),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """`quotes.AAPL`: its kind, and whose."""
+    """`quotes.AAPL`: its kind, and whose; `halts` are everyone's."""
 
     kind: Kind
     key: str
 
     def __str__(self) -> str:
-        return f"{self.kind}.{self.key}"
+        return f"{self.kind}.{self.key}" if self.key else self.kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +88,16 @@ def parse(text: str) -> Message:
 
 def channel(name: str) -> Channel:
     """Raises NotFound: what has no such form names no channel."""
-    kind, _, key = name.partition(".")
-    if kind in _KEYS:
+    kind, dot, key = name.partition(".")
+    if kind in _KEYS and bool(dot) == (kind != "halts"):
         pattern = _KEYS[kind]
         if kind in ("portfolio", "jobs"):
             key = key.lower()
         if pattern.fullmatch(key):
             return Channel(kind, key)
     msg = (
-        f"There is no channel {name[:64]!r}; there are quotes.<SYMBOL>, portfolio.<id>, jobs.<id>"
-        " and predictions.<SYMBOL>."
+        f"There is no channel {name[:64]!r}; there are quotes.<SYMBOL>, portfolio.<id>, jobs.<id>,"
+        " predictions.<SYMBOL> and halts."
     )
     raise NotFound(msg)
 

@@ -27,7 +27,13 @@ MAXIMUM_CHANNELS = 500
 AUTHENTICATION_SECONDS = 10.0
 _CALL_SECONDS = 5.0
 _RENEWAL_SECONDS = 5.0
-_SCOPES = {"quotes": "market:read", "portfolio": "portfolio:read", "predictions": "predictions:read", "jobs": ""}
+_SCOPES = {
+    "quotes": "market:read",
+    "portfolio": "portfolio:read",
+    "predictions": "predictions:read",
+    "jobs": "",
+    "halts": "market:read",
+}
 
 CLOSE_UNAUTHENTICATED = 4001
 CLOSE_SLOW = 4008

@@ -10,6 +10,7 @@ from quantmesh.chassis.rpc import Peer
 from quantmesh.gateway.adapters.account_logs import AccountLogs
 from quantmesh.gateway.adapters.credentials import Credentials
 from quantmesh.gateway.adapters.forecast_feed import ForecastFeed
+from quantmesh.gateway.adapters.halt_feed import HaltFeed
 from quantmesh.gateway.adapters.quote_feed import QuoteFeed
 from quantmesh.gateway.core.stream.messages import Channel
 from quantmesh.gateway.http.jobs import JobDirectory
@@ -51,6 +52,7 @@ class StreamDesk:
         symbols: KnownSymbols,
         quotes: QuoteFeed,
         forecasts: ForecastFeed,
+        halts: HaltFeed,
         logs: AccountLogs,
         jobs: JobDirectory,
     ) -> None:
@@ -58,6 +60,7 @@ class StreamDesk:
         self._symbols = symbols
         self._quotes = quotes
         self._forecasts = forecasts
+        self._halts = halts
         self._logs = logs
         self._jobs = jobs
 
@@ -74,6 +77,9 @@ class StreamDesk:
             case "predictions":
                 await self._symbols.demand(channel.key)
                 return TopicSubscription(client, self._forecasts.topic(channel.key))
+            case "halts":
+                await self._halts.demand()
+                return TopicSubscription(client, self._halts.topic)
             case "portfolio":
                 return PortfolioSubscription(client, self._logs, channel.key)
             case "jobs":
