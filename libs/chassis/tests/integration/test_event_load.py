@@ -1,0 +1,42 @@
+"""Eight writers at a steady rate: nothing skipped, nothing reordered, and each event has its effect within a second."""
+
+import asyncio
+import time
+from collections import defaultdict
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from quantmesh.api.common.v1.common_pb2 import EventEnvelope, Money
+from quantmesh.chassis.database import Database
+from quantmesh.chassis.events import Consumer, EventBus
+from quantmesh.chassis.relay import Relay
+
+from .events import SUBJECT, Start, post, until
+
+WRITERS, TRANSACTIONS, PAUSE_SECONDS = 8, 25, 0.1
+
+
+async def test_eight_writers_see_their_events_take_effect_in_order_within_a_second(
+    database: Database, bus: EventBus, start: Start
+) -> None:
+    versions: dict[str, list[int]] = defaultdict(list)
+    lags: list[float] = []
+
+    async def handle(_session: AsyncSession, envelope: EventEnvelope, message: Money) -> None:
+        versions[envelope.aggregate_id].append(envelope.aggregate_version)
+        lags.append(time.time() - float(message.currency))
+
+    async def write(writer: int) -> None:
+        for number in range(TRANSACTIONS):
+            stamp = repr(time.time())
+            await post(database, f"{writer}-{number % 3}", stamp, stamp)
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    start(Relay(database, bus).run())
+    start(Consumer("effects", subject=f"qm.{SUBJECT}", message=Money, handle=handle).run(database, bus))
+    await asyncio.gather(*(write(writer) for writer in range(WRITERS)))
+    await until(lambda: len(lags) >= 2 * WRITERS * TRANSACTIONS)
+    assert len(versions) == 3 * WRITERS
+    for of_one in versions.values():
+        assert of_one == list(range(1, len(of_one) + 1))
+    assert sorted(lags)[int(0.99 * len(lags))] < 1.0
