@@ -9,6 +9,7 @@ import nats.errors
 from nats.aio.msg import Msg
 from prometheus_client import Counter, Gauge
 
+from quantmesh.chassis import failpoints
 from quantmesh.chassis.cancellation import raise_if_cancelled
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Conflict, Unavailable
@@ -18,6 +19,7 @@ from quantmesh.chassis.events.bus import BROKER_FAULTS, EventBus
 from quantmesh.chassis.events.dead_letters import DeadLetters
 from quantmesh.chassis.events.parking import Parking
 from quantmesh.chassis.events.pull import PullSubscription
+from quantmesh.chassis.failpoints import Failpoint
 from quantmesh.chassis.telemetry.logs import get_logger
 
 log = get_logger(__name__)
@@ -191,6 +193,7 @@ class Settling:
         return True
 
     async def _acknowledge(self, arrival: Arrival, verdict: inbox.Verdict) -> None:
+        await failpoints.reached(Failpoint.BEFORE_ACK)
         await arrival.message.ack()
         _EVENTS.labels(self._durable, verdict.value).inc()
         if verdict is inbox.Verdict.HANDLE:
@@ -224,6 +227,7 @@ class Settling:
     async def _bury(self, message: Msg, arrival: Arrival | None, error: Exception) -> bool:
         """To the dead letters with its error. Only then is it settled here, so that it cannot get lost between."""
         await self._dead_letters.bury(message, arrival, self._database.service, self._consumer.name, error)
+        await failpoints.reached(Failpoint.AFTER_BURIAL)
         if arrival is not None:
             try:
                 async with self._database.system_transaction() as session:
