@@ -133,7 +133,8 @@ def money_weighted_returns(opening: float, flows: ArrayLike, remaining: ArrayLik
     amounts = np.concatenate(([opening], moved, [-closing]))
     exponents = np.concatenate(([1.0], ahead, [0.0]))
     order = np.unique(exponents)
-    terms = np.bincount(np.searchsorted(order, exponents), weights=amounts)
+    terms = np.zeros(order.size)
+    np.add.at(terms, np.searchsorted(order, exponents), amounts)
     signs = np.sign(terms[np.abs(terms) > 1e-15 * np.abs(amounts).sum()])
     changes = int(np.count_nonzero(signs[1:] != signs[:-1]))
     if changes == 0:
