@@ -1,7 +1,7 @@
 """Market and portfolio over gRPC, as the ports of the core."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
 import numpy as np
@@ -9,12 +9,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from quantmesh.api.market.v1 import market_pb2
 from quantmesh.api.market.v1.market_pb2_grpc import MarketServiceStub
-from quantmesh.api.portfolio.v1 import portfolio_pb2
+from quantmesh.api.portfolio.v1 import account_pb2, portfolio_pb2
+from quantmesh.api.portfolio.v1.account_pb2_grpc import AccountServiceStub
 from quantmesh.api.portfolio.v1.portfolio_pb2_grpc import PortfolioServiceStub
 from quantmesh.chassis.decimals import from_proto
 from quantmesh.chassis.rpc import Peer
 from quantmesh.chassis.times import from_timestamp, to_timestamp
+from quantmesh.risk.adapters.limits.accounts import account_of
 from quantmesh.risk.core.errors import MissingHistory
+from quantmesh.risk.core.limits.account import Account
 from quantmesh.risk.core.model import Book, History, Terms
 
 
@@ -68,6 +71,7 @@ class PortfolioPeer:
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
         self._stub = PortfolioServiceStub(peer.channel)
+        self._accounts = AccountServiceStub(peer.channel)
 
     async def book(self, portfolio_id: str, as_of: datetime | None, known_at: datetime | None) -> Book:
         request = portfolio_pb2.GetPositionsRequest(
@@ -82,6 +86,15 @@ class PortfolioPeer:
             cash={money.currency: from_proto(money.amount, "cash") for money in answer.cash},
             stale=any(position.stale for position in answer.positions),
         )
+
+    async def base_currency(self, portfolio_id: str) -> str:
+        answer = await self._peer.call(self._stub.GetPortfolio, portfolio_pb2.GetPortfolioRequest(id=portfolio_id))
+        return answer.portfolio.base_currency
+
+    async def account(self, portfolio_id: str, symbols: Collection[str]) -> Account:
+        request = account_pb2.GetAccountStateRequest(portfolio_id=portfolio_id, symbols=symbols)
+        answer = await self._peer.call(self._accounts.GetAccountState, request)
+        return account_of(answer.account)
 
 
 def _is_raw(asset: market_pb2.Asset) -> bool:

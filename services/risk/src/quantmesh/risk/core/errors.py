@@ -5,6 +5,8 @@ QuantmeshError
 │   ├── OutOfDomain             a parameter outside the domain of its method
 │   ├── InvalidLimits           a violation per wrong field of a definition
 │   └── UnknownChoice           no such method, or a symbol given twice
+├── NotFound
+│   └── PortfolioNotFound       what is no id is nobody's portfolio
 ├── PreconditionFailed
 │   └── VersionMismatch         the limits changed since the caller saw them
 ├── Conflict
@@ -25,7 +27,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from quantmesh.chassis.errors import Conflict, InvalidInput, PreconditionFailed, RuleBroken, Violation
+from quantmesh.chassis.errors import Conflict, InvalidInput, NotFound, PreconditionFailed, RuleBroken, Violation
 
 # Errors travel in a header, which holds 8 KiB.
 _MOST_NAMED = 20
@@ -64,6 +66,13 @@ class InvalidLimits(InvalidInput):
     def __init__(self, violations: Sequence[Violation]) -> None:
         listing = "; ".join(f"{violation.field} {violation.description}" for violation in violations)
         super().__init__(f"The limits cannot be set: {listing}.", violations=violations)
+
+
+class PortfolioNotFound(NotFound):
+    problem = "portfolio-not-found"
+
+    def __init__(self, portfolio_id: str) -> None:
+        super().__init__(f"There is no portfolio {portfolio_id}.")
 
 
 class VersionMismatch(PreconditionFailed):

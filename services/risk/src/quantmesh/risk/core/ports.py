@@ -1,9 +1,10 @@
 """What risk asks of other services."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
+from quantmesh.risk.core.limits.account import Account
 from quantmesh.risk.core.model import Book, History, Terms
 
 
@@ -30,4 +31,14 @@ class Market(Protocol):
 class Portfolios(Protocol):
     async def book(self, portfolio_id: str, as_of: datetime | None, known_at: datetime | None) -> Book:
         """The caller's portfolio; another's is NotFound."""
+        ...
+
+
+class Accounts(Protocol):
+    """The caller's portfolios; another's is NotFound."""
+
+    async def base_currency(self, portfolio_id: str) -> str: ...
+
+    async def account(self, portfolio_id: str, symbols: Collection[str]) -> Account:
+        """As it stands now, with `symbols` priced too."""
         ...

@@ -7,8 +7,13 @@ from decimal import ROUND_DOWN, Decimal
 from quantmesh.chassis.errors import RuleBroken
 from quantmesh.risk.core.limits.account import ZERO, Account, Order
 from quantmesh.risk.core.limits.definition import Limit, Rule
-from quantmesh.risk.core.limits.measures import Reading, measure
+from quantmesh.risk.core.limits.measures import INFINITE, Reading, measure
 from quantmesh.risk.core.model import History
+
+# What an order's effect is told by where nothing limits it.
+FIGURES = tuple(
+    Limit(rule, INFINITE) for rule in (Rule.GROSS_EXPOSURE, Rule.LEVERAGE, Rule.VALUE_AT_RISK, Rule.MARGIN_UTILISATION)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,8 @@ class _Checking:
 
 
 def _keeps(limit: Limit, before: Decimal | None, after: Decimal | None, *, is_closing: bool) -> bool:
+    if limit.limit == INFINITE:
+        return True
     if after is None:
         return is_closing
     if after <= limit.limit:

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from quantmesh.risk.core.errors import VersionMismatch
-from quantmesh.risk.core.limits.definition import HISTORY_RULES, Limit
+from quantmesh.risk.core.limits.definition import Limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,6 @@ class Definition:
         if expected_version is not None and expected_version != self.version:
             raise VersionMismatch(expected_version, self.version)
         return Definition(self.portfolio_id, self.version + 1, now, limits)
-
-    @property
-    def needs_history(self) -> bool:
-        return any(limit.rule in HISTORY_RULES for limit in self.limits)
 
     def without(self, others: Sequence[Limit]) -> list[Limit]:
         """The limits that are not among `others`, whatever their numbers are."""
