@@ -13,6 +13,8 @@ SCOPES = {
     "DeletePortfolio": "portfolio:write",
     "RecordTransaction": "portfolio:write",
     "ImportTransactions": "portfolio:write",
+    "ReverseTransaction": "portfolio:write",
+    "ReverseImport": "portfolio:write",
     "PlaceOrder": "orders:write",
     "CancelOrder": "orders:write",
 }

@@ -142,7 +142,7 @@ def test_a_reverse_split_cannot_take_what_was_sold_later() -> None:
 
 def test_a_trade_before_a_recorded_split_is_refused_with_the_reason() -> None:
     split = books(cash="100", held="1")
-    split.last_split_at["AAPL"] = day(5)
+    split.counted_at["AAPL"] = day(5)
     for trade in (
         buy("1", "1", day(1)),
         sell("1", "1", day(1)),

@@ -18,14 +18,13 @@ _additions = st.lists(st.tuples(st.integers(0, 20), st.integers(-50, 50)), max_s
 
 
 def recount(opening: int, moves: list[tuple[int, int]], added: list[tuple[int, int]], at: int) -> int:
-    """The lowest balance at `at` or after it; what was added counts after what was there at the same instant."""
+    """The lowest balance at `at` or after it, each after everything of its instant."""
     every = sorted([(when, 0, amount) for when, amount in moves] + [(when, 1, amount) for when, amount in added])
     balance = opening + sum(amount for when, _, amount in every if when <= at)
     lowest = balance
-    for when, _, amount in every:
-        if when > at:
-            balance += amount
-            lowest = min(lowest, balance)
+    for instant in sorted({when for when, _, _ in every if when > at}):
+        balance += sum(amount for when, _, amount in every if when == instant)
+        lowest = min(lowest, balance)
     return lowest
 
 
@@ -52,6 +51,17 @@ def test_headroom_names_the_later_instant_that_binds() -> None:
 def test_headroom_of_now_is_not_later() -> None:
     found = BalanceHistory(Decimal(5)).headroom(day(1))
     assert (found.amount, found.at, found.later) == (Decimal(5), day(1), False)
+
+
+@given(opening=st.integers(0, 100), moves=_amounts, changes=_additions)
+def test_a_changed_history_is_that_of_all_moves_together(
+    opening: int, moves: list[tuple[int, int]], changes: list[tuple[int, int]]
+) -> None:
+    total = Decimal(opening + sum(amount for _, amount in moves))
+    history = BalanceHistory(total, [(day(when), Decimal(amount)) for when, amount in moves])
+    changed = history.changed([(day(when), Decimal(amount)) for when, amount in reversed(changes)])
+    for at in range(22):
+        assert changed.headroom(day(at)).amount == recount(opening, [*moves, *changes], [], at)
 
 
 def test_additions_out_of_order_are_an_error() -> None:

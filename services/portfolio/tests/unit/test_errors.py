@@ -3,14 +3,15 @@
 import inspect
 
 from quantmesh.chassis.errors import KINDS, QuantmeshError, kind_of
-from quantmesh.portfolio.core import errors
+from quantmesh.portfolio.core import errors, ledger_errors
 
 
 def leaves() -> list[type[QuantmeshError]]:
     return [
         member
-        for _, member in inspect.getmembers(errors, inspect.isclass)
-        if issubclass(member, QuantmeshError) and member.__module__ == errors.__name__ and member.__name__[0] != "_"
+        for module in (errors, ledger_errors)
+        for _, member in inspect.getmembers(module, inspect.isclass)
+        if issubclass(member, QuantmeshError) and member.__module__ == module.__name__ and member.__name__[0] != "_"
     ]
 
 

@@ -2,12 +2,13 @@
 
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from quantmesh.portfolio.core.errors import InvalidTransaction
 from quantmesh.portfolio.core.fields import REQUIRED
-from quantmesh.portfolio.core.model import TransactionType
+from quantmesh.portfolio.core.model import LotChoice, PositionSide
 
 from .samples import asked
 
@@ -18,7 +19,18 @@ _GOOD: dict[str, Any] = {
     "amount": "3",
     "currency": "USD",
     "split_ratio": "2",
+    "side": PositionSide.SHORT,
 }
+_OPTIONAL: dict[str, set[str]] = {
+    "dividend": {"side"},
+    "option_open": {"side"},
+    "option_exercise": {"price"},
+    "option_assignment": {"price"},
+}
+
+
+def _a(kind: str) -> str:
+    return f"an {kind}" if kind.startswith("option") else f"a {kind}"
 
 
 def fields_of(kind: str) -> dict[str, Any]:
@@ -31,23 +43,45 @@ def problems(kind: str, fields: dict[str, Any]) -> dict[str, str]:
     return {violation.field: violation.description for violation in refused.value.violations}
 
 
-@pytest.mark.parametrize("kind", TransactionType)
+@pytest.mark.parametrize("kind", REQUIRED)
 def test_a_type_is_content_with_its_required_fields(kind: str) -> None:
     assert asked(kind, **fields_of(kind)).checked().type == kind
 
 
-@pytest.mark.parametrize("kind", TransactionType)
+@pytest.mark.parametrize("kind", REQUIRED)
 def test_each_required_field_is_named_when_missing(kind: str) -> None:
     for missing in REQUIRED[kind]:
         rest = {name: value for name, value in fields_of(kind).items() if name != missing}
-        assert problems(kind, rest) == {missing: f"is required for a {kind}"}
+        assert problems(kind, rest) == {missing: f"is required for {_a(kind)}"}
 
 
-@pytest.mark.parametrize("kind", TransactionType)
+@pytest.mark.parametrize("kind", REQUIRED)
 def test_a_field_that_the_type_does_not_take_is_refused(kind: str) -> None:
-    foreign = set(_GOOD) - REQUIRED[kind] - {"currency"}
-    for field in foreign:
-        assert problems(kind, fields_of(kind) | {field: _GOOD[field]}) == {field: f"is not taken by a {kind}"}
+    for field in set(_GOOD) - REQUIRED[kind] - {"currency"} - _OPTIONAL.get(kind, set()):
+        assert problems(kind, fields_of(kind) | {field: _GOOD[field]}) == {field: f"is not taken by {_a(kind)}"}
+
+
+@pytest.mark.parametrize("kind", _OPTIONAL)
+def test_what_is_optional_may_be_there(kind: str) -> None:
+    for field in _OPTIONAL[kind]:
+        assert asked(kind, **fields_of(kind), **{field: _GOOD[field]}).checked().type == kind
+
+
+def test_a_reversal_is_not_asked_for_as_such() -> None:
+    assert problems("reversal", {"symbol": "AAPL"}) == {
+        "type": "a reversal is not recorded by itself: reverse the transaction that was wrong"
+    }
+
+
+def test_named_lots_come_to_the_quantity_that_is_sold() -> None:
+    one, other = LotChoice(uuid4(), Decimal(2)), LotChoice(uuid4(), Decimal(3))
+    sale: dict[str, Any] = {"symbol": "AAPL", "quantity": "5", "price": "2"}
+    assert asked("sell", **sale, lots=(one, other)).checked().lots == (one, other)
+    assert problems("sell", {**sale, "lots": (one,)}) == {"lots": "come to 2, where the quantity is 5"}
+    assert problems("sell", {**sale, "lots": (one, one)})["lots"] == "names a lot twice"
+    none = LotChoice(uuid4(), Decimal(0))
+    assert problems("sell", {**sale, "lots": (one, none)}) == {"lots.1.quantity": "0 must be more than zero"}
+    assert problems("deposit", {"amount": "1", "lots": (one,)}) == {"lots": "is not taken by a deposit"}
 
 
 @pytest.mark.parametrize(

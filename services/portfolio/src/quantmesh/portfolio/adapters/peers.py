@@ -15,6 +15,7 @@ from quantmesh.chassis.errors import NotFound, RuleBroken
 from quantmesh.chassis.rpc import Peer
 from quantmesh.chassis.times import from_timestamp, to_timestamp
 from quantmesh.portfolio.core.market import Adjustment, Asset, Closes, ExchangeRate, MarketClock, Quote, RateHistory
+from quantmesh.portfolio.core.option_terms import ExerciseStyle, OptionTerms, OptionType, Settlement
 
 _ASSET_SECONDS = 60.0
 # Short, because a replay may be rewound.
@@ -164,6 +165,20 @@ def _asset(message: pb.Asset) -> Asset:
         tick_size=from_proto(message.tick_size, "tick_size") if message.HasField("tick_size") else Decimal(0),
         lot_size=from_proto(message.lot_size, "lot_size") if message.HasField("lot_size") else Decimal(0),
         tradable=message.tradable,
+        option=_option(message) if message.asset_class == pb.ASSET_CLASS_OPTION else None,
+    )
+
+
+def _option(message: pb.Asset) -> OptionTerms:
+    terms = {name: str(value) for name, value in message.metadata.items()}
+    return OptionTerms(
+        underlying=terms["underlying"],
+        type=OptionType(terms["option_type"]),
+        strike=Decimal(terms["strike"]),
+        expiry=datetime.fromisoformat(terms["expiry"]),
+        multiplier=Decimal(terms["multiplier"]),
+        exercise=ExerciseStyle(terms["exercise"]),
+        settlement=Settlement(terms["settlement"]),
     )
 
 

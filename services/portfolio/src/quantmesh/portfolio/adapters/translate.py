@@ -13,6 +13,7 @@ from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.decimals import from_proto, to_proto
 from quantmesh.chassis.errors import InvalidInput, Violation
 from quantmesh.chassis.times import from_timestamp, to_timestamp
+from quantmesh.portfolio.adapters.translate_lots import chosen_lots, lot_choices, option_terms
 from quantmesh.portfolio.core.account_log import AccountEvent
 from quantmesh.portfolio.core.currency import display_cash
 from quantmesh.portfolio.core.get_positions import Mark
@@ -24,6 +25,7 @@ from quantmesh.portfolio.core.model import (
     Entry,
     LotMethod,
     Portfolio,
+    PositionSide,
     Transaction,
     TransactionInput,
     TransactionType,
@@ -33,7 +35,8 @@ from quantmesh.portfolio.core.orders import Order, OrderRequest, OrderSide, Orde
 
 Name = TypeVar("Name", bound=StrEnum)
 
-LOT_METHODS = {pb.LOT_METHOD_AVERAGE: LotMethod.AVERAGE, pb.LOT_METHOD_FIFO: LotMethod.FIFO}
+LOT_METHODS = {pb.LotMethod.Value(f"LOT_METHOD_{method.name}"): method for method in LotMethod}
+POSITION_SIDES = {pb.POSITION_SIDE_LONG: PositionSide.LONG, pb.POSITION_SIDE_SHORT: PositionSide.SHORT}
 TRANSACTION_TYPES = {pb.TransactionType.Value(f"TRANSACTION_TYPE_{kind.name}"): kind for kind in TransactionType}
 ORDER_SIDES = {pb.ORDER_SIDE_BUY: OrderSide.BUY, pb.ORDER_SIDE_SELL: OrderSide.SELL}
 ORDER_TYPES = {pb.ORDER_TYPE_MARKET: OrderType.MARKET}
@@ -47,7 +50,15 @@ ORDER_STATUSES = {pb.OrderStatus.Value(f"ORDER_STATUS_{status.name}"): status fo
 # equal: an order's "buy" is not a transaction's.
 _NUMBERS: Mapping[tuple[type[StrEnum], str], Any] = {
     (type(name), name): number
-    for table in (LOT_METHODS, TRANSACTION_TYPES, ORDER_SIDES, ORDER_TYPES, TIMES_IN_FORCE, ORDER_STATUSES)
+    for table in (
+        LOT_METHODS,
+        POSITION_SIDES,
+        TRANSACTION_TYPES,
+        ORDER_SIDES,
+        ORDER_TYPES,
+        TIMES_IN_FORCE,
+        ORDER_STATUSES,
+    )
     for number, name in cast("Mapping[Any, StrEnum]", table).items()
 }
 
@@ -84,6 +95,8 @@ def transaction_input(message: pb.TransactionInput) -> TransactionInput:
         fee=_number(message, "fee"),
         split_ratio=_number(message, "split_ratio"),
         note=message.note,
+        side=chosen(POSITION_SIDES, message.side, "side") if message.side else None,
+        lots=lot_choices(message.lots),
     ).checked()
 
 
@@ -107,6 +120,7 @@ def portfolio(value: Portfolio) -> pb.Portfolio:
         created_at=to_timestamp(value.created_at),
         version=value.version,
         seq=value.seq,
+        margin_enabled=value.margin_enabled,
     )
 
 
@@ -125,8 +139,11 @@ def entry(value: Entry) -> pb.Transaction:
             executed_at=to_timestamp(asked.executed_at),
             note=asked.note,
             split_ratio=_plain(asked.split_ratio),
+            side=pb.POSITION_SIDE_UNSPECIFIED if asked.side is None else _number_of(asked.side),
+            lots=chosen_lots(asked.lots),
         ),
         cash_effect=money(value.cash_effect, currency),
+        option=None if asked.option is None else option_terms(asked.option),
     )
 
 
@@ -137,6 +154,8 @@ def transaction(value: Transaction) -> pb.Transaction:
     message.recorded_at.CopyFrom(to_timestamp(value.recorded_at))
     message.order_id = "" if value.order_id is None else str(value.order_id)
     message.import_id = "" if value.import_id is None else str(value.import_id)
+    message.reverses = "" if value.reverses is None else str(value.reverses)
+    message.reversed_by = "" if value.reversed_by is None else str(value.reversed_by)
     return message
 
 

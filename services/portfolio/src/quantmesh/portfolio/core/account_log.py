@@ -11,6 +11,7 @@ from quantmesh.portfolio.core.model import Entry, Transaction
 from quantmesh.portfolio.core.numbers import plain
 from quantmesh.portfolio.core.orders import Order
 from quantmesh.portfolio.core.times import rfc3339
+from quantmesh.portfolio.core.told import lots_told, option_told
 
 TRANSACTION_RECORDED = "transaction.recorded"
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -55,10 +56,15 @@ def transaction_members(portfolio_id: UUID, entry: Entry, recorded: Transaction 
         "currency": currency,
         "cash_effect": {"amount": _cash(entry.cash_effect, currency), "currency": currency},
         "note": asked.note or None,
+        "side": asked.side,
+        "lots": lots_told(asked.lots),
+        "option": None if asked.option is None else option_told(asked.option),
         "executed_at": rfc3339(asked.executed_at),
         "recorded_at": None if recorded is None else rfc3339(recorded.recorded_at),
         "order_id": None if recorded is None else _text(recorded.order_id),
         "import_id": None if recorded is None else _text(recorded.import_id),
+        "reverses": None if recorded is None else _text(recorded.reverses),
+        "reversed_by": None if recorded is None else _text(recorded.reversed_by),
     }
 
 

@@ -16,25 +16,35 @@ from quantmesh.portfolio.core.errors import (
     InvalidTransaction,
     UnknownSymbol,
 )
+from quantmesh.portfolio.core.ledger_errors import BeforeExercise, MarginNotEnabled
 from quantmesh.portfolio.core.market import Adjustment, Asset
-from quantmesh.portfolio.core.model import Entry, Posting, TransactionInput, TransactionType
+from quantmesh.portfolio.core.model import Entry, PositionSide, Posting, TransactionInput, TransactionType
 from quantmesh.portfolio.core.numbers import ZERO, exactly
-from quantmesh.portfolio.core.posting_rules import CASH, SECURITIES, entry_of
+from quantmesh.portfolio.core.posting_rules import ASSETS, CASH, SECURITIES, delivers, entry_of
 
 # An account and what is counted in it: (assets:cash, USD), (assets:securities, AAPL).
 Holding = tuple[str, str]
 
-_SPLITTABLE = (TransactionType.BUY, TransactionType.SELL, TransactionType.SPLIT)
+_MOVES_NO_UNITS = frozenset({TransactionType.DIVIDEND})
+# Of these the books say which side is meant, and how much of it there is.
+_ENDS_LONG = frozenset({TransactionType.OPTION_EXERCISE})
+_ENDS_SHORT = frozenset({TransactionType.OPTION_ASSIGNMENT})
+_ENDS_EITHER = frozenset({TransactionType.OPTION_CLOSE, TransactionType.OPTION_EXPIRY})
 # The least that a split needs to be held, as stored.
 _ANY = Decimal("1e-18")
 
 
 @dataclass(slots=True)
 class Books:
-    """What is held, over time, from the earliest instant on at which something will be recorded."""
+    """What is held, over time, from the earliest instant on at which something will be recorded.
+
+    `counted_at` is the last instant at which an entry was made out of what was held of an instrument: a split, or an
+    option's exercise. `may_owe`: balances may be less than zero.
+    """
 
     balances: dict[Holding, BalanceHistory] = field(default_factory=dict)
-    last_split_at: dict[str, datetime] = field(default_factory=dict)
+    counted_at: dict[str, datetime] = field(default_factory=dict)
+    may_owe: bool = False
 
     def balance(self, holding: Holding) -> BalanceHistory:
         return self.balances.setdefault(holding, BalanceHistory())
@@ -42,7 +52,12 @@ class Books:
 
 def touched(asked: TransactionInput, currency: str) -> set[Holding]:
     """What Books must know before a transaction is admitted."""
-    return {(CASH, currency), (SECURITIES, asked.symbol)} if asked.symbol else {(CASH, currency)}
+    found = {(CASH, currency)}
+    if asked.symbol:
+        found.add((SECURITIES, asked.symbol))
+    if asked.option is not None and delivers(asked):
+        found.add((SECURITIES, asked.option.underlying))
+    return found
 
 
 def currency_of(asked: TransactionInput, assets: Mapping[str, Asset], market_now: datetime) -> str:
@@ -69,32 +84,67 @@ def currency_of(asked: TransactionInput, assets: Mapping[str, Asset], market_now
     return asked.currency or asset.currency
 
 
-def admit(asked: TransactionInput, currency: str, books: Books) -> Entry:
+def admit(asked: TransactionInput, currency: str, books: Books, carried: Decimal | None = None) -> Entry:
     """The entry, counted in `books`; several are admitted in order of `executed_at`.
 
-    Raises InsufficientCash or InsufficientHolding where a balance would be negative then or later, BeforeSplit where a
-    split recorded earlier should have multiplied what this moves.
+    `carried` is the cost of an option that is exercised, for what it delivers.
+    Raises InsufficientCash or InsufficientHolding where a balance would be negative then or later and may not be,
+    BeforeSplit or BeforeExercise where an entry recorded earlier was made out of what this changes.
     """
-    split_at = books.last_split_at.get(asked.symbol)
-    if asked.type in _SPLITTABLE and split_at is not None and asked.executed_at < split_at:
-        raise BeforeSplit(asked.symbol, split_at)
-    held = ZERO
-    if asked.type is TransactionType.SPLIT:
-        held = books.balance((SECURITIES, asked.symbol)).at(asked.executed_at)
-        if held <= ZERO:
-            raise InsufficientHolding(
-                asked.symbol, needed=_ANY, available=held, at=asked.executed_at, later=False, field="symbol"
-            )
-    entry = entry_of(asked, currency, held)
-    effects = [posting for posting in entry.postings if posting.account in {CASH, SECURITIES}]
-    for posting in effects:
-        if posting.amount < ZERO:
-            _require(asked, books.balance((posting.account, posting.commodity)), posting)
+    for account, symbol in touched(asked, currency):
+        if account == SECURITIES and asked.type not in _MOVES_NO_UNITS:
+            at = books.counted_at.get(symbol)
+            if at is not None and asked.executed_at < at:
+                raise already_counted(symbol, at, is_option=asked.option is not None and symbol == asked.symbol)
+    if delivers(asked) and carried is None:
+        description = "is recorded by itself, since the cost of the option goes with what it delivers"
+        raise InvalidTransaction([Violation("type", description)])
+    entry = entry_of(asked, currency, _held(asked, books), carried or ZERO)
+    effects = [posting for posting in entry.postings if posting.account in ASSETS]
+    if not books.may_owe:
+        for posting in effects:
+            if posting.amount < ZERO:
+                _require(asked, books.balance((posting.account, posting.commodity)), posting)
     for posting in effects:
         books.balance((posting.account, posting.commodity)).add(asked.executed_at, posting.amount)
-    if asked.type is TransactionType.SPLIT:
-        books.last_split_at[asked.symbol] = asked.executed_at
+    if asked.type is TransactionType.SPLIT or delivers(asked):
+        books.counted_at[asked.symbol] = asked.executed_at
     return entry
+
+
+def already_counted(symbol: str, at: datetime, *, is_option: bool) -> BeforeSplit | BeforeExercise:
+    """The refusal of what would change the past of an entry that was made out of it."""
+    return BeforeExercise(symbol, at) if is_option else BeforeSplit(symbol, at)
+
+
+def _held(asked: TransactionInput, books: Books) -> Decimal:
+    """What the rule of the type has to know of it, once there is enough."""
+    kind = asked.type
+    ends = kind in _ENDS_LONG or kind in _ENDS_SHORT or kind in _ENDS_EITHER
+    if not (ends or kind in {TransactionType.SPLIT, TransactionType.OPTION_OPEN}):
+        return ZERO
+    held = books.balance((SECURITIES, asked.symbol)).at(asked.executed_at)
+    short = asked.side is PositionSide.SHORT
+    if kind is TransactionType.OPTION_OPEN:
+        if short and not books.may_owe:
+            raise MarginNotEnabled(asked.symbol)
+        if held and (held > ZERO) is short:
+            other = "long" if short else "short"
+            description = f"a {other} position in {asked.symbol} is open then: close that first (option_close)"
+            raise InvalidTransaction([Violation("side", description)])
+        return held
+    there = held if kind in _ENDS_LONG else -held if kind in _ENDS_SHORT else abs(held)
+    needed = (asked.quantity or ZERO) if ends else _ANY
+    if there < needed:
+        raise InsufficientHolding(
+            asked.symbol,
+            needed=needed,
+            available=max(there, ZERO),
+            at=asked.executed_at,
+            later=False,
+            field="quantity" if ends else "symbol",
+        )
+    return held
 
 
 @exactly

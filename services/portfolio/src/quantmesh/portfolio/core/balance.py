@@ -22,17 +22,22 @@ class BalanceHistory:
     """Today's balance and the amounts dated after some instant, to which more are added in order of time.
 
     `later` holds every known (executed_at, amount) dated after the earliest instant that will be asked for, in order.
-    What is added at T raises every balance from T on by the same amount, so one number carries all additions.
+    The balance at an instant is the one after everything dated then. What is added at T raises every balance from T on
+    by the same amount, so one number carries all additions.
     """
 
     @exactly
     def __init__(self, balance: Decimal = ZERO, later: Sequence[tuple[datetime, Decimal]] = ()) -> None:
-        self._times = [time for time, _ in later]
+        self._times: list[datetime] = []
         running = balance - sum((amount for _, amount in later), ZERO)
         self._balances = [running]
-        for _, amount in later:
+        for time, amount in later:
             running += amount
-            self._balances.append(running)
+            if self._times and self._times[-1] == time:
+                self._balances[-1] = running
+            else:
+                self._times.append(time)
+                self._balances.append(running)
         # lowest[i]: where the smallest of balances[i:] is, the first of them on a tie.
         self._lowest = list(range(len(self._balances)))
         for index in range(len(self._balances) - 2, -1, -1):
@@ -66,3 +71,11 @@ class BalanceHistory:
             raise ValueError(msg)
         self._last_added_at = instant
         self._added += amount
+
+    @exactly
+    def changed(self, changes: Sequence[tuple[datetime, Decimal]]) -> "BalanceHistory":
+        """Another history, with `changes` in any order, all of them dated where this one can tell the balance."""
+        steps = zip(self._times, self._balances, self._balances[1:], strict=False)
+        later = [(time, after - before) for time, before, after in steps]
+        total = self._balances[-1] + sum((amount for _, amount in changes), ZERO)
+        return BalanceHistory(total + self._added, sorted([*later, *changes], key=lambda step: step[0]))

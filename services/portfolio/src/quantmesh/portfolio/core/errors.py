@@ -13,14 +13,22 @@ QuantmeshError
 │   ├── InsufficientCash       says by how much, and at which instant
 │   ├── InsufficientHolding    the same for an instrument
 │   ├── AlreadyAdjusted        a split or dividend on a series that holds it already
-│   ├── BeforeSplit            a trade dated before a split that was recorded earlier
+│   ├── BeforeSplit            an entry dated before a split that was recorded earlier
+│   ├── BeforeExercise         the same of an option's exercise or assignment
+│   ├── OutsideOptionLife      an option's event at a time at which it cannot be
+│   ├── MarginNotEnabled       a short side in a portfolio that may not owe
+│   ├── MarginExceeded         more is owed than the account's equity carries
+│   ├── MarginInUse            margin cannot be switched off while something is owed
+│   ├── LotNotOpen             a lot that a sale names, or named, is not there
+│   ├── ReversalNotReversed    a correction is corrected by posting anew
 │   ├── InTheFuture            executed after the market's now
 │   ├── NotTradable            an instrument without a live feed
 │   └── RateMissing            a day before there were rates, or a currency that nobody quotes
 ├── NotFound
-│   ├── PortfolioNotFound, TransactionNotFound, OrderNotFound, HaltNotFound
+│   ├── PortfolioNotFound, TransactionNotFound, ImportNotFound, OrderNotFound, HaltNotFound
 │   └── ProofErased            the salt was destroyed with its owner's data
 ├── Conflict
+│   ├── AlreadyReversed        a transaction, or all of an import, was taken back before
 │   ├── IllegalTransition      an order cannot go from its state to that one
 │   └── HaltLifted             a halt is lifted once
 ├── AlreadyExists

@@ -1,7 +1,7 @@
 """Which fields each type of transaction takes, and what each may hold."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from quantmesh.chassis.errors import Violation
@@ -16,7 +16,8 @@ SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9-]{0,31}", re.ASCII)
 Value = Decimal | str | None
 
 _CASH = frozenset({"amount"})
-_TRADE = frozenset({"symbol", "quantity", "price"})
+_CONTRACTS = frozenset({"symbol", "quantity"})
+_TRADE = _CONTRACTS | {"price"}
 REQUIRED: Mapping[str, frozenset[str]] = {
     "deposit": _CASH,
     "withdrawal": _CASH,
@@ -26,31 +27,63 @@ REQUIRED: Mapping[str, frozenset[str]] = {
     "interest": _CASH,
     "fee": _CASH,
     "split": frozenset({"symbol", "split_ratio"}),
+    "option_open": _TRADE,
+    "option_close": _TRADE,
+    "option_exercise": _CONTRACTS,
+    "option_assignment": _CONTRACTS,
+    "option_expiry": _CONTRACTS,
 }
 # A transaction without a currency is in its instrument's, one without an instrument in the portfolio's base currency.
 _ALWAYS_OPTIONAL = frozenset({"currency", "note"})
 _OPTIONAL: Mapping[str, frozenset[str]] = {
     "buy": _ALWAYS_OPTIONAL | {"fee"},
     "sell": _ALWAYS_OPTIONAL | {"fee"},
+    "dividend": _ALWAYS_OPTIONAL | {"side"},
+    "option_open": _ALWAYS_OPTIONAL | {"fee", "side"},
+    "option_close": _ALWAYS_OPTIONAL | {"fee"},
+    # The price is that of the underlying, at which an option that is settled in cash pays.
+    "option_exercise": _ALWAYS_OPTIONAL | {"fee", "price"},
+    "option_assignment": _ALWAYS_OPTIONAL | {"fee", "price"},
 }
+_NAMES_LOTS = frozenset({"buy", "sell", "option_close"})
 _LIMITS = {"quantity": QUANTITY_LIMIT, "split_ratio": Decimal(10) ** 6}
 _MAY_BE_ZERO = frozenset({"fee"})
 
 
 def violations_of(kind: str, values: Mapping[str, Value]) -> list[Violation]:
     """One per field that is missing, not taken by `kind`, or out of range."""
+    if kind not in REQUIRED:
+        return [Violation("type", f"a {kind} is not recorded by itself: reverse the transaction that was wrong")]
     required = REQUIRED[kind]
     optional = _OPTIONAL.get(kind, _ALWAYS_OPTIONAL)
     found = []
     for field, value in values.items():
         if value is None:
-            problem = f"is required for a {kind}" if field in required else None
+            problem = f"is required for {_a(kind)}" if field in required else None
         elif field not in required and field not in optional:
-            problem = f"is not taken by a {kind}"
+            problem = f"is not taken by {_a(kind)}"
         else:
             problem = _problem(field, value)
         if problem is not None:
             found.append(Violation(field, problem))
+    return found
+
+
+def choice_violations(kind: str, quantity: Decimal | None, lots: Sequence[tuple[str, Decimal]]) -> list[Violation]:
+    """`lots` are the transactions that opened them, and how much is taken of each."""
+    if kind not in _NAMES_LOTS:
+        return [Violation("lots", f"is not taken by {_a(kind)}")]
+    found = [
+        Violation(f"lots.{place}.quantity", problem)
+        for place, (_, taken) in enumerate(lots)
+        if (problem := _number_problem("quantity", taken)) is not None
+    ]
+    if len({name for name, _ in lots}) < len(lots):
+        found.append(Violation("lots", "names a lot twice"))
+    total = sum((taken for _, taken in lots), Decimal(0))
+    if not found and total != quantity:
+        wanted = "none" if quantity is None else plain(quantity)
+        found.append(Violation("lots", f"come to {plain(total)}, where the quantity is {wanted}"))
     return found
 
 
@@ -68,6 +101,8 @@ def _problem(field: str, value: Decimal | str) -> str | None:
         case "symbol":
             matches = SYMBOL.fullmatch(value) is not None
             return None if matches else f"{value[:40]!r} is not a symbol such as AAPL, BRK-B or BTC-USD"
+        case "side":
+            return None
         case "currency":
             return None if value in DECIMAL_PLACES else f"{value[:8]!r} is not an ISO 4217 code such as USD"
         case _:
@@ -87,3 +122,7 @@ def _number_problem(field: str, value: Decimal) -> str | None:
     if exponent < -_STORED_PLACES:
         return f"{value} has more than {_STORED_PLACES} decimal places"
     return "1 would change nothing" if field == "split_ratio" and value == 1 else None
+
+
+def _a(kind: str) -> str:
+    return f"{'an' if kind.startswith('o') else 'a'} {kind}"

@@ -26,6 +26,8 @@ def row_fingerprints(rows: Iterable[tuple[TransactionInput, str]]) -> Iterator[b
 
 
 def _said(asked: TransactionInput, currency: str) -> str:
+    # What only some rows say stands at the end, so that all others are known by what they always were.
+    side = () if asked.side is None else (asked.side.value,)
     return "\0".join(
         (
             asked.type.value,
@@ -35,6 +37,7 @@ def _said(asked: TransactionInput, currency: str) -> str:
             # No fee and a fee of nothing are the same.
             *map(_plain, (asked.quantity, asked.price, asked.amount, asked.fee or None, asked.split_ratio)),
             asked.note,
+            *side,
         )
     )
 

@@ -4,19 +4,21 @@ import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from quantmesh.chassis.errors import QuantmeshError
 from quantmesh.portfolio.core.errors import InvalidTransaction, UnreadableImport
-from quantmesh.portfolio.core.model import TransactionInput, TransactionType
+from quantmesh.portfolio.core.model import PositionSide, TransactionInput, TransactionType
 from quantmesh.portfolio.core.numbers import parse
 from quantmesh.portfolio.core.times import parse_rfc3339
 
 REQUIRED_COLUMNS = ("type", "executed_at")
 COLUMNS = (
-    "type", "symbol", "quantity", "price", "amount", "fee", "currency", "executed_at", "note", "split_ratio",
+    "type", "symbol", "quantity", "price", "amount", "fee", "currency", "executed_at", "note", "split_ratio", "side",
 )  # fmt: skip
 ROW_LIMIT = 100_000
+Named = TypeVar("Named", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +148,20 @@ def refused(line: int, error: QuantmeshError) -> list[RejectedRow]:
     return [RejectedRow(line, violation.field, violation.description) for violation in error.violations]
 
 
-def _transaction_type(text: str) -> TransactionType:
-    try:
-        return TransactionType(text.lower())
-    except ValueError as error:
-        msg = f"none of {', '.join(TransactionType)}"
-        raise ValueError(msg) from error
+def _one_of(kind: type[Named]) -> Callable[[str], Named]:
+    def read(text: str) -> Named:
+        try:
+            return kind(text.lower())
+        except ValueError as error:
+            msg = f"none of {', '.join(kind)}"
+            raise ValueError(msg) from error
+
+    return read
 
 
 _PARSERS: Mapping[str, Callable[[str], Any]] = {
-    "type": _transaction_type,
+    "type": _one_of(TransactionType),
+    "side": _one_of(PositionSide),
     "executed_at": parse_rfc3339,
     **dict.fromkeys(("quantity", "price", "amount", "fee", "split_ratio"), parse),
 }

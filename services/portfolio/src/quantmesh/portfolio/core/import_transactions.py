@@ -13,6 +13,7 @@ from quantmesh.portfolio.core.import_csv import ReadRows, RejectedRow, read_rows
 from quantmesh.portfolio.core.market import Asset
 from quantmesh.portfolio.core.model import Entry, Portfolio, Transaction, TransactionInput
 from quantmesh.portfolio.core.numbers import exactly
+from quantmesh.portfolio.core.option_rules import with_terms
 from quantmesh.portfolio.core.ports import Ledger, Market
 from quantmesh.portfolio.core.record_transactions import NewId, changed
 
@@ -170,16 +171,17 @@ def _resolve(read: ReadRows, assets: Mapping[str, Asset], market_now: datetime, 
     for row in read.rows:
         try:
             currency = currency_of(row.input, assets, market_now) or base_currency
+            asked = with_terms(row.input, assets)
         except (InvalidInput, RuleBroken) as error:
             rejected.extend(refused(row.line, error))
         else:
-            resolved.append((row, currency))
-    fingerprints = row_fingerprints((row.input, currency) for row, currency in resolved)
+            resolved.append((row, currency, asked))
+    fingerprints = row_fingerprints((row.input, currency) for row, currency, _ in resolved)
     return ReadImport(
         read.columns,
         [
-            Resolved(row.line, row.input, currency, fingerprint)
-            for (row, currency), fingerprint in zip(resolved, fingerprints, strict=True)
+            Resolved(row.line, asked, currency, fingerprint)
+            for (row, currency, asked), fingerprint in zip(resolved, fingerprints, strict=True)
         ],
         rejected,
     )

@@ -1,24 +1,30 @@
-"""Positions and realised gains, derived from what was recorded, by average cost or first in, first out.
+"""Positions and realised gains, derived from what was recorded, by the account's lot method.
 
 A cost is exact to 18 places and conserved: what is relieved from the lots plus what remains is what was paid.
-Fees are expenses and in no cost. A buy's gross amount is its cost, a sell's gross amount its proceeds.
+Fees are expenses and in no cost. A purchase's gross amount is its cost, a sale's gross amount its proceeds. What is
+sold without being held opens a short lot, whose quantity and cost (the proceeds) are negative; a purchase closes it.
+Realised is what came in less what was relieved, on either side.
 """
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 from quantmesh.portfolio.core.currency import round_cash
-from quantmesh.portfolio.core.model import LotMethod, TransactionType
+from quantmesh.portfolio.core.ledger_errors import LotNotOpen
+from quantmesh.portfolio.core.model import LotChoice, LotMethod, TransactionType
 from quantmesh.portfolio.core.numbers import ZERO, exactly, to_stored
 
 
 @dataclass(frozen=True, slots=True)
 class SecurityMovement:
-    """What one transaction did to a holding: `quantity` signed, `gross` positive cash without the fee.
+    """What one transaction did to a holding: `quantity` signed, `gross` the cash that it was exchanged for, no fee.
 
-    For a split `quantity` is what was gained and `ratio` how many new units one old unit became.
+    `gross` is positive in a purchase's cost and in a sale's proceeds. For a split `quantity` is what was gained and
+    `ratio` how many new units one old unit became. A reversal has the signs of what it `reverses` turned.
     """
 
     type: TransactionType
@@ -28,13 +34,19 @@ class SecurityMovement:
     quantity: Decimal
     gross: Decimal
     ratio: Decimal | None = None
+    transaction_id: UUID | None = None
+    reverses: UUID | None = None
+    lots: tuple[LotChoice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Lot:
+    """What is left of what `transaction_id` opened; of a pool the first of them."""
+
     quantity: Decimal
     cost: Decimal
     opened_at: datetime
+    transaction_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +87,11 @@ class FoldedLots:
             realized_pnl=round_cash(self.realized, self.currency),
         )
 
+    @exactly
+    def cost_of(self, quantity: Decimal, method: LotMethod) -> Decimal:
+        """What `quantity` units (of either sign, as held) cost that would be closed now."""
+        return _OpenLots(self, method).relieve(-quantity)
+
 
 def positions_of(movements: Iterable[SecurityMovement], method: LotMethod) -> dict[str, Position]:
     """Every instrument ever held, by symbol; as `fold_lots`."""
@@ -83,82 +100,115 @@ def positions_of(movements: Iterable[SecurityMovement], method: LotMethod) -> di
 
 @exactly
 def fold_lots(
-    movements: Iterable[SecurityMovement], method: LotMethod, before: Mapping[str, FoldedLots] | None = None
+    movements: Iterable[SecurityMovement],
+    method: LotMethod,
+    before: Mapping[str, FoldedLots] | None = None,
+    *,
+    strict: bool = False,
 ) -> dict[str, FoldedLots]:
     """The instruments that moved, by symbol. `movements` come in order of execution, then of recording, after `before`.
 
-    Raises ValueError where more is sold than held, which admission never lets into the books.
+    A reversal, and what it reverses, count as if they had never been; both have to be among `movements`. Strictly, a
+    sale's named lots must be open then (else LotNotOpen); otherwise the method's own order stands in for those that
+    are not.
     """
+    movements = list(movements)
+    undone = {movement.reverses for movement in movements if movement.reverses is not None}
     books: dict[str, _OpenLots] = {}
     for movement in movements:
         book = books.get(movement.symbol)
         if book is None:
             known = before.get(movement.symbol) if before else None
             nothing = FoldedLots(movement.symbol, movement.currency, (), ZERO, movement.executed_at)
-            book = books[movement.symbol] = _OpenLots(known or nothing, method)
-        book.apply(movement)
+            book = books[movement.symbol] = _OpenLots(known or nothing, method, strict=strict)
+        if movement.reverses is None and movement.transaction_id not in undone:
+            book.apply(movement)
     return {symbol: book.folded() for symbol, book in books.items()}
 
 
 class _OpenLots:
-    def __init__(self, before: FoldedLots, method: LotMethod) -> None:
+    def __init__(self, before: FoldedLots, method: LotMethod, *, strict: bool = False) -> None:
         self._symbol = before.symbol
         self._currency = before.currency
         self._pooled = method is LotMethod.AVERAGE
-        self._lots = list(before.lots)
+        self._newest_first = method is LotMethod.LIFO
+        self._strict = strict
+        self._lots = deque(before.lots)
+        self._held = sum((lot.quantity for lot in self._lots), ZERO)
         self._realized = before.realized
         self._moved_at = before.moved_at
 
     def apply(self, movement: SecurityMovement) -> None:
         self._moved_at = movement.executed_at
-        match movement.type:
-            case TransactionType.BUY:
-                self._open(Lot(movement.quantity, movement.gross, movement.executed_at))
-            case TransactionType.SELL:
-                self._realized += movement.gross - self._relieve(-movement.quantity)
-            case TransactionType.SPLIT:
-                self._split(movement)
-            case _:
-                msg = f"a {movement.type} moves no security"
-                raise ValueError(msg)
+        if movement.type is TransactionType.SPLIT:
+            self._split(movement)
+        else:
+            self._exchange(movement)
 
     def folded(self) -> FoldedLots:
         return FoldedLots(self._symbol, self._currency, tuple(self._lots), self._realized, self._moved_at)
 
+    def _exchange(self, movement: SecurityMovement) -> None:
+        """Closes what is held on the other side, opens what is left over; the cash is divided by quantity."""
+        quantity = movement.quantity
+        paid = movement.gross if quantity > ZERO else -movement.gross
+        if self._held and (self._held > ZERO) is not (quantity > ZERO):
+            closing = quantity if abs(quantity) <= abs(self._held) else -self._held
+            share = paid if closing == quantity else to_stored(paid * closing / quantity)
+            self._realized -= share + self.relieve(closing, movement)
+            quantity -= closing
+            paid -= share
+        elif movement.lots and self._strict:
+            raise LotNotOpen(movement.lots[0].transaction_id, self._symbol, movement.executed_at)
+        if quantity:
+            self._open(Lot(quantity, paid, movement.executed_at, movement.transaction_id))
+
+    def relieve(self, closing: Decimal, movement: SecurityMovement | None = None) -> Decimal:
+        """The cost of as many units as close what is held on the other side, which leave the lots."""
+        relieved = ZERO
+        left = abs(closing)
+        for choice in movement.lots if movement else ():
+            place = self._place_of(choice.transaction_id)
+            taken, cost = (ZERO, ZERO) if place is None else self._take(place, min(left, choice.quantity))
+            if movement and self._strict and taken < choice.quantity:
+                raise LotNotOpen(choice.transaction_id, self._symbol, movement.executed_at)
+            left -= taken
+            relieved += cost
+        while left and self._lots:
+            taken, cost = self._take(-1 if self._newest_first else 0, left)
+            left -= taken
+            relieved += cost
+        self._held += closing
+        return relieved
+
     def _open(self, lot: Lot) -> None:
+        self._held += lot.quantity
         if self._pooled and self._lots:
             pool = self._lots[0]
             self._lots[0] = replace(pool, quantity=pool.quantity + lot.quantity, cost=pool.cost + lot.cost)
         else:
             self._lots.append(lot)
 
-    def _relieve(self, quantity: Decimal) -> Decimal:
-        """The cost of the first `quantity` units, which leave the lots."""
-        relieved = ZERO
-        emptied = 0
-        for lot in self._lots:
-            if not quantity:
-                break
-            if lot.quantity <= quantity:
-                quantity -= lot.quantity
-                relieved += lot.cost
-                emptied += 1
-            else:
-                cost = to_stored(lot.cost * quantity / lot.quantity)
-                self._lots[emptied] = replace(lot, quantity=lot.quantity - quantity, cost=lot.cost - cost)
-                relieved += cost
-                quantity = ZERO
-        if quantity:
-            msg = f"{self._symbol}: {quantity} more sold than held"
-            raise ValueError(msg)
-        del self._lots[:emptied]
-        return relieved
+    def _place_of(self, transaction_id: UUID) -> int | None:
+        return next((place for place, lot in enumerate(self._lots) if lot.transaction_id == transaction_id), None)
+
+    def _take(self, place: int, wanted: Decimal) -> tuple[Decimal, Decimal]:
+        """At most `wanted` units of a lot: how many, and their cost. A lot that is used up is gone."""
+        lot = self._lots[place]
+        size = abs(lot.quantity)
+        if size <= wanted:
+            del self._lots[place]
+            return size, lot.cost
+        cost = to_stored(lot.cost * wanted / size)
+        rest = (size - wanted).copy_sign(lot.quantity)
+        self._lots[place] = Lot(rest, lot.cost - cost, lot.opened_at, lot.transaction_id)
+        return wanted, cost
 
     def _split(self, movement: SecurityMovement) -> None:
         """Costs stay, quantities multiply; the last lot takes what rounding leaves, for the sum that was posted."""
         ratio = movement.ratio or Decimal(1)
-        held = sum((lot.quantity for lot in self._lots), ZERO)
-        self._lots = [replace(lot, quantity=to_stored(lot.quantity * ratio)) for lot in self._lots]
-        rest = held + movement.quantity - sum((lot.quantity for lot in self._lots), ZERO)
-        if rest:
+        self._held += movement.quantity
+        self._lots = deque(replace(lot, quantity=to_stored(lot.quantity * ratio)) for lot in self._lots)
+        rest = self._held - sum((lot.quantity for lot in self._lots), ZERO)
+        if rest and self._lots:
             self._lots[-1] = replace(self._lots[-1], quantity=self._lots[-1].quantity + rest)

@@ -6,6 +6,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from quantmesh.portfolio.core.option_terms import OptionTerms
+
 
 class Adjustment(StrEnum):
     """What a price series already contains, so that it is not posted a second time."""
@@ -23,6 +25,7 @@ class Asset:
     tick_size: Decimal
     lot_size: Decimal
     tradable: bool
+    option: OptionTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from quantmesh.portfolio.core.currency import DECIMAL_PLACES
 from quantmesh.portfolio.core.errors import InvalidPortfolio, InvalidTransaction
-from quantmesh.portfolio.core.fields import NAME_LIMIT, printable, violations_of
+from quantmesh.portfolio.core.fields import NAME_LIMIT, choice_violations, printable, violations_of
+from quantmesh.portfolio.core.option_terms import OptionTerms
 
 
 class TransactionType(StrEnum):
@@ -21,16 +22,35 @@ class TransactionType(StrEnum):
     INTEREST = "interest"
     FEE = "fee"
     SPLIT = "split"
+    OPTION_OPEN = "option_open"
+    OPTION_CLOSE = "option_close"
+    OPTION_EXERCISE = "option_exercise"
+    OPTION_ASSIGNMENT = "option_assignment"
+    OPTION_EXPIRY = "option_expiry"
+    # Made from the transaction that it takes back, never asked for as such.
+    REVERSAL = "reversal"
 
 
 class LotMethod(StrEnum):
+    """Which lots a sale takes: a share of all, the oldest, the newest, or those that it names (else the oldest)."""
+
     AVERAGE = "average"
     FIFO = "fifo"
+    LIFO = "lifo"
+    SPECIFIC = "specific"
+
+
+class PositionSide(StrEnum):
+    LONG = "long"
+    SHORT = "short"
 
 
 @dataclass(frozen=True, slots=True)
 class Portfolio:
-    """`seq` is the number of the last event of its log, `version` rises with changes of the portfolio itself."""
+    """`seq` is the number of the last event of its log, `version` rises with changes of the portfolio itself.
+
+    With `margin_enabled` cash and units may be less than zero.
+    """
 
     id: UUID
     name: str
@@ -39,11 +59,23 @@ class Portfolio:
     created_at: datetime
     version: int
     seq: int
+    margin_enabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LotChoice:
+    """So many units of the lot that a transaction opened."""
+
+    transaction_id: UUID
+    quantity: Decimal
 
 
 @dataclass(frozen=True, slots=True)
 class TransactionInput:
     """What is asked to be recorded. An empty `currency` is the instrument's, or the portfolio's base.
+
+    `side` is which side of an option is opened, or who pays a dividend (the short side does); None: long. `lots` are
+    those that a sale takes. `option` is not asked for: the market says what the symbol stands for.
 
     Not validated when made but by `checked`, because a row of the ledger is read as it stands: what somebody altered
     behind our back must come out altered, so that its proof fails.
@@ -59,6 +91,9 @@ class TransactionInput:
     fee: Decimal | None = None
     split_ratio: Decimal | None = None
     note: str = ""
+    side: PositionSide | None = None
+    lots: tuple[LotChoice, ...] = ()
+    option: OptionTerms | None = None
 
     def checked(self) -> Self:
         """Itself; InvalidTransaction with a violation per wrong field."""
@@ -73,8 +108,12 @@ class TransactionInput:
                 "split_ratio": self.split_ratio,
                 "currency": self.currency or None,
                 "note": self.note or None,
+                "side": self.side,
             },
         )
+        if self.lots:
+            chosen = [(str(lot.transaction_id), lot.quantity) for lot in self.lots]
+            violations += choice_violations(self.type.value, self.quantity, chosen)
         if violations:
             raise InvalidTransaction(violations)
         return self
@@ -101,7 +140,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """A business event as recorded. `seq` is its number in the account's log, hence the order of recording."""
+    """A business event as recorded. `seq` is its number in the account's log, hence the order of recording.
+
+    `reverses` is the transaction that it takes back, `reversed_by` the one that took it back, where that was looked up.
+    """
 
     id: UUID
     portfolio_id: UUID
@@ -110,6 +152,15 @@ class Transaction:
     recorded_at: datetime
     order_id: UUID | None = None
     import_id: UUID | None = None
+    reverses: UUID | None = None
+    reversed_by: UUID | None = None
+
+
+def checked_note(note: str) -> str:
+    violations = violations_of("fee", {"amount": Decimal(1), "note": note or None})
+    if violations:
+        raise InvalidTransaction(violations)
+    return note
 
 
 def portfolio_name(name: str) -> str:

@@ -12,6 +12,7 @@ from quantmesh.portfolio.core.admission import Books, Holding
 from quantmesh.portfolio.core.lots import FoldedLots, Position, SecurityMovement
 from quantmesh.portfolio.core.market import Asset, Closes, ExchangeRate, MarketClock, Quote, RateHistory
 from quantmesh.portfolio.core.model import Portfolio, Transaction
+from quantmesh.portfolio.core.option_terms import OptionTerms
 from quantmesh.portfolio.core.orders import Order
 from quantmesh.portfolio.core.pre_trade import PreTradeAnswer, ProposedTrade
 from quantmesh.portfolio.core.snapshots import Snapshot
@@ -62,9 +63,9 @@ class Journal(Protocol):
         ...
 
     async def snapshot_lots(
-        self, portfolio_id: UUID, snapshot: Snapshot, symbols: Collection[str]
+        self, portfolio_id: UUID, snapshot: Snapshot, symbols: Collection[str], *, whole: bool = False
     ) -> dict[str, FoldedLots]:
-        """Of those of `symbols` that had moved by then."""
+        """Of those of `symbols` that had moved by then; many lots lie between those at the ends, unless `whole`."""
         ...
 
 
@@ -103,6 +104,26 @@ class Ledger(Journal, Protocol):
         ...
 
     async def remember_imported(self, portfolio_id: UUID, transactions: Mapping[bytes, UUID]) -> None: ...
+
+    async def standing(self, portfolio_id: UUID, transaction_id: UUID) -> Transaction:
+        """With its postings, and whether it was taken back."""
+        ...
+
+    async def standing_of_import(self, portfolio_id: UUID, import_id: UUID) -> Sequence[Transaction]:
+        """All that it recorded in the same way, the last first. Raises ImportNotFound."""
+        ...
+
+    async def counted(self, portfolio_id: UUID, symbols: Collection[str]) -> Sequence[tuple[UUID, str, datetime, int]]:
+        """The entries that were made out of what was held of `symbols`: id, symbol, executed_at and seq."""
+        ...
+
+    async def forget_import(self, portfolio_id: UUID, import_id: UUID) -> None:
+        """Its rows may come again."""
+        ...
+
+    async def option_terms(self, portfolio_id: UUID, symbols: Collection[str]) -> Mapping[str, OptionTerms]:
+        """Of those of `symbols` that are options, as they were last posted."""
+        ...
 
     async def log(self, order: Order, event: AccountEvent) -> None: ...
 

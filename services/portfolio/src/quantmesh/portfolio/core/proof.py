@@ -7,6 +7,7 @@ from decimal import Decimal
 from quantmesh.portfolio.core.model import Transaction
 from quantmesh.portfolio.core.numbers import plain
 from quantmesh.portfolio.core.times import to_microseconds
+from quantmesh.portfolio.core.told import lots_told, option_told
 
 SCHEMA = "quantmesh.portfolio.transaction.v1"
 SALT_BYTES = 32
@@ -37,6 +38,10 @@ def payload_of(transaction: Transaction, salt: bytes) -> bytes:
         "recorded_at": to_microseconds(transaction.recorded_at),
         "order_id": None if transaction.order_id is None else str(transaction.order_id),
         "import_id": None if transaction.import_id is None else str(transaction.import_id),
+        "reverses": None if transaction.reverses is None else str(transaction.reverses),
+        "side": None if asked.side is None else asked.side.value,
+        "lots": lots_told(asked.lots) or None,
+        "option": None if asked.option is None else option_told(asked.option),
         "postings": [
             {"account": posting.account, "amount": plain(posting.amount), "commodity": posting.commodity}
             for posting in entry.postings

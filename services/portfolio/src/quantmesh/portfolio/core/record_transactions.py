@@ -6,11 +6,16 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from quantmesh.chassis.errors import Violation
 from quantmesh.portfolio.core.admission import Books, Holding, admit, currency_of, touched
-from quantmesh.portfolio.core.lots import Position, positions_of
-from quantmesh.portfolio.core.model import Entry, Portfolio, Transaction, TransactionInput
+from quantmesh.portfolio.core.errors import InvalidTransaction
+from quantmesh.portfolio.core.lots import FoldedLots, Position, fold_lots
+from quantmesh.portfolio.core.margin import require_margin
+from quantmesh.portfolio.core.model import Entry, LotMethod, Portfolio, Transaction, TransactionInput, TransactionType
+from quantmesh.portfolio.core.numbers import ZERO
+from quantmesh.portfolio.core.option_rules import with_terms
 from quantmesh.portfolio.core.ports import Ledger, Market, View
-from quantmesh.portfolio.core.posting_rules import CASH
+from quantmesh.portfolio.core.posting_rules import ASSETS, CASH, SECURITIES, delivers
 
 NewId = Callable[[], UUID]
 
@@ -24,35 +29,73 @@ class Recorded:
     cash: Decimal
 
 
-async def resolve_currency(market: Market, asked: TransactionInput) -> str:
-    """What the market has to say about a transaction, before the ledger is touched; empty: the base currency."""
+async def resolve(market: Market, asked: TransactionInput) -> tuple[TransactionInput, str]:
+    """What the market has to say about a transaction, before the ledger is touched.
+
+    With the terms of an option, and the currency; an empty one is the portfolio's base currency.
+    """
     assets = await market.assets([asked.symbol]) if asked.symbol else {}
-    return currency_of(asked, assets, await market.now(asked.executed_at))
+    currency = currency_of(asked, assets, await market.now(asked.executed_at))
+    return with_terms(asked, assets), currency
 
 
 async def record_transaction(
     ledger: Ledger, portfolio_id: UUID, asked: TransactionInput, currency: str, now: datetime, new_id: NewId
 ) -> Recorded:
     portfolio, recorded_at = await ledger.advance(portfolio_id, 1, now)
+    if asked.lots and portfolio.lot_method is not LotMethod.SPECIFIC:
+        description = f"are named where the portfolio's lot_method is specific; it is {portfolio.lot_method}"
+        raise InvalidTransaction([Violation("lots", description)])
     currency = currency or portfolio.base_currency
     books = await ledger.books(portfolio_id, touched(asked, currency), asked.executed_at)
-    entry = admit(asked, currency, books)
+    carried = await _carried_cost(ledger, portfolio, asked) if delivers(asked) else None
+    entry = admit(asked, currency, books, carried)
     transaction = Transaction(new_id(), portfolio_id, portfolio.seq, entry, recorded_at)
-    return await post(ledger, portfolio, transaction, books)
+    return await post(ledger, portfolio, transaction, changed(books, [entry]))
 
 
-async def post(ledger: Ledger, portfolio: Portfolio, transaction: Transaction, books: Books) -> Recorded:
-    """Write one admitted transaction, and tell what it left."""
-    entry = transaction.entry
-    await ledger.append([transaction], changed(books, [entry]))
-    position = None
-    if entry.input.symbol:
-        movements = await ledger.movements(portfolio.id, View(), [entry.input.symbol])
-        position = positions_of(movements, portfolio.lot_method).get(entry.input.symbol)
-    return Recorded(transaction, position, books.balance((CASH, entry.currency)).latest())
+async def post(
+    ledger: Ledger, portfolio: Portfolio, transaction: Transaction, balances: dict[Holding, Decimal]
+) -> Recorded:
+    """Write one admitted transaction, and tell what it left.
+
+    Raises LotNotOpen where lots that were named, now or before, are not there any more, and MarginExceeded.
+    """
+    await ledger.append([transaction], balances)
+    folded = await fold_touched(ledger, portfolio, balances)
+    if portfolio.margin_enabled and min(balances.values(), default=ZERO) < ZERO:
+        await require_margin(ledger, portfolio, transaction.entry)
+    lots = folded.get(transaction.entry.input.symbol)
+    cash = balances.get((CASH, transaction.entry.currency))
+    if cash is None:
+        cash = (await ledger.cash(portfolio.id, View())).get(transaction.entry.currency, ZERO)
+    return Recorded(transaction, None if lots is None else lots.position(), cash)
+
+
+async def fold_touched(ledger: Ledger, portfolio: Portfolio, holdings: Iterable[Holding]) -> dict[str, FoldedLots]:
+    """The lots of what was touched, as they are now; where sales name lots, all of them have to be there."""
+    symbols = [commodity for account, commodity in holdings if account == SECURITIES]
+    if not symbols:
+        return {}
+    movements = await ledger.movements(portfolio.id, View(), symbols)
+    return fold_lots(movements, portfolio.lot_method, strict=portfolio.lot_method is LotMethod.SPECIFIC)
 
 
 def changed(books: Books, entries: Iterable[Entry]) -> dict[Holding, Decimal]:
     """The balances after `entries` of all they touched."""
-    holdings = {holding for entry in entries for holding in touched(entry.input, entry.currency)}
-    return {holding: books.balance(holding).latest() for holding in sorted(holdings)}
+    return {holding: books.balance(holding).latest() for holding in sorted(holdings_of(entries))}
+
+
+def holdings_of(entries: Iterable[Entry]) -> set[Holding]:
+    return {(side.account, side.commodity) for entry in entries for side in entry.postings if side.account in ASSETS}
+
+
+async def _carried_cost(ledger: Ledger, portfolio: Portfolio, asked: TransactionInput) -> Decimal:
+    """What the contracts cost that are exercised or assigned; negative for written ones."""
+    movements = await ledger.movements(portfolio.id, View(as_of=asked.executed_at), [asked.symbol])
+    lots = fold_lots(movements, portfolio.lot_method).get(asked.symbol)
+    if lots is None:
+        return ZERO
+    contracts = asked.quantity or ZERO
+    ended = contracts if asked.type is TransactionType.OPTION_EXERCISE else -contracts
+    return lots.cost_of(ended, portfolio.lot_method)

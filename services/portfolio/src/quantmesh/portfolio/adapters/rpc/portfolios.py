@@ -30,6 +30,7 @@ class PortfolioMethods(Methods):
             created_at=self._clock.now(),
             version=1,
             seq=0,
+            margin_enabled=request.margin_enabled,
         )
 
         async def create(store: Store) -> pb.CreatePortfolioResponse:
@@ -59,12 +60,13 @@ class PortfolioMethods(Methods):
     @requires("portfolio:write")
     async def UpdatePortfolio(self, request: pb.UpdatePortfolioRequest, context: Context) -> pb.UpdatePortfolioResponse:
         portfolio_id = portfolio_id_of(request.id)
-        if not request.HasField("name"):
-            raise InvalidRequest("name", "is missing; it is all that can be changed")
-        name = portfolio_name(request.name)
+        name = portfolio_name(request.name) if request.HasField("name") else None
+        margin_enabled = request.margin_enabled if request.HasField("margin_enabled") else None
+        if name is None and margin_enabled is None:
+            raise InvalidRequest("name", "is missing; it and margin_enabled are what can be changed")
         expected = request.expected_version if request.HasField("expected_version") else None
         async with self._store() as store:
-            portfolio = await store.rename(portfolio_id, name, expected)
+            portfolio = await store.update(portfolio_id, expected, name=name, margin_enabled=margin_enabled)
         return pb.UpdatePortfolioResponse(portfolio=translate.portfolio(portfolio))
 
     @requires("portfolio:write")

@@ -1,6 +1,8 @@
 """Transactions in and out: recording, importing, listing, and the content behind a proof."""
 
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from quantmesh.api.common.v1 import common_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
@@ -13,9 +15,12 @@ from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.core.errors import InvalidRequest, TransactionNotFound
 from quantmesh.portfolio.core.import_csv import check_header
 from quantmesh.portfolio.core.import_transactions import import_transactions, read_import
+from quantmesh.portfolio.core.ledger_errors import ImportNotFound
+from quantmesh.portfolio.core.model import checked_note
 from quantmesh.portfolio.core.pages import from_cursor, page_limit, to_cursor
 from quantmesh.portfolio.core.proof import payload_of
-from quantmesh.portfolio.core.record_transactions import record_transaction, resolve_currency
+from quantmesh.portfolio.core.record_transactions import Recorded, record_transaction, resolve
+from quantmesh.portfolio.core.reverse_transactions import reverse_import, reverse_transaction
 
 
 class TransactionMethods(Methods):
@@ -28,19 +33,47 @@ class TransactionMethods(Methods):
             return kept
         portfolio_id = portfolio_id_of(request.portfolio_id)
         with within("transaction"):
-            asked = translate.transaction_input(request.transaction)
-            currency = await resolve_currency(self._market, asked)
+            asked, currency = await resolve(self._market, translate.transaction_input(request.transaction))
 
         async def record(store: Store) -> pb.RecordTransactionResponse:
             with within("transaction"):
                 recorded = await record_transaction(store, portfolio_id, asked, currency, self._clock.now(), uuid7)
-            return pb.RecordTransactionResponse(
-                transaction=translate.transaction(recorded.transaction),
-                position=None if recorded.position is None else translate.position(recorded.position),
-                cash=translate.money(recorded.cash, recorded.transaction.entry.currency),
-            )
+            return pb.RecordTransactionResponse(**_told(recorded))
 
         return await self._once(request, pb.RecordTransactionResponse, record)
+
+    @requires("portfolio:write")
+    async def ReverseTransaction(
+        self, request: pb.ReverseTransactionRequest, context: Context
+    ) -> pb.ReverseTransactionResponse:
+        portfolio_id = portfolio_id_of(request.portfolio_id)
+        transaction_id = _transaction_id(request.transaction_id)
+        note = checked_note(request.note)
+
+        async def reverse(store: Store) -> pb.ReverseTransactionResponse:
+            recorded = await reverse_transaction(store, portfolio_id, transaction_id, note, self._clock.now(), uuid7)
+            return pb.ReverseTransactionResponse(**_told(recorded))
+
+        return await self._once(request, pb.ReverseTransactionResponse, reverse)
+
+    @requires("portfolio:write")
+    async def ReverseImport(self, request: pb.ReverseImportRequest, context: Context) -> pb.ReverseImportResponse:
+        portfolio_id = portfolio_id_of(request.portfolio_id)
+        import_id = id_or_none(request.import_id)
+        if import_id is None:
+            raise ImportNotFound(request.import_id[:64])
+        note = checked_note(request.note)
+
+        async def reverse(store: Store) -> pb.ReverseImportResponse:
+            done = await reverse_import(store, portfolio_id, import_id, note, self._clock.now(), uuid7)
+            return pb.ReverseImportResponse(
+                import_id=str(done.import_id),
+                reversed_rows=done.rows,
+                first_seq=done.first_seq,
+                last_seq=done.last_seq,
+            )
+
+        return await self._once(request, pb.ReverseImportResponse, reverse)
 
     @requires("portfolio:write")
     async def ImportTransactions(
@@ -96,14 +129,28 @@ class TransactionMethods(Methods):
     async def GetTransactionPayload(
         self, request: pb.GetTransactionPayloadRequest, context: Context
     ) -> pb.GetTransactionPayloadResponse:
-        transaction_id = id_or_none(request.transaction_id)
-        if transaction_id is None:
-            raise TransactionNotFound(request.transaction_id[:64])
+        transaction_id = _transaction_id(request.transaction_id)
         async with self._store() as store:
             transaction, salt = await store.transaction_with_salt(transaction_id)
         return pb.GetTransactionPayloadResponse(
             transaction_id=str(transaction.id), payload=payload_of(transaction, salt)
         )
+
+
+def _told(recorded: Recorded) -> dict[str, Any]:
+    """The fields that every answer about one recorded transaction has."""
+    return {
+        "transaction": translate.transaction(recorded.transaction),
+        "position": None if recorded.position is None else translate.position(recorded.position),
+        "cash": translate.money(recorded.cash, recorded.transaction.entry.currency),
+    }
+
+
+def _transaction_id(text: str) -> UUID:
+    transaction_id = id_or_none(text)
+    if transaction_id is None:
+        raise TransactionNotFound(text[:64])
+    return transaction_id
 
 
 def _execution_key(cursor: str) -> tuple[datetime, int] | None:

@@ -1,6 +1,8 @@
 """All SQL of the service, over one open transaction of one owner."""
 
 from quantmesh.portfolio.adapters.store.appending import AppendStore
+from quantmesh.portfolio.adapters.store.corrections import CorrectionStore
+from quantmesh.portfolio.adapters.store.halts import HaltReads
 from quantmesh.portfolio.adapters.store.imports import ImportStore
 from quantmesh.portfolio.adapters.store.journal import JournalStore
 from quantmesh.portfolio.adapters.store.orders import OrderStore
@@ -9,5 +11,15 @@ from quantmesh.portfolio.adapters.store.snapshots import SnapshotStore
 from quantmesh.portfolio.adapters.store.transactions import TransactionStore
 
 
-class Store(PortfolioStore, JournalStore, SnapshotStore, AppendStore, ImportStore, TransactionStore, OrderStore):
+class Store(
+    PortfolioStore,
+    JournalStore,
+    SnapshotStore,
+    AppendStore,
+    CorrectionStore,
+    ImportStore,
+    TransactionStore,
+    OrderStore,
+    HaltReads,
+):
     """Implements the core's Ledger port, and the reads that the entry points page through."""

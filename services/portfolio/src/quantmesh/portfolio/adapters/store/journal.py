@@ -9,14 +9,15 @@ from uuid import UUID
 from sqlalchemy import text
 
 from quantmesh.portfolio.adapters.store.owned import Owned
-from quantmesh.portfolio.adapters.store.views import SEEN, bounds, instant
+from quantmesh.portfolio.adapters.store.rows import lot_choices
+from quantmesh.portfolio.adapters.store.views import SEEN, STANDING, bounds, instant
 from quantmesh.portfolio.core.admission import Books, Holding
 from quantmesh.portfolio.core.balance import BalanceHistory
 from quantmesh.portfolio.core.lots import SecurityMovement
 from quantmesh.portfolio.core.model import TransactionType
 from quantmesh.portfolio.core.numbers import ZERO
 from quantmesh.portfolio.core.ports import DailyFlow, View
-from quantmesh.portfolio.core.posting_rules import CASH, CONTRIBUTIONS, FEES, SECURITIES
+from quantmesh.portfolio.core.posting_rules import CASH, CONTRIBUTIONS, SECURITIES
 from quantmesh.portfolio.core.snapshots import Snapshot
 
 _TYPES = {kind.value: kind for kind in TransactionType}
@@ -45,6 +46,14 @@ _SINCE = """(
 _POSTED = f"transaction AS t {_WITH_POSTINGS}"
 _POSTED_SINCE = f"{_SINCE} {_WITH_POSTINGS}"
 
+# What was made out of what was held then: a split, and an exercise that delivers.
+COUNTED = """(
+        t.type = 'split'
+        OR t.type IN ('option_exercise', 'option_assignment') AND t.option ->> 'settlement' = 'physical'
+    )"""
+NOT_TAKEN_BACK = """t.type <> 'reversal' AND NOT EXISTS (
+        SELECT FROM transaction AS r WHERE r.portfolio_id = t.portfolio_id AND r.reverses = t.id
+    )"""
 _BOOKS = text(
     f"""
     WITH wanted AS (
@@ -58,31 +67,42 @@ _BOOKS = text(
     SELECT 'later', p.account, p.commodity, t.executed_at, t.seq, p.amount
     FROM {_POSTED}
     JOIN wanted ON wanted.account = p.account AND wanted.commodity = p.commodity
-    WHERE t.portfolio_id = :portfolio_id AND t.executed_at > :since
+    WHERE t.portfolio_id = :portfolio_id AND t.executed_at > :since AND {NOT_TAKEN_BACK}
     UNION ALL
-    SELECT 'split', '', t.symbol, max(t.executed_at), NULL, NULL
+    SELECT 'counted', '', t.symbol, max(t.executed_at), NULL, NULL
     FROM transaction AS t
-    WHERE t.portfolio_id = :portfolio_id AND t.type = 'split'
+    WHERE t.portfolio_id = :portfolio_id AND {COUNTED} AND {NOT_TAKEN_BACK}
       AND t.symbol IN (SELECT commodity FROM wanted WHERE account = :securities) AND t.symbol <> ''
     GROUP BY t.symbol
+    UNION ALL
+    SELECT 'margin', '', '', NULL, NULL, CAST(margin_enabled AS integer)
+    FROM portfolio WHERE id = :portfolio_id
     ORDER BY executed_at, seq
     """  # noqa: S608  the fragment is our own
 )
-# What a trade paid or brought without its fee is what it moved in cash and fees together.
+# A transaction's effect on each instrument: on two where an option delivers. What was paid without the fee is what the
+# instrument's trading account has in cash.
+_INSTRUMENT = f"CASE WHEN p.account = '{SECURITIES}' THEN p.commodity ELSE substr(p.account, 9) END"
 _MOVEMENTS = f"""
-    SELECT t.type, t.symbol, t.currency, t.executed_at,
+    SELECT t.type, {_INSTRUMENT} AS symbol, t.currency, t.executed_at,
            sum(p.amount) FILTER (WHERE p.account = '{SECURITIES}') AS quantity,
-           coalesce(abs(sum(p.amount) FILTER (WHERE p.account IN ('{CASH}', '{FEES}'))), 0) AS gross,
-           t.split_ratio
+           coalesce(sum(p.amount) FILTER (WHERE p.account <> '{SECURITIES}'), 0)
+               * sign(sum(p.amount) FILTER (WHERE p.account = '{SECURITIES}')) AS gross,
+           t.split_ratio, t.id, t.reverses, t.lots
     FROM {_POSTED_SINCE}
-    WHERE {SEEN} AND t.type IN ('buy', 'sell', 'split')
+    WHERE {SEEN} AND t.symbol <> '' AND t.type <> 'dividend'
+      AND (p.account = '{SECURITIES}' OR p.account LIKE 'trading:%' AND p.commodity = t.currency)
 """  # noqa: S608  the accounts are our own constants
-_MOVEMENTS_ORDER = (
-    " GROUP BY t.id, t.type, t.symbol, t.currency, t.executed_at, t.split_ratio, t.seq ORDER BY t.executed_at, t.seq"
-)
+_MOVEMENTS_ORDER = f"""
+    GROUP BY t.id, t.type, {_INSTRUMENT}, t.currency, t.executed_at, t.split_ratio, t.reverses, t.lots, t.seq
+    ORDER BY t.executed_at, t.seq
+"""
 _ALL_MOVEMENTS = text(_MOVEMENTS + _MOVEMENTS_ORDER)
 _MOVEMENTS_OF_SYMBOLS = text(
-    _MOVEMENTS + " AND t.symbol = ANY(CAST(:symbols AS text[])) AND t.symbol <> ''" + _MOVEMENTS_ORDER
+    f"""{_MOVEMENTS}
+      AND (t.symbol = ANY(CAST(:symbols AS text[])) OR t.option ->> 'underlying' = ANY(CAST(:symbols AS text[])))
+      AND {_INSTRUMENT} = ANY(CAST(:symbols AS text[]))
+    {_MOVEMENTS_ORDER}"""
 )
 _CASH = text(
     f"""
@@ -100,7 +120,7 @@ _DAILY_FLOWS = text(
            coalesce(-sum(p.amount) FILTER (WHERE p.account = '{CONTRIBUTIONS}' AND p.amount < 0), 0) AS deposits,
            coalesce(sum(p.amount) FILTER (WHERE p.account = '{CONTRIBUTIONS}' AND p.amount > 0), 0) AS withdrawals
     FROM {_POSTED}
-    WHERE {SEEN} AND p.account IN ('{CASH}', '{CONTRIBUTIONS}')
+    WHERE {SEEN} AND {STANDING} AND p.account IN ('{CASH}', '{CONTRIBUTIONS}')
     GROUP BY 1, 2
     ORDER BY 1, 2
     """  # noqa: S608  the accounts are our own constants
@@ -121,26 +141,29 @@ class JournalStore(Owned):
         )
         balances: dict[Holding, Decimal] = {}
         later: dict[Holding, list[tuple[datetime, Decimal]]] = {}
-        splits: dict[str, datetime] = {}
+        counted: dict[str, datetime] = {}
+        may_owe = False
         for row in found:
             match row.kind:
                 case "balance":
                     balances[row.account, row.commodity] = row.amount
                 case "later":
                     later.setdefault((row.account, row.commodity), []).append((row.executed_at, row.amount))
+                case "counted":
+                    counted[row.commodity] = row.executed_at
                 case _:
-                    splits[row.commodity] = row.executed_at
+                    may_owe = bool(row.amount)
         histories = {
             holding: BalanceHistory(balances.get(holding, ZERO), later.get(holding, ())) for holding in holdings
         }
-        return Books(histories, splits)
+        return Books(histories, counted, may_owe)
 
     async def movements(
         self, portfolio_id: UUID, view: View, symbols: Collection[str] = (), since: Snapshot | None = None
     ) -> Sequence[SecurityMovement]:
         parameters = _bounds_since(portfolio_id, view, since) | ({"symbols": list(symbols)} if symbols else {})
         found = await self._session.execute(_MOVEMENTS_OF_SYMBOLS if symbols else _ALL_MOVEMENTS, parameters)
-        return [SecurityMovement(_TYPES[type_], *rest) for type_, *rest in found]
+        return [SecurityMovement(_TYPES[row.type], *row[1:-1], lots=lot_choices(row.lots)) for row in found]
 
     async def cash(self, portfolio_id: UUID, view: View, since: Snapshot | None = None) -> Mapping[str, Decimal]:
         found = await self._session.execute(_CASH, _bounds_since(portfolio_id, view, since))

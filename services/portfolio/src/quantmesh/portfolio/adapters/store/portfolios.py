@@ -8,13 +8,14 @@ from sqlalchemy import Row, text
 from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.core.account_log import AccountEvent
 from quantmesh.portfolio.core.errors import PortfolioNotFound, VersionMismatch
+from quantmesh.portfolio.core.ledger_errors import MarginInUse
 from quantmesh.portfolio.core.model import LotMethod, Portfolio
 
-_COLUMNS = "id, name, base_currency, lot_method, created_at, version, seq, recorded_at"
+_COLUMNS = "id, name, base_currency, lot_method, created_at, version, seq, margin_enabled, recorded_at"
 _CREATE = text(
     f"""
-    INSERT INTO portfolio (id, owner_id, name, base_currency, lot_method, created_at, recorded_at)
-    VALUES (:id, :owner_id, :name, :base_currency, :lot_method, :created_at, :created_at)
+    INSERT INTO portfolio (id, owner_id, name, base_currency, lot_method, margin_enabled, created_at, recorded_at)
+    VALUES (:id, :owner_id, :name, :base_currency, :lot_method, :margin_enabled, :created_at, :created_at)
     RETURNING {_COLUMNS}
     """  # noqa: S608  our own column names
 )
@@ -38,11 +39,15 @@ _ADVANCE = text(
 _CHANGE = text(
     f"""
     UPDATE portfolio
-    SET name = coalesce(CAST(:name AS text), name), deleted_at = CAST(:deleted_at AS timestamptz), version = version + 1
+    SET name = coalesce(CAST(:name AS text), name),
+        margin_enabled = coalesce(CAST(:margin_enabled AS boolean), margin_enabled),
+        deleted_at = CAST(:deleted_at AS timestamptz),
+        version = version + 1
     WHERE id = :id AND deleted_at IS NULL AND (CAST(:expected AS bigint) IS NULL OR version = :expected)
     RETURNING {_COLUMNS}
     """  # noqa: S608  our own column names
 )
+_DEBT = text("SELECT commodity, amount FROM holding WHERE portfolio_id = :id AND amount < 0 LIMIT 1")
 _EVENTS = text(
     """
     SELECT portfolio_id, seq, type, occurred_at, recorded_at, data FROM account_event
@@ -63,6 +68,7 @@ class PortfolioStore(Owned):
                 "name": portfolio.name,
                 "base_currency": portfolio.base_currency,
                 "lot_method": portfolio.lot_method.value,
+                "margin_enabled": portfolio.margin_enabled,
                 "created_at": portfolio.created_at,
             },
         )
@@ -85,12 +91,21 @@ class PortfolioStore(Owned):
             raise PortfolioNotFound(portfolio_id)
         return _portfolio(row), row.recorded_at
 
-    async def rename(self, portfolio_id: UUID, name: str | None, expected_version: int | None) -> Portfolio:
-        return await self._change(portfolio_id, name, None, expected_version)
+    async def update(
+        self, portfolio_id: UUID, expected_version: int | None, *, name: str | None, margin_enabled: bool | None
+    ) -> Portfolio:
+        """What is None stays. Raises MarginInUse."""
+        changed = await self._change(portfolio_id, expected_version, name=name, margin_enabled=margin_enabled)
+        if margin_enabled is False:
+            # The change above holds the lock under which everything is recorded.
+            debt = (await self._session.execute(_DEBT, {"id": portfolio_id})).one_or_none()
+            if debt is not None:
+                raise MarginInUse(debt.commodity, debt.amount)
+        return changed
 
     async def delete(self, portfolio_id: UUID, now: datetime, expected_version: int | None) -> None:
         """The portfolio is not found any more; its ledger rows stay."""
-        await self._change(portfolio_id, None, now, expected_version)
+        await self._change(portfolio_id, expected_version, deleted_at=now)
 
     async def account_events(self, portfolio: Portfolio, after: int, limit: int) -> list[AccountEvent]:
         """Up to the number at which `portfolio` was read, so that both tell of the same state."""
@@ -103,11 +118,16 @@ class PortfolioStore(Owned):
         ]
 
     async def _change(
-        self, portfolio_id: UUID, name: str | None, deleted_at: datetime | None, expected_version: int | None
+        self,
+        portfolio_id: UUID,
+        expected_version: int | None,
+        *,
+        name: str | None = None,
+        margin_enabled: bool | None = None,
+        deleted_at: datetime | None = None,
     ) -> Portfolio:
-        changed = await self._session.execute(
-            _CHANGE, {"id": portfolio_id, "name": name, "deleted_at": deleted_at, "expected": expected_version}
-        )
+        values = {"name": name, "margin_enabled": margin_enabled, "deleted_at": deleted_at}
+        changed = await self._session.execute(_CHANGE, {"id": portfolio_id, "expected": expected_version, **values})
         row = changed.one_or_none()
         if row is not None:
             return _portfolio(row)
@@ -124,4 +144,5 @@ def _portfolio(row: Row[tuple[object, ...]]) -> Portfolio:
         created_at=row.created_at,
         version=row.version,
         seq=row.seq,
+        margin_enabled=row.margin_enabled,
     )

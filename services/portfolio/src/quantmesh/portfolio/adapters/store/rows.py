@@ -2,13 +2,25 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from quantmesh.portfolio.core.account_log import AccountEvent
 from quantmesh.portfolio.core.admission import Holding
-from quantmesh.portfolio.core.model import Entry, Posting, Transaction, TransactionInput, TransactionType
+from quantmesh.portfolio.core.model import (
+    Entry,
+    LotChoice,
+    PositionSide,
+    Posting,
+    Transaction,
+    TransactionInput,
+    TransactionType,
+)
 from quantmesh.portfolio.core.numbers import plain
+from quantmesh.portfolio.core.option_terms import ExerciseStyle, OptionTerms, OptionType, Settlement
+from quantmesh.portfolio.core.told import lots_told, option_told
 
 Row = Mapping[str, object]
 
@@ -23,7 +35,7 @@ dump = json.JSONEncoder(default=str, separators=(",", ":")).encode
 def transaction_row(transaction: Transaction) -> Row:
     entry = transaction.entry
     asked = entry.input
-    return {
+    row = {
         "id": transaction.id,
         "seq": transaction.seq,
         "type": asked.type.value,
@@ -42,6 +54,16 @@ def transaction_row(transaction: Transaction) -> Row:
         "order_id": transaction.order_id,
         "import_id": transaction.import_id,
     }
+    # Few have any of these, and what is not there is null.
+    if asked.side is not None:
+        row["side"] = asked.side
+    if asked.lots:
+        row["lots"] = lots_told(asked.lots)
+    if asked.option is not None:
+        row["option"] = option_told(asked.option)
+    if transaction.reverses is not None:
+        row["reverses"] = transaction.reverses
+    return row
 
 
 def posting_rows(transaction: Transaction) -> Iterable[Row]:
@@ -91,6 +113,9 @@ def transaction_of(row: Any, postings: Iterable[Mapping[str, Any]]) -> Transacti
         fee=_number(row.fee),
         split_ratio=_number(row.split_ratio),
         note=row.note,
+        side=None if row.side is None else PositionSide(row.side),
+        lots=lot_choices(row.lots),
+        option=None if row.option is None else option_terms(row.option),
     )
     sides = tuple(Posting(side["account"], side["commodity"], Decimal(side["amount"])) for side in postings)
     return Transaction(
@@ -101,6 +126,23 @@ def transaction_of(row: Any, postings: Iterable[Mapping[str, Any]]) -> Transacti
         recorded_at=row.recorded_at,
         order_id=row.order_id,
         import_id=row.import_id,
+        reverses=row.reverses,
+    )
+
+
+def lot_choices(told: Iterable[Mapping[str, str]] | None) -> tuple[LotChoice, ...]:
+    return tuple(LotChoice(UUID(lot["transaction_id"]), Decimal(lot["quantity"])) for lot in told or ())
+
+
+def option_terms(told: Mapping[str, str]) -> OptionTerms:
+    return OptionTerms(
+        underlying=told["underlying"],
+        type=OptionType(told["option_type"]),
+        strike=Decimal(told["strike"]),
+        expiry=datetime.fromisoformat(told["expiry"]),
+        multiplier=Decimal(told["multiplier"]),
+        exercise=ExerciseStyle(told["exercise"]),
+        settlement=Settlement(told["settlement"]),
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from quantmesh.portfolio.core.errors import ProofErased, TransactionNotFound
 from quantmesh.portfolio.core.model import Transaction
 from quantmesh.portfolio.core.ports import View
 
-_SIDES = """
+SIDES = """
     (
         SELECT json_agg(json_build_object('account', account, 'commodity', commodity, 'amount', amount::text)
                         ORDER BY ordinal)::text
@@ -22,7 +23,8 @@ _SIDES = """
 """
 _NEWEST_FIRST = text(
     """
-    SELECT t.* FROM transaction AS t
+    SELECT t.*, r.id AS reversed_by FROM transaction AS t
+    LEFT JOIN transaction AS r ON r.portfolio_id = t.portfolio_id AND r.reverses = t.id AND r.seq <= :seq
     WHERE t.portfolio_id = :portfolio_id AND t.seq <= :seq
       AND (CAST(:import_id AS uuid) IS NULL OR t.import_id = :import_id)
       AND (CAST(:before_time AS timestamptz) IS NULL OR (t.executed_at, t.seq) < (:before_time, :before_seq))
@@ -32,7 +34,7 @@ _NEWEST_FIRST = text(
 )
 _IN_ORDER_OF_RECORDING = text(
     f"""
-    SELECT t.*, {_SIDES} FROM transaction AS t
+    SELECT t.*, {SIDES} FROM transaction AS t
     WHERE t.portfolio_id = :portfolio_id AND t.seq > :after AND t.seq <= :seq
       AND (CAST(:as_of AS timestamptz) IS NULL OR t.executed_at <= :as_of)
       AND (CAST(:known_at AS timestamptz) IS NULL OR t.recorded_at <= :known_at)
@@ -42,7 +44,7 @@ _IN_ORDER_OF_RECORDING = text(
 )
 _WITH_SALT = text(
     f"""
-    SELECT t.*, {_SIDES}, s.salt FROM transaction AS t
+    SELECT t.*, {SIDES}, s.salt FROM transaction AS t
     LEFT JOIN transaction_salt AS s ON s.portfolio_id = t.portfolio_id AND s.transaction_id = t.id
     WHERE t.id = :id
     """  # noqa: S608  our own subquery
@@ -66,7 +68,7 @@ class TransactionStore(Owned):
                 "limit": limit,
             },
         )
-        return [rows.transaction_of(row, ()) for row in found]
+        return [replace(rows.transaction_of(row, ()), reversed_by=row.reversed_by) for row in found]
 
     async def entries(self, portfolio_id: UUID, view: View, after: int, limit: int) -> Sequence[Transaction]:
         """As the journal was written, with postings."""

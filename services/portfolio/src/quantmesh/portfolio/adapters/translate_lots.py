@@ -1,0 +1,48 @@
+"""Lots and options between protobuf and the core."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from quantmesh.api.common.v1 import common_pb2
+from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
+from quantmesh.chassis.decimals import from_proto
+from quantmesh.chassis.errors import Violation
+from quantmesh.chassis.times import to_timestamp
+from quantmesh.portfolio.core.errors import InvalidTransaction
+from quantmesh.portfolio.core.model import LotChoice
+from quantmesh.portfolio.core.numbers import plain
+from quantmesh.portfolio.core.option_terms import OptionTerms
+
+
+def lot_choices(messages: Iterable[pb.LotChoice]) -> tuple[LotChoice, ...]:
+    """Raises InvalidTransaction or InvalidInput."""
+    return tuple(_choice(message, f"lots.{place}") for place, message in enumerate(messages))
+
+
+def chosen_lots(lots: Iterable[LotChoice]) -> list[pb.LotChoice]:
+    return [
+        pb.LotChoice(transaction_id=str(lot.transaction_id), quantity=common_pb2.Decimal(value=plain(lot.quantity)))
+        for lot in lots
+    ]
+
+
+def option_terms(option: OptionTerms) -> pb.OptionTerms:
+    return pb.OptionTerms(
+        underlying=option.underlying,
+        option_type=option.type.value,
+        strike=common_pb2.Decimal(value=plain(option.strike)),
+        expiry=to_timestamp(option.expiry),
+        multiplier=common_pb2.Decimal(value=plain(option.multiplier)),
+        exercise=option.exercise.value,
+        settlement=option.settlement.value,
+    )
+
+
+def _choice(message: pb.LotChoice, field: str) -> LotChoice:
+    try:
+        opener = UUID(message.transaction_id)
+    except ValueError as error:
+        name = message.transaction_id[:40]
+        violation = Violation(f"{field}.transaction_id", f"{name!r} is not the id of a transaction")
+        raise InvalidTransaction([violation]) from error
+    return LotChoice(opener, from_proto(message.quantity, f"{field}.quantity"))

@@ -1,0 +1,94 @@
+"""What is refused of corrections, lots, options and margin; drawn in the tree of `core/errors.py`."""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from quantmesh.chassis.errors import Conflict, NotFound, RuleBroken, Violation
+from quantmesh.portfolio.core.currency import display_cash
+from quantmesh.portfolio.core.numbers import plain
+from quantmesh.portfolio.core.times import rfc3339
+
+
+class BeforeExercise(RuleBroken):
+    problem = "before-exercise"
+
+    def __init__(self, symbol: str, exercised_at: datetime) -> None:
+        description = (
+            f"{symbol} has an exercise or assignment recorded on {rfc3339(exercised_at)}, which took the cost of what"
+            f" was held then; entries up to that instant have to be recorded before it: reverse it, and post it again"
+        )
+        super().__init__(f"{description}.", violations=[Violation("executed_at", description)])
+
+
+class OutsideOptionLife(RuleBroken):
+    problem = "outside-option-life"
+
+    def __init__(self, symbol: str, description: str) -> None:
+        description = f"{symbol} {description}"
+        super().__init__(f"{description}.", violations=[Violation("executed_at", description)])
+
+
+class MarginNotEnabled(RuleBroken):
+    problem = "margin-not-enabled"
+
+    def __init__(self, symbol: str) -> None:
+        description = f"a short side of {symbol} may be opened only where the portfolio's margin_enabled is true"
+        super().__init__(f"{description}.", violations=[Violation("side", description)])
+
+
+class MarginExceeded(RuleBroken):
+    problem = "margin-exceeded"
+
+    def __init__(self, currency: str, *, required: Decimal, equity: Decimal, field: str) -> None:
+        shown = [f"{display_cash(number, currency):f}" for number in (required, equity, required - equity)]
+        description = (
+            f"needs an equity of {shown[0]} {currency} at cost, but there would be {shown[1]}: {shown[2]} too little"
+        )
+        super().__init__(
+            f"This {description}.",
+            violations=[Violation(field, description)],
+            metadata={"currency": currency, "required": shown[0], "equity": shown[1], "shortfall": shown[2]},
+        )
+
+
+class MarginInUse(RuleBroken):
+    problem = "margin-in-use"
+
+    def __init__(self, commodity: str, amount: Decimal) -> None:
+        description = f"cannot be switched off while the portfolio holds {plain(amount)} {commodity}"
+        super().__init__(f"margin_enabled {description}.", violations=[Violation("margin_enabled", description)])
+
+
+class LotNotOpen(RuleBroken):
+    problem = "lot-not-open"
+
+    def __init__(self, transaction_id: UUID, symbol: str, at: datetime) -> None:
+        description = (
+            f"the lot of {symbol} that transaction {transaction_id} opened has not what is sold of it on {rfc3339(at)}"
+        )
+        super().__init__(f"{description}.", violations=[Violation("lots", description)])
+
+
+class ReversalNotReversed(RuleBroken):
+    problem = "reversal-not-reversed"
+
+    def __init__(self, transaction_id: UUID) -> None:
+        super().__init__(
+            f"Transaction {transaction_id} is itself a reversal; record what it took back once more instead."
+        )
+
+
+class AlreadyReversed(Conflict):
+    problem = "already-reversed"
+
+    def __init__(self, what: str, reversed_by: UUID | None = None) -> None:
+        by = "" if reversed_by is None else f", by {reversed_by}"
+        super().__init__(f"{what} was reversed before{by}.")
+
+
+class ImportNotFound(NotFound):
+    problem = "import-not-found"
+
+    def __init__(self, import_id: UUID | str) -> None:
+        super().__init__(f"There is no import {import_id} in this portfolio.")

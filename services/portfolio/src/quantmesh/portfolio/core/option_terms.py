@@ -1,0 +1,46 @@
+"""What an option is: the terms of its contract."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from quantmesh.portfolio.core.numbers import ZERO, exactly
+
+
+class OptionType(StrEnum):
+    CALL = "call"
+    PUT = "put"
+
+
+class ExerciseStyle(StrEnum):
+    AMERICAN = "american"
+    EUROPEAN = "european"
+
+
+class Settlement(StrEnum):
+    PHYSICAL = "physical"
+    CASH = "cash"
+
+
+@dataclass(frozen=True, slots=True)
+class OptionTerms:
+    """`expiry` is an instant of market time; one contract is about `multiplier` units of the underlying."""
+
+    underlying: str
+    type: OptionType
+    strike: Decimal
+    expiry: datetime
+    multiplier: Decimal
+    exercise: ExerciseStyle
+    settlement: Settlement
+
+    @property
+    def direction(self) -> int:
+        """What a holder who exercises gets of the underlying: 1 where it is bought, -1 where it is sold."""
+        return 1 if self.type is OptionType.CALL else -1
+
+    @exactly
+    def intrinsic(self, price: Decimal) -> Decimal:
+        """Per unit of the underlying at `price`; at least zero."""
+        return max((price - self.strike) * self.direction, ZERO)

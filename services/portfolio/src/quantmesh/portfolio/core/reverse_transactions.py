@@ -1,0 +1,151 @@
+"""Corrections: an entry that takes another one back, dated where that one is, or all that an import recorded.
+
+Both stay in the journal. Who asks what was known before the correction still sees the entry that was wrong.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from quantmesh.portfolio.core.admission import Holding, already_counted
+from quantmesh.portfolio.core.balance import BalanceHistory
+from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding
+from quantmesh.portfolio.core.ledger_errors import AlreadyReversed, ReversalNotReversed
+from quantmesh.portfolio.core.margin import require_margin
+from quantmesh.portfolio.core.model import Entry, Portfolio, Posting, Transaction, TransactionInput, TransactionType
+from quantmesh.portfolio.core.numbers import ZERO, exactly
+from quantmesh.portfolio.core.ports import Ledger
+from quantmesh.portfolio.core.posting_rules import CASH, SECURITIES
+from quantmesh.portfolio.core.record_transactions import NewId, Recorded, fold_touched, holdings_of, post
+
+
+@dataclass(frozen=True, slots=True)
+class ReversedImport:
+    """The reversals have the log's numbers from `first_seq` to `last_seq`."""
+
+    import_id: UUID
+    rows: int
+    first_seq: int
+    last_seq: int
+
+
+async def reverse_transaction(
+    ledger: Ledger, portfolio_id: UUID, transaction_id: UUID, note: str, now: datetime, new_id: NewId
+) -> Recorded:
+    """Raises InsufficientCash or InsufficientHolding where a later balance needs what is taken back, BeforeSplit or
+    BeforeExercise where a later entry was made out of it, LotNotOpen where a sale names its lot.
+    """
+    portfolio, recorded_at = await ledger.advance(portfolio_id, 1, now)
+    original = await ledger.standing(portfolio_id, transaction_id)
+    if original.reverses is not None:
+        raise ReversalNotReversed(transaction_id)
+    if original.reversed_by is not None:
+        raise AlreadyReversed(f"Transaction {transaction_id}", original.reversed_by)
+    balances = await _balances_without(ledger, portfolio, [original])
+    return await post(ledger, portfolio, _reversal_of(original, portfolio.seq, note, recorded_at, new_id), balances)
+
+
+async def reverse_import(
+    ledger: Ledger, portfolio_id: UUID, import_id: UUID, note: str, now: datetime, new_id: NewId
+) -> ReversedImport:
+    """What of it stands, as a whole; its rows are forgotten, so that the file may come again."""
+    await ledger.advance(portfolio_id, 0, now)
+    recorded = await ledger.standing_of_import(portfolio_id, import_id)
+    standing = [item for item in recorded if item.reversed_by is None]
+    if not standing:
+        raise AlreadyReversed(f"All of import {import_id}")
+    portfolio, recorded_at = await ledger.advance(portfolio_id, len(standing), now)
+    balances = await _balances_without(ledger, portfolio, standing)
+    first_seq = portfolio.seq - len(standing) + 1
+    reversals = [
+        _reversal_of(item, seq, note, recorded_at, new_id) for seq, item in enumerate(standing, start=first_seq)
+    ]
+    await ledger.append(reversals, balances)
+    await ledger.forget_import(portfolio_id, import_id)
+    await fold_touched(ledger, portfolio, balances)
+    if portfolio.margin_enabled and min(balances.values()) < ZERO:
+        await require_margin(ledger, portfolio, reversals[-1].entry)
+    return ReversedImport(import_id, len(standing), first_seq, portfolio.seq)
+
+
+def _reversal_of(original: Transaction, seq: int, note: str, recorded_at: datetime, new_id: NewId) -> Transaction:
+    entry = original.entry
+    asked = TransactionInput(
+        TransactionType.REVERSAL,
+        entry.input.executed_at,
+        currency=entry.currency,
+        symbol=entry.input.symbol,
+        note=note,
+        option=entry.input.option,
+    )
+    sides = tuple(Posting(side.account, side.commodity, -side.amount) for side in entry.postings)
+    undone = Entry(asked, entry.currency, -entry.cash_effect, sides)
+    return Transaction(new_id(), original.portfolio_id, seq, undone, recorded_at, reverses=original.id)
+
+
+async def _balances_without(
+    ledger: Ledger, portfolio: Portfolio, originals: Sequence[Transaction]
+) -> dict[Holding, Decimal]:
+    """Today's balances of what `originals` touched, once they are taken back together."""
+    holdings = sorted(holdings_of(item.entry for item in originals))
+    await _require_uncounted(ledger, portfolio, originals)
+    since = min(item.entry.input.executed_at for item in originals)
+    books = await ledger.books(portfolio.id, holdings, since)
+    changes = await asyncio.to_thread(_changes, originals)
+    without = {holding: books.balance(holding).changed(changes[holding]) for holding in holdings}
+    if not books.may_owe:
+        for holding, balance in without.items():
+            _require_no_debt(holding, books.balance(holding), balance, since)
+    return {holding: balance.latest() for holding, balance in without.items()}
+
+
+@exactly
+def _changes(originals: Sequence[Transaction]) -> dict[Holding, list[tuple[datetime, Decimal]]]:
+    found: dict[Holding, list[tuple[datetime, Decimal]]] = {}
+    for item in originals:
+        for side in item.entry.postings:
+            found.setdefault((side.account, side.commodity), []).append((item.entry.input.executed_at, -side.amount))
+    return found
+
+
+async def _require_uncounted(ledger: Ledger, portfolio: Portfolio, originals: Sequence[Transaction]) -> None:
+    """A later split or exercise that stays was made out of what would not have been."""
+    moved = [
+        (side.commodity, item)
+        for item in originals
+        for side in item.entry.postings
+        if side.account == SECURITIES and side.amount
+    ]
+    if not moved:
+        return
+    going = {item.id for item in originals}
+    last: dict[str, tuple[datetime, int]] = {}
+    for counted_id, symbol, at, seq in await ledger.counted(portfolio.id, {symbol for symbol, _ in moved}):
+        if counted_id not in going:
+            last[symbol] = max((at, seq), last.get(symbol, (at, seq)))
+    for symbol, item in moved:
+        asked = item.entry.input
+        if symbol in last and (asked.executed_at, item.seq) < last[symbol]:
+            is_option = asked.option is not None and symbol == asked.symbol
+            raise already_counted(symbol, last[symbol][0], is_option=is_option)
+
+
+@exactly
+def _require_no_debt(holding: Holding, before: BalanceHistory, without: BalanceHistory, since: datetime) -> None:
+    lowest = without.headroom(since)
+    if lowest.amount >= ZERO:
+        return
+    account, commodity = holding
+    available = before.at(lowest.at)
+    refusal = InsufficientCash if account == CASH else InsufficientHolding
+    raise refusal(
+        commodity,
+        needed=available - lowest.amount,
+        available=available,
+        at=lowest.at,
+        later=lowest.later,
+        field="transaction_id",
+    )
