@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest, qmc
 
+from quantmesh.quant import _normal_pairs as pairs
 from quantmesh.quant import _normal_quantile as quantiles
 from quantmesh.quant import _threads, black_scholes
 from quantmesh.quant.exotics import barriers
@@ -74,6 +75,30 @@ def test_the_quantile_is_right_from_the_centre_to_the_last_bit_of_the_tails() ->
     assert quantiles.normal_quantile(0.5) == 0.0
 
 
+def test_directions_go_once_around_the_unit_circle() -> None:
+    uniforms = (np.arange(4_096) + 0.5) / 4_096
+    across, up = np.array([pairs.direction(u) for u in uniforms]).T
+    np.testing.assert_allclose(np.hypot(across, up), 1.0, rtol=1e-13)
+    turns = np.sort(np.arctan2(up, across) / (2.0 * np.pi) % 1.0)
+    np.testing.assert_allclose(turns, uniforms, atol=1e-13)
+
+
+def test_distances_of_pairs_are_right_from_the_centre_to_the_last_bit_of_the_tails() -> None:
+    for u in (2.0**-53, 1e-9, 0.1, 0.5, 0.9, 1 - 2.0**-30, 1 - 2.0**-53):
+        assert pairs.distance(u) == pytest.approx(float(mpmath.sqrt(-2 * mpmath.log(u))), rel=2e-10)
+
+
+def test_pseudo_random_pairs_have_every_direction_at_every_distance() -> None:
+    block = np.empty((1, 1, 1 << 16))
+    PseudoRandom(single(1), 1 << 16, 5, False).fill(0, block)
+    half = kernels.TILE // 2
+    first, second = block.reshape(-1, 2, half).swapaxes(0, 1).reshape(2, -1)
+    turns, distances = np.arctan2(second, first) / (2.0 * np.pi) % 1.0, 0.5 * (first**2 + second**2)
+    for near in (distances < np.log(2.0), distances > np.log(2.0)):
+        assert kstest(turns[near], "uniform").pvalue > 1e-4
+    assert kstest(distances, "expon").pvalue > 1e-4
+
+
 def test_kernels_agree_with_their_python_twins() -> None:
     with np.errstate(over="ignore"):
         for antithetic in (False, True):
@@ -107,10 +132,11 @@ def test_kernels_agree_with_their_python_twins() -> None:
 
 def use_twins(patch: pytest.MonkeyPatch) -> None:
     """A twin calls the functions by the names of their kernels."""
-    randomness = ("mix", "key_of", "advance", "to_normals", "mirror")
+    randomness = ("mix", "key_of", "following", "draw", "to_normals", "to_normal_pairs", "put", "mirror")
     sequence = ("scramble", "combination", "first_points", "connect", "difference")
     for name in randomness + sequence:
         patch.setattr(kernels, name, getattr(kernels, f"_{name}"))
+    patch.setattr(kernels, "unsigned", int)
 
 
 @pytest.mark.parametrize("sampler", ["sobol", "pseudo"])

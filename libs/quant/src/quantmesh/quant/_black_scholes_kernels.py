@@ -12,8 +12,8 @@ from numba import njit, types
 
 from quantmesh.quant import _black_scholes_formulas as formulas
 from quantmesh.quant._elementary import square_root
-from quantmesh.quant._elementary_kernels import INLINE, compile_as
-from quantmesh.quant._streaming import settle, stream, streams, unsigned
+from quantmesh.quant._elementary_kernels import INLINE, compile_as, unsigned
+from quantmesh.quant._streaming import settle, stream, streams
 
 BLOCK = 128
 OPTIONS: Any = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract"}}

@@ -14,6 +14,8 @@ from numba.extending import intrinsic, overload
 
 from quantmesh.quant import _elementary
 
+# For sums that are indices: a signed one might be negative, and looking at that keeps a loop from being vector code.
+unsigned: Any = types.uint64
 INLINE: Any = {"error_model": "numpy", "fastmath": {"contract"}, "forceinline": True}
 
 # Adding it leaves the nearest integer in the low bits of a double's mantissa.

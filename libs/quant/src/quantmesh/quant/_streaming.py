@@ -14,9 +14,6 @@ _SMALLEST_SIZE = 1 << 20
 _LANES = 4
 _ALIGNMENT = 8 * _LANES
 
-# A signed index may be negative: it would be looked at, and a copy were no vector code.
-unsigned: Any = types.uint64
-
 
 def _streams(outputs: Any) -> bool:
     """Whether the rows of `outputs` are large, and each begins where a vector may."""

@@ -7,6 +7,7 @@ from numba import njit, types
 
 from quantmesh.quant import _normal_quantile as quantiles
 from quantmesh.quant._elementary import exponential, square_root
+from quantmesh.quant._elementary_kernels import unsigned
 from quantmesh.quant.monte_carlo._random_kernels import OPTIONS, TILE
 
 
@@ -38,20 +39,22 @@ def _lookback(
         for step in range(stride - 1, steps, stride):
             if continuous:
                 for j in range(count):
-                    a, b = before[j], side * block[step, 0, begin + j]
+                    a, b = before[j], side * block[step, 0, unsigned(begin + j)]
                     spread = (
-                        2.0 * block[step, 1, begin + j] * quantiles.minus_logarithm(block[step, uniform, begin + j])
+                        2.0
+                        * block[step, 1, unsigned(begin + j)]
+                        * quantiles.minus_logarithm(block[step, uniform, unsigned(begin + j)])
                     )
                     reached = 0.5 * (a + b + square_root((b - a) * (b - a) + spread))
                     farthest[j] = max(farthest[j], reached)
                     before[j] = b
             else:
                 for j in range(count):
-                    farthest[j] = max(farthest[j], side * block[step, 0, begin + j])
+                    farthest[j] = max(farthest[j], side * block[step, 0, unsigned(begin + j)])
         for j in range(count):
             reached = exponential(side * farthest[j])
-            gain = exponential(block[steps - 1, 0, begin + j]) - reached if floating else reached - strike
-            values[row, begin + j] = discount * max(sign * gain, 0.0)
+            gain = exponential(block[steps - 1, 0, unsigned(begin + j)]) - reached if floating else reached - strike
+            values[row, unsigned(begin + j)] = discount * max(sign * gain, 0.0)
 
 
 def _basket(block: Any, weights: Any, sign: float, strike: float, discount: float, values: Any, row: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit, types
 
 from quantmesh.quant._elementary import TINY, exponential
-from quantmesh.quant._elementary_kernels import INLINE
+from quantmesh.quant._elementary_kernels import INLINE, unsigned
 from quantmesh.quant.monte_carlo._random_kernels import OPTIONS, TILE
 
 
@@ -37,9 +37,9 @@ def _arithmetic_average(block: Any, stride: int, values: Any, row: int) -> None:
         sums[:] = 0.0
         for step in range(stride - 1, steps, stride):
             for j in range(count):
-                sums[j] += exponential(block[step, 0, begin + j])
+                sums[j] += exponential(block[step, 0, unsigned(begin + j)])
         for j in range(count):
-            values[row, begin + j] = sums[j] * (stride / steps)
+            values[row, unsigned(begin + j)] = sums[j] * (stride / steps)
 
 
 def _geometric_average(block: Any, stride: int, values: Any, row: int) -> None:
@@ -76,7 +76,7 @@ def _hits_either(distances: Any, following: Any, variances: Any, hits: Any, coun
 
 def _hits_observed(block: Any, step: int, begin: int, lower: float, upper: float, hits: Any, count: int) -> None:
     for j in range(count):
-        x = block[step, 0, begin + j]
+        x = block[step, 0, unsigned(begin + j)]
         hits[j] = 0.0 if (x > lower) & (x < upper) else 1.0
 
 
@@ -118,8 +118,8 @@ def _barrier(
             if continuous:
                 paid = 0.5 * rebate * (discounts[step] + discounts[step + 1])
                 for j in range(count):
-                    following[j] = side * (block[step, 0, begin + j] - origin)
-                    variances[j] = block[step, 1, begin + j]
+                    following[j] = side * (block[step, 0, unsigned(begin + j)] - origin)
+                    variances[j] = block[step, 1, unsigned(begin + j)]
                 if two_sided:
                     hits_either(distances, following, variances, hits, count, upper - lower)
                 else:
@@ -133,9 +133,9 @@ def _barrier(
                 alive[j] -= struck
                 rebates[j] += paid * struck
         for j in range(count):
-            vanilla = discount * max(sign * (exponential(block[steps - 1, 0, begin + j]) - strike), 0.0)
+            vanilla = discount * max(sign * (exponential(block[steps - 1, 0, unsigned(begin + j)]) - strike), 0.0)
             knocked_in = (1.0 - alive[j]) * vanilla + alive[j] * (rebate * discount)
-            values[row, begin + j] = knocked_in if knocks_in else alive[j] * vanilla + rebates[j]
+            values[row, unsigned(begin + j)] = knocked_in if knocks_in else alive[j] * vanilla + rebates[j]
 
 
 hits_one = njit(**INLINE)(_hits_one)

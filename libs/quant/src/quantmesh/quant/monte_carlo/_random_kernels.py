@@ -1,7 +1,8 @@
 """Blocks of normal and uniform numbers, by step, factor and path, from pseudo-random or scrambled Sobol bits.
 
 Every number is a function of the seed and of its place alone, whichever thread computes it: a pseudo-random block has
-its own generators (xoshiro256++ of Blackman and Vigna 2018, 64 side by side), a Sobol replication its own scrambling.
+its own generators (xoshiro256+ of Blackman and Vigna 2018, of which the upper 52 bits count, 32 side by side), a Sobol
+replication its own scrambling. Pseudo-random normals come in pairs, those of Sobol points by the quantile, in order.
 Keys are spread by SplitMix64 (Steele, Lea, Flood 2014).
 """
 
@@ -10,19 +11,22 @@ from typing import Any
 import numpy as np
 from numba import njit, types
 
+from quantmesh.quant import _normal_pairs as pairs
 from quantmesh.quant import _normal_quantile as quantiles
-from quantmesh.quant._elementary_kernels import INLINE, bits_of, compile_as, double_of, high_bits_of
+from quantmesh.quant._elementary_kernels import INLINE, bits_of, compile_as, double_of, high_bits_of, unsigned
 
 TILE = 64
+_GENERATORS = TILE // 2
 OPTIONS: Any = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract"}}
 
 _ONE_BITS = np.uint64(0x3FF0000000000000)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST_FACTOR = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND_FACTOR = np.uint64(0x94D049BB133111EB)
-_U0, _U1, _U11, _U12, _U17, _U23 = (np.uint64(n) for n in (0, 1, 11, 12, 17, 23))
-_U27, _U30, _U31, _U41, _U45, _U63 = (np.uint64(n) for n in (27, 30, 31, 41, 45, 63))
-_U19 = np.uint64(19)
+_U0, _U1, _U12, _U17, _U19, _U27 = (np.uint64(n) for n in (0, 1, 12, 17, 19, 27))
+_U30, _U31, _U45, _U63 = (np.uint64(n) for n in (30, 31, 45, 63))
+# Adding it leaves the nearest integer in a double.
+_ROUNDER = 6755399441055744.0
 _ROOT_HALF_BITS = 0x3FE6A09E667F3BCD
 _MANTISSA = (1 << 52) - 1
 _LN2 = 0.6931471805599453
@@ -49,9 +53,14 @@ def _minus_logarithm(x: float) -> float:
     return -logarithm
 
 
+def _nearest(x: float) -> float:
+    return (x + _ROUNDER) - _ROUNDER
+
+
+compile_as(pairs.nearest, _nearest)
 compile_as(quantiles.unit_interval, _unit_interval)
 compile_as(quantiles.minus_logarithm, _minus_logarithm)
-for _function in (quantiles.tail_exponent, quantiles.quantile_over_distance):
+for _function in (pairs.distance, pairs.direction, quantiles.tail_exponent, quantiles.quantile_over_distance):
     compile_as(_function, _function)
 
 
@@ -73,19 +82,35 @@ def _to_normals(uniforms: Any, exponents: Any) -> None:
         uniforms[j] = (uniforms[j] - 0.5) * quantiles.quantile_over_distance(exponents[j])
 
 
-def _advance(state: Any, uniforms: Any) -> None:
-    """One number from each of the 64 generators, whose words lie at distance 64."""
-    for j in range(TILE):
-        a, b, c, d = state[j], state[TILE + j], state[2 * TILE + j], state[3 * TILE + j]
-        total = a + d
-        uniforms[j] = quantiles.unit_interval(((total << _U23) | (total >> _U41)) + a)
-        shifted = b << _U17
-        c ^= a
-        d ^= b
-        state[TILE + j] = b ^ c
-        state[j] = a ^ d
-        state[2 * TILE + j] = c ^ shifted
-        state[3 * TILE + j] = (d << _U45) | (d >> _U19)
+def _to_normal_pairs(uniforms: Any, distances: Any) -> None:
+    """A tile in place: its first half gives the distances, its second half the directions."""
+    half = TILE // 2
+    for j in range(half):
+        distances[j] = pairs.distance(uniforms[j])
+    for j in range(half):
+        first, second = pairs.direction(uniforms[half + j])
+        uniforms[j] = distances[j] * first
+        uniforms[half + j] = distances[j] * second
+
+
+def _draw(state: Any, uniforms: Any) -> None:
+    """A tile: two numbers from each of the generators, whose words lie side by side."""
+    for j in range(_GENERATORS):
+        words = state[j], state[_GENERATORS + j], state[2 * _GENERATORS + j], state[3 * _GENERATORS + j]
+        uniforms[j] = quantiles.unit_interval(words[0] + words[3])
+        words = following(words)
+        uniforms[_GENERATORS + j] = quantiles.unit_interval(words[0] + words[3])
+        words = following(words)
+        state[j], state[_GENERATORS + j] = words[0], words[1]
+        state[2 * _GENERATORS + j], state[3 * _GENERATORS + j] = words[2], words[3]
+
+
+def _following(words: Any) -> Any:
+    a, b, c, d = words
+    shifted = b << _U17
+    c ^= a
+    d ^= b
+    return a ^ d, b ^ c, c ^ shifted, (d << _U45) | (d >> _U19)
 
 
 def _fill_pseudo(block: Any, rows: Any, normals: int, seed: Any, number: int, antithetic: bool) -> None:
@@ -93,10 +118,10 @@ def _fill_pseudo(block: Any, rows: Any, normals: int, seed: Any, number: int, an
 
     `antithetic` gives the second half of the paths the mirror images of the first; the number of paths is then even.
     """
-    state = np.empty(4 * TILE, np.uint64)
-    uniforms, exponents = np.empty(TILE), np.empty(TILE)
+    state = np.empty(4 * _GENERATORS, np.uint64)
+    uniforms, distances = np.empty(TILE), np.empty(TILE // 2)
     key = key_of(seed, number, 0)
-    for j in range(4 * TILE):
+    for j in range(4 * _GENERATORS):
         state[j] = mix(key + _GOLDEN * np.uint64(j + 1))
     paths = block.shape[2]
     drawn = paths // 2 if antithetic else paths
@@ -105,13 +130,22 @@ def _fill_pseudo(block: Any, rows: Any, normals: int, seed: Any, number: int, an
             row = rows[factor]
             for begin in range(0, drawn, TILE):
                 count = min(TILE, drawn - begin)
-                advance(state, uniforms)
+                draw(state, uniforms)
                 if factor < normals:
-                    to_normals(uniforms, exponents)
-                for j in range(count):
-                    block[step, row, begin + j] = uniforms[j]
+                    to_normal_pairs(uniforms, distances)
+                put(block, step, row, begin, count, uniforms)
     if antithetic:
         mirror(block, rows, normals)
+
+
+def _put(block: Any, step: int, row: int, begin: int, count: int, numbers: Any) -> None:
+    """A tile, or the beginning of one, to its place."""
+    if count == TILE:
+        for j in range(TILE):
+            block[step, row, unsigned(begin + j)] = numbers[j]
+    else:
+        for j in range(count):
+            block[step, row, begin + j] = numbers[j]
 
 
 def _mirror(block: Any, rows: Any, normals: int) -> None:
@@ -122,7 +156,7 @@ def _mirror(block: Any, rows: Any, normals: int) -> None:
             row = rows[factor]
             total = 0.0 if factor < normals else 1.0
             for j in range(half):
-                block[step, row, half + j] = total - block[step, row, j]
+                block[step, row, unsigned(half + j)] = total - block[step, row, j]
 
 
 def _scramble(directions: Any, key: Any, columns: Any) -> None:
@@ -169,12 +203,11 @@ def _connect(block: Any, row: int, start: int, count: int, numbers: Any, nodes: 
         numbers[j] *= weights[2]
     if left >= 0:
         for j in range(count):
-            numbers[j] += weights[0] * block[left, row, start + j]
+            numbers[j] += weights[0] * block[left, row, unsigned(start + j)]
     if right >= 0:
         for j in range(count):
-            numbers[j] += weights[1] * block[right, row, start + j]
-    for j in range(count):
-        block[node, row, start + j] = numbers[j]
+            numbers[j] += weights[1] * block[right, row, unsigned(start + j)]
+    put(block, node, row, start, count, numbers)
 
 
 def _difference(block: Any, rows: Any, paths: int) -> None:
@@ -231,8 +264,7 @@ def _fill_sobol(
                     to_normals(numbers, exponents)
                     connect(block, rows[factor], start, count, numbers, bridge[level], weights[level])
                 else:
-                    for j in range(count):
-                        block[level, rows[factor], start + j] = numbers[j]
+                    put(block, level, rows[factor], start, count, numbers)
     difference(block, rows[:normals], paths)
     if antithetic:
         mirror(block, rows, normals)
@@ -241,11 +273,14 @@ def _fill_sobol(
 mix = njit(**INLINE)(_mix)
 key_of = njit(**INLINE)(_key_of)
 to_normals = njit(**INLINE)(_to_normals)
-advance = njit(**INLINE)(_advance)
+to_normal_pairs = njit(**INLINE)(_to_normal_pairs)
+following = njit(**INLINE)(_following)
+draw = njit(**INLINE)(_draw)
 scramble = njit(**INLINE)(_scramble)
 combination = njit(**INLINE)(_combination)
 first_points = njit(**INLINE)(_first_points)
 connect = njit(**INLINE)(_connect)
+put = njit(**INLINE)(_put)
 mirror = njit(**INLINE)(_mirror)
 difference = njit(**INLINE)(_difference)
 
