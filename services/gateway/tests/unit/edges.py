@@ -25,6 +25,7 @@ from quantmesh.gateway.http.compliance import Compliance
 from quantmesh.gateway.http.events import Events
 from quantmesh.gateway.http.halts import Halts
 from quantmesh.gateway.http.jobs import JobDirectory, Jobs
+from quantmesh.gateway.http.limits import RiskLimits
 from quantmesh.gateway.http.market import Market
 from quantmesh.gateway.http.middleware.limits import LimitPolicies, Limits
 from quantmesh.gateway.http.options import Options
@@ -148,6 +149,7 @@ def make_edge(*, limits: LimitPolicies | None = None, slow_seconds: float = 10.0
             Assets(peers["market"], cache).operations(),
             Risk(peers["risk"]).operations(),
             RiskMeasures(peers["risk"]).operations(),
+            RiskLimits(peers["risk"]).operations(),
             Auth(peers["auth"]).operations(),
             Compliance(peers["auth"]).operations(),
             Blockchain(peers["blockchain"], peers["portfolio"]).operations(),

@@ -29,6 +29,7 @@ from quantmesh.gateway.http.compliance import Compliance
 from quantmesh.gateway.http.events import Events
 from quantmesh.gateway.http.halts import Halts
 from quantmesh.gateway.http.jobs import JobDirectory, Jobs
+from quantmesh.gateway.http.limits import RiskLimits
 from quantmesh.gateway.http.market import Market
 from quantmesh.gateway.http.middleware.limits import LimitPolicies, Limits
 from quantmesh.gateway.http.options import Options
@@ -117,6 +118,7 @@ async def wire(service: Service[GatewaySettings]) -> None:
             Assets(market, kept).operations(),
             Risk(risk).operations(),
             RiskMeasures(risk).operations(),
+            RiskLimits(risk).operations(),
             Auth(auth).operations(),
             Compliance(auth).operations(),
             Blockchain(blockchain, portfolio).operations(),

@@ -54,8 +54,21 @@ _STATUS: tuple[tuple[type[QuantmeshError], int], ...] = (
     (UnsupportedMediaType, 415),
 )
 # Messages that nest on the wire what the JSON has flat; a violation names the JSON's place.
-_ENVELOPES = ("transaction.", "contract.", "heston.", "bates.", "process.", "positions.positions", "options.", "page.")
+_ENVELOPES = (
+    "transaction.",
+    "contract.",
+    "heston.",
+    "bates.",
+    "sabr.",
+    "sabr_normal.",
+    "process.",
+    "positions.positions",
+    "options.",
+    "page.",
+)
 _PLACES = {"positions.positions": "positions"}
+# What services say in JSON, and is shown as such.
+_OBJECTS = ("denials", "suggestion")
 
 
 def status_of(error: QuantmeshError) -> int:
@@ -66,7 +79,7 @@ def problem_document(error: QuantmeshError, *, instance: str, request_id: str, f
     """What a client reads; `field_root` is where a service's bare field names lie in the request.
 
     A 500 says nothing of its cause: that is in the log under the request id. A `suggestion` holds what to put into the
-    request for it to pass.
+    request for it to pass; `rule` and `denials` say what an order would break, in numbers.
     """
     status = status_of(error)
     slug = error.problem if status != 500 else "internal"
@@ -83,8 +96,9 @@ def problem_document(error: QuantmeshError, *, instance: str, request_id: str, f
             {"pointer": pointer(violation, field_root), "detail": violation.description}
             for violation in error.violations
         ]
-    if "suggestion" in error.metadata:
-        document["suggestion"] = orjson.loads(error.metadata["suggestion"])
+    if "rule" in error.metadata:
+        document["rule"] = error.metadata["rule"]
+    document.update({name: orjson.loads(error.metadata[name]) for name in _OBJECTS if name in error.metadata})
     return document
 
 

@@ -11,8 +11,8 @@ from quantmesh.gateway.translation.common import instant, inverse, optional
 from quantmesh.gateway.translation.positions import book_of, measured_book, option, position
 from quantmesh.gateway.translation.risk import COVARIANCES, METHODS
 
-_RULES = {"regulation_t": margin_pb2.MARGIN_RULE_REGULATION_T, "portfolio": margin_pb2.MARGIN_RULE_PORTFOLIO}
-_RULE_NAMES = inverse(_RULES)
+MARGIN_RULES = {"regulation_t": margin_pb2.MARGIN_RULE_REGULATION_T, "portfolio": margin_pb2.MARGIN_RULE_PORTFOLIO}
+_RULE_NAMES = inverse(MARGIN_RULES)
 
 
 def stress_request(body: StressBody) -> stress_pb2.StressRequest:
@@ -82,7 +82,7 @@ def _outcome(outcome: stress_pb2.StressOutcome) -> dict[str, Any]:
 
 def margin_request(body: MarginBody) -> margin_pb2.MarginRequest:
     return margin_pb2.MarginRequest(
-        book=measured_book(body), rule=_RULES[body.rule], equity=body.equity, broad_indices=body.broad_indices
+        book=measured_book(body), rule=MARGIN_RULES[body.rule], equity=body.equity, broad_indices=body.broad_indices
     )
 
 

@@ -136,6 +136,10 @@ class Problem(Shown):
     instance: str
     request_id: str
     errors: list[Violation] = Field(default_factory=list)
+    rule: Annotated[str | None, Field(description="The rule that denies an order; the first of several.")] = None
+    denials: Annotated[
+        list[dict[str, Any]], Field(description="Each rule that denies an order: value, limit, and the value after it.")
+    ] = Field(default_factory=list)
     suggestion: Annotated[
         dict[str, Any] | None, Field(description="What to put into the request for it to pass, where that is known.")
     ] = None
