@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from quantmesh.local.testing.mesh import Mesh
-from quantmesh.quant import american, bachelier, bates, black_76, black_scholes, heston
+from quantmesh.quant import american, bachelier, bates, black_76, black_scholes, heston, sabr
 
 from .accounts import API
 
@@ -19,6 +19,7 @@ CARRIED: dict[str, Any] = {**CONTRACT, "dividend_yield": 0.01}
 ON_FORWARD: dict[str, Any] = {name: value for name, value in CONTRACT.items() if name != "spot"} | {"forward": 97.0}
 HESTON = {"v0": 0.04, "kappa": 1.5, "theta": 0.05, "sigma": 0.6, "rho": -0.7}
 BATES = {**HESTON, "jump_intensity": 0.4, "jump_mean": -0.1, "jump_volatility": 0.15}
+SABR = {"alpha": 2.0, "beta": 0.5, "rho": -0.3, "nu": 0.4, "shift": 1.0}
 GREEKS = ("delta", "gamma", "vega", "theta", "rho")
 SYMBOLS = ["AAPL", "JPM", "KO", "MSFT", "PG", "XOM"]
 PRICED: dict[str, tuple[dict[str, Any], Callable[..., Any], dict[str, float]]] = {
@@ -27,6 +28,8 @@ PRICED: dict[str, tuple[dict[str, Any], Callable[..., Any], dict[str, float]]] =
     "bachelier": (ON_FORWARD, bachelier.price_and_greeks, {"volatility": 9.0}),
     "heston": (CARRIED, heston.price_and_greeks, HESTON),
     "bates": (CARRIED, bates.price_and_greeks, BATES),
+    "sabr": (ON_FORWARD, sabr.price_and_greeks, SABR),
+    "sabr_normal": (ON_FORWARD, sabr.normal_price_and_greeks, SABR),
 }
 
 

@@ -27,8 +27,20 @@ async def test_each_model_is_passed_on_with_its_own_parameters(edge: Edge) -> No
     assert (bates.model, bates.bates) == (pb.MODEL_BATES, pb.BatesParameters(**parameters, **jumps))
     bachelier = await asked(model="bachelier", forward=-1.5, volatility=20)
     assert (bachelier.contract.forward, bachelier.contract.spot, bachelier.volatility) == (-1.5, 0, 20)
+    smile = {"alpha": 0.04, "beta": 0.5, "rho": -0.3, "nu": 0.4}
+    sabr = await asked(model="sabr", forward=98, **smile)
+    assert (sabr.model, sabr.sabr, sabr.contract.forward) == (pb.MODEL_SABR, pb.SabrParameters(**smile), 98)
+    normal = await asked(model="sabr_normal", forward=-1, **smile, shift=3)
+    assert (normal.model, normal.sabr_normal) == (pb.MODEL_SABR_NORMAL, pb.SabrParameters(**smile, shift=3))
     american = await asked(style="american", spot=100, volatility=0.3, accuracy="accurate")
     assert (american.contract.style, american.accuracy) == (pb.EXERCISE_STYLE_AMERICAN, pb.ACCURACY_ACCURATE)
+
+
+async def test_what_sabr_needs_and_does_not_take_is_named(edge: Edge) -> None:
+    body = {"model": "sabr", "option_type": "put", "spot": 100, "strike": 95, "time_to_expiry": 0.5, "alpha": 0.04}
+    answer = await edge.http.post(PRICE, json=body)
+    pointers = {error["pointer"] for error in answer.json()["errors"]}
+    assert (answer.status_code, pointers) == (422, {"#/forward", "#/beta", "#/rho", "#/nu", "#/spot"})
 
 
 async def test_cash_dividends_are_passed_on(edge: Edge) -> None:

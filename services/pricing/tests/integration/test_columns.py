@@ -9,7 +9,7 @@ import pytest
 
 from quantmesh.api.pricing.v1 import pricing_pb2 as pb
 from quantmesh.chassis.errors import InvalidInput, RuleBroken
-from quantmesh.quant import black_scholes
+from quantmesh.quant import black_scholes, sabr
 
 from .conftest import Pricing, cut, read, sent, written
 
@@ -37,6 +37,18 @@ async def test_prices_come_back_in_order_batch_by_batch(pricing: Pricing) -> Non
     for name, values in zip(answer.column_names, expected, strict=True):
         np.testing.assert_array_equal(answer[name].to_numpy(), values)
     assert [len(chunk) for chunk in answer["price"].chunks] == [65_536, 65_536, ROWS - 131_072]
+
+
+async def test_columns_of_sabr_need_no_shift(pricing: Pricing) -> None:
+    columns: dict[str, Any] = {"forward": [0.02, 0.03], "strike": [0.025, 0.028]}
+    law = {"alpha": 0.04, "beta": 0.5, "rho": -0.3, "nu": 0.4}
+    constants = {"option_type": "call", "time_to_expiry": "2", "rate": "0.01"}
+    stream = written(columns, constants | {name: str(value) for name, value in law.items()})
+    request = pb.PriceBatchRequest(options=pb.BatchOptions(model=pb.MODEL_SABR, greeks=True), arrow=stream)
+    answer = read([piece.arrow async for piece in pricing.peer.stream(pricing.stub.PriceBatch, sent([request]))])
+    expected = sabr.price_and_greeks("call", **columns, time_to_expiry=2.0, rate=0.01, **law)
+    for name, values in expected._asdict().items():
+        np.testing.assert_array_equal(answer[name].to_numpy(), values)
 
 
 async def test_greeks_to_the_third_order_are_columns_of_their_own(pricing: Pricing) -> None:

@@ -14,7 +14,7 @@ from quantmesh.chassis.errors import InvalidInput, NotFound, RuleBroken, Unavail
 from quantmesh.pricing.adapters.quote_recorder import QuoteRecorder
 from quantmesh.pricing.core.errors import RecordsBehind
 from quantmesh.pricing.core.ports import QuoteRecord
-from quantmesh.quant import black_scholes
+from quantmesh.quant import black_scholes, sabr
 
 from .conftest import ADA, BOB, Pricing, price_request
 
@@ -36,6 +36,26 @@ async def test_greeks_to_the_third_order_on_request(pricing: Pricing) -> None:
     greeks = (await pricing.peer.call(pricing.stub.Price, request)).greeks
     expected = black_scholes.greeks("call", 100, 110, 1, 0.05, 0, 0.2, higher_orders=True)
     assert {name: getattr(greeks, name) for name in expected._fields} == expected._asdict()
+
+
+async def test_sabr_is_priced_by_either_expansion_and_names_its_parameters(pricing: Pricing) -> None:
+    law = {"alpha": 0.04, "beta": 0.5, "rho": -0.3, "nu": 0.4}
+    contract = pb.Contract(option_type=pb.OPTION_TYPE_PUT, forward=0.02, strike=0.03, time_to_expiry=2.0, rate=0.01)
+    parameters = pb.SabrParameters(**law, shift=0.01)
+    lognormal = pb.PriceRequest(model=pb.MODEL_SABR, contract=contract, greeks=True, sabr=parameters)
+    normal = pb.PriceRequest(model=pb.MODEL_SABR_NORMAL, contract=contract, greeks=True, sabr_normal=parameters)
+    for request, price_and_greeks in ((lognormal, sabr.price_and_greeks), (normal, sabr.normal_price_and_greeks)):
+        answer = await pricing.peer.call(pricing.stub.Price, request)
+        expected = price_and_greeks("put", 0.02, 0.03, 2.0, 0.01, **law, shift=0.01)
+        assert (answer.price, answer.greeks.vega, answer.greeks.gamma) == (
+            expected.price,
+            expected.vega,
+            expected.gamma,
+        )
+        assert (answer.engine, answer.model) == ("expansion", request.model)
+    wrong = pb.PriceRequest(model=pb.MODEL_SABR, contract=contract, sabr=pb.SabrParameters(alpha=0.04, rho=1.0))
+    with pytest.raises(InvalidInput, match=r"sabr\.rho must be a correlation strictly between"):
+        await pricing.peer.call(pricing.stub.Price, wrong)
 
 
 async def test_a_quote_is_explained_before_and_after_it_is_written(pricing: Pricing) -> None:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from quantmesh.api.pricing.v1 import calibration_pb2, surface_pb2
-from quantmesh.api.pricing.v1.pricing_pb2 import MODEL_SABR
 from quantmesh.gateway.http.models.calibration import (
     CalibrateBody,
     LocalVolatilityBody,
@@ -12,10 +11,8 @@ from quantmesh.gateway.http.models.calibration import (
     SurfaceMarketBody,
 )
 from quantmesh.gateway.translation.common import inverse, optional
-from quantmesh.gateway.translation.options import MODELS, OPTION_TYPES, STYLES
+from quantmesh.gateway.translation.options import MODEL_NAMES, MODELS, OPTION_TYPES, STYLES
 
-_MODELS = {**MODELS, "sabr": MODEL_SABR}
-_MODEL_NAMES = inverse(_MODELS)
 _PARAMETRIZATIONS = {"svi": surface_pb2.PARAMETRIZATION_SVI, "ssvi": surface_pb2.PARAMETRIZATION_SSVI}
 _PARAMETRIZATION_NAMES = inverse(_PARAMETRIZATIONS)
 
@@ -37,7 +34,7 @@ def _quote(body: QuoteBody) -> calibration_pb2.Quote:
 
 def calibrate_request(body: CalibrateBody) -> calibration_pb2.CalibrateRequest:
     return calibration_pb2.CalibrateRequest(
-        model=_MODELS[body.model],
+        model=MODELS[body.model],
         quotes=[_quote(quote) for quote in body.quotes],
         spot=body.spot,
         rate=body.rate,
@@ -49,7 +46,7 @@ def calibrate_request(body: CalibrateBody) -> calibration_pb2.CalibrateRequest:
 
 def calibration(answer: calibration_pb2.CalibrateResponse) -> dict[str, Any]:
     return {
-        "model": _MODEL_NAMES[answer.model],
+        "model": MODEL_NAMES[answer.model],
         "parameters": {item.name: item.value for item in answer.parameters},
         "intervals": {
             item.name: {"lower": item.lower, "upper": item.upper} if item.HasField("lower") else None

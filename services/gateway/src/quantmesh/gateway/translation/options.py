@@ -15,9 +15,12 @@ MODELS = {
     "bachelier": pb.MODEL_BACHELIER,
     "heston": pb.MODEL_HESTON,
     "bates": pb.MODEL_BATES,
+    "sabr": pb.MODEL_SABR,
+    "sabr_normal": pb.MODEL_SABR_NORMAL,
 }
 STYLES = {"european": pb.EXERCISE_STYLE_EUROPEAN, "american": pb.EXERCISE_STYLE_AMERICAN}
 OPTION_TYPES = {"call": pb.OPTION_TYPE_CALL, "put": pb.OPTION_TYPE_PUT}
+MODEL_NAMES = inverse(MODELS)
 STYLE_NAMES = inverse(STYLES)
 OPTION_TYPE_NAMES = inverse(OPTION_TYPES)
 ACCURACIES = {
@@ -29,7 +32,6 @@ ACCURACIES = {
 # Whose parameters have a message of the model's name.
 _OWN_PARAMETERS = frozenset(name for name, parameters in PARAMETERS.items() if parameters != ("volatility",))
 _ACCURACY_NAMES = inverse({name: number for name, number in ACCURACIES.items() if name is not None})
-_MODEL_NAMES = inverse(MODELS)
 
 
 def price_request(body: PriceBody, years: float) -> pb.PriceRequest:
@@ -47,7 +49,7 @@ def price_request(body: PriceBody, years: float) -> pb.PriceRequest:
     if body.model in _OWN_PARAMETERS:
         parameters = getattr(request, body.model)
         for name in PARAMETERS[body.model]:
-            setattr(parameters, name, getattr(body, name))
+            setattr(parameters, name, getattr(body, name) or 0.0)
     return request
 
 
@@ -68,7 +70,7 @@ def _contract(body: PriceBody | ImpliedVolatilityBody, years: float) -> pb.Contr
 def price(answer: pb.PriceResponse) -> dict[str, Any]:
     return {
         "price": answer.price,
-        "model": _MODEL_NAMES[answer.model],
+        "model": MODEL_NAMES[answer.model],
         "engine": answer.engine,
         "greeks": greeks(answer.greeks) if answer.HasField("greeks") else None,
         "standard_error": optional(answer, "standard_error"),
@@ -107,7 +109,7 @@ def batch_options(
 
 def quote_record(record: pb.GetQuoteRecordResponse) -> dict[str, Any]:
     request, contract = record.request, record.request.contract
-    model = _MODEL_NAMES[request.model]
+    model = MODEL_NAMES[request.model]
     on_forward = {"forward": contract.forward}
     on_spot = {"spot": contract.spot, "dividend_yield": contract.dividend_yield}
     own = getattr(request, model) if model in _OWN_PARAMETERS else request

@@ -13,7 +13,7 @@ from quantmesh.pricing.core.models import Inverse
 from quantmesh.quant.black_scholes import REQUIREMENTS, ImpliedVolatilities, Status
 
 BATCH_ROWS = 65_536
-_OPTIONAL = ("rate", "dividend_yield")
+_OPTIONAL = ("rate", "dividend_yield", "shift")
 
 
 class ColumnReader:

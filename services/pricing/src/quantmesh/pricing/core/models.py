@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from quantmesh.pricing.core.errors import InvalidArgument, UnsupportedGreeks, UnsupportedModel
 from quantmesh.pricing.core.model import GreekOrders
-from quantmesh.quant import american, bachelier, bates, black_76, black_scholes, heston
+from quantmesh.quant import american, bachelier, bates, black_76, black_scholes, heston, sabr
 from quantmesh.quant.black_scholes import PriceAndGreeks
 from quantmesh.quant.errors import DomainError
 
@@ -23,6 +23,7 @@ FORWARD_CONTRACT = ("forward", "strike", "time_to_expiry", "rate")
 VOLATILITY = ("volatility",)
 _HESTON = ("v0", "kappa", "theta", "sigma", "rho")
 _BATES = (*_HESTON, "jump_intensity", "jump_mean", "jump_volatility")
+_SABR = ("alpha", "beta", "rho", "nu", "shift")
 # Beyond it no price of a European option rises any more.
 _BOUNDLESS_VOLATILITY = 1e6
 
@@ -197,16 +198,21 @@ _offer(
         HigherOrders(black_76.HigherOrderGreeks._fields, partial(bachelier.greeks, higher_orders=True)),
     )
 )
-for _model, _parameters, _prices in (("heston", _HESTON, heston), ("bates", _BATES, bates)):
+for _model, _engine, _contract, _parameters, _price, _price_and_greeks in (
+    ("heston", "quadrature", SPOT_CONTRACT, _HESTON, heston.price, heston.price_and_greeks),
+    ("bates", "quadrature", SPOT_CONTRACT, _BATES, bates.price, bates.price_and_greeks),
+    ("sabr", "expansion", FORWARD_CONTRACT, _SABR, sabr.price, sabr.price_and_greeks),
+    ("sabr_normal", "expansion", FORWARD_CONTRACT, _SABR, sabr.normal_price, sabr.normal_price_and_greeks),
+):
     _offer(
         PricingModel(
             _model,
             "european",
-            "quadrature",
-            SPOT_CONTRACT,
+            _engine,
+            _contract,
             _parameters,
-            _named(_prices.price, _parameters),
-            _named(_prices.price_and_greeks, _parameters),
+            _named(_price, _parameters),
+            _named(_price_and_greeks, _parameters),
         )
     )
 # Where none is asked for, the one that is right to a hundredth of a cent and still takes half a millisecond.

@@ -34,7 +34,7 @@ class _Contract(Body):
     option_type: OptionType
     spot: Positive | None = None
     forward: Annotated[
-        float | None, Field(description="In place of `spot` and `dividend_yield` for black_76 and bachelier.")
+        float | None, Field(description="In place of `spot` and `dividend_yield` for black_76, bachelier and SABR.")
     ] = None
     strike: float
     time_to_expiry: Annotated[Positive | None, Field(description="In years, Act/365F; this or `expiry`.")] = None
@@ -58,7 +58,11 @@ def _given(body: Body) -> list[str]:
 
 
 class PriceBody(_Contract):
-    """One contract, with the parameters of its model: a `volatility`, or those of heston and bates."""
+    """One contract, with the parameters of its model: a `volatility`, or those of heston, bates or SABR.
+
+    `sabr` prices by Hagan's lognormal expansion, `sabr_normal` by the normal one, which takes forwards and strikes of
+    either sign where `beta` is 0. Their vega is by `alpha`.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -67,6 +71,18 @@ class PriceBody(_Contract):
                 {**_CONTRACT, "volatility": 0.2, "greeks": "all"},
                 {**_CONTRACT, "style": "american", "volatility": 0.2, "accuracy": "accurate"},
                 {**_CONTRACT, "model": "heston", "v0": 0.04, "kappa": 1.5, "theta": 0.05, "sigma": 0.6, "rho": -0.7},
+                {
+                    "model": "sabr",
+                    "option_type": "call",
+                    "forward": 0.03,
+                    "strike": 0.035,
+                    "time_to_expiry": 1.0,
+                    "rate": 0.03,
+                    "alpha": 0.04,
+                    "beta": 0.5,
+                    "rho": -0.3,
+                    "nu": 0.4,
+                },
             ]
         }
     )
@@ -80,6 +96,10 @@ class PriceBody(_Contract):
     jump_intensity: NonNegative | None = None
     jump_mean: float | None = None
     jump_volatility: NonNegative | None = None
+    alpha: NonNegative | None = None
+    beta: Annotated[float, Field(ge=0, le=1)] | None = None
+    nu: NonNegative | None = None
+    shift: Annotated[float | None, Field(description="Added to forward and strike by SABR; 0 where absent.")] = None
     accuracy: Annotated[Accuracy | None, Field(description="Of American exercise; `accurate` where absent.")] = None
     dividends: Annotated[
         list[DividendBody], Field(max_length=100, description="In cash, for black_scholes; then Greeks are null.")
@@ -184,6 +204,10 @@ class PriceColumns(_Columns):
     jump_intensity: NumberColumn | float | None = None
     jump_mean: NumberColumn | float | None = None
     jump_volatility: NumberColumn | float | None = None
+    alpha: NumberColumn | float | None = None
+    beta: NumberColumn | float | None = None
+    nu: NumberColumn | float | None = None
+    shift: NumberColumn | float | None = None
 
 
 class PriceBatchBody(Body):

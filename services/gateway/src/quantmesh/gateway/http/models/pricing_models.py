@@ -8,7 +8,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from quantmesh.gateway.http.models.base import Body
 
-Model = Literal["black_scholes", "black_76", "bachelier", "heston", "bates"]
+Model = Literal["black_scholes", "black_76", "bachelier", "heston", "bates", "sabr", "sabr_normal"]
 Accuracy = Literal["fast", "accurate", "high_precision"]
 GreekOrders = Annotated[
     bool | Literal["first", "all"],
@@ -18,14 +18,18 @@ GreekOrders = Annotated[
 ]
 
 _HESTON = ("v0", "kappa", "theta", "sigma", "rho")
+_SABR = ("alpha", "beta", "rho", "nu", "shift")
 PARAMETERS: dict[str, tuple[str, ...]] = {
     "black_scholes": ("volatility",),
     "black_76": ("volatility",),
     "bachelier": ("volatility",),
     "heston": _HESTON,
     "bates": (*_HESTON, "jump_intensity", "jump_mean", "jump_volatility"),
+    "sabr": _SABR,
+    "sabr_normal": _SABR,
 }
-ON_FORWARD = frozenset({"black_76", "bachelier"})
+ON_FORWARD = frozenset({"black_76", "bachelier", "sabr", "sabr_normal"})
+_OPTIONAL = frozenset({"dividend_yield", "shift"})
 _OWN_FIELDS = frozenset({"spot", "forward", "dividend_yield", "price"}.union(*PARAMETERS.values()))
 
 
@@ -42,11 +46,13 @@ def check_fields(
     `asked` replaces the model's parameters where something else is asked for; `place` is where the fields lie.
     """
     wanted = PARAMETERS[model] if asked is None else asked
-    needed = ("forward", *wanted) if model in ON_FORWARD else ("spot", *wanted)
-    taken = {*needed} if model in ON_FORWARD else {*needed, "dividend_yield"}
+    taken = ("forward", *wanted) if model in ON_FORWARD else ("spot", "dividend_yield", *wanted)
     check_places(
-        {(*place, name): f"{model} needs it" for name in needed if name not in given},
-        {(*place, name): f"{model} does not take it" for name in sorted(_OWN_FIELDS.intersection(given) - taken)},
+        {(*place, name): f"{model} needs it" for name in taken if name not in _OPTIONAL.union(given)},
+        {
+            (*place, name): f"{model} does not take it"
+            for name in sorted(_OWN_FIELDS.intersection(given).difference(taken))
+        },
     )
 
 
