@@ -173,6 +173,9 @@ class Market(Protocol):
 class PreTrade(Protocol):
     """KYC, limits and margin: what other services have to say about an order before it is taken."""
 
-    async def check(self, trade: ProposedTrade) -> PreTradeAnswer:
-        """Awaited before the ledger's transaction. Raises Unavailable where nobody answers in time: no order then."""
+    async def check(self, *trades: ProposedTrade, with_figures: bool = False) -> PreTradeAnswer:
+        """Of one portfolio, together; `with_figures` also tells exposure, value at risk and margin that nothing limits.
+
+        Awaited before the ledger's transaction. Raises Unavailable where nobody answers in time: no order then.
+        """
         ...
