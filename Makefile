@@ -19,7 +19,7 @@ PROTOS := $(shell find protos -name '*.proto')
 SOURCES := libs services scripts tests benchmarks conftest.py
 s ?=
 
-.PHONY: help setup demo up down status logs clean test check format bench protos baseline contracts lock
+.PHONY: help setup demo up down status logs clean test mutants check format bench protos baseline contracts lock
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,9 @@ clean: ## stop the mesh and remove its data and everything that was installed or
 test: setup ## every test, on real servers of its own
 	@npm run --silent contracts:test
 	$(BIN)/pytest -n 2 --dist loadgroup
+
+mutants: setup ## take each protection out by a patch and demand that its test fails; some: make mutants s="breaker bulkhead"
+	$(BIN)/python scripts/mutants.py $(s)
 
 check: setup ## formatting, lint, types, import rules, protos
 	$(BIN)/ruff format --check .

@@ -63,6 +63,21 @@ async def test_events_of_one_aggregate_arrive_in_order_under_concurrent_writers(
     assert versions == list(range(1, 91))
 
 
+async def test_the_stream_has_an_aggregates_events_in_the_order_of_their_versions(
+    database: Database, bus: EventBus, start: Start
+) -> None:
+    for batch in range(4):
+        await post(database, "a", *(f"{batch}-{number}" for number in range(5)))
+    start(Relay(database, bus).run())
+    await until(lambda: unpublished(database, 0))
+    stream = await bus.jetstream.stream_info("qm-ledger")
+    versions = []
+    for sequence in range(1, stream.state.last_seq + 1):
+        message = await bus.jetstream.get_msg("qm-ledger", seq=sequence)
+        versions.append(EventEnvelope.FromString(message.data or b"").aggregate_version)
+    assert versions == list(range(1, 21))
+
+
 async def test_a_transaction_that_commits_late_is_not_skipped(database: Database, bus: EventBus, start: Start) -> None:
     effects = Effects(database)
     start(Relay(database, bus).run())

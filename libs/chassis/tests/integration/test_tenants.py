@@ -81,6 +81,18 @@ async def test_the_system_role_works_across_tenants_and_only_in_its_own_transact
     assert await names_seen_by(database, BOB) == ["bob"]
 
 
+async def test_the_tenant_of_a_transaction_does_not_stay_on_its_connection(
+    ledger: ServiceDatabase, open_database: Callable[..., Database]
+) -> None:
+    database = open_database(ledger.url, pool_size=1)
+    await open_account(database, ALICE, "alice")
+    async with database.transaction(ALICE) as session:
+        connection = await driver_connection(session)
+    found = await connection.execute("SELECT current_setting('app.owner_id'), current_user")
+    assert await found.fetchone() == ("", "quantmesh_ledger")
+    await connection.rollback()
+
+
 async def test_rows_of_an_append_only_table_never_change(ledger: ServiceDatabase, database: Database) -> None:
     async with database.transaction(ALICE) as session:
         await session.execute(text("INSERT INTO entry (owner_id, amount) VALUES (:owner, 1)"), {"owner": ALICE})

@@ -7,6 +7,7 @@ import pytest
 from quantmesh.api.auth.v1 import auth_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2
 from quantmesh.chassis.errors import InvalidInput, NotFound, PermissionDenied, QuantmeshError, Unavailable
+from quantmesh.gateway.http.edge import Edge as ServedEdge
 
 from .edges import Edge, caller, make_edge, policies
 
@@ -26,6 +27,12 @@ async def test_a_bad_token_is_refused_where_one_is_needed_and_passed_over_where_
     assert (await bad.get("/api/v2/auth/me")).status_code == 401
     assert (await bad.get("/api/v2/auth/.well-known/jwks.json")).status_code == 200
     assert (await edge.client(Authorization="Basic YTpi").get("/api/v2/auth/me")).status_code == 401
+
+
+def test_what_a_client_says_of_its_identity_is_dropped() -> None:
+    said = [(name, b"019aa2b0-0f4e-7c3a-8b1d-3f2b7c1d9e10") for name in (b"x-owner-id", b"x-user-id", b"x-roles")]
+    scope = {"headers": [*said, (b"accept", b"application/json")], "client": ("127.0.0.1", 1)}
+    assert ServedEdge.of(scope).headers == {b"accept": b"application/json"}
 
 
 async def test_an_api_key_is_as_good_as_a_token(edge: Edge) -> None:
