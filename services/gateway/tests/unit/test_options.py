@@ -11,7 +11,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from quantmesh.api.market.v1.market_pb2 import GetClockResponse
 from quantmesh.api.pricing.v1 import pricing_pb2 as pb
 from quantmesh.chassis.errors import InvalidInput, RuleBroken, Unavailable, Violation
-from quantmesh.gateway.http.models.options import ImpliedVolatilityShown, PriceBatchShown, PriceShown
+from quantmesh.gateway.http.models.implied_volatility import ImpliedVolatilityShown
+from quantmesh.gateway.http.models.options import PriceBatchShown, PriceShown
 
 from .edges import Edge
 

@@ -14,6 +14,7 @@ from quantmesh.gateway.core.bulkhead import Bulkhead
 from quantmesh.gateway.core.expiry import years_to_expiry
 from quantmesh.gateway.http.answer import Answer, StreamedAnswer, ok, tagged
 from quantmesh.gateway.http.call import Call
+from quantmesh.gateway.http.models import implied_volatility as implied
 from quantmesh.gateway.http.models import options as models
 from quantmesh.gateway.http.models.base import Id
 from quantmesh.gateway.http.operations import Operations
@@ -71,7 +72,7 @@ class Options:
             self.implied_volatility,
             summary="The volatility that reproduces a price, or a column of prices",
             scope="pricing:use",
-            answer=models.ImpliedVolatilityShown,
+            answer=implied.ImpliedVolatilityShown,
             takes_body=True,
             body_limit_bytes=_JSON_BODY_BYTES,
             deadline_seconds=_BATCH_SECONDS,
@@ -122,7 +123,7 @@ class Options:
             async for answer in answers:
                 yield answer.arrow
 
-    async def implied_volatility(self, body: models.ImpliedVolatilityBody) -> Answer:
+    async def implied_volatility(self, body: implied.ImpliedVolatilityBody) -> Answer:
         if body.columns is not None:
             return await self._implied_columns(body, body.columns)
         years = body.time_to_expiry or await self._years(body.expiry)
@@ -131,7 +132,7 @@ class Options:
         return ok({"model": body.model, "implied_volatility": answer.implied_volatility})
 
     async def _implied_columns(
-        self, body: models.ImpliedVolatilityBody, given: models.ImpliedVolatilityColumns
+        self, body: implied.ImpliedVolatilityBody, given: implied.ImpliedVolatilityColumns
     ) -> Answer:
         options = translation.batch_options(body.model, body.style)
         requests = _requests(pb.ImpliedVolatilityBatchRequest, options, columns.arrow_stream(given))

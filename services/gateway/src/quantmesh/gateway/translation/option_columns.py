@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from quantmesh.chassis.errors import Unavailable
-from quantmesh.gateway.http.models.options import ImpliedVolatilityColumns, PriceColumns
+from quantmesh.gateway.http.models.implied_volatility import ImpliedVolatilityColumns
+from quantmesh.gateway.http.models.options import PriceColumns
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -5,7 +5,8 @@ from typing import Any
 from google.protobuf.message import Message
 
 from quantmesh.api.pricing.v1 import pricing_pb2 as pb
-from quantmesh.gateway.http.models.options import ImpliedVolatilityBody, PriceBody
+from quantmesh.gateway.http.models.implied_volatility import ImpliedVolatilityBody
+from quantmesh.gateway.http.models.options import PriceBody
 from quantmesh.gateway.http.models.pricing_models import ON_FORWARD, PARAMETERS, GreekOrders
 from quantmesh.gateway.translation.common import finite, instant, inverse, optional
 

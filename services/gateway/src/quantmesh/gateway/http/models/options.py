@@ -16,7 +16,7 @@ MAXIMUM_JSON_ROWS = 65_536
 NumberColumn = Annotated[list[float], Field(min_length=1, max_length=MAXIMUM_JSON_ROWS)]
 TypeColumn = Annotated[list[OptionType], Field(min_length=1, max_length=MAXIMUM_JSON_ROWS)]
 
-_CONTRACT: dict[str, JsonValue] = {
+EXAMPLE_CONTRACT: dict[str, JsonValue] = {
     "model": "black_scholes",
     "style": "european",
     "option_type": "call",
@@ -52,7 +52,7 @@ class _Contract(Body):
         return self
 
 
-def _given(body: Body) -> list[str]:
+def given_fields(body: Body) -> list[str]:
     """The names of the fields that have a value."""
     return [name for name in body.model_fields_set if getattr(body, name) is not None]
 
@@ -67,10 +67,18 @@ class PriceBody(_Contract):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {**_CONTRACT, "volatility": 0.2, "greeks": True},
-                {**_CONTRACT, "volatility": 0.2, "greeks": "all"},
-                {**_CONTRACT, "style": "american", "volatility": 0.2, "accuracy": "accurate"},
-                {**_CONTRACT, "model": "heston", "v0": 0.04, "kappa": 1.5, "theta": 0.05, "sigma": 0.6, "rho": -0.7},
+                {**EXAMPLE_CONTRACT, "volatility": 0.2, "greeks": True},
+                {**EXAMPLE_CONTRACT, "volatility": 0.2, "greeks": "all"},
+                {**EXAMPLE_CONTRACT, "style": "american", "volatility": 0.2, "accuracy": "accurate"},
+                {
+                    **EXAMPLE_CONTRACT,
+                    "model": "heston",
+                    "v0": 0.04,
+                    "kappa": 1.5,
+                    "theta": 0.05,
+                    "sigma": 0.6,
+                    "rho": -0.7,
+                },
                 {
                     "model": "sabr",
                     "option_type": "call",
@@ -108,7 +116,7 @@ class PriceBody(_Contract):
 
     @model_validator(mode="after")
     def _fields_of_its_model(self) -> Self:
-        check_fields(self.model, _given(self))
+        check_fields(self.model, given_fields(self))
         return self
 
 
@@ -167,7 +175,7 @@ class PriceShown(Shown):
     quote_id: str
 
 
-class _Columns(Body):
+class ContractColumns(Body):
     """Each a list, or a scalar that counts for every row."""
 
     option_type: TypeColumn | OptionType
@@ -194,7 +202,7 @@ class _Columns(Body):
         return next(len(value) for _, value in self if isinstance(value, list))
 
 
-class PriceColumns(_Columns):
+class PriceColumns(ContractColumns):
     volatility: NumberColumn | float | None = None
     v0: NumberColumn | float | None = None
     kappa: NumberColumn | float | None = None
@@ -239,7 +247,7 @@ class PriceBatchBody(Body):
 
     @model_validator(mode="after")
     def _columns_of_its_model(self) -> Self:
-        check_fields(self.model, _given(self.columns), place=("columns",))
+        check_fields(self.model, given_fields(self.columns), place=("columns",))
         return self
 
 
@@ -280,66 +288,6 @@ class PriceBatchShown(Shown):
     model: str
     columns: PriceColumnsShown
     rows: int
-
-
-class ImpliedVolatilityColumns(_Columns):
-    price: NumberColumn | float
-
-
-class ImpliedVolatilityBody(Body):
-    """One contract with its `price`, or `columns` of them."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{**_CONTRACT, "price": 10.450583572185565}]})
-
-    model: Model = "black_scholes"
-    style: Style = "european"
-    option_type: OptionType | None = None
-    spot: Positive | None = None
-    forward: float | None = None
-    strike: float | None = None
-    time_to_expiry: Positive | None = None
-    expiry: Day | None = None
-    rate: float | None = None
-    dividend_yield: float | None = None
-    price: NonNegative | None = None
-    columns: ImpliedVolatilityColumns | None = None
-
-    @model_validator(mode="after")
-    def _scalar_or_columns(self) -> Self:
-        given = {*_given(self)} - {"model", "style", "columns"}
-        if self.columns is not None:
-            if given:
-                msg = "with columns, every value belongs in columns; a scalar there counts for every row"
-                raise ValueError(msg)
-            check_fields(self.model, _given(self.columns), asked=("price",), place=("columns",))
-            return self
-        missing = [name for name in ("option_type", "strike") if name not in given]
-        if missing:
-            msg = f"missing: {', '.join(missing)} (or columns)"
-            raise ValueError(msg)
-        check_fields(self.model, given, asked=("price",))
-        if ("time_to_expiry" in given) == ("expiry" in given):
-            msg = "give time_to_expiry or expiry, one of the two"
-            raise ValueError(msg)
-        return self
-
-
-class RowError(Shown):
-    index: int
-    reason: str
-
-
-class ImpliedVolatilityColumnsShown(Shown):
-    implied_volatility: list[float | None]
-
-
-class ImpliedVolatilityShown(Shown):
-    """A scalar request answers `implied_volatility`; columns answer `columns` and an error per row without one."""
-
-    model: str
-    implied_volatility: float | None = None
-    columns: ImpliedVolatilityColumnsShown | None = None
-    errors: list[RowError] | None = None
 
 
 class QuoteRecordShown(Shown):
