@@ -26,6 +26,7 @@ EXAMPLE_CONTRACT: dict[str, JsonValue] = {
     "rate": 0.05,
     "dividend_yield": 0.0,
 }
+_HESTON: dict[str, JsonValue] = {"model": "heston", "v0": 0.04, "kappa": 1.5, "theta": 0.05, "sigma": 0.6, "rho": -0.7}
 
 
 class _Contract(Body):
@@ -70,15 +71,7 @@ class PriceBody(_Contract):
                 {**EXAMPLE_CONTRACT, "volatility": 0.2, "greeks": True},
                 {**EXAMPLE_CONTRACT, "volatility": 0.2, "greeks": "all"},
                 {**EXAMPLE_CONTRACT, "style": "american", "volatility": 0.2, "accuracy": "accurate"},
-                {
-                    **EXAMPLE_CONTRACT,
-                    "model": "heston",
-                    "v0": 0.04,
-                    "kappa": 1.5,
-                    "theta": 0.05,
-                    "sigma": 0.6,
-                    "rho": -0.7,
-                },
+                {**EXAMPLE_CONTRACT, **_HESTON},
                 {
                     "model": "sabr",
                     "option_type": "call",
