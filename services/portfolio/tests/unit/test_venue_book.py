@@ -120,6 +120,14 @@ def test_a_quote_older_than_the_last_is_not_matched() -> None:
     assert fills(book, quote("90", "91", seconds=4)) == []
 
 
+def test_a_feed_that_is_rewound_trades_on_since_it_is_newer_by_the_time_of_its_sending() -> None:
+    book = book_of(order(1, "95"))
+    sent = OPEN + timedelta(days=900)
+    assert fills(book, quote("99", "100", seconds=5, received_at=sent)) == []
+    assert fills(book, quote("90", "91", seconds=-3600, received_at=sent - timedelta(seconds=1))) == []
+    assert fills(book, quote("90", "91", seconds=-3600, received_at=sent + timedelta(seconds=1))) == [(1, 10)]
+
+
 @pytest.mark.parametrize(
     ("side", "stop", "calm", "through"), [("buy", "105", "104.99", "105"), ("sell", "95", "95.01", "94")]
 )

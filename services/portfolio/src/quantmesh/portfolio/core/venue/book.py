@@ -121,13 +121,15 @@ class _SymbolBook:
         return found
 
     def on_quote(self, quote: Quote) -> list[Proposal]:
-        if self._quoted_at is not None and quote.time < self._quoted_at:
+        # Market time runs back where a replay is rewound; when a quote was sent does not.
+        quoted_at = quote.received_at or quote.time
+        if self._quoted_at is not None and quoted_at < self._quoted_at:
             return []
         proposals = self.expiries(quote.time)
         if quote.stale or quote.bid is None or quote.ask is None or not ZERO < quote.bid <= quote.ask:
             return proposals
-        if quote.time != self._quoted_at:
-            self._quoted_at = quote.time
+        if quoted_at != self._quoted_at:
+            self._quoted_at = quoted_at
             self._used = dict.fromkeys(OrderSide, ZERO)
         proposals += self._triggers(OrderSide.BUY, quote.price)
         proposals += self._triggers(OrderSide.SELL, quote.price.copy_negate())
