@@ -13,7 +13,7 @@ from quantmesh.api.market.v1 import market_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2
 from quantmesh.api.prediction.v1 import prediction_pb2
 from quantmesh.api.risk.v1 import risk_pb2
-from quantmesh.gateway.http.models import blockchain, jobs, market, orders, portfolios, predictions
+from quantmesh.gateway.http.models import blockchain, jobs, market, orders, portfolios, predictions, transactions
 
 from .edges import ADA
 
@@ -40,6 +40,28 @@ TRANSACTION = portfolio_pb2.Transaction(
     ),
     cash_effect=Money(amount=amount("-733.50"), currency="USD"),
     recorded_at=NOW,
+)
+ASSIGNMENT = portfolio_pb2.Transaction(
+    id=str(ADA),
+    portfolio_id=str(ADA),
+    input=portfolio_pb2.TransactionInput(
+        type=portfolio_pb2.TRANSACTION_TYPE_OPTION_ASSIGNMENT,
+        symbol="AAPL200221P00080000",
+        quantity=amount("1"),
+        currency="USD",
+        executed_at=NOW,
+    ),
+    option=portfolio_pb2.OptionTerms(
+        underlying="AAPL",
+        option_type="put",
+        strike=amount("80"),
+        expiry=NOW,
+        multiplier=amount("100"),
+        exercise="american",
+        settlement="physical",
+    ),
+    recorded_at=NOW,
+    reversed_by=str(ADA),
 )
 ORDER = portfolio_pb2.Order(
     id=str(ADA),
@@ -137,15 +159,22 @@ READS: list[tuple[str, str, str, Any, type[BaseModel]]] = [
         f"{ROOT}/transactions?limit=5&cursor=abc",
         "portfolio",
         "ListTransactions",
-        portfolio_pb2.ListTransactionsResponse(transactions=[TRANSACTION]),
-        portfolios.TransactionsShown,
+        portfolio_pb2.ListTransactionsResponse(transactions=[TRANSACTION, ASSIGNMENT]),
+        transactions.TransactionsShown,
     ),
     (
-        f"{ROOT}/positions?as_of=2020-01-03T00:00:00Z",
+        f"{ROOT}/positions?as_of=2020-01-03T00:00:00Z&lots=true",
         "portfolio",
         "GetPositions",
         portfolio_pb2.GetPositionsResponse(
-            positions=[portfolio_pb2.Position(symbol="AAPL", quantity=amount("10"), currency="USD")],
+            positions=[
+                portfolio_pb2.Position(
+                    symbol="AAPL",
+                    quantity=amount("10"),
+                    currency="USD",
+                    lots=[portfolio_pb2.Lot(opened_at=NOW, quantity=amount("10"), cost=amount("733.50"))],
+                )
+            ],
             cash=[Money(amount=amount("1.00"), currency="USD")],
             seq=3,
         ),

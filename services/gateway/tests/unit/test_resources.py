@@ -13,7 +13,7 @@ from quantmesh.api.market.v1 import market_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2
 from quantmesh.api.prediction.v1 import prediction_pb2
 from quantmesh.chassis.errors import NotFound, TooEarly
-from quantmesh.gateway.http.models import blockchain, optimization, orders, portfolios, risk
+from quantmesh.gateway.http.models import blockchain, optimization, orders, risk, transactions
 
 from .edges import ADA, Edge
 from .samples import JOB, OPTIMUM, ORDER, READS, ROOT, TRANSACTION, VALUE_AT_RISK, amount
@@ -51,7 +51,7 @@ async def test_a_transaction_travels_in_exact_decimals(edge: Edge) -> None:
         "executed_at": "2020-01-02T16:00:00.123456789+01:00",
     }
     answer = await edge.http.post(f"{ROOT}/transactions", json=body, headers=KEY)
-    portfolios.RecordedTransactionShown.model_validate(answer.json())
+    transactions.RecordedTransactionShown.model_validate(answer.json())
     asked = edge.peers["portfolio"].last("RecordTransaction").transaction
     assert (asked.quantity.value, asked.price.value) == ("10.000000000000000001", "73.350")
     assert asked.executed_at.ToJsonString() == "2020-01-02T15:00:00.123456Z"
@@ -99,7 +99,7 @@ async def test_an_import_passes_the_file_on_and_reports_each_row(edge: Edge) -> 
     answer = await edge.http.post(
         path, content=b"a,b\n1,2\n", headers={**KEY, "content-type": "text/csv; charset=utf-8"}
     )
-    shown = portfolios.ImportShown.model_validate(answer.json())
+    shown = transactions.ImportShown.model_validate(answer.json())
     assert [(row.line, row.reason) for row in shown.rejected] == [(3, "unknown")]
     assert shown.accepted[0].portfolio_id == str(ADA)
     asked = edge.peers["portfolio"].last("ImportTransactions")

@@ -17,6 +17,7 @@ from quantmesh.client.models.portfolios import (
     Performance,
     Portfolio,
     Positions,
+    ReversedImport,
     Transaction,
 )
 from quantmesh.client.transport import Transport
@@ -29,8 +30,15 @@ class Portfolios:
         self._transport = transport
         self._jobs = jobs
 
-    def create(self, name: str, base_currency: str = "USD", lot_method: str = "average") -> Portfolio:
-        body = {"name": name, "base_currency": base_currency, "lot_method": lot_method}
+    def create(
+        self, name: str, base_currency: str = "USD", lot_method: str = "average", *, margin_enabled: bool = False
+    ) -> Portfolio:
+        body = {
+            "name": name,
+            "base_currency": base_currency,
+            "lot_method": lot_method,
+            "margin_enabled": margin_enabled,
+        }
         return self._transport.call("POST", "/portfolios", Portfolio, json=body, idempotent=True)
 
     def all(self) -> Iterator[Portfolio]:
@@ -43,6 +51,16 @@ class Portfolios:
         """`transaction` as the API's reference has it, with money and quantities as strings."""
         path = f"/portfolios/{portfolio_id}/transactions"
         return self._transport.call("POST", path, Transaction, json=transaction, idempotent=True)
+
+    def reverse(self, portfolio_id: str, transaction_id: str, note: str = "") -> Transaction:
+        """Take a transaction back; answers the reversal, which is dated where that is."""
+        path = f"/portfolios/{portfolio_id}/transactions/{transaction_id}/reverse"
+        return self._transport.call("POST", path, Transaction, json={"note": note}, idempotent=True)
+
+    def reverse_import(self, portfolio_id: str, import_id: str, note: str = "") -> ReversedImport:
+        """Take back all that an import recorded; its file may then come again."""
+        path = f"/portfolios/{portfolio_id}/transactions/import/{import_id}/reverse"
+        return self._transport.call("POST", path, ReversedImport, json={"note": note}, idempotent=True)
 
     def transactions(self, portfolio_id: str) -> Iterator[Transaction]:
         return self._pages(f"/portfolios/{portfolio_id}/transactions", Page[Transaction])
@@ -67,8 +85,9 @@ class Portfolios:
         job = self._jobs.wait(Job.model_validate_json(response.content), on_progress)
         return Import.model_validate(job.result)
 
-    def positions(self, portfolio_id: str, as_of: datetime | None = None) -> Positions:
-        return self._transport.call("GET", f"/portfolios/{portfolio_id}/positions", Positions, query=_at(as_of))
+    def positions(self, portfolio_id: str, as_of: datetime | None = None, *, lots: bool = False) -> Positions:
+        query = {**_at(as_of), "lots": "true" if lots else None}
+        return self._transport.call("GET", f"/portfolios/{portfolio_id}/positions", Positions, query=query)
 
     def performance(self, portfolio_id: str, as_of: datetime | None = None) -> Performance:
         return self._transport.call("GET", f"/portfolios/{portfolio_id}/performance", Performance, query=_at(as_of))

@@ -11,8 +11,19 @@ class Portfolio(Answer):
     name: str
     base_currency: str
     lot_method: str
+    margin_enabled: bool = False
     version: int
     created_at: datetime
+
+
+class Lot(Answer):
+    """What is left of what one transaction opened; a short one has negative numbers."""
+
+    transaction_id: str | None
+    opened_at: datetime
+    quantity: Decimal
+    cost: Decimal
+    unrealized_pnl: Decimal | None
 
 
 class Position(Answer):
@@ -27,6 +38,7 @@ class Position(Answer):
     priced_at: datetime | None
     stale: bool
     base_value: Decimal | None = None
+    lots: tuple[Lot, ...] = ()
 
 
 class TranslationRate(Answer):
@@ -69,6 +81,15 @@ class Transaction(Answer):
     order_id: str | None
     position: Position | None = None
     cash: Money | None = None
+    reverses: str | None = None
+    reversed_by: str | None = None
+
+
+class ReversedImport(Answer):
+    import_id: str
+    reversed_rows: int
+    first_seq: int
+    last_seq: int
 
 
 class RejectedRow(Answer):

@@ -10,7 +10,7 @@ from quantmesh.gateway.core.conditional import version_tag
 from quantmesh.gateway.http.answer import Answer, created, no_content, ok, replayed
 from quantmesh.gateway.http.call import Call
 from quantmesh.gateway.http.models import portfolios as models
-from quantmesh.gateway.http.models.base import BitemporalQuery, Id, PageQuery
+from quantmesh.gateway.http.models.base import Id, PageQuery
 from quantmesh.gateway.http.models.optimization import OptimizationShown, PortfolioOptimizeBody
 from quantmesh.gateway.http.operations import Operations
 from quantmesh.gateway.http.route import QueryOf
@@ -71,7 +71,7 @@ class Portfolios:
             "PATCH",
             "/{portfolio_id}",
             self.update,
-            summary="Rename a portfolio",
+            summary="Rename a portfolio, or switch its margin",
             scope="portfolio:write",
             answer=models.PortfolioShown,
             conditional="match",
@@ -142,6 +142,7 @@ class Portfolios:
             name=body.name,
             base_currency=body.base_currency,
             lot_method=translation.LOT_METHODS[body.lot_method],
+            margin_enabled=body.margin_enabled,
         )
         answer, again = await self._portfolio.call_replayable(self._stub.CreatePortfolio, request)
         return created(
@@ -167,7 +168,9 @@ class Portfolios:
 
     async def update(self, call: Call, portfolio_id: Id, body: models.UpdatePortfolioBody) -> Answer:
         expected = await call.expected_version(partial(self._version, portfolio_id))
-        request = pb.UpdatePortfolioRequest(id=portfolio_id, name=body.name, expected_version=expected)
+        request = pb.UpdatePortfolioRequest(
+            id=portfolio_id, name=body.name, margin_enabled=body.margin_enabled, expected_version=expected
+        )
         answer = await self._portfolio.call(self._stub.UpdatePortfolio, request)
         return ok(translation.portfolio(answer.portfolio), tag=version_tag(answer.portfolio.version))
 
@@ -181,11 +184,12 @@ class Portfolios:
         answer = await self._portfolio.call(self._stub.GetPortfolio, pb.GetPortfolioRequest(id=portfolio_id))
         return answer.portfolio.version
 
-    async def positions(self, portfolio_id: Id, query: QueryOf[BitemporalQuery]) -> Answer:
+    async def positions(self, portfolio_id: Id, query: QueryOf[models.PositionsQuery]) -> Answer:
         request = pb.GetPositionsRequest(
             portfolio_id=portfolio_id,
             as_of=instant_request(query.as_of),
             known_at=instant_request(query.known_at),
+            lots=query.lots,
         )
         answer = await self._portfolio.call(self._stub.GetPositions, request, timeout_seconds=_READ_SECONDS)
         return ok(translation.positions(answer))

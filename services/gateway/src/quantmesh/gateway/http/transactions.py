@@ -1,16 +1,16 @@
-"""/portfolios/{id}/transactions: recorded one by one, imported from files, listed."""
+"""/portfolios/{id}/transactions: recorded one by one, imported from files, taken back, listed."""
 
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.api.portfolio.v1.portfolio_pb2_grpc import PortfolioServiceStub
 from quantmesh.chassis.rpc import Peer
 from quantmesh.gateway.http.answer import Answer, accepted, created, ok, replayed
 from quantmesh.gateway.http.call import Call
-from quantmesh.gateway.http.models import portfolios as models
+from quantmesh.gateway.http.models import transactions as models
 from quantmesh.gateway.http.models.base import Id
 from quantmesh.gateway.http.models.jobs import JobShown
 from quantmesh.gateway.http.operations import Operations
 from quantmesh.gateway.http.route import QueryOf
-from quantmesh.gateway.translation import portfolios as translation
+from quantmesh.gateway.translation import transactions as translation
 from quantmesh.gateway.translation.common import next_cursor, page_request
 from quantmesh.gateway.translation.jobs import job
 
@@ -60,6 +60,30 @@ class Transactions:
             extra={"requestBody": models.CSV_BODY},
         )
 
+        add(
+            "POST",
+            "/{portfolio_id}/transactions/{transaction_id}/reverse",
+            self.reverse,
+            summary="Take a transaction back by an entry dated where it is",
+            scope="portfolio:write",
+            answer=models.RecordedTransactionShown,
+            status=201,
+            idempotency="required",
+            takes_body=True,
+        )
+        add(
+            "POST",
+            "/{portfolio_id}/transactions/import/{import_id}/reverse",
+            self.reverse_import,
+            summary="Take back all that an import recorded; its file may then come again",
+            scope="portfolio:write",
+            answer=models.ReversedImportShown,
+            status=201,
+            idempotency="required",
+            takes_body=True,
+            deadline_seconds=_IMPORT_SECONDS,
+        )
+
     async def record(self, portfolio_id: Id, body: models.TransactionBody) -> Answer:
         request = translation.transaction_request(portfolio_id, body)
         answer, again = await self._portfolio.call_replayable(
@@ -80,6 +104,20 @@ class Transactions:
                 "next_cursor": next_cursor(answer.page),
             }
         )
+
+    async def reverse(self, portfolio_id: Id, transaction_id: Id, body: models.ReverseBody) -> Answer:
+        request = pb.ReverseTransactionRequest(portfolio_id=portfolio_id, transaction_id=transaction_id, note=body.note)
+        answer, again = await self._portfolio.call_replayable(
+            self._stub.ReverseTransaction, request, timeout_seconds=5.0
+        )
+        return created(translation.recorded(answer), headers=replayed(again))
+
+    async def reverse_import(self, portfolio_id: Id, import_id: Id, body: models.ReverseBody) -> Answer:
+        request = pb.ReverseImportRequest(portfolio_id=portfolio_id, import_id=import_id, note=body.note)
+        answer, again = await self._portfolio.call_replayable(
+            self._stub.ReverseImport, request, timeout_seconds=_IMPORT_SECONDS
+        )
+        return created(translation.reversed_import(answer), headers=replayed(again))
 
     async def import_transactions(self, call: Call, portfolio_id: Id, query: QueryOf[models.ImportQuery]) -> Answer:
         request = pb.ImportTransactionsRequest(

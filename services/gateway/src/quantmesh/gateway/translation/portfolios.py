@@ -1,36 +1,27 @@
-"""Portfolios, transactions, positions, the ledger and the account's log: JSON to messages and back."""
+"""Portfolios, positions, the ledger and the account's log: JSON to messages and back."""
 
 from typing import Any
 
 import orjson
 
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
-from quantmesh.gateway.http.models.portfolios import TransactionBody
 from quantmesh.gateway.translation.common import (
     decimal,
-    decimal_request,
     finite,
     instant,
-    instant_request,
     inverse,
     money,
     next_cursor,
     optional_money,
 )
 
-LOT_METHODS = {"average": pb.LOT_METHOD_AVERAGE, "fifo": pb.LOT_METHOD_FIFO}
-TRANSACTION_TYPES = {
-    "deposit": pb.TRANSACTION_TYPE_DEPOSIT,
-    "withdrawal": pb.TRANSACTION_TYPE_WITHDRAWAL,
-    "buy": pb.TRANSACTION_TYPE_BUY,
-    "sell": pb.TRANSACTION_TYPE_SELL,
-    "dividend": pb.TRANSACTION_TYPE_DIVIDEND,
-    "interest": pb.TRANSACTION_TYPE_INTEREST,
-    "fee": pb.TRANSACTION_TYPE_FEE,
-    "split": pb.TRANSACTION_TYPE_SPLIT,
+LOT_METHODS = {
+    "average": pb.LOT_METHOD_AVERAGE,
+    "fifo": pb.LOT_METHOD_FIFO,
+    "lifo": pb.LOT_METHOD_LIFO,
+    "specific": pb.LOT_METHOD_SPECIFIC,
 }
 _LOT_METHOD_NAMES = inverse(LOT_METHODS)
-_TRANSACTION_TYPE_NAMES = inverse(TRANSACTION_TYPES)
 
 
 def portfolio(message: pb.Portfolio) -> dict[str, Any]:
@@ -39,56 +30,9 @@ def portfolio(message: pb.Portfolio) -> dict[str, Any]:
         "name": message.name,
         "base_currency": message.base_currency,
         "lot_method": _LOT_METHOD_NAMES[message.lot_method],
+        "margin_enabled": message.margin_enabled,
         "version": message.version,
         "created_at": instant(message, "created_at"),
-    }
-
-
-def transaction_request(portfolio_id: str, body: TransactionBody) -> pb.RecordTransactionRequest:
-    return pb.RecordTransactionRequest(
-        portfolio_id=portfolio_id,
-        transaction=pb.TransactionInput(
-            type=TRANSACTION_TYPES[body.type],
-            symbol=body.symbol or "",
-            quantity=decimal_request(body.quantity),
-            price=decimal_request(body.price),
-            amount=decimal_request(body.amount),
-            fee=decimal_request(body.fee),
-            currency=body.currency or "",
-            executed_at=instant_request(body.executed_at),
-            note=body.note,
-            split_ratio=decimal_request(body.split_ratio),
-        ),
-    )
-
-
-def transaction(message: pb.Transaction) -> dict[str, Any]:
-    given = message.input
-    return {
-        "id": message.id or None,
-        "portfolio_id": message.portfolio_id,
-        "type": _TRANSACTION_TYPE_NAMES[given.type],
-        "symbol": given.symbol or None,
-        "quantity": decimal(given, "quantity"),
-        "price": decimal(given, "price"),
-        "amount": decimal(given, "amount"),
-        "fee": decimal(given, "fee"),
-        "currency": given.currency,
-        "split_ratio": decimal(given, "split_ratio"),
-        "note": given.note or None,
-        "executed_at": instant(given, "executed_at"),
-        "recorded_at": instant(message, "recorded_at"),
-        "cash_effect": optional_money(message, "cash_effect"),
-        "order_id": message.order_id or None,
-        "import_id": message.import_id or None,
-    }
-
-
-def recorded(answer: pb.RecordTransactionResponse) -> dict[str, Any]:
-    return {
-        **transaction(answer.transaction),
-        "position": position(answer.position) if answer.HasField("position") else None,
-        "cash": optional_money(answer, "cash"),
     }
 
 
@@ -105,6 +49,17 @@ def position(message: pb.Position) -> dict[str, Any]:
         "priced_at": instant(message, "priced_at"),
         "stale": message.stale,
         "base_value": decimal(message, "base_value"),
+        "lots": [_lot(lot) for lot in message.lots],
+    }
+
+
+def _lot(message: pb.Lot) -> dict[str, Any]:
+    return {
+        "transaction_id": message.transaction_id or None,
+        "opened_at": instant(message, "opened_at"),
+        "quantity": message.quantity.value,
+        "cost": message.cost.value,
+        "unrealized_pnl": decimal(message, "unrealized_pnl"),
     }
 
 
@@ -127,22 +82,6 @@ def positions(answer: pb.GetPositionsResponse) -> dict[str, Any]:
         "as_of": instant(answer, "as_of"),
         "known_at": instant(answer, "known_at"),
         "seq": answer.seq,
-    }
-
-
-def imported(answer: pb.ImportTransactionsResponse, portfolio_id: str) -> dict[str, Any]:
-    return {
-        "dry_run": answer.dry_run,
-        "import_id": answer.import_id or None,
-        "accepted_rows": len(answer.accepted),
-        "rejected_rows": len({row.line for row in answer.rejected}),
-        "duplicate_rows": len(answer.duplicates),
-        "accepted": [{**transaction(item), "portfolio_id": portfolio_id} for item in answer.accepted],
-        "rejected": [
-            {"line": row.line, "column": row.column or None, "field": row.field or None, "reason": row.reason}
-            for row in answer.rejected
-        ],
-        "duplicates": [{"line": row.line, "transaction_id": row.transaction_id} for row in answer.duplicates],
     }
 
 

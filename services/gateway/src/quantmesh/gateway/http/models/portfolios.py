@@ -11,22 +11,15 @@ from quantmesh.gateway.http.models.base import (
     Cursor,
     Day,
     DecimalText,
-    Id,
-    Instant,
     MoneyShown,
     Name,
-    Note,
-    PageQuery,
-    PositiveDecimal,
     Query,
     Shown,
     ShownDate,
     ShownInstant,
-    Symbol,
 )
 
-LotMethod = Literal["average", "fifo"]
-TransactionType = Literal["deposit", "withdrawal", "buy", "sell", "dividend", "interest", "fee", "split"]
+LotMethod = Literal["average", "fifo", "lifo", "specific"]
 
 
 class CreatePortfolioBody(Body):
@@ -35,58 +28,18 @@ class CreatePortfolioBody(Body):
     name: Name
     base_currency: CurrencyCode = "USD"
     lot_method: LotMethod = "average"
+    margin_enabled: Annotated[bool, Field(description="Cash and units may be less than zero, within a rule.")] = False
 
 
 class UpdatePortfolioBody(Body):
-    name: Name
+    """What is absent stays."""
+
+    name: Name | None = None
+    margin_enabled: bool | None = None
 
 
-class TransactionBody(Body):
-    """Which fields are needed depends on the type; a violation says so."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "type": "deposit",
-                    "amount": "100000.00",
-                    "currency": "USD",
-                    "executed_at": "2020-01-02T15:00:00Z",
-                },
-                {
-                    "type": "buy",
-                    "symbol": "AAPL",
-                    "quantity": "10",
-                    "price": "73.35",
-                    "currency": "USD",
-                    "fee": "1.00",
-                    "executed_at": "2020-01-02T21:00:00Z",
-                },
-            ]
-        }
-    )
-
-    type: TransactionType
-    symbol: Symbol | None = None
-    quantity: PositiveDecimal | None = None
-    price: PositiveDecimal | None = None
-    amount: PositiveDecimal | None = None
-    fee: DecimalText | None = None
-    currency: Annotated[
-        CurrencyCode | None,
-        Field(description="Where absent: the instrument's, or without one the portfolio's base currency."),
-    ] = None
-    executed_at: Instant
-    note: Note = ""
-    split_ratio: Annotated[PositiveDecimal | None, Field(description="New shares for one old share.")] = None
-
-
-class ImportQuery(Query):
-    dry_run: bool = False
-
-
-class TransactionsQuery(PageQuery):
-    import_id: Annotated[Id | None, Field(description="Those of this import alone.")] = None
+class PositionsQuery(BitemporalQuery):
+    lots: Annotated[bool, Field(description="With each position's lots.")] = False
 
 
 class LedgerQuery(BitemporalQuery):
@@ -113,6 +66,7 @@ class PortfolioShown(Shown):
     name: str
     base_currency: str
     lot_method: LotMethod
+    margin_enabled: bool
     version: int
     created_at: ShownInstant
 
@@ -120,6 +74,16 @@ class PortfolioShown(Shown):
 class PortfoliosShown(Shown):
     data: list[PortfolioShown]
     next_cursor: str | None
+
+
+class LotShown(Shown):
+    """What is left of what one transaction opened; a short one has negative numbers. By average cost there is one."""
+
+    transaction_id: str | None
+    opened_at: ShownInstant
+    quantity: DecimalText
+    cost: DecimalText
+    unrealized_pnl: DecimalText | None
 
 
 class PositionShown(Shown):
@@ -134,6 +98,7 @@ class PositionShown(Shown):
     priced_at: ShownInstant | None
     stale: bool
     base_value: Annotated[DecimalText | None, Field(description="The market value in the portfolio's base currency.")]
+    lots: Annotated[list[LotShown], Field(description="Where they were asked for.")]
 
 
 class TranslationRateShown(Shown):
@@ -143,68 +108,6 @@ class TranslationRateShown(Shown):
     rate: DecimalText
     date: ShownDate
     stale: bool
-
-
-class TransactionShown(Shown):
-    id: str | None
-    portfolio_id: str
-    type: TransactionType
-    symbol: str | None
-    quantity: DecimalText | None
-    price: DecimalText | None
-    amount: DecimalText | None
-    fee: DecimalText | None
-    currency: str
-    split_ratio: DecimalText | None
-    note: str | None
-    executed_at: ShownInstant
-    recorded_at: ShownInstant | None
-    cash_effect: MoneyShown | None
-    order_id: str | None
-    import_id: str | None
-
-
-class RecordedTransactionShown(TransactionShown):
-    position: PositionShown | None
-    cash: MoneyShown | None
-
-
-class TransactionsShown(Shown):
-    data: list[TransactionShown]
-    next_cursor: str | None
-
-
-class RejectedRowShown(Shown):
-    """`column` counts from 1; null for the row as a whole and for a column that the file lacks."""
-
-    line: int
-    column: int | None
-    field: str | None
-    reason: str
-
-
-class DuplicateRowShown(Shown):
-    """A row that an earlier import recorded as `transaction_id`."""
-
-    line: int
-    transaction_id: str
-
-
-class ImportShown(Shown):
-    """Also the result of the job that a long file is.
-
-    That lists at most 1,000 accepted and duplicate rows each (all of an import are at `/transactions?import_id=`) and
-    10,000 rejections; the counts are of all.
-    """
-
-    dry_run: bool
-    import_id: str | None
-    accepted_rows: int
-    rejected_rows: int
-    duplicate_rows: int
-    accepted: list[TransactionShown]
-    rejected: list[RejectedRowShown]
-    duplicates: list[DuplicateRowShown]
 
 
 class PositionsShown(Shown):
@@ -273,17 +176,3 @@ class EventsShown(Shown):
     data: list[EventShown]
     last_seq: int
     next_cursor: Annotated[str | None, Field(description="The `after` of the next page.")]
-
-
-CSV = "text/csv"
-CSV_BODY = {
-    "required": True,
-    "content": {
-        CSV: {
-            "schema": {"type": "string"},
-            "example": "type,symbol,quantity,price,amount,fee,currency,executed_at\n"
-            "deposit,,,,100000.00,,USD,2020-01-02T15:00:00Z\n"
-            "buy,AAPL,10,73.35,,1.00,USD,2020-01-02T21:00:00Z\n",
-        }
-    },
-}
