@@ -58,6 +58,24 @@ async def test_options_and_the_simulation_are_passed_on_and_shown(edge: Edge) ->
     assert asked.covariance == risk_pb2.COVARIANCE_ESTIMATOR_EWMA
 
 
+async def test_students_t_is_passed_on_with_its_degrees_of_freedom_to_a_simulation_alone(edge: Edge) -> None:
+    edge.peers["risk"].answers["ValueAtRisk"] = risk_pb2.ValueAtRiskResponse(
+        method=risk_pb2.VALUE_AT_RISK_METHOD_MONTE_CARLO
+    )
+    body = {"positions": [STOCK], "method": "monte_carlo", "distribution": "student_t", "degrees_of_freedom": 4}
+    assert (await edge.http.post("/api/v2/risk/var", json=body)).status_code == 200
+    asked = edge.peers["risk"].last("ValueAtRisk")
+    assert (asked.distribution, asked.degrees_of_freedom) == (risk_pb2.SHOCK_DISTRIBUTION_STUDENT_T, 4.0)
+    for change, pointer in (
+        ({"method": "historical"}, "#/distribution"),
+        ({"distribution": "normal"}, "#/degrees_of_freedom"),
+        ({"degrees_of_freedom": 2}, "#/degrees_of_freedom"),
+        ({"distribution": "cauchy"}, "#/distribution"),
+    ):
+        refused = await edge.http.post("/api/v2/risk/var", json=body | change)
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, pointer)
+
+
 async def test_stress_is_of_episodes_of_shocks_and_of_a_loss(edge: Edge) -> None:
     edge.peers["risk"].answers["Stress"] = stress_pb2.StressResponse(
         episodes=[

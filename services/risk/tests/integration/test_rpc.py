@@ -38,6 +38,17 @@ async def test_contributions_add_up_to_the_total(
     assert (answer.observations, answer.currency, answer.stale) == (500, "USD", False)
 
 
+async def test_students_t_has_the_heavier_tail_at_the_same_seed(risk: tuple[Peer, RiskServiceStub]) -> None:
+    peer, stub = risk
+    asked = request(positions=positions(AAPL="10"), method=pb.VALUE_AT_RISK_METHOD_MONTE_CARLO, confidence=0.995)
+    normal = await peer.call(stub.ValueAtRisk, asked)
+    asked.distribution = pb.SHOCK_DISTRIBUTION_STUDENT_T
+    of_five = await peer.call(stub.ValueAtRisk, asked)
+    asked.degrees_of_freedom = 3.0
+    of_three = await peer.call(stub.ValueAtRisk, asked)
+    assert normal.expected_shortfall < of_five.expected_shortfall < of_three.expected_shortfall
+
+
 async def test_prices_are_taken_as_they_were_known_at_the_time_asked_for(risk: tuple[Peer, RiskServiceStub]) -> None:
     peer, stub = risk
     now = await peer.call(stub.ValueAtRisk, request(positions=positions(AAPL="10")))

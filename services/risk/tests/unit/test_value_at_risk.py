@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from quantmesh.quant import black_scholes
-from quantmesh.risk.core.errors import OutOfDomain
+from quantmesh.risk.core.errors import OutOfDomain, UnknownChoice
 from quantmesh.risk.core.model import Book, History, Option, Position
 from quantmesh.risk.core.value_at_risk import Method, Wanted, value_at_risk_of
 
@@ -75,6 +75,23 @@ def test_monte_carlo_of_one_stock_meets_the_lognormal_quantile_within_its_standa
     assert abs(risk.figure.value - exact) < 4.0 * risk.figure.standard_error
     again = value_at_risk_of(book(Position("AAPL", Decimal(10))), past, wanted("monte_carlo", paths=50_000, seed=3))
     assert again.figure.value == risk.figure.value
+
+
+def test_students_t_has_its_own_quantile_at_the_same_variance_and_is_monte_carlos_alone() -> None:
+    past, held = past_of_aapl(history()), book(Position("AAPL", Decimal(10)))
+    asked = wanted("monte_carlo", paths=50_000, seed=3, distribution="student_t", degrees_of_freedom=4.0)
+    figure = value_at_risk_of(held, past, asked).figure
+    deviation = float(np.log(past.closes[1:, 0] / past.closes[:-1, 0]).std(ddof=1))
+    quantile = t.ppf(0.01, 4.0) * math.sqrt(2.0 / 4.0)
+    exact = 10.0 * float(past.last[0]) * -math.expm1(quantile * deviation)
+    assert figure.standard_error is not None
+    assert abs(figure.value - exact) < 4.0 * figure.standard_error
+    with pytest.raises(
+        UnknownChoice, match="distribution must be normal or left out: historical does not take student_t"
+    ):
+        value_at_risk_of(held, past, wanted("historical", distribution="student_t"))
+    with pytest.raises(OutOfDomain, match="degrees_of_freedom must be above 2"):
+        value_at_risk_of(held, past, wanted("monte_carlo", distribution="student_t", degrees_of_freedom=1.5))
 
 
 def test_a_parametric_figure_of_options_is_by_underlying_and_knows_their_curvature() -> None:

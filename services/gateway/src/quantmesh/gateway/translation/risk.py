@@ -25,6 +25,7 @@ COVARIANCES = {
     "factor": pb.COVARIANCE_ESTIMATOR_FACTOR,
     "garch_dcc": pb.COVARIANCE_ESTIMATOR_GARCH_DCC,
 }
+_DISTRIBUTIONS = {"normal": pb.SHOCK_DISTRIBUTION_NORMAL, "student_t": pb.SHOCK_DISTRIBUTION_STUDENT_T}
 _METHOD_NAMES = inverse(METHODS)
 
 
@@ -40,6 +41,8 @@ def value_at_risk_request(body: ValueAtRiskBody) -> pb.ValueAtRiskRequest:
         covariance=COVARIANCES[body.covariance],
         paths=body.paths,
         seed=body.seed,
+        distribution=_DISTRIBUTIONS[body.distribution],
+        degrees_of_freedom=body.degrees_of_freedom or 0.0,
     )
     if body.portfolio_id is not None:
         request.portfolio_id = body.portfolio_id

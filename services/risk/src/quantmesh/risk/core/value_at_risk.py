@@ -10,15 +10,17 @@ from quantmesh.quant import book as quant_book
 from quantmesh.quant import exposure, value_at_risk
 from quantmesh.quant.revaluation import present_values
 from quantmesh.risk.core.domain import quant_domain
-from quantmesh.risk.core.errors import OutOfDomain
+from quantmesh.risk.core.errors import OutOfDomain, UnknownChoice
 from quantmesh.risk.core.estimators import ESTIMATORS, Estimator
 from quantmesh.risk.core.model import TRADING_DAYS, Book, Floats, History, Position
 from quantmesh.risk.core.priced_book import priced
 from quantmesh.risk.core.work import check_estimation
 
 Method = Literal["historical", "parametric", "filtered_historical", "monte_carlo"]
+Distribution = Literal["normal", "student_t"]
 
 DEFAULT_PATHS = 10_000
+DEFAULT_DEGREES_OF_FREEDOM = 5.0
 MOST_PATHS = 100_000
 # So much is answered within about two seconds: prices in all scenarios, of American options among them, and numbers
 # that GARCH models are fitted to.
@@ -30,7 +32,8 @@ _MOST_CURVED_UNDERLYINGS = 100
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """`estimator` is that of the parametric method and of Monte Carlo; `rate` (per year) is for options."""
+    """`estimator` is that of the parametric method and of Monte Carlo, `distribution` of the latter alone, and
+    `degrees_of_freedom` of Student's t; `rate` (per year) is for options."""
 
     method: Method
     confidence: float
@@ -40,6 +43,8 @@ class Wanted:
     paths: int = DEFAULT_PATHS
     seed: int = 0
     rate: float = 0.0
+    distribution: Distribution = "normal"
+    degrees_of_freedom: float = DEFAULT_DEGREES_OF_FREEDOM
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +60,13 @@ class BookRisk:
 def value_at_risk_of(book: Book, history: History, wanted: Wanted) -> BookRisk:
     """Today's quantities at the last close, under the simple daily returns of the last `observations` days.
 
-    Raises OutOfDomain for a parameter outside its domain, or for more work than an answer may take.
+    Raises OutOfDomain for a parameter outside its domain, or for more work than an answer may take, and UnknownChoice
+    for a distribution that the method does not have.
     """
+    if wanted.distribution != "normal" and wanted.method != "monte_carlo":
+        raise UnknownChoice(
+            "distribution", f"must be normal or left out: {wanted.method} does not take {wanted.distribution}"
+        )
     _check_work(book, wanted)
     returns = history.require(wanted.observations).returns[-wanted.observations :]
     with quant_domain():
@@ -93,6 +103,8 @@ def _revalued(book: Book, history: History, returns: Floats, wanted: Wanted) -> 
             ESTIMATORS[wanted.estimator](np.log1p(returns)),
             confidence=wanted.confidence,
             horizon_days=wanted.horizon_days,
+            distribution=wanted.distribution,
+            degrees_of_freedom=wanted.degrees_of_freedom,
             paths=wanted.paths,
             seed=wanted.seed,
         )

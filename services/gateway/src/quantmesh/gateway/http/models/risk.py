@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from quantmesh.gateway.http.models.base import Body, DecimalText, Id, Instant, Shown, ShownInstant, Symbol
 from quantmesh.gateway.http.models.options import OptionType, Positive, Style
+from quantmesh.gateway.http.models.pricing_models import check_places
 
 Method = Literal["historical", "parametric", "filtered_historical", "monte_carlo"]
 Covariance = Literal["sample", "ewma", "ledoit_wolf", "factor", "garch_dcc"]
@@ -77,6 +78,8 @@ class ValueAtRiskBody(MeasuredBody):
                     "rate": 0.03,
                     "method": "monte_carlo",
                     "covariance": "ledoit_wolf",
+                    "distribution": "student_t",
+                    "degrees_of_freedom": 4,
                     "paths": 20000,
                     "seed": 7,
                 },
@@ -89,8 +92,22 @@ class ValueAtRiskBody(MeasuredBody):
     horizon_days: Annotated[int, Field(ge=1, le=250)] = 1
     observations: Observations | None = None
     covariance: Annotated[Covariance, Field(description="Of `parametric` and `monte_carlo`.")] = "sample"
+    distribution: Annotated[
+        Literal["normal", "student_t"], Field(description="Of `monte_carlo`: both have the same covariance.")
+    ] = "normal"
+    degrees_of_freedom: Annotated[float | None, Field(gt=2, le=1e6, description="Of `student_t`; 5 where absent.")] = (
+        None
+    )
     paths: Annotated[int, Field(ge=2, le=100_000, description="Of simulated figures.")] = 10_000
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+    @model_validator(mode="after")
+    def _distribution_of_its_method(self) -> Self:
+        if self.distribution == "student_t" and self.method != "monte_carlo":
+            check_places({}, {("distribution",): f"{self.method} does not take student_t"})
+        if self.degrees_of_freedom is not None and self.distribution != "student_t":
+            check_places({}, {("degrees_of_freedom",): f"{self.distribution} does not take them"})
+        return self
 
 
 class PositionOptionShown(Shown):

@@ -9,13 +9,26 @@ from quantmesh.chassis.times import to_timestamp
 from quantmesh.risk.adapters.rpc.base import ESTIMATORS, Methods, chosen, instant
 from quantmesh.risk.adapters.rpc.positions import option_to
 from quantmesh.risk.core.model import checked_observations
-from quantmesh.risk.core.value_at_risk import DEFAULT_PATHS, BookRisk, Method, Wanted, value_at_risk_of
+from quantmesh.risk.core.value_at_risk import (
+    DEFAULT_DEGREES_OF_FREEDOM,
+    DEFAULT_PATHS,
+    BookRisk,
+    Distribution,
+    Method,
+    Wanted,
+    value_at_risk_of,
+)
 
 METHODS: dict[int, Method] = {
     pb.VALUE_AT_RISK_METHOD_HISTORICAL: "historical",
     pb.VALUE_AT_RISK_METHOD_PARAMETRIC: "parametric",
     pb.VALUE_AT_RISK_METHOD_FILTERED_HISTORICAL: "filtered_historical",
     pb.VALUE_AT_RISK_METHOD_MONTE_CARLO: "monte_carlo",
+}
+_DISTRIBUTIONS: dict[int, Distribution] = {
+    pb.SHOCK_DISTRIBUTION_UNSPECIFIED: "normal",
+    pb.SHOCK_DISTRIBUTION_NORMAL: "normal",
+    pb.SHOCK_DISTRIBUTION_STUDENT_T: "student_t",
 }
 
 
@@ -31,6 +44,8 @@ class ValueAtRiskMethods(Methods):
             paths=request.paths or DEFAULT_PATHS,
             seed=request.seed,
             rate=request.rate,
+            distribution=chosen("distribution", request.distribution, _DISTRIBUTIONS),
+            degrees_of_freedom=request.degrees_of_freedom or DEFAULT_DEGREES_OF_FREEDOM,
         )
         as_of, known_at = instant(request, "as_of"), instant(request, "known_at")
         book = (await self._book(request, as_of, known_at)).require_positions()
