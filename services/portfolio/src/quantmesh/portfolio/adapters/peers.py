@@ -75,7 +75,7 @@ class MarketPeer:
                 for start in range(0, len(wanted), _QUOTES_AT_ONCE)
             )
         )
-        return {quote.symbol: _quote(quote) for answer in answers for quote in answer.quotes}
+        return {quote.symbol: quote_from(quote) for answer in answers for quote in answer.quotes}
 
     async def closes(
         self, symbols: Collection[str], start: date, end: date, as_of: datetime | None, known_at: datetime | None
@@ -182,7 +182,7 @@ def _option(message: pb.Asset) -> OptionTerms:
     )
 
 
-def _quote(message: pb.Quote) -> Quote:
+def quote_from(message: pb.Quote) -> Quote:
     return Quote(
         symbol=message.symbol,
         price=from_proto(message.price, "price"),
