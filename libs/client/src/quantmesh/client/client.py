@@ -8,6 +8,7 @@ from quantmesh.client.api.analytics import Options, Predictions, Risk
 from quantmesh.client.api.auth import Auth
 from quantmesh.client.api.chain import Chain
 from quantmesh.client.api.events import Events
+from quantmesh.client.api.halts import Halts
 from quantmesh.client.api.jobs import Jobs
 from quantmesh.client.api.market import Market
 from quantmesh.client.api.portfolios import Portfolios
@@ -33,6 +34,7 @@ class Client:
         self.predictions = Predictions(self.transport)
         self.chain = Chain(self.transport)
         self.events = Events(self.transport)
+        self.halts = Halts(self.transport)
 
     def stream(self) -> Stream:
         return Stream(self.transport)

@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from quantmesh.client.cli import accounts, analytics, events, options, portfolios, proofs, streams
+from quantmesh.client.cli import accounts, analytics, events, halts, options, portfolios, proofs, streams
 from quantmesh.client.demo.run import demo
 from quantmesh.client.errors import ClientError
 
@@ -22,6 +22,7 @@ analytics.add_to(app)
 streams.add_to(app)
 proofs.add_to(app)
 events.add_to(app)
+halts.add_to(app)
 app.command()(demo)
 
 
