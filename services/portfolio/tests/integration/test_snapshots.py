@@ -4,11 +4,12 @@ import random
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
+from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.errors import InvalidInput, RuleBroken
 from quantmesh.portfolio.adapters.snapshot_maker import SnapshotMaker
 from quantmesh.portfolio.adapters.store import Store
@@ -19,7 +20,7 @@ from quantmesh.portfolio.core.model import LotMethod
 from quantmesh.portfolio.core.ports import View
 from quantmesh.portfolio.core.snapshots import LedgerState, Snapshot
 
-from .fakes import Service, User
+from .fakes import NO_CONTEXT, Service, User
 
 FIRST_DAY = datetime(2020, 1, 2, 15, tzinfo=UTC)
 
@@ -53,17 +54,27 @@ async def folded(
         return await fold_ledger(store(session, user.owner_id), UUID(portfolio_id), method, view)
 
 
-async def record_at_random(service: Service, user: User, portfolio_id: str, chance: random.Random) -> None:
+async def record_at_random(
+    service: Service, user: User, portfolio_id: str, recorded: list[str], chance: random.Random
+) -> None:
     """In any order of execution, so that many come late; what the books refuse is left out."""
     service.clock.time += timedelta(minutes=1)
     at = (FIRST_DAY + timedelta(days=chance.randrange(1, 60))).isoformat()
     symbol = chance.choice(["AAPL", "MSFT", "IBM"])
     quantity, price = str(chance.randrange(1, 9)), f"{chance.randrange(50, 150)}.{chance.randrange(10)}7"
-    kind = chance.choice(["buy", "buy", "buy", "sell", "sell", "split", "deposit"])
+    kind = chance.choice(["buy", "buy", "buy", "sell", "sell", "split", "deposit", "reversal"])
     trade = {"symbol": symbol, "quantity": quantity, "price": price}
     fields = {"buy": trade, "sell": trade, "split": {"symbol": "IBM", "split_ratio": "2"}}.get(kind, {"amount": price})
     try:
-        await user.record(portfolio_id, type=kind, at=at, **fields)
+        if kind == "reversal" and recorded:
+            user.call(uuid4().hex)
+            request = pb.ReverseTransactionRequest(
+                portfolio_id=portfolio_id, transaction_id=recorded.pop(chance.randrange(len(recorded)))
+            )
+            await user.rpc.ReverseTransaction(request, NO_CONTEXT)
+        elif kind != "reversal":
+            answer = await user.record(portfolio_id, type=kind, at=at, **fields)
+            recorded.append(answer.transaction.id)
     except (RuleBroken, InvalidInput):
         return
 
@@ -76,9 +87,14 @@ async def test_every_view_reads_the_same_with_snapshots_and_without(
     user = service.user()
     portfolio = await user.create(lots=lots)
     await user.deposit(portfolio.id)
-    known = []
+    # So many lots that most of them lie apart.
+    days = [FIRST_DAY + timedelta(days=number) for number in range(2, 50)]
+    rows = [f"buy,AAPL,{1 + day.day % 3},{80 + day.day},{day.isoformat()}" for day in days]
+    await user.import_csv(portfolio.id, "type,symbol,quantity,price,executed_at\n" + "\n".join(rows))
+    known: list[datetime] = []
+    recorded: list[str] = []
     for number in range(70):
-        await record_at_random(service, user, portfolio.id, chance)
+        await record_at_random(service, user, portfolio.id, recorded, chance)
         known.append(service.clock.now())
         if number % 9 == 8:
             await SnapshotMaker(service.database, due_events=1, step=chance.choice([3, 10, 1000])).make_due()

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from quantmesh.portfolio.core.numbers import EXACT, exactly
+from quantmesh.portfolio.core.numbers import EXACT
 
 _TWO_PLACES = """
 AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW
@@ -18,12 +18,12 @@ _CODES_BY_PLACES = {
     4: "CLF UYW",
 }
 DECIMAL_PLACES: dict[str, int] = {code: places for places, codes in _CODES_BY_PLACES.items() for code in codes.split()}
+_SMALLEST_UNITS = {code: Decimal(1).scaleb(-places) for code, places in DECIMAL_PLACES.items()}
 
 
-@exactly
 def round_cash(amount: Decimal, currency: str) -> Decimal:
     """Half to even, to the smallest unit in which `currency` is paid."""
-    return amount.quantize(Decimal(1).scaleb(-DECIMAL_PLACES[currency]))
+    return amount.quantize(_SMALLEST_UNITS[currency], None, EXACT)
 
 
 def display_cash(amount: Decimal, currency: str) -> Decimal:

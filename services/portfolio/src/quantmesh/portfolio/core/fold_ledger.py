@@ -5,11 +5,11 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from quantmesh.portfolio.core.lots import FoldedLots, fold_lots
+from quantmesh.portfolio.core.lots import FoldedLots, Position, fold_lots
 from quantmesh.portfolio.core.model import LotMethod
 from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.ports import Journal, View
-from quantmesh.portfolio.core.snapshots import LedgerState, Snapshot, fold_name
+from quantmesh.portfolio.core.snapshots import LedgerState, Snapshot, fold_name, left_apart
 
 
 async def fold_ledger(journal: Journal, portfolio_id: UUID, method: LotMethod, view: View) -> LedgerState:
@@ -18,7 +18,7 @@ async def fold_ledger(journal: Journal, portfolio_id: UUID, method: LotMethod, v
     folded = await _fold_since(journal, portfolio_id, method, view, snapshot)
     positions = {} if snapshot is None else await journal.snapshot_positions(portfolio_id, snapshot)
     positions |= {symbol: lots.position() for symbol, lots in folded.items()}
-    held = tuple(position for _, position in sorted(positions.items()) if position.quantity)
+    held = tuple(position for position in sorted(positions.values(), key=_symbol) if position.quantity)
     since = await journal.cash(portfolio_id, view, snapshot)
     return LedgerState(snapshot, folded, held, since if snapshot is None else _sum_of(snapshot.cash, since))
 
@@ -33,19 +33,32 @@ async def _fold_since(
 ) -> dict[str, FoldedLots]:
     """Whatever moved since the snapshot, of all instruments where none is named.
 
-    A movement dated before the last one that the snapshot has of its instrument belongs between those two: that
-    instrument is folded from a snapshot of before that date.
+    A movement dated before the last one that the snapshot has of its instrument belongs between those two, and what a
+    reversal takes back may be in the snapshot: that instrument is folded from a snapshot of before that date.
     """
     movements = await journal.movements(portfolio_id, view, symbols, snapshot)
     if snapshot is None or not movements:
         return fold_lots(movements, method)
-    before = await journal.snapshot_lots(portfolio_id, snapshot, {movement.symbol for movement in movements})
+    before = await journal.snapshot_lots(
+        portfolio_id,
+        snapshot,
+        {movement.symbol for movement in movements},
+        # A sale may name any of them.
+        whole=method is LotMethod.SPECIFIC,
+    )
     late: dict[str, datetime] = {}
     for movement in movements:
         known = before.get(movement.symbol)
-        if known is not None and movement.executed_at < known.moved_at:
+        if known is None or movement.executed_at > known.moved_at:
+            continue
+        if movement.executed_at < known.moved_at or movement.reverses is not None:
             late.setdefault(movement.symbol, movement.executed_at)
-    folded = fold_lots((movement for movement in movements if movement.symbol not in late), method, before)
+    timely = [movement for movement in movements if movement.symbol not in late]
+    folded = fold_lots(timely, method, before)
+    lacking = {symbol for symbol, lots in folded.items() if symbol in before and not left_apart(before[symbol], lots)}
+    if lacking:
+        whole = await journal.snapshot_lots(portfolio_id, snapshot, lacking, whole=True)
+        folded |= fold_lots((movement for movement in timely if movement.symbol in lacking), method, whole)
     if late:
         older = await journal.snapshot(portfolio_id, view, fold_name(method), before=min(late.values()))
         folded |= await _fold_since(journal, portfolio_id, method, view, older, late)
@@ -56,3 +69,7 @@ async def _fold_since(
 def _sum_of(earlier: Mapping[str, Decimal], later: Mapping[str, Decimal]) -> dict[str, Decimal]:
     currencies = sorted({*earlier, *later})
     return {currency: earlier.get(currency, ZERO) + later.get(currency, ZERO) for currency in currencies}
+
+
+def _symbol(position: Position) -> str:
+    return position.symbol

@@ -1,33 +1,42 @@
 """What is held, at what it cost, and what it is worth; without prices, and saying so, where the market is silent."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.portfolio.core.currency import round_cash
 from quantmesh.portfolio.core.fold_ledger import fold_ledger
-from quantmesh.portfolio.core.lots import Position
+from quantmesh.portfolio.core.lots import Lot, Position, fold_lots
 from quantmesh.portfolio.core.market import ExchangeRate, Quote
 from quantmesh.portfolio.core.model import Portfolio
 from quantmesh.portfolio.core.numbers import ZERO, exactly
+from quantmesh.portfolio.core.option_terms import is_option_symbol
 from quantmesh.portfolio.core.ports import Ledger, Market, View
 
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """A portfolio's state as the ledger has it, before anybody asks for prices."""
+    """A portfolio's state as the ledger has it, before anybody asks for prices.
+
+    `multipliers` are of the options; `lots`, by symbol, are there where they were asked for.
+    """
 
     portfolio: Portfolio
     positions: tuple[Position, ...]
     cash: Mapping[str, Decimal]
+    multipliers: Mapping[str, Decimal] = field(default_factory=dict)
+    lots: Mapping[str, Sequence[Lot]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A position's price; `stale` also where there is none. `base_value` is in the portfolio's base currency."""
+class Mark(NamedTuple):
+    """A position's price; `stale` also where there is none. `base_value` is in the portfolio's base currency.
+
+    A tuple, since ten thousand of them are made for one answer.
+    """
 
     position: Position
     price: Decimal | None = None
@@ -54,10 +63,16 @@ class ValuedHoldings:
     as_of: datetime
 
 
-async def read_holdings(ledger: Ledger, portfolio_id: UUID, view: View) -> Holdings:
+async def read_holdings(ledger: Ledger, portfolio_id: UUID, view: View, *, lots: bool = False) -> Holdings:
     portfolio = await ledger.portfolio(portfolio_id)
-    state = await fold_ledger(ledger, portfolio_id, portfolio.lot_method, replace(view, seq=portfolio.seq))
-    return Holdings(portfolio, state.positions, state.cash)
+    view = replace(view, seq=portfolio.seq)
+    state = await fold_ledger(ledger, portfolio_id, portfolio.lot_method, view)
+    options = [position.symbol for position in state.positions if is_option_symbol(position.symbol)]
+    terms = await ledger.option_terms(portfolio_id, options) if options else {}
+    multipliers = {symbol: option.multiplier for symbol, option in terms.items()}
+    folded = fold_lots(await ledger.movements(portfolio_id, view), portfolio.lot_method) if lots else {}
+    open_lots = {symbol: book.lots for symbol, book in folded.items()}
+    return Holdings(portfolio, state.positions, state.cash, multipliers, open_lots)
 
 
 async def value_holdings(
@@ -81,22 +96,53 @@ async def value_holdings(
     except Unavailable:
         # Positions without prices are worth more than no answer; each is flagged.
         quotes = {}
-    marks = tuple(mark(position, quotes.get(position.symbol), base, rates) for position in holdings.positions)
+    return value_at(holdings, quotes, rates, at)
+
+
+@exactly
+def value_at(
+    holdings: Holdings, quotes: Mapping[str, Quote], rates: Mapping[str, ExchangeRate], at: datetime
+) -> ValuedHoldings:
+    base = holdings.portfolio.base_currency
+    factors = {position.currency: factor_of(position.currency, base, rates) for position in holdings.positions}
+    marks = tuple(
+        _mark(
+            position,
+            quotes.get(position.symbol),
+            base,
+            factors[position.currency],
+            holdings.multipliers.get(position.symbol),
+        )
+        for position in holdings.positions
+    )
     cash = cash_value(holdings.cash, base, rates)
     total = total_value([cash, *(marked.base_value for marked in marks)])
     return ValuedHoldings(holdings.portfolio, marks, holdings.cash, rates, cash, total, at)
 
 
-@exactly
-def mark(position: Position, quote: Quote | None, base: str, rates: Mapping[str, ExchangeRate]) -> Mark:
-    if quote is None or quote.currency != position.currency:
+def _mark(
+    position: Position, quote: Quote | None, base: str, factor: Decimal | None, multiplier: Decimal | None
+) -> Mark:
+    """`factor` is what one unit of the position's currency is in the base currency."""
+    currency = position.currency
+    if quote is None or quote.currency != currency:
         return Mark(position)
     worth = position.quantity * quote.price
-    value = round_cash(worth, position.currency)
-    gain = round_cash(worth - position.cost, position.currency)
-    factor = factor_of(position.currency, base, rates)
-    base_value = None if factor is None else round_cash(worth * factor, base)
+    if multiplier is not None:
+        worth *= multiplier
+    value = round_cash(worth, currency)
+    gain = round_cash(worth - position.cost, currency)
+    if currency == base:
+        base_value: Decimal | None = value
+    else:
+        base_value = None if factor is None else round_cash(worth * factor, base)
     return Mark(position, quote.price, value, gain, quote.time, quote.stale, base_value)
+
+
+@exactly
+def unrealized(quantity: Decimal, cost: Decimal, price: Decimal, multiplier: Decimal | None, currency: str) -> Decimal:
+    """What units that cost so much would gain at a price."""
+    return round_cash(quantity * price * (multiplier or Decimal(1)) - cost, currency)
 
 
 @exactly

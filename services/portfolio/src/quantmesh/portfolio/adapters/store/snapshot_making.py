@@ -10,11 +10,11 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from quantmesh.portfolio.adapters.store.snapshots import written
+from quantmesh.portfolio.adapters.store.lot_rows import between_text, folded_text
 from quantmesh.portfolio.adapters.store.views import instant
 from quantmesh.portfolio.core.lots import FoldedLots
 from quantmesh.portfolio.core.model import LotMethod
-from quantmesh.portfolio.core.snapshots import Snapshot, fold_name, worth_keeping
+from quantmesh.portfolio.core.snapshots import Snapshot, fold_name, lay_apart, worth_keeping
 
 # What a read that began with a snapshot still needs of it stays for longer than any read lasts.
 _DROPPED_STAYS = timedelta(minutes=10)
@@ -65,14 +65,22 @@ _END_ROWS = text(
     WHERE portfolio_id = :portfolio_id AND until_number > :number AND (:anew OR symbol = ANY(:symbols))
     """
 )
+# Lots that are laid apart and stayed so are taken over from the row that ends here.
 _ADD_ROWS = text(
     """
     INSERT INTO snapshot_position
-        (portfolio_id, owner_id, from_number, symbol, currency, quantity, cost, average_cost, realized_pnl, folded)
-    SELECT CAST(:portfolio_id AS uuid), CAST(:owner_id AS uuid), CAST(:number AS bigint), r.*
+        (portfolio_id, owner_id, from_number, symbol, currency, quantity, cost, average_cost, realized_pnl, folded,
+         lots_between)
+    SELECT CAST(:portfolio_id AS uuid), CAST(:owner_id AS uuid), CAST(:number AS bigint),
+           r.symbol, currency, quantity, cost, average_cost, realized, folded,
+           coalesce(lots_between, (
+               SELECT ended.lots_between FROM snapshot_position AS ended
+               WHERE ended.portfolio_id = :portfolio_id AND ended.symbol = r.symbol AND ended.until_number = :number
+           ))
     FROM unnest(CAST(:symbols AS text[]), CAST(:currencies AS text[]), CAST(:quantities AS numeric[]),
                 CAST(:costs AS numeric[]), CAST(:average_costs AS numeric[]), CAST(:realized AS numeric[]),
-                CAST(:folded AS text[])) AS r
+                CAST(:folded AS text[]), CAST(:lots_between AS text[]))
+        AS r (symbol, currency, quantity, cost, average_cost, realized, folded, lots_between)
     """
 )
 _NUMBERS = text(
@@ -176,6 +184,7 @@ class SnapshotMaking:
         )
         symbols = list(new.folded)
         positions = [lots.position() for lots in new.folded.values()]
+        laid = [lay_apart(lots) for lots in new.folded.values()]
         await self._session.execute(_END_ROWS, keys | {"anew": new.previous is None, "symbols": symbols})
         await self._session.execute(
             _ADD_ROWS,
@@ -187,7 +196,8 @@ class SnapshotMaking:
                 "costs": [position.cost for position in positions],
                 "average_costs": [position.average_cost for position in positions],
                 "realized": [position.realized_pnl for position in positions],
-                "folded": [written(lots) for lots in new.folded.values()],
+                "folded": [folded_text(lots) for lots, _ in laid],
+                "lots_between": [between_text(lots, between) for lots, between in laid],
             },
         )
         await self._thin(portfolio_id, fold)

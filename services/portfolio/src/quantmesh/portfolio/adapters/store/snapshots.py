@@ -1,6 +1,5 @@
 """Snapshots of the ledger, and reads from them; a row per instrument for as long as that stayed the same."""
 
-import json
 from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
@@ -8,9 +7,10 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from quantmesh.portfolio.adapters.store.lot_rows import read_folded
 from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.adapters.store.views import bounds, instant
-from quantmesh.portfolio.core.lots import FoldedLots, Lot, Position
+from quantmesh.portfolio.core.lots import FoldedLots, Position
 from quantmesh.portfolio.core.ports import View
 from quantmesh.portfolio.core.snapshots import Snapshot
 
@@ -28,12 +28,15 @@ _POSITIONS = text(
     """
     SELECT symbol, currency, quantity, cost, average_cost, realized_pnl FROM snapshot_position
     WHERE portfolio_id = :portfolio_id AND from_number <= :number AND until_number > :number AND quantity <> 0
+    ORDER BY symbol COLLATE "C"
     """
 )
 _LOTS = text(
     """
-    SELECT symbol, currency, folded FROM snapshot_position
-    WHERE portfolio_id = :portfolio_id AND from_number <= :number AND until_number > :number AND symbol = ANY(:symbols)
+    SELECT symbol, currency, folded, CASE WHEN :whole THEN lots_between ELSE '' END AS lots_between
+    FROM snapshot_position
+    WHERE portfolio_id = :portfolio_id AND from_number <= :number AND until_number > :number
+      AND symbol = ANY(:symbols)
     """
 )
 
@@ -53,28 +56,12 @@ class SnapshotStore(Owned):
 
     async def snapshot_positions(self, portfolio_id: UUID, snapshot: Snapshot) -> dict[str, Position]:
         found = await self._session.execute(_POSITIONS, {"portfolio_id": portfolio_id, "number": snapshot.number})
-        return {row[0]: Position(*row) for row in found}
+        return {row[0]: Position(*row) for row in found.all()}
 
     async def snapshot_lots(
-        self, portfolio_id: UUID, snapshot: Snapshot, symbols: Collection[str]
+        self, portfolio_id: UUID, snapshot: Snapshot, symbols: Collection[str], *, whole: bool = False
     ) -> dict[str, FoldedLots]:
         found = await self._session.execute(
-            _LOTS, {"portfolio_id": portfolio_id, "number": snapshot.number, "symbols": list(symbols)}
+            _LOTS, {"portfolio_id": portfolio_id, "number": snapshot.number, "symbols": list(symbols), "whole": whole}
         )
-        return {symbol: _read(symbol, currency, folded) for symbol, currency, folded in found}
-
-
-def written(folded: FoldedLots) -> str:
-    lots = [[str(lot.quantity), str(lot.cost), lot.opened_at.isoformat()] for lot in folded.lots]
-    return json.dumps([str(folded.realized), folded.moved_at.isoformat(), lots], separators=(",", ":"))
-
-
-def _read(symbol: str, currency: str, folded: str) -> FoldedLots:
-    realized, moved_at, lots = json.loads(folded)
-    return FoldedLots(
-        symbol,
-        currency,
-        tuple(Lot(Decimal(quantity), Decimal(cost), datetime.fromisoformat(at)) for quantity, cost, at in lots),
-        Decimal(realized),
-        datetime.fromisoformat(moved_at),
-    )
+        return {row.symbol: read_folded(*row) for row in found}
