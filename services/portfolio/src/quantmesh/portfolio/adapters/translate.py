@@ -1,6 +1,6 @@
 """Between protobuf and the core: numbers as they are shown, times, enums."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -202,8 +202,9 @@ def position(value: Position) -> pb.Position:
     )
 
 
-def marked_position(value: Mark, base_currency: str) -> pb.Position:
+def marked_position(value: Mark, base_currency: str, lots: Sequence[pb.Lot] = ()) -> pb.Position:
     message = position(value.position)
+    message.lots.extend(lots)
     message.stale = value.stale
     if value.price is not None and value.market_value is not None and value.unrealized_pnl is not None:
         message.price.CopyFrom(to_proto(Decimal(plain(value.price))))

@@ -1,14 +1,18 @@
 """Lots and options between protobuf and the core."""
 
 from collections.abc import Iterable
+from decimal import Decimal
 from uuid import UUID
 
 from quantmesh.api.common.v1 import common_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
-from quantmesh.chassis.decimals import from_proto
+from quantmesh.chassis.decimals import from_proto, to_proto
 from quantmesh.chassis.errors import Violation
 from quantmesh.chassis.times import to_timestamp
+from quantmesh.portfolio.core.currency import display_cash
 from quantmesh.portfolio.core.errors import InvalidTransaction
+from quantmesh.portfolio.core.get_positions import Holdings, Mark, unrealized
+from quantmesh.portfolio.core.lots import Lot
 from quantmesh.portfolio.core.model import LotChoice
 from quantmesh.portfolio.core.numbers import plain
 from quantmesh.portfolio.core.option_terms import OptionTerms
@@ -35,6 +39,23 @@ def option_terms(option: OptionTerms) -> pb.OptionTerms:
         multiplier=common_pb2.Decimal(value=plain(option.multiplier)),
         exercise=option.exercise.value,
         settlement=option.settlement.value,
+    )
+
+
+def shown_lots(holdings: Holdings, mark: Mark) -> list[pb.Lot]:
+    position = mark.position
+    return [_lot(lot, mark, holdings.multipliers.get(position.symbol)) for lot in holdings.lots[position.symbol]]
+
+
+def _lot(lot: Lot, mark: Mark, multiplier: Decimal | None) -> pb.Lot:
+    currency = mark.position.currency
+    gain = None if mark.price is None else unrealized(lot.quantity, lot.cost, mark.price, multiplier, currency)
+    return pb.Lot(
+        transaction_id="" if lot.transaction_id is None else str(lot.transaction_id),
+        opened_at=to_timestamp(lot.opened_at),
+        quantity=common_pb2.Decimal(value=plain(lot.quantity)),
+        cost=to_proto(display_cash(lot.cost, currency)),
+        unrealized_pnl=None if gain is None else to_proto(display_cash(gain, currency)),
     )
 
 

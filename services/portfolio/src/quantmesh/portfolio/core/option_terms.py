@@ -1,5 +1,6 @@
 """What an option is: the terms of its contract."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -21,6 +22,14 @@ class ExerciseStyle(StrEnum):
 class Settlement(StrEnum):
     PHYSICAL = "physical"
     CASH = "cash"
+
+
+_OSI = re.compile(r"[A-Z0-9-]{1,6}[0-9]{6}[CP][0-9]{8,9}", re.ASCII)
+
+
+def is_option_symbol(symbol: str) -> bool:
+    """By its form, which nothing else has: root, YYMMDD, C or P, the strike in thousandths."""
+    return _OSI.fullmatch(symbol) is not None
 
 
 @dataclass(frozen=True, slots=True)

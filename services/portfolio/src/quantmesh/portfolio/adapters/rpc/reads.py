@@ -8,6 +8,7 @@ from quantmesh.chassis.identity import requires
 from quantmesh.chassis.times import to_timestamp
 from quantmesh.portfolio.adapters import translate
 from quantmesh.portfolio.adapters.rpc.base import Context, Methods, portfolio_id_of
+from quantmesh.portfolio.adapters.translate_lots import shown_lots
 from quantmesh.portfolio.core.errors import InvalidRequest
 from quantmesh.portfolio.core.get_performance import measure_history, read_history
 from quantmesh.portfolio.core.get_positions import read_holdings, value_holdings
@@ -21,11 +22,14 @@ class ReadMethods(Methods):
     async def GetPositions(self, request: pb.GetPositionsRequest, context: Context) -> pb.GetPositionsResponse:
         view = _view(request)
         async with self._store() as store:
-            holdings = await read_holdings(store, portfolio_id_of(request.portfolio_id), view)
+            holdings = await read_holdings(store, portfolio_id_of(request.portfolio_id), view, lots=request.lots)
         valued = await value_holdings(self._market, holdings, view.as_of, view.known_at, self._clock.now())
         base = valued.portfolio.base_currency
         return pb.GetPositionsResponse(
-            positions=[translate.marked_position(mark, base) for mark in valued.marks],
+            positions=[
+                translate.marked_position(mark, base, shown_lots(holdings, mark) if request.lots else ())
+                for mark in valued.marks
+            ],
             cash=[translate.money(amount, currency) for currency, amount in valued.cash.items()],
             cash_value=None if valued.cash_value is None else translate.money(valued.cash_value, base),
             total_value=None if valued.total_value is None else translate.money(valued.total_value, base),

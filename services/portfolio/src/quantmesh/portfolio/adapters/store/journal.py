@@ -163,7 +163,7 @@ class JournalStore(Owned):
     ) -> Sequence[SecurityMovement]:
         parameters = _bounds_since(portfolio_id, view, since) | ({"symbols": list(symbols)} if symbols else {})
         found = await self._session.execute(_MOVEMENTS_OF_SYMBOLS if symbols else _ALL_MOVEMENTS, parameters)
-        return [SecurityMovement(_TYPES[row.type], *row[1:-1], lots=lot_choices(row.lots)) for row in found]
+        return [SecurityMovement(*(_TYPES[row[0]], *row[1:-1], lot_choices(row[-1]))) for row in found]
 
     async def cash(self, portfolio_id: UUID, view: View, since: Snapshot | None = None) -> Mapping[str, Decimal]:
         found = await self._session.execute(_CASH, _bounds_since(portfolio_id, view, since))
