@@ -6,14 +6,17 @@ from pydantic import Field
 
 from quantmesh.api.common.v1.job_pb2_grpc import add_JobServiceServicer_to_server
 from quantmesh.api.market.v1 import market_pb2
+from quantmesh.api.portfolio.v1.account_pb2_grpc import add_AccountServiceServicer_to_server
 from quantmesh.api.portfolio.v1.halts_pb2_grpc import add_HaltServiceServicer_to_server
 from quantmesh.api.portfolio.v1.portfolio_pb2_grpc import add_PortfolioServiceServicer_to_server
 from quantmesh.chassis.jobs import JobRpc, JobWorker
 from quantmesh.chassis.service import Service, serve
 from quantmesh.chassis.settings import ServiceSettings
+from quantmesh.portfolio.adapters.accounts import Accounts
 from quantmesh.portfolio.adapters.import_job import ImportJob
 from quantmesh.portfolio.adapters.peers import MarketPeer
 from quantmesh.portfolio.adapters.rpc import PortfolioRpc
+from quantmesh.portfolio.adapters.rpc.accounts import AccountRpc
 from quantmesh.portfolio.adapters.rpc.halts import HaltRpc
 from quantmesh.portfolio.adapters.snapshot_maker import SnapshotMaker
 from quantmesh.portfolio.adapters.store.imports import IMPORT_JOB
@@ -39,6 +42,7 @@ async def wire(service: Service[PortfolioSettings]) -> None:
     rpc = PortfolioRpc(service.database, market, service.clock, costs)
     service.add_servicer(add_PortfolioServiceServicer_to_server, rpc)
     service.add_servicer(add_HaltServiceServicer_to_server, HaltRpc(service.database, market, service.clock))
+    service.add_servicer(add_AccountServiceServicer_to_server, AccountRpc(Accounts(service.database, market)))
     service.add_servicer(add_JobServiceServicer_to_server, JobRpc(service.database))
     service.publish_events()
     if settings.serves_jobs:

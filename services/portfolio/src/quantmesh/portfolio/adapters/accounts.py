@@ -1,0 +1,59 @@
+"""Accounts as they stand: read from the ledger, valued at the market, told to risk."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from quantmesh.api.portfolio.v1 import account_pb2 as pb
+from quantmesh.chassis.database import Database
+from quantmesh.chassis.decimals import to_proto
+from quantmesh.chassis.identity import current_caller
+from quantmesh.chassis.times import to_timestamp
+from quantmesh.portfolio.adapters import translate
+from quantmesh.portfolio.adapters.store.accounts import read_account
+from quantmesh.portfolio.core.account_state import AccountInstrument, AccountState, day_begin, value_account
+from quantmesh.portfolio.core.ports import Market
+
+_SIDES = {side: number for number, side in translate.ORDER_SIDES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    database: Database
+    market: Market
+
+    async def state(self, portfolio_id: UUID, symbols: Collection[str]) -> pb.AccountState:
+        """The caller's account, with `symbols` priced too. Raises PortfolioNotFound, Unavailable."""
+        now = (await self.market.clock()).time
+        async with self.database.transaction(current_caller().user_id) as session:
+            recorded = await read_account(session, portfolio_id, day_begin(now))
+        return account_message(await value_account(self.market, recorded, symbols, now))
+
+
+def account_message(state: AccountState) -> pb.AccountState:
+    recorded = state.recorded
+    return pb.AccountState(
+        portfolio_id=str(recorded.portfolio_id),
+        base_currency=recorded.base_currency,
+        cash=None if state.cash is None else to_proto(state.cash),
+        instruments=[_instrument(each) for each in state.instruments],
+        open_orders=[
+            pb.AccountOpenOrder(symbol=each.symbol, side=_SIDES[each.side], quantity=to_proto(each.quantity))
+            for each in recorded.open_orders
+        ],
+        day_profit=None if state.day_profit is None else to_proto(round(state.day_profit, 18)),
+        as_of=to_timestamp(state.as_of),
+        seq=recorded.seq,
+    )
+
+
+def _instrument(each: AccountInstrument) -> pb.AccountInstrument:
+    return pb.AccountInstrument(
+        symbol=each.symbol,
+        quantity=to_proto(each.quantity),
+        currency=each.currency,
+        price=None if each.price is None else to_proto(each.price),
+        exchange_rate=None if each.exchange_rate is None else to_proto(each.exchange_rate),
+        stale=each.stale,
+        lot_size=to_proto(each.lot_size),
+    )

@@ -1,0 +1,169 @@
+"""KYC and risk limits, asked before an order is taken; both at once, within a deadline."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from quantmesh.api.auth.v1 import compliance_pb2
+from quantmesh.api.auth.v1.compliance_pb2_grpc import ComplianceServiceStub
+from quantmesh.api.risk.v1 import limits_pb2
+from quantmesh.api.risk.v1.limits_pb2_grpc import LimitServiceStub
+from quantmesh.chassis.decimals import from_proto, to_proto
+from quantmesh.chassis.identity import current_caller
+from quantmesh.chassis.rpc import Peer
+from quantmesh.portfolio.adapters import translate
+from quantmesh.portfolio.adapters.accounts import Accounts
+from quantmesh.portfolio.core.numbers import plain
+from quantmesh.portfolio.core.orders import OrderType, TimeInForce
+from quantmesh.portfolio.core.pre_trade import FigureChange, PreTradeAnswer, ProposedTrade
+from quantmesh.portfolio.core.pre_trade_errors import KycRefused, LimitDenial, LimitExceeded, PreTradeUnavailable
+
+_KYC_SECONDS = 5.0
+_MOST_KEPT = 10_000
+_SIDES = {side: number for number, side in translate.ORDER_SIDES.items()}
+_STATUS_NAMES = {number: name.removeprefix("KYC_STATUS_").lower() for name, number in compliance_pb2.KycStatus.items()}
+_REFUSED = frozenset({compliance_pb2.KYC_STATUS_REJECTED, compliance_pb2.KYC_STATUS_SUSPENDED})
+_MONEY_RULES = frozenset(
+    {
+        limits_pb2.LIMIT_RULE_GROSS_EXPOSURE,
+        limits_pb2.LIMIT_RULE_NET_EXPOSURE,
+        limits_pb2.LIMIT_RULE_SYMBOL_NOTIONAL,
+        limits_pb2.LIMIT_RULE_ORDER_NOTIONAL,
+        limits_pb2.LIMIT_RULE_VALUE_AT_RISK,
+        limits_pb2.LIMIT_RULE_EXPECTED_SHORTFALL,
+        limits_pb2.LIMIT_RULE_DAILY_LOSS,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PreTradeRules:
+    """`kyc_required`: only who is approved may trade; else all but the rejected and the suspended may."""
+
+    kyc_required: bool
+    deadline_seconds: float
+
+
+class PreTradePeers:
+    """PreTrade of the core's ports. The caller's KYC status is remembered for five seconds."""
+
+    def __init__(self, auth: Peer, risk: Peer, accounts: Accounts, rules: PreTradeRules) -> None:
+        self._auth = auth
+        self._risk = risk
+        self._compliance = ComplianceServiceStub(auth.channel)
+        self._limits = LimitServiceStub(risk.channel)
+        self._accounts = accounts
+        self._rules = rules
+        self._kept: OrderedDict[UUID, tuple[float, compliance_pb2.KycStatus.ValueType]] = OrderedDict()
+
+    async def check(self, *trades: ProposedTrade, with_figures: bool = False) -> PreTradeAnswer:
+        try:
+            async with asyncio.timeout(self._rules.deadline_seconds):
+                status, answer = await asyncio.gather(
+                    self._kyc(current_caller().user_id), self._checked(trades, with_figures=with_figures)
+                )
+        except TimeoutError as error:
+            raise PreTradeUnavailable(self._rules.deadline_seconds) from error
+        changes = [change for each in answer.changes if (change := _figure(each, answer.base_currency)) is not None]
+        is_approved = status == compliance_pb2.KYC_STATUS_APPROVED
+        if status in _REFUSED or (self._rules.kyc_required and not is_approved):
+            refusal = KycRefused(_STATUS_NAMES[status], approval_is_required=self._rules.kyc_required)
+            return PreTradeAnswer(refusal, changes)
+        if answer.allowed:
+            return PreTradeAnswer(None, changes)
+        denials = [_denial(each) for each in answer.changes if each.denied]
+        return PreTradeAnswer(LimitExceeded(denials, _suggestion(trades, answer)), changes)
+
+    async def _kyc(self, owner_id: UUID) -> compliance_pb2.KycStatus.ValueType:
+        kept = self._kept.get(owner_id)
+        if kept is not None and kept[0] > time.monotonic():
+            return kept[1]
+        # From before the question on: a decision counts five seconds after it was made, at the latest.
+        until = time.monotonic() + _KYC_SECONDS
+        answer = await self._auth.call(self._compliance.GetKyc, compliance_pb2.GetKycRequest())
+        self._kept[owner_id] = (until, answer.kyc.status)
+        self._kept.move_to_end(owner_id)
+        while len(self._kept) > _MOST_KEPT:
+            self._kept.popitem(last=False)
+        return answer.kyc.status
+
+    async def _checked(self, trades: Sequence[ProposedTrade], *, with_figures: bool) -> limits_pb2.CheckOrderResponse:
+        """The account is read and sent only where risk says that there is something to check."""
+        portfolio_id = trades[0].portfolio_id
+        request = limits_pb2.CheckOrderRequest(
+            portfolio_id=str(portfolio_id), orders=[_order(trade) for trade in trades], with_figures=with_figures
+        )
+        answer = await self._risk.call(self._limits.CheckOrder, request)
+        if answer.account_needed:
+            symbols = {trade.request.symbol for trade in trades}
+            request.account.CopyFrom(await self._accounts.state(portfolio_id, symbols))
+            answer = await self._risk.call(self._limits.CheckOrder, request)
+        return answer
+
+
+def _order(trade: ProposedTrade) -> limits_pb2.CheckedOrder:
+    request = trade.request
+    is_market = request.type is OrderType.MARKET
+    return limits_pb2.CheckedOrder(
+        symbol=request.symbol,
+        side=_SIDES[request.side],
+        quantity=to_proto(request.quantity),
+        price=None if is_market else to_proto(trade.price),
+        rests=not is_market and request.time_in_force not in {TimeInForce.IOC, TimeInForce.FOK},
+    )
+
+
+def _figure(change: limits_pb2.LimitChange, currency: str) -> FigureChange | None:
+    """None where a side of it is no number."""
+    if not (change.HasField("before") and change.HasField("after")):
+        return None
+    return FigureChange(
+        name=_rule(change),
+        before=from_proto(change.before, "before"),
+        after=from_proto(change.after, "after"),
+        limit=from_proto(change.limit.limit, "limit") if change.limit.HasField("limit") else None,
+        unit=currency if change.limit.rule in _MONEY_RULES else "",
+    )
+
+
+def _denial(change: limits_pb2.LimitChange) -> LimitDenial:
+    return LimitDenial(
+        rule=_rule(change),
+        limit=_shown(change.limit, "limit") or "",
+        value=_shown(change, "before"),
+        after=_shown(change, "after"),
+        symbol=change.symbol,
+        reason=change.reason,
+    )
+
+
+def _rule(change: limits_pb2.LimitChange) -> str:
+    return limits_pb2.LimitRule.Name(change.limit.rule).removeprefix("LIMIT_RULE_").lower()
+
+
+def _shown(message: Any, field: str) -> str | None:
+    return plain(Decimal(getattr(message, field).value)) if message.HasField(field) else None
+
+
+def _suggestion(trades: Sequence[ProposedTrade], answer: limits_pb2.CheckOrderResponse) -> dict[str, Any] | None:
+    """The request that passes: one order as /orders takes it, or several as a list."""
+    passing = [
+        _body(trade, quantity)
+        for trade, message in zip(trades, answer.passing_quantities, strict=False)
+        if (quantity := from_proto(message, "quantity"))
+    ]
+    if not passing:
+        return None
+    return passing[0] if len(trades) == 1 else {"orders": passing}
+
+
+def _body(trade: ProposedTrade, quantity: Decimal) -> dict[str, str]:
+    """What was asked, as /orders takes it, but for the quantity."""
+    asked = {**asdict(trade.request), "quantity": quantity}
+    shown = {name: plain(value) if isinstance(value, Decimal) else value for name, value in asked.items() if value}
+    return {"portfolio_id": str(trade.portfolio_id), **shown}

@@ -1,0 +1,258 @@
+"""What is asked before a trade: over real channels, of servers that answer, refuse, or keep silent."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import grpc
+import pytest
+
+from quantmesh.api.auth.v1 import compliance_pb2
+from quantmesh.api.common.v1 import common_pb2
+from quantmesh.api.risk.v1 import limits_pb2
+from quantmesh.chassis.errors import Unavailable
+from quantmesh.chassis.rpc import Peer, open_channel
+from quantmesh.portfolio.adapters.accounts import Accounts
+from quantmesh.portfolio.adapters.pre_trade import PreTradePeers, PreTradeRules
+from quantmesh.portfolio.core.orders import OrderRequest, OrderSide, OrderType, TimeInForce
+from quantmesh.portfolio.core.pre_trade import FigureChange, PreTradeAnswer, ProposedTrade
+from quantmesh.portfolio.core.pre_trade_errors import KycRefused, LimitExceeded, PreTradeUnavailable
+
+from .fakes import Service, User, asset
+
+ALLOWED = limits_pb2.CheckOrderResponse(allowed=True)
+GROSS = limits_pb2.Limit(rule=limits_pb2.LIMIT_RULE_GROSS_EXPOSURE, limit=common_pb2.Decimal(value="1000.00"))
+DENIED = limits_pb2.CheckOrderResponse(
+    changes=[
+        limits_pb2.LimitChange(
+            limit=GROSS,
+            before=common_pb2.Decimal(value="450.0"),
+            after=common_pb2.Decimal(value="1950.0"),
+            denied=True,
+        )
+    ],
+    passing_quantities=[common_pb2.Decimal(value="4")],
+    base_currency="USD",
+)
+
+
+class Compliance:
+    """Knows one status of everybody."""
+
+    def __init__(self) -> None:
+        self.status = compliance_pb2.KYC_STATUS_UNVERIFIED
+        self.delay = 0.0
+        self.asked = 0
+
+    async def kyc(self, request: compliance_pb2.GetKycRequest, context: Any) -> compliance_pb2.GetKycResponse:
+        self.asked += 1
+        await asyncio.sleep(self.delay)
+        return compliance_pb2.GetKycResponse(kyc=compliance_pb2.Kyc(status=self.status))
+
+
+class Limits:
+    """Answers `without` an account, and `answer` with one."""
+
+    def __init__(self) -> None:
+        self.without = ALLOWED
+        self.answer = ALLOWED
+        self.delay = 0.0
+        self.asked: list[limits_pb2.CheckOrderRequest] = []
+
+    async def check(self, request: limits_pb2.CheckOrderRequest, context: Any) -> limits_pb2.CheckOrderResponse:
+        self.asked.append(request)
+        await asyncio.sleep(self.delay)
+        return self.answer if request.HasField("account") else self.without
+
+
+async def serve(messages: Any, service: str, method: str, behaviour: Any) -> tuple[grpc.aio.Server, Peer]:
+    """A server of one method, and the way there."""
+    handler = grpc.unary_unary_rpc_method_handler(
+        behaviour,
+        request_deserializer=getattr(messages, f"{method}Request").FromString,
+        response_serializer=getattr(messages, f"{method}Response").SerializeToString,
+    )
+    name = messages.DESCRIPTOR.services_by_name[service].full_name
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, {method: handler}),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    return server, Peer(service, open_channel(f"127.0.0.1:{port}", []))
+
+
+@dataclass
+class Checks:
+    """The checks between the service and its two peers."""
+
+    user: User
+    service: Service
+    peers: tuple[Peer, Peer]
+    compliance: Compliance = field(default_factory=Compliance)
+    limits: Limits = field(default_factory=Limits)
+
+    def pre_trade(self, *, kyc_required: bool = False, seconds: float = 5.0) -> PreTradePeers:
+        accounts = Accounts(self.service.database, self.service.market)
+        return PreTradePeers(*self.peers, accounts, PreTradeRules(kyc_required, seconds))
+
+    async def check(self, *trades: ProposedTrade, **more: Any) -> PreTradeAnswer:
+        self.user.call()
+        return await self.pre_trade(**more).check(*trades)
+
+
+@pytest.fixture
+async def checks(service: Service) -> AsyncIterator[Checks]:
+    compliance, limits = Compliance(), Limits()
+    auth_server, auth = await serve(compliance_pb2, "ComplianceService", "GetKyc", compliance.kyc)
+    risk_server, risk = await serve(limits_pb2, "LimitService", "CheckOrder", limits.check)
+    yield Checks(service.user(), service, (auth, risk), compliance, limits)
+    for peer, server in ((auth, auth_server), (risk, risk_server)):
+        await peer.close()
+        await server.stop(None)
+
+
+def trade(portfolio_id: str, quantity: str = "10", symbol: str = "AAPL") -> ProposedTrade:
+    request = OrderRequest(symbol, OrderSide.BUY, OrderType.MARKET, Decimal(quantity), TimeInForce.DAY, "mine-1")
+    return ProposedTrade(UUID(portfolio_id), request, asset(symbol), Decimal("130.05"))
+
+
+async def test_without_limits_the_account_is_neither_read_nor_sent(checks: Checks) -> None:
+    portfolio = await checks.user.create()
+    checks.service.market.available = False
+    answer = await checks.check(trade(portfolio.id))
+    assert answer == PreTradeAnswer(None, [])
+    (asked,) = checks.limits.asked
+    assert (asked.portfolio_id, asked.HasField("account")) == (portfolio.id, False)
+    assert (asked.orders[0].quantity.value, asked.orders[0].rests) == ("10", False)
+
+
+async def test_with_limits_risk_gets_the_account_as_it_stands(checks: Checks) -> None:
+    portfolio = await checks.user.create()
+    await checks.user.deposit(portfolio.id)
+    await checks.user.buy(portfolio.id, "10", "100")
+    checks.limits.without = limits_pb2.CheckOrderResponse(account_needed=True)
+    assert (await checks.check(trade(portfolio.id, symbol="MSFT"))).denial is None
+    account = checks.limits.asked[-1].account
+    assert (account.portfolio_id, account.base_currency, account.cash.value) == (portfolio.id, "USD", "99000.00")
+    assert [(each.symbol, each.quantity.value, each.price.value) for each in account.instruments] == [
+        ("AAPL", "10", "130.00"),
+        ("MSFT", "0", "240.00"),
+    ]
+    assert account.seq == 2
+
+
+async def test_a_denial_names_its_rule_its_numbers_and_the_order_that_passes(checks: Checks) -> None:
+    portfolio = await checks.user.create()
+    checks.limits.without = DENIED
+    answer = await checks.check(trade(portfolio.id))
+    denial = answer.denial
+    assert isinstance(denial, LimitExceeded)
+    assert "the gross_exposure would be 1950, the limit is 1000" in denial.detail
+    assert denial.metadata["rule"] == "gross_exposure"
+    assert json.loads(denial.metadata["denials"]) == [
+        {"rule": "gross_exposure", "symbol": None, "value": "450", "limit": "1000", "after": "1950", "reason": None}
+    ]
+    assert json.loads(denial.metadata["suggestion"]) == {
+        "portfolio_id": portfolio.id,
+        "symbol": "AAPL",
+        "side": "buy",
+        "type": "market",
+        "quantity": "4",
+        "time_in_force": "day",
+        "client_order_id": "mine-1",
+    }
+    (change,) = answer.changes
+    numbers = Decimal(450), Decimal(1950), Decimal(1000)
+    assert change == FigureChange("gross_exposure", *numbers, unit="USD")
+
+
+async def test_where_no_quantity_passes_none_is_suggested_and_several_are_suggested_together(checks: Checks) -> None:
+    portfolio = await checks.user.create()
+    checks.limits.without = limits_pb2.CheckOrderResponse(changes=DENIED.changes)
+    alone = (await checks.check(trade(portfolio.id))).denial
+    assert alone is not None
+    assert "suggestion" not in alone.metadata
+    checks.limits.without = limits_pb2.CheckOrderResponse(
+        changes=DENIED.changes, passing_quantities=[common_pb2.Decimal(value="4"), common_pb2.Decimal(value="0.00")]
+    )
+    both = (await checks.check(trade(portfolio.id), trade(portfolio.id, "1", "MSFT"))).denial
+    assert both is not None
+    orders = json.loads(both.metadata["suggestion"])["orders"]
+    assert [(each["symbol"], each["quantity"]) for each in orders] == [("AAPL", "4")]
+
+
+@pytest.mark.parametrize(
+    ("status", "trades", "trades_if_required"),
+    [
+        ("UNVERIFIED", True, False),
+        ("PENDING", True, False),
+        ("APPROVED", True, True),
+        ("REJECTED", False, False),
+        ("SUSPENDED", False, False),
+    ],
+)
+async def test_who_may_trade_is_the_settings_say(
+    checks: Checks, status: str, *, trades: bool, trades_if_required: bool
+) -> None:
+    portfolio = await checks.user.create()
+    checks.compliance.status = compliance_pb2.KycStatus.Value(f"KYC_STATUS_{status}")
+    for required, passes in ((False, trades), (True, trades_if_required)):
+        denial = (await checks.check(trade(portfolio.id), kyc_required=required)).denial
+        assert (denial is None) is passes
+        if denial is not None:
+            assert isinstance(denial, KycRefused)
+            assert status.lower() in denial.detail
+            assert denial.metadata["rule"] == "kyc"
+
+
+async def test_a_status_is_remembered_for_five_seconds_of_its_own_user(
+    checks: Checks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portfolio = await checks.user.create()
+    pre_trade = checks.pre_trade()
+    checks.user.call()
+    for _ in range(3):
+        assert (await pre_trade.check(trade(portfolio.id))).denial is None
+    assert checks.compliance.asked == 1
+    checks.compliance.status = compliance_pb2.KYC_STATUS_SUSPENDED
+    other = checks.service.user()
+    other.call()
+    assert isinstance((await pre_trade.check(trade(portfolio.id))).denial, KycRefused)
+    checks.user.call()
+    assert (await pre_trade.check(trade(portfolio.id))).denial is None
+    began = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: began + 5.1)
+    assert isinstance((await pre_trade.check(trade(portfolio.id))).denial, KycRefused)
+
+
+@pytest.mark.parametrize("silent", ["compliance", "limits"])
+async def test_a_silent_peer_means_no_order_and_soon(checks: Checks, silent: str) -> None:
+    portfolio = await checks.user.create()
+    getattr(checks, silent).delay = 30.0
+    began = time.monotonic()
+    with pytest.raises(PreTradeUnavailable) as refused:
+        await checks.check(trade(portfolio.id), seconds=0.3)
+    assert time.monotonic() - began < 2.0
+    assert refused.value.retry_after_seconds
+
+
+async def test_a_peer_that_is_away_means_no_order(checks: Checks) -> None:
+    portfolio = await checks.user.create()
+    await checks.peers[1].close()
+    peers = (checks.peers[0], Peer("risk", open_channel("127.0.0.1:1", []), timeout_seconds=0.5))
+    checks.peers = peers
+    with pytest.raises(Unavailable):
+        await checks.check(trade(portfolio.id))
+    await peers[1].close()
+
+
+async def test_a_silent_market_means_no_order_where_there_are_limits(checks: Checks) -> None:
+    portfolio = await checks.user.create()
+    checks.limits.without = limits_pb2.CheckOrderResponse(account_needed=True)
+    checks.service.market.available = False
+    with pytest.raises(Unavailable):
+        await checks.check(trade(portfolio.id))
