@@ -13,7 +13,16 @@ from quantmesh.api.market.v1 import market_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2
 from quantmesh.api.prediction.v1 import prediction_pb2
 from quantmesh.api.risk.v1 import risk_pb2
-from quantmesh.gateway.http.models import blockchain, jobs, market, orders, portfolios, predictions, transactions
+from quantmesh.gateway.http.models import (
+    blockchain,
+    jobs,
+    market,
+    orders,
+    portfolios,
+    predictions,
+    snapshot,
+    transactions,
+)
 
 from .edges import ADA
 
@@ -206,6 +215,20 @@ READS: list[tuple[str, str, str, Any, type[BaseModel]]] = [
             last_seq=9,
         ),
         portfolios.EventsShown,
+    ),
+    (
+        f"{ROOT}/snapshot",
+        "portfolio",
+        "GetSnapshot",
+        portfolio_pb2.GetSnapshotResponse(
+            portfolio_id=str(ADA),
+            seq=9,
+            cash=[Money(currency="USD", amount=amount("12.50"))],
+            positions=[portfolio_pb2.SnapshotPosition(symbol="AAPL", quantity=amount("3"))],
+            reserved=[portfolio_pb2.Reservation(commodity="USD", amount=amount("5"))],
+            open_orders=[ORDER],
+        ),
+        snapshot.SnapshotShown,
     ),
     ("/api/v2/orders", "portfolio", "ListOrders", portfolio_pb2.ListOrdersResponse(orders=[ORDER]), orders.OrdersShown),
     (

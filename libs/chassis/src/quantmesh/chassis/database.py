@@ -116,6 +116,12 @@ class Database:
         async with self._transaction(_Tenancy("", self.system_role)) as session:
             yield session
 
+    @asynccontextmanager
+    async def snapshot(self, owner_id: UUID) -> AsyncIterator[AsyncSession]:
+        """As `transaction`, for reads that must all tell of one state, whatever commits between them."""
+        async with self._transaction(_Tenancy(str(owner_id), "none"), isolation="REPEATABLE READ") as session:
+            yield session
+
     async def ping(self) -> None:
         """Raises Unavailable where Postgres does not answer."""
         async with self.system_transaction() as session:
@@ -127,7 +133,7 @@ class Database:
         await _uninterrupted(self._engine.dispose())
 
     @asynccontextmanager
-    async def _transaction(self, tenancy: _Tenancy) -> AsyncIterator[AsyncSession]:
+    async def _transaction(self, tenancy: _Tenancy, isolation: str = "") -> AsyncIterator[AsyncSession]:
         session = AsyncSession(
             self._engine,
             sync_session_class=_TenantSession,
@@ -138,7 +144,7 @@ class Database:
         self._transactions += 1
         self._all_ended.clear()
         try:
-            await self._begin(session)
+            await self._begin(session, {"isolation_level": isolation} if isolation else {})
             yield session
             await failpoints.reached(Failpoint.BEFORE_COMMIT)
             await _uninterrupted(session.commit())
@@ -157,16 +163,16 @@ class Database:
                 if not self._transactions:
                     self._all_ended.set()
 
-    async def _begin(self, session: AsyncSession) -> None:
+    async def _begin(self, session: AsyncSession, options: dict[str, str]) -> None:
         # Opening doubles as the ping of the pool: nothing was done yet, so a dead connection costs one repetition.
         # The first failure invalidates the whole pool, hence the second try connects anew.
         try:
-            await session.connection()
+            await session.connection(execution_options=options)
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
             await _uninterrupted(session.rollback())
-            await session.connection()
+            await session.connection(execution_options=options)
 
     def statement_timeout_milliseconds(self) -> int:
         """What is left of the call's deadline; raises Unavailable where that is nothing."""

@@ -15,6 +15,7 @@ from quantmesh.chassis.settings import ServiceSettings
 from quantmesh.portfolio.adapters.accounts import Accounts
 from quantmesh.portfolio.adapters.import_job import ImportJob
 from quantmesh.portfolio.adapters.peers import MarketPeer
+from quantmesh.portfolio.adapters.risk_alerts import RiskAlerts
 from quantmesh.portfolio.adapters.rpc import PortfolioRpc
 from quantmesh.portfolio.adapters.rpc.accounts import AccountRpc
 from quantmesh.portfolio.adapters.rpc.halts import HaltRpc
@@ -45,6 +46,8 @@ async def wire(service: Service[PortfolioSettings]) -> None:
     service.add_servicer(add_AccountServiceServicer_to_server, AccountRpc(Accounts(service.database, market)))
     service.add_servicer(add_JobServiceServicer_to_server, JobRpc(service.database))
     service.publish_events()
+    for consumer in RiskAlerts(service.clock).consumers():
+        service.add_consumer(consumer)
     if settings.serves_jobs:
         _work(service, market)
 

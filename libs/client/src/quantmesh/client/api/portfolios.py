@@ -11,6 +11,8 @@ from quantmesh.client.models.analytics import Optimization
 from quantmesh.client.models.base import Page
 from quantmesh.client.models.jobs import Job
 from quantmesh.client.models.portfolios import (
+    AccountEvent,
+    AccountEvents,
     Import,
     LedgerEntry,
     Order,
@@ -18,6 +20,7 @@ from quantmesh.client.models.portfolios import (
     Portfolio,
     Positions,
     ReversedImport,
+    Snapshot,
     Transaction,
 )
 from quantmesh.client.transport import Transport
@@ -94,6 +97,21 @@ class Portfolios:
 
     def ledger(self, portfolio_id: str) -> Iterator[LedgerEntry]:
         return self._pages(f"/portfolios/{portfolio_id}/ledger", Page[LedgerEntry])
+
+    def events(self, portfolio_id: str, after: int = 0) -> Iterator[AccountEvent]:
+        """The account's log behind `after`, to where it ends by then."""
+        while True:
+            page = self._transport.call(
+                "GET", f"/portfolios/{portfolio_id}/events", AccountEvents, query={"after": after, "limit": 500}
+            )
+            yield from page.data
+            if not page.data or page.data[-1].seq >= page.last_seq:
+                return
+            after = page.data[-1].seq
+
+    def snapshot(self, portfolio_id: str) -> Snapshot:
+        """To be brought on by the events after its `seq`, from `events` or from the stream."""
+        return self._transport.call("GET", f"/portfolios/{portfolio_id}/snapshot", Snapshot)
 
     def optimize(self, portfolio_id: str, objective: str, symbols: Sequence[str] = ()) -> Optimization:
         """Of what is held, or of `symbols`."""

@@ -1,5 +1,6 @@
 """Portfolios, their transactions, and what follows from them."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -177,3 +178,38 @@ class Order(Answer):
     executed_at: datetime | None
     transaction_id: str | None
     reason: str | None
+
+
+class AccountEvent(Answer):
+    """`seq` counts up by one in the account's log, the same on the stream."""
+
+    seq: int
+    time: datetime
+    type: str
+    data: Mapping[str, object]
+
+
+class AccountEvents(Answer):
+    data: tuple[AccountEvent, ...]
+    last_seq: int
+
+
+class Held(Answer):
+    symbol: str
+    quantity: Decimal
+
+
+class Reserved(Answer):
+    commodity: str
+    amount: Decimal
+
+
+class Snapshot(Answer):
+    """The account as it was after event `seq` of its log."""
+
+    portfolio_id: str
+    seq: int
+    cash: tuple[Money, ...]
+    reserved: tuple[Reserved, ...]
+    positions: tuple[Held, ...]
+    open_orders: tuple[Order, ...]

@@ -27,6 +27,7 @@ _CARRIERS = {
         events_pb2.OrderFilled,
         events_pb2.OrderCancelled,
         events_pb2.OrderRejected,
+        events_pb2.AlertRaised,
     )
 }
 # Called with an event's number and its frame.

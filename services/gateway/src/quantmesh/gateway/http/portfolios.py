@@ -12,12 +12,14 @@ from quantmesh.gateway.http.call import Call
 from quantmesh.gateway.http.models import portfolios as models
 from quantmesh.gateway.http.models.base import Id, PageQuery
 from quantmesh.gateway.http.models.optimization import OptimizationShown, PortfolioOptimizeBody
+from quantmesh.gateway.http.models.snapshot import SnapshotShown
 from quantmesh.gateway.http.operations import Operations
 from quantmesh.gateway.http.route import QueryOf
 from quantmesh.gateway.http.transactions import Transactions
 from quantmesh.gateway.translation import optimization
 from quantmesh.gateway.translation import portfolios as translation
 from quantmesh.gateway.translation.common import day_request, instant_request, next_cursor, page_request
+from quantmesh.gateway.translation.snapshot import snapshot
 
 _READ_SECONDS = 15.0
 
@@ -136,6 +138,14 @@ class Portfolios:
             scope="portfolio:read",
             answer=models.EventsShown,
         )
+        add(
+            "GET",
+            "/{portfolio_id}/snapshot",
+            self.snapshot,
+            summary="Cash, positions and open orders at one number of the log",
+            scope="portfolio:read",
+            answer=SnapshotShown,
+        )
 
     async def create(self, body: models.CreatePortfolioBody) -> Answer:
         request = pb.CreatePortfolioRequest(
@@ -220,6 +230,10 @@ class Portfolios:
                 "next_cursor": next_cursor(answer.page),
             }
         )
+
+    async def snapshot(self, portfolio_id: Id) -> Answer:
+        answer = await self._portfolio.call(self._stub.GetSnapshot, pb.GetSnapshotRequest(portfolio_id=portfolio_id))
+        return ok(snapshot(answer))
 
     async def events(self, portfolio_id: Id, query: QueryOf[models.EventsQuery]) -> Answer:
         request = pb.ListEventsRequest(portfolio_id=portfolio_id, after=query.after, limit=query.limit)

@@ -4,12 +4,12 @@ from uuid import UUID
 
 from sqlalchemy import Row, text
 
-from quantmesh.chassis import outbox
 from quantmesh.portfolio.adapters.events import order_message, order_subject
 from quantmesh.portfolio.adapters.store import rows
-from quantmesh.portfolio.adapters.store.owned import Owned
+from quantmesh.portfolio.adapters.store.log import LogStore
 from quantmesh.portfolio.core.account_log import AccountEvent
 from quantmesh.portfolio.core.errors import OrderIdTaken, OrderNotFound
+from quantmesh.portfolio.core.order_states import OPEN
 from quantmesh.portfolio.core.orders import Order, OrderRequest, OrderSide, OrderStatus, OrderType, TimeInForce
 
 _ADD = text(
@@ -40,10 +40,14 @@ _LIST = text(
     LIMIT :limit
     """
 )
-_LOG = text("INSERT INTO account_event SELECT * FROM json_populate_record(NULL::account_event, CAST(:event AS json))")
 
 
-class OrderStore(Owned):
+_OPEN = text(
+    "SELECT * FROM placed_order WHERE portfolio_id = :portfolio_id AND status = ANY(CAST(:open AS text[])) ORDER BY id"
+)
+
+
+class OrderStore(LogStore):
     async def add_order(self, order: Order) -> None:
         added = await self._session.execute(_ADD, {"orders": rows.dump([_row(order, self._owner_id)])})
         if added.one_or_none() is None:
@@ -70,18 +74,13 @@ class OrderStore(Owned):
         )
         return [_order(row) for row in found]
 
+    async def open_orders(self, portfolio_id: UUID) -> list[Order]:
+        """In order of acceptance."""
+        found = await self._session.execute(_OPEN, {"portfolio_id": portfolio_id, "open": sorted(OPEN)})
+        return [_order(row) for row in found]
+
     async def log(self, order: Order, event: AccountEvent) -> None:
-        row = {"portfolio_id": event.portfolio_id, "owner_id": self._owner_id, **rows.event_row(event)}
-        await self._session.execute(_LOG, {"event": rows.dump(row)})
-        await outbox.append(
-            self._session,
-            order_subject(order),
-            order_message(order, event),
-            aggregate_id=event.portfolio_id,
-            aggregate_version=event.seq,
-            owner_id=self._owner_id,
-            occurred_at=event.time,
-        )
+        await self.tell(event, order_subject(order), order_message(order, event))
 
 
 def _row(order: Order, owner_id: UUID) -> rows.Row:

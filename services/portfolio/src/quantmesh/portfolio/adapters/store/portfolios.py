@@ -1,12 +1,14 @@
 """Portfolios, their lock, and their log."""
 
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import Row, text
 
 from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.core.account_log import AccountEvent
+from quantmesh.portfolio.core.admission import Holding
 from quantmesh.portfolio.core.errors import PortfolioNotFound, VersionMismatch
 from quantmesh.portfolio.core.ledger_errors import MarginInUse
 from quantmesh.portfolio.core.model import LotMethod, Portfolio
@@ -48,6 +50,13 @@ _CHANGE = text(
     """  # noqa: S608  our own column names
 )
 _DEBT = text("SELECT commodity, amount FROM holding WHERE portfolio_id = :id AND amount < 0 LIMIT 1")
+_BALANCES = text(
+    """
+    SELECT account, commodity, amount FROM holding
+    WHERE portfolio_id = :id AND amount <> 0
+    ORDER BY account, commodity COLLATE "C"
+    """
+)
 _EVENTS = text(
     """
     SELECT portfolio_id, seq, type, occurred_at, recorded_at, data FROM account_event
@@ -106,6 +115,11 @@ class PortfolioStore(Owned):
     async def delete(self, portfolio_id: UUID, now: datetime, expected_version: int | None) -> None:
         """The portfolio is not found any more; its ledger rows stay."""
         await self._change(portfolio_id, expected_version, deleted_at=now)
+
+    async def balances(self, portfolio_id: UUID) -> dict[Holding, Decimal]:
+        """What the asset accounts hold now."""
+        found = await self._session.execute(_BALANCES, {"id": portfolio_id})
+        return {(row.account, row.commodity): row.amount for row in found}
 
     async def account_events(self, portfolio: Portfolio, after: int, limit: int) -> list[AccountEvent]:
         """Up to the number at which `portfolio` was read, so that both tell of the same state."""
