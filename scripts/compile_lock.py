@@ -1,4 +1,4 @@
-"""Pin every third-party dependency of every distribution, for every platform, in requirements.lock."""
+"""Pin every third-party dependency of every distribution, with its hashes, for every platform, in requirements.lock."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ def main() -> int:
     ours = {name for name in wanted if name.startswith("quantmesh-")}
     command = [
         *(str(Path(sys.executable).parent / "uv"), "pip", "compile", "-"),
-        *("--universal", "--python-version", "3.11", "--quiet"),
+        *("--universal", "--python-version", "3.11", "--generate-hashes", "--quiet"),
         *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
         *("--output-file", str(ROOT / "requirements.lock")),
         *sys.argv[1:],
