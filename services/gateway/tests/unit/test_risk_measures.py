@@ -155,13 +155,15 @@ async def test_backtests_are_of_a_book_or_of_series(edge: Edge) -> None:
         series=backtest_pb2.ForecastSeries(profits=[1, -2], value_at_risk=[1, 1], expected_shortfall=[2, 2]),
         dates=["2022-09-30", "2022-10-03"],
     )
-    answer = await edge.http.post("/api/v2/risk/backtest", json={"positions": [STOCK], "method": "parametric"})
+    body = {"positions": [STOCK, PUT], "method": "parametric", "rate": 0.03}
+    answer = await edge.http.post("/api/v2/risk/backtest", json=body)
     assert answer.status_code == 200, answer.text
     shown = BacktestShown.model_validate(answer.json())
     assert (shown.traffic_light.zone, shown.traffic_light.multiplier_increase) == ("yellow", None)
     assert [day.profit for day in shown.series] == [1, -2]
     asked = edge.peers["risk"].last("Backtest").rolling
     assert (asked.days, asked.window, asked.method) == (250, 500, risk_pb2.VALUE_AT_RISK_METHOD_PARAMETRIC)
+    assert (asked.book.positions.positions[1], asked.book.rate) == (HELD, 0.03)
     edge.peers["risk"].answers["Backtest"] = backtest_pb2.BacktestResponse(
         traffic_light=backtest_pb2.TrafficLight(zone=backtest_pb2.TRAFFIC_LIGHT_ZONE_GREEN)
     )

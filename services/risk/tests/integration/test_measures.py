@@ -169,6 +169,21 @@ async def test_a_report_on_rolling_forecasts_is_that_on_their_series(
     assert (again.kupiec, again.shortfall) == (answer.kupiec, answer.shortfall)
 
 
+async def test_a_hedged_book_is_backtested_with_its_option_and_loses_less(risk: Peer) -> None:
+    stub = BacktestServiceStub(risk.channel)
+
+    async def tested(held: pb.InlinePositions) -> backtest_pb2.BacktestResponse:
+        measured = book(held, rate=0.03)
+        rolling = backtest_pb2.RollingForecasts(book=measured, method=pb.VALUE_AT_RISK_METHOD_HISTORICAL, window=100)
+        return await risk.call(stub.Backtest, backtest_pb2.BacktestRequest(rolling=rolling, confidence=0.99))
+
+    hedged, naked = await tested(HEDGED), await tested(positions(AAPL="100", JPM="-3"))
+    assert hedged.observations == naked.observations == 250
+    pairs = zip(hedged.series.value_at_risk, naked.series.value_at_risk, strict=True)
+    assert all(with_put < 0.8 * without for with_put, without in pairs)
+    assert hedged.kupiec.p_value > 0.01
+
+
 async def test_exposures_are_by_underlying_and_what_never_trades_is_never_sold(risk: Peer) -> None:
     stub = ExposureServiceStub(risk.channel)
     asked = exposure_pb2.ExposureRequest(book=book(HEDGED, rate=0.03), daily_volumes={"JPM": 5.0})
@@ -246,10 +261,10 @@ def with_option(**changes: Any) -> pb.InlinePositions:
             BacktestServiceStub,
             "Backtest",
             backtest_pb2.BacktestRequest(
-                rolling=backtest_pb2.RollingForecasts(book=book(HEDGED), method=pb.VALUE_AT_RISK_METHOD_HISTORICAL),
+                rolling=backtest_pb2.RollingForecasts(book=book(HEDGED), method=pb.VALUE_AT_RISK_METHOD_PARAMETRIC),
                 confidence=0.99,
             ),
-            "positions",
+            "method",
         ),
         (
             BacktestServiceStub,

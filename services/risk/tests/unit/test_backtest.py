@@ -1,14 +1,16 @@
 """Forecasts remade day by day, and the report on them."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
 import pytest
 
+from quantmesh.quant import black_scholes
 from quantmesh.risk.core.backtest import Method, Series, check_rolling, report, rolling
-from quantmesh.risk.core.errors import MissingHistory, OutOfDomain
-from quantmesh.risk.core.model import Book, History
+from quantmesh.risk.core.errors import MissingHistory, OutOfDomain, UnknownChoice
+from quantmesh.risk.core.model import Book, History, Option, Position
 from quantmesh.risk.core.value_at_risk import Wanted, value_at_risk_of
 
 NOW = datetime(2022, 10, 3, 20, tzinfo=UTC)
@@ -37,6 +39,43 @@ def test_each_forecast_is_the_value_at_risk_of_the_evening_before(method: Method
         assert series.profits[day] == pytest.approx(earned)
 
 
+def test_a_book_with_options_is_priced_anew_at_the_moneyness_of_now() -> None:
+    """Each forecast is the value at risk of the evening before, of the option whose strike has gone with the spot; what
+    is earned is its price a trading day later less that of the evening.
+    """
+    past = history()
+    put = Option("put", "european", 95.0, 0.5, 0.25, 10.0)
+
+    def held(strike: float) -> Book:
+        option = Position("AAPL", Decimal(2), replace(put, strike=strike))
+        positions = [Position("AAPL", Decimal(10)), option, Position("JPM", Decimal(-4))]
+        return Book.in_one_currency([(position, "USD") for position in positions], cash={})
+
+    series = rolling(held(95.0), past, "historical", 0.95, days=5, window=60, rate=0.03)
+    assert series.expected_shortfall is not None
+    for day in range(5):
+        evening = len(past.days) - 5 + day
+        until = History(past.symbols, past.closes[:evening], NOW, past.days[:evening])
+        before, after = past.closes[evening - 1], past.closes[evening]
+        strike = 95.0 * before[0] / past.last[0]
+        figure = value_at_risk_of(held(strike), until, Wanted("historical", 0.95, 1, 60, rate=0.03)).figure
+        assert series.value_at_risk[day] == pytest.approx(figure.value)
+        assert series.expected_shortfall[day] == pytest.approx(figure.expected_shortfall)
+        prices = black_scholes.price("put", [before[0], after[0]], strike, [0.5, 0.5 - 1 / 252], 0.03, 0.0, 0.25)
+        assert isinstance(prices, np.ndarray)
+        earned = np.array([10.0, -4.0]) @ (after - before) + 20.0 * (prices[1] - prices[0])
+        assert series.profits[day] == pytest.approx(earned)
+
+
+def test_options_are_backtested_by_their_past_profits_alone_and_within_bounds() -> None:
+    option = Position("AAPL", Decimal(1), Option("put", "american", 95.0, 0.5, 0.25))
+    several = Book.in_one_currency([(option, "USD")] * 500, cash={})
+    with pytest.raises(UnknownChoice, match="method must be historical where positions are options"):
+        check_rolling(several, "parametric", 250, 500)
+    with pytest.raises(OutOfDomain, match="window must be at most 750 with 250 days for 500 positions, 500 of them"):
+        check_rolling(several, "historical", 250, 800)
+
+
 def test_days_and_window_together_must_be_there() -> None:
     with pytest.raises(MissingHistory, match="122 closes"):
         rolling(BOOK, history(), "historical", 0.99, days=61, window=60)
@@ -45,7 +84,7 @@ def test_days_and_window_together_must_be_there() -> None:
 @pytest.mark.parametrize(("field", "days", "window"), [("days", 2_501, 10), ("days", 1, 10), ("window", 10, 2_501)])
 def test_more_than_an_answer_may_take_is_refused(field: str, days: int, window: int) -> None:
     with pytest.raises(OutOfDomain) as caught:
-        check_rolling(BOOK, days, window)
+        check_rolling(BOOK, "historical", days, window)
     assert [violation.field for violation in caught.value.violations] == [field]
 
 

@@ -29,14 +29,8 @@ def _position(body: PositionBody) -> pb.InlinePosition:
     return position
 
 
-def measured_book(body: MeasuredBody) -> pb.MeasuredBook:
-    book = book_of(body)
-    book.rate = body.rate
-    return book
-
-
-def book_of(body: MeasuredBody | BacktestBody) -> pb.MeasuredBook:
-    book = pb.MeasuredBook(as_of=instant_request(body.as_of), known_at=instant_request(body.known_at))
+def measured_book(body: MeasuredBody | BacktestBody) -> pb.MeasuredBook:
+    book = pb.MeasuredBook(rate=body.rate, as_of=instant_request(body.as_of), known_at=instant_request(body.known_at))
     if body.portfolio_id is not None:
         book.portfolio_id = body.portfolio_id
     if body.positions is not None:

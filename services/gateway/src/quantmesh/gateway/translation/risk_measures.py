@@ -8,7 +8,7 @@ from quantmesh.gateway.http.models.exposure import ExposureBody
 from quantmesh.gateway.http.models.margin import MarginBody
 from quantmesh.gateway.http.models.stress import StressBody
 from quantmesh.gateway.translation.common import instant, inverse, optional
-from quantmesh.gateway.translation.positions import book_of, measured_book, option, position
+from quantmesh.gateway.translation.positions import measured_book, option, position
 from quantmesh.gateway.translation.risk import COVARIANCES, METHODS
 
 MARGIN_RULES = {"regulation_t": margin_pb2.MARGIN_RULE_REGULATION_T, "portfolio": margin_pb2.MARGIN_RULE_PORTFOLIO}
@@ -146,7 +146,7 @@ def backtest_request(body: BacktestBody) -> backtest_pb2.BacktestRequest:
         return request
     request.rolling.CopyFrom(
         backtest_pb2.RollingForecasts(
-            book=book_of(body), method=METHODS[body.method], days=body.days, window=body.window
+            book=measured_book(body), method=METHODS[body.method], days=body.days, window=body.window
         )
     )
     return request

@@ -8,9 +8,13 @@ from typing import Literal
 import numpy as np
 
 from quantmesh.quant import backtest, covariance, value_at_risk
+from quantmesh.quant.revaluation import revalue
+from quantmesh.quant.scenarios import Scenarios
 from quantmesh.risk.core.domain import quant_domain
 from quantmesh.risk.core.errors import OutOfDomain, UnknownChoice
-from quantmesh.risk.core.model import Book, Floats, History
+from quantmesh.risk.core.model import TRADING_DAYS, Book, Floats, History
+from quantmesh.risk.core.priced_book import priced
+from quantmesh.risk.core.work import most_scenarios
 
 Method = Literal["historical", "parametric"]
 
@@ -32,25 +36,43 @@ class Series:
     days: Sequence[date] = ()
 
 
-def rolling(book: Book, history: History, method: Method, confidence: float, days: int, window: int) -> Series:
+def rolling(
+    book: Book, history: History, method: Method, confidence: float, days: int, window: int, rate: float = 0.0
+) -> Series:
     """Of the last `days`: what today's quantities earned, and what was forecast of it the evening before.
 
     A forecast is that of `value_at_risk` from the `window` daily returns before, at the closes of that evening: of the
-    returns' profits at those exposures, whose sample variance is the book's under the sample covariance.
+    returns' profits at those closes, whose sample variance is the book's under the sample covariance. Options (under
+    `rate` per year) count on every day with their strikes as far from the spot as they are now and as long to live, so
+    that a profit goes with the spot's level; what they earn includes a day of their time.
     """
     past = history.require(days + window)
-    exposures = past.closes[-days - 1 : -1] * np.array(book.held(past.symbols), np.float64)
+    levels = past.closes[-days - 1 : -1] / past.last
+    profits, earned = _profits(book, past, rate)
     first = past.returns.shape[0] - days
     forecasts = [
-        _forecast(past.returns[first + day - window : first + day] @ exposures[day], method, confidence)
-        for day in range(days)
+        _forecast(profits[first + day - window : first + day] @ levels[day], method, confidence) for day in range(days)
     ]
     return Series(
-        profits=(past.returns[-days:] * exposures).sum(axis=1),
+        profits=(earned[-days:] * levels).sum(axis=1),
         value_at_risk=np.array([forecast.value for forecast in forecasts]),
         expected_shortfall=np.array([forecast.expected_shortfall for forecast in forecasts]),
         days=past.days[-days:],
     )
+
+
+def _profits(book: Book, past: History, rate: float) -> tuple[Floats, Floats]:
+    """Of today's book under the return of each past day, by symbol: at once, and over a trading day."""
+    if not book.has_options:
+        profits = past.returns * (np.array(book.held(past.symbols), np.float64) * past.last)
+        return profits, profits
+    with quant_domain():
+        portfolio = priced(book, past, rate)
+        at_once, over_a_day = (
+            revalue(portfolio, Scenarios(past.returns, elapsed_years=years), by="underlying").profits.T
+            for years in (0.0, 1.0 / TRADING_DAYS)
+        )
+    return at_once, over_a_day
 
 
 def report(series: Series, confidence: float, seed: int) -> backtest.Report:
@@ -67,14 +89,19 @@ def report(series: Series, confidence: float, seed: int) -> backtest.Report:
         )
 
 
-def check_rolling(book: Book, days: int, window: int) -> None:
-    """Raises OutOfDomain, and UnknownChoice for options, which were other contracts on every past day."""
-    if book.has_options:
-        raise UnknownChoice("positions", "must be without options: backtests are of assets alone")
+def check_rolling(book: Book, method: Method, days: int, window: int) -> None:
+    """Raises OutOfDomain, and UnknownChoice for options under normal profits, which theirs are not."""
     if not 2 <= days <= MOST_DAYS:
         raise OutOfDomain("days", days, f"from 2 to {MOST_DAYS}")
     if not 2 <= window <= MOST_DAYS:
         raise OutOfDomain("window", window, f"from 2 to {MOST_DAYS}")
+    if book.has_options:
+        if method != "historical":
+            raise UnknownChoice("method", "must be historical where positions are options")
+        # At once and over a day.
+        most, described = most_scenarios(book)
+        if 2 * (days + window) > most:
+            raise OutOfDomain("window", window, f"at most {max(most // 2 - days, 0)} with {days} days for {described}")
 
 
 def _forecast(profits: Floats, method: Method, confidence: float) -> value_at_risk.ValueAtRisk:

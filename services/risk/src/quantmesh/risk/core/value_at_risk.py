@@ -14,7 +14,7 @@ from quantmesh.risk.core.errors import OutOfDomain, UnknownChoice
 from quantmesh.risk.core.estimators import ESTIMATORS, Estimator
 from quantmesh.risk.core.model import TRADING_DAYS, Book, Floats, History, Position
 from quantmesh.risk.core.priced_book import priced
-from quantmesh.risk.core.work import check_estimation
+from quantmesh.risk.core.work import check_estimation, most_scenarios
 
 Method = Literal["historical", "parametric", "filtered_historical", "monte_carlo"]
 Distribution = Literal["normal", "student_t"]
@@ -22,10 +22,7 @@ Distribution = Literal["normal", "student_t"]
 DEFAULT_PATHS = 10_000
 DEFAULT_DEGREES_OF_FREEDOM = 5.0
 MOST_PATHS = 100_000
-# So much is answered within about two seconds: prices in all scenarios, of American options among them, and numbers
-# that GARCH models are fitted to.
-_MOST_PRICES = 5_000_000
-_MOST_AMERICAN_PRICES = 1_000_000
+# So much is answered within about two seconds: numbers that GARCH models are fitted to, and underlyings with curvature.
 _MOST_FILTERED = 40_000
 _MOST_CURVED_UNDERLYINGS = 100
 
@@ -151,7 +148,7 @@ def _exposures(book: Book, history: History) -> Floats:
 def _check_work(book: Book, wanted: Wanted) -> None:
     if not 2 <= wanted.paths <= MOST_PATHS:
         raise OutOfDomain("paths", wanted.paths, f"from 2 to {MOST_PATHS}")
-    symbols, size = len(book.symbols), len(book.positions)
+    symbols = len(book.symbols)
     values = symbols * wanted.observations
     if wanted.method == "filtered_historical" and values > _MOST_FILTERED:
         raise OutOfDomain(
@@ -169,9 +166,6 @@ def _check_work(book: Book, wanted: Wanted) -> None:
     if not is_simulated and not book.has_options:
         return
     field, scenarios = ("paths", wanted.paths) if is_simulated else ("observations", wanted.observations)
-    americans = sum(each.option is not None and each.option.style == "american" for each in book.positions)
-    most = min(_MOST_PRICES // size, _MOST_AMERICAN_PRICES // max(americans, 1))
+    most, described = most_scenarios(book)
     if scenarios > most:
-        raise OutOfDomain(
-            field, scenarios, f"at most {most} for {size} positions, {americans} of them American options"
-        )
+        raise OutOfDomain(field, scenarios, f"at most {most} for {described}")

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from quantmesh.gateway.http.models.base import Body, Id, Instant, Shown, ShownDate, ShownInstant
 from quantmesh.gateway.http.models.options import Positive
-from quantmesh.gateway.http.models.risk import PositionBody
+from quantmesh.gateway.http.models.risk import EXAMPLE_PUT, PositionBody
 
 MOST_DAYS = 2_500
 Days = Annotated[int, Field(ge=2, le=MOST_DAYS)]
@@ -15,7 +15,10 @@ PositiveSeries = Annotated[list[Positive], Field(min_length=2, max_length=10_000
 
 
 class BacktestBody(Body):
-    """On a portfolio or positions, whose forecasts are remade day by day, or on forecasts given with their profits."""
+    """On a portfolio or positions, whose forecasts are remade day by day, or on forecasts given with their profits.
+
+    Options count on every past day with their strikes as far from the spot as they are now, and as long to live.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -26,6 +29,12 @@ class BacktestBody(Body):
                     "confidence": 0.99,
                     "days": 250,
                     "window": 500,
+                },
+                {
+                    "positions": [{"symbol": "AAPL", "quantity": "100"}, EXAMPLE_PUT],
+                    "rate": 0.03,
+                    "days": 250,
+                    "window": 250,
                 },
                 {
                     "profits": [12.5, -31.0, 4.2, -8.8],
@@ -41,6 +50,7 @@ class BacktestBody(Body):
     method: Literal["historical", "parametric"] = "historical"
     days: Annotated[Days, Field(description="Days that are forecast.")] = 250
     window: Annotated[Days, Field(description="Daily returns behind each forecast.")] = 500
+    rate: Annotated[float, Field(ge=-1, le=1, description="Per year, for options.")] = 0.0
     as_of: Instant | None = None
     known_at: Instant | None = None
     profits: Annotated[Series | None, Field(description="Per day, negative where it lost.")] = None

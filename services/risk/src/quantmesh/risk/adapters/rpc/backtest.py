@@ -48,13 +48,13 @@ class BacktestRpc(Methods, BacktestServiceServicer):
         days, window = asked.days or DEFAULT_DAYS, asked.window or DEFAULT_WINDOW
         as_of, known_at = instant(asked.book, "as_of"), instant(asked.book, "known_at")
         book = (await self._book(asked.book, as_of, known_at)).require_positions()
-        check_rolling(book, days, window)
+        check_rolling(book, method, days, window)
         history, _ = await asyncio.gather(
             self._market.history(book.symbols, days + window + 1, as_of, known_at), self._adjusted(book.symbols)
         )
 
         def work() -> tuple[Series, backtest.Report]:
-            series = rolling(book, history, method, request.confidence, days, window)
+            series = rolling(book, history, method, request.confidence, days, window, asked.book.rate)
             return series, report(series, request.confidence, request.seed)
 
         series, found = await asyncio.to_thread(work)
