@@ -18,8 +18,9 @@ PROJECTS := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
 PROTOS := $(shell find protos -name '*.proto')
 SOURCES := libs services scripts tests benchmarks conftest.py
 s ?=
+seeds ?= 500
 
-.PHONY: help setup demo up down status logs clean test mutants check format bench protos baseline contracts lock
+.PHONY: help setup demo up down status logs clean test mutants soak check format bench protos baseline contracts lock
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,6 +53,9 @@ test: setup ## every test, on real servers of its own
 
 mutants: setup ## take each protection out by a patch and demand that its test fails; some: make mutants s="breaker bulkhead"
 	$(BIN)/python scripts/mutants.py $(s)
+
+soak: setup ## seeds of the simulator beyond those of make test; each night: make soak seeds=10000
+	$(BIN)/python -m tests.simulator --first 60 --seeds $(seeds)
 
 check: setup ## formatting, lint, types, import rules, protos
 	$(BIN)/ruff format --check .

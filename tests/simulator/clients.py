@@ -1,0 +1,194 @@
+"""Clients that repeat, give up, and ask twice at once; and what they were told."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from google.protobuf.message import Message
+
+from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
+from quantmesh.chassis.clock import Clock
+from quantmesh.chassis.context import CallContext, Caller, set_call
+from quantmesh.chassis.database_errors import ConcurrentUpdate
+from quantmesh.chassis.errors import QuantmeshError, Unavailable
+from quantmesh.chassis.idempotency import TwinRunning
+from quantmesh.portfolio.adapters.rpc import PortfolioRpc
+
+from .commands import Account, Command, Wishes
+from .replica import Watcher
+from .scheduler import Actor, Died, Scheduler, State, current_actor
+
+_COMMANDS = 7
+_ATTEMPTS = 12
+_IS_GIVEN_UP = 0.15
+_IS_ASKED_AGAIN = 0.25
+_HAS_TWIN = 0.15
+_LOOKS = 0.3
+_SCOPES = frozenset({"portfolio:read", "portfolio:write", "orders:write"})
+_NOBODY: Any = None
+
+
+class Violation(Exception):
+    """What must never be seen was seen."""
+
+
+@dataclass
+class Claim:
+    """What clients know of a command: an answer, or that it may or may not have happened."""
+
+    command: Command
+    answer: bytes | None = None
+    may_have_happened: bool = False
+
+    def told(self, answer: bytes) -> None:
+        if self.answer is not None and self.answer != answer:
+            msg = f"{self.command.key} was answered in two ways: {self.answer!r} and {answer!r}"
+            raise Violation(msg)
+        self.answer = answer
+
+
+class Outcome(Enum):
+    ANSWERED = "answered"
+    REFUSED = "refused"
+    # It may have happened, or the service asks to come again.
+    UNKNOWN = "unknown"
+
+
+class Replica:
+    """One process of the service: the calls in it die together."""
+
+    def __init__(self, name: str, build: Callable[[], PortfolioRpc]) -> None:
+        self.name = name
+        self._build = build
+        self._rpc = build()
+        self.calls: dict[asyncio.Task[Message], Actor] = {}
+        self.given_up: set[asyncio.Task[Message]] = set()
+
+    async def call(self, owner_id: UUID, key: str, method: str, request: Message) -> Message:
+        """As its gRPC server would. Raises Died where nothing can be known of the outcome."""
+        actor = current_actor()
+        call: asyncio.Task[Message] = asyncio.create_task(self.handle(owner_id, key, method, request))
+        self.calls[call] = actor
+        try:
+            return await call
+        except (Exception, asyncio.CancelledError) as error:
+            if call in self.given_up:
+                raise Died from error
+            raise
+        finally:
+            self.calls.pop(call, None)
+            self.given_up.discard(call)
+
+    async def die(self, scheduler: Scheduler, watcher: Watcher) -> None:
+        await watcher.end([actor.backend for actor in self.calls.values() if actor.backend is not None])
+        scheduler.locks_released()
+        for call, actor in self.calls.items():
+            self.given_up.add(call)
+            if actor.state is State.WAITING and actor.turn is not None:
+                scheduler.resume(actor, Died())
+        self._rpc = self._build()
+
+    def disconnect(self, call: "asyncio.Task[Message]") -> None:
+        """The client went away: the server cancels the handler, which may have done its work."""
+        self.given_up.add(call)
+        self.calls[call].state = State.RUNNING
+        call.cancel()
+
+    async def handle(self, owner_id: UUID, key: str, method: str, request: Message) -> Message:
+        caller = Caller(str(owner_id), _SCOPES, frozenset({"investor"}), "free", "", "", 0.0, owner_id)
+        set_call(CallContext(caller=caller, idempotency_key=key))
+        answer: Message = await getattr(self._rpc, method)(request, _NOBODY)
+        return answer
+
+
+@dataclass
+class Client:
+    """Wants some things done on one account, in a row."""
+
+    name: str
+    account: Account
+    draw: random.Random
+    clock: Clock
+    scheduler: Scheduler
+    replicas: list[Replica]
+    claims: dict[str, Claim]
+    seen_until: int = 0
+    mine: list[Command] = field(default_factory=list)
+
+    async def live(self) -> None:
+        wishes = Wishes(self.draw, self.account, self.clock.now)
+        for number in range(_COMMANDS):
+            await self.scheduler.pause("next wish")
+            if self.mine and self.draw.random() < _IS_ASKED_AGAIN:
+                await self.insist(self.draw.choice(self.mine))
+            elif self.draw.random() < _LOOKS:
+                await self.look()
+            else:
+                command = wishes.command(f"{self.name}-{number}")
+                self.mine.append(command)
+                self.claims[command.key] = Claim(command)
+                if self.draw.random() < _HAS_TWIN:
+                    self.scheduler.add(f"{self.name} twin {number}", partial(self.insist, command))
+                await self.insist(command)
+
+    async def insist(self, command: Command) -> None:
+        """Until the outcome is known, or patience ends."""
+        draw = current_actor().random
+        for _ in range(_ATTEMPTS):
+            outcome = await self._attempt(command)
+            if outcome is not Outcome.UNKNOWN or draw.random() < _IS_GIVEN_UP:
+                return
+            await self.scheduler.pause("repetition")
+
+    async def look(self) -> None:
+        """The log goes on where it ended, and what is shown of the account is possible."""
+        request = pb.ListEventsRequest(
+            portfolio_id=self.account.portfolio_id, after=self.seen_until, limit=self.draw.randrange(1, 30)
+        )
+        log = await self._read("ListEvents", request)
+        if isinstance(log, pb.ListEventsResponse):
+            numbers = [event.seq for event in log.events]
+            if numbers != list(range(self.seen_until + 1, self.seen_until + 1 + len(numbers))):
+                raise Violation(f"the log after {self.seen_until} goes on with {numbers}")
+            self.seen_until += len(numbers)
+        shown = await self._read("GetPositions", pb.GetPositionsRequest(portfolio_id=self.account.portfolio_id))
+        if isinstance(shown, pb.GetPositionsResponse) and any(cash.amount.value.startswith("-") for cash in shown.cash):
+            raise Violation(f"cash is shown as {shown.cash}")
+
+    async def _attempt(self, command: Command) -> Outcome:
+        claim = self.claims[command.key]
+        replica = current_actor().random.choice(self.replicas)
+        line = f"{current_actor().name}: {command.key} {command.method} at {replica.name}"
+        try:
+            answer = await replica.call(command.account.owner_id, command.key, command.method, command.request)
+        except (TwinRunning, ConcurrentUpdate) as again:
+            self.scheduler.history.tell(f"{line}: {type(again).__name__}")
+            return Outcome.UNKNOWN
+        except (Died, Unavailable) as unknown:
+            claim.may_have_happened = True
+            self.scheduler.history.tell(f"{line}: {type(unknown).__name__}")
+            return Outcome.UNKNOWN
+        except QuantmeshError as refusal:
+            self.scheduler.history.tell(f"{line}: {type(refusal).__name__}")
+            return Outcome.REFUSED
+        except Exception as error:
+            raise Violation(f"{line}: an internal error, {error!r}") from error
+        claim.told(answer.SerializeToString(deterministic=True))
+        self.scheduler.history.tell(f"{line}: {type(answer).__name__}")
+        return Outcome.ANSWERED
+
+    async def _read(self, method: str, request: Message) -> Message | None:
+        replica = self.draw.choice(self.replicas)
+        try:
+            answer = await replica.call(self.account.owner_id, "", method, request)
+        except (Died, Unavailable) as unknown:
+            self.scheduler.history.tell(f"{self.name}: {method} at {replica.name}: {type(unknown).__name__}")
+            return None
+        except Exception as error:
+            raise Violation(f"{self.name}: {method} at {replica.name}: {error!r}") from error
+        return answer

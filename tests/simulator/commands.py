@@ -1,0 +1,115 @@
+"""What clients may want of the service, drawn at random: most of it sensible, some of it refused."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from google.protobuf.message import Message
+
+from quantmesh.api.common.v1.common_pb2 import Decimal as DecimalMessage
+from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
+from quantmesh.chassis.times import to_timestamp
+
+from .market import SYMBOLS
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    owner_id: UUID
+    portfolio_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One effect that is wished for once, however often it is asked for under its key."""
+
+    account: Account
+    key: str
+    method: str
+    request: Message
+
+    @property
+    def is_order(self) -> bool:
+        return self.method == "PlaceOrder"
+
+
+@dataclass
+class Wishes:
+    """A client's draws. Each transaction's note is its key, by which its effect is found."""
+
+    draw: random.Random
+    account: Account
+    now: Callable[[], datetime]
+
+    def command(self, key: str) -> Command:
+        kinds: list[tuple[Callable[[str], tuple[str, Message]], int]] = [
+            (self._cash, 4),
+            (self._trade, 4),
+            (self._income, 1),
+            (self._order, 6),
+            (self._import, 1),
+        ]
+        kind = self.draw.choices([kind for kind, _ in kinds], [weight for _, weight in kinds])[0]
+        method, request = kind(key)
+        return Command(self.account, key, method, request)
+
+    def deposit(self, key: str, amount: str) -> Command:
+        return Command(self.account, key, *self._record(key, pb.TRANSACTION_TYPE_DEPOSIT, amount=number(amount)))
+
+    def _cash(self, key: str) -> tuple[str, Message]:
+        kind = self.draw.choice([pb.TRANSACTION_TYPE_DEPOSIT, pb.TRANSACTION_TYPE_WITHDRAWAL])
+        return self._record(key, kind, amount=number(f"{self.draw.randrange(1, 60_000) / 100:.2f}"))
+
+    def _income(self, key: str) -> tuple[str, Message]:
+        kind = self.draw.choice([pb.TRANSACTION_TYPE_INTEREST, pb.TRANSACTION_TYPE_FEE])
+        return self._record(key, kind, amount=number(f"{self.draw.randrange(1, 500) / 100:.2f}"))
+
+    def _trade(self, key: str) -> tuple[str, Message]:
+        kind = self.draw.choice([pb.TRANSACTION_TYPE_BUY, pb.TRANSACTION_TYPE_BUY, pb.TRANSACTION_TYPE_SELL])
+        return self._record(
+            key,
+            kind,
+            symbol=self.draw.choice(SYMBOLS),
+            quantity=number(str(self.draw.randrange(1, 5))),
+            price=number(f"{self.draw.randrange(80, 160)}"),
+            fee=number(self.draw.choice(["0", "0.35"])),
+        )
+
+    def _order(self, key: str) -> tuple[str, Message]:
+        side = self.draw.choice([pb.ORDER_SIDE_BUY, pb.ORDER_SIDE_BUY, pb.ORDER_SIDE_SELL])
+        return "PlaceOrder", pb.PlaceOrderRequest(
+            portfolio_id=self.account.portfolio_id,
+            symbol=self.draw.choice(SYMBOLS),
+            side=side,
+            type=pb.ORDER_TYPE_MARKET,
+            quantity=number(str(self.draw.randrange(1, 5))),
+            time_in_force=pb.TIME_IN_FORCE_DAY,
+            client_order_id=self.draw.choice(["", key]),
+        )
+
+    def _import(self, key: str) -> tuple[str, Message]:
+        rows = "".join(
+            f"deposit,{self.draw.randrange(1, 90)}.00,{(self.now() - timedelta(days=day)).isoformat()},{key}\n"
+            for day in range(1, self.draw.randrange(2, 4))
+        )
+        content = f"type,amount,executed_at,note\n{rows}".encode()
+        return "ImportTransactions", pb.ImportTransactionsRequest(portfolio_id=self.account.portfolio_id, csv=content)
+
+    def _record(self, key: str, kind: pb.TransactionType.ValueType, **fields: object) -> tuple[str, Message]:
+        ago = self.draw.choice([timedelta(0), timedelta(0), timedelta(hours=self.draw.randrange(1, 48))])
+        transaction = pb.TransactionInput(
+            type=kind,
+            executed_at=to_timestamp(self.now() - ago),
+            currency="USD",
+            note=key,
+            **fields,  # type: ignore[arg-type]  # each is a field of the message
+        )
+        return "RecordTransaction", pb.RecordTransactionRequest(
+            portfolio_id=self.account.portfolio_id, transaction=transaction
+        )
+
+
+def number(text: str) -> DecimalMessage:
+    return DecimalMessage(value=text)

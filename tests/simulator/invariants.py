@@ -1,0 +1,153 @@
+"""What must hold of the committed state at any moment, and what must hold when all has arrived."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
+
+from .clients import Claim, Violation
+from .replica import Watcher
+
+# Each gives the rows that break it.
+_ALWAYS = {
+    "an entry does not balance": """
+        SELECT transaction_id, commodity, sum(amount) FROM posting
+        GROUP BY portfolio_id, transaction_id, commodity HAVING sum(amount) <> 0
+    """,
+    "an entry lacks postings": """
+        SELECT t.id FROM transaction t WHERE t.postings <> (
+            SELECT count(*) FROM posting p WHERE p.portfolio_id = t.portfolio_id AND p.transaction_id = t.id)
+    """,
+    "a holding is not the sum of its postings": """
+        SELECT account, commodity, h.amount, p.amount
+        FROM (SELECT portfolio_id, account, commodity, amount FROM holding) AS h
+        FULL JOIN (
+            SELECT portfolio_id, account, commodity, sum(amount) AS amount
+            FROM posting WHERE account LIKE 'assets:%' GROUP BY 1, 2, 3
+        ) AS p USING (portfolio_id, account, commodity)
+        WHERE coalesce(h.amount, 0) <> coalesce(p.amount, 0)
+    """,
+    "cash or units are negative": "SELECT portfolio_id, commodity, amount FROM holding WHERE amount < 0",
+    "the log of a portfolio has a gap": """
+        SELECT p.id, p.seq, count(e.seq), max(e.seq) FROM portfolio p
+        LEFT JOIN account_event e ON e.portfolio_id = p.id
+        GROUP BY p.id HAVING count(e.seq) <> p.seq OR coalesce(max(e.seq), 0) <> p.seq
+    """,
+    "recording times run backwards": """
+        SELECT portfolio_id, seq FROM (
+            SELECT portfolio_id, seq, recorded_at,
+                lag(recorded_at) OVER (PARTITION BY portfolio_id ORDER BY seq) AS before
+            FROM account_event
+        ) AS e WHERE recorded_at < before
+    """,
+    "a transaction and its event do not match": """
+        SELECT t.id, e.seq FROM transaction t
+        FULL JOIN (SELECT * FROM account_event WHERE type = 'transaction.recorded') AS e
+            ON e.portfolio_id = t.portfolio_id AND e.seq = t.seq AND CAST(e.data AS json) ->> 'id' = CAST(t.id AS text)
+        WHERE t.id IS NULL OR e.seq IS NULL
+    """,
+    "an event is not in the outbox exactly once": """
+        SELECT e.portfolio_id, e.seq, e.type, o.id FROM account_event e
+        FULL JOIN outbox o ON o.aggregate_id = CAST(e.portfolio_id AS text) AND o.aggregate_version = e.seq
+            AND o.subject = 'portfolio.' || e.type
+        WHERE e.seq IS NULL OR o.id IS NULL
+    """,
+    "an order is not in the state that its last event tells of": """
+        SELECT o.id, o.status, e.data FROM placed_order o
+        LEFT JOIN LATERAL (
+            SELECT CAST(data AS json) AS data FROM account_event
+            WHERE portfolio_id = o.portfolio_id AND type LIKE 'order.%'
+                AND CAST(data AS json) ->> 'id' = CAST(o.id AS text)
+            ORDER BY seq DESC LIMIT 1
+        ) AS e ON true
+        WHERE e.data IS NULL OR e.data ->> 'status' <> o.status
+            OR CAST(e.data ->> 'filled_quantity' AS numeric) <> o.filled_quantity
+    """,
+    "an order's fills are not what its transactions moved": """
+        SELECT o.id, o.filled_quantity, sum(t.quantity) FROM placed_order o
+        LEFT JOIN transaction t ON t.portfolio_id = o.portfolio_id AND t.order_id = o.id
+        GROUP BY o.id, o.filled_quantity HAVING o.filled_quantity <> coalesce(sum(t.quantity), 0)
+    """,
+    "a key had its effect twice": """
+        SELECT note, count(*) FROM transaction WHERE note <> '' AND import_id IS NULL GROUP BY note HAVING count(*) > 1
+        UNION ALL
+        SELECT note, count(DISTINCT import_id) FROM transaction WHERE import_id IS NOT NULL
+        GROUP BY note HAVING count(DISTINCT import_id) > 1
+    """,
+}
+
+
+async def check_always(watcher: Watcher) -> None:
+    for name, statement in _ALWAYS.items():
+        if broken := await watcher.rows(statement):
+            raise Violation(f"{name}: {broken[:3]}")
+
+
+async def check_claims(watcher: Watcher, claims: Mapping[str, Claim]) -> None:
+    """Every acknowledged write is there, once; what was refused every time is not."""
+    recorded = dict(
+        await watcher.rows("SELECT note, CAST(min(CAST(id AS text)) AS text) FROM transaction GROUP BY note")
+    )
+    orders = {str(order) for (order,) in await watcher.rows("SELECT id FROM placed_order")}
+    acknowledged_orders = set()
+    uncertain_orders = 0
+    for key, claim in claims.items():
+        if claim.command.method == "PlaceOrder":
+            uncertain_orders += claim.answer is None and claim.may_have_happened
+            if claim.answer is not None:
+                acknowledged_orders.add(pb.PlaceOrderResponse.FromString(claim.answer).order.id)
+            continue
+        if claim.answer is not None and key not in recorded:
+            raise Violation(f"{key} was acknowledged, and is not in the ledger")
+        if claim.answer is None and not claim.may_have_happened and key in recorded:
+            raise Violation(f"{key} was refused, and is in the ledger")
+        if claim.answer is not None and claim.command.method == "RecordTransaction":
+            told = pb.RecordTransactionResponse.FromString(claim.answer).transaction.id
+            if told != recorded[key]:
+                raise Violation(f"{key} was answered with {told}, and recorded as {recorded[key]}")
+    if lost := acknowledged_orders - orders:
+        raise Violation(f"orders were acknowledged, and are not there: {lost}")
+    if len(orders - acknowledged_orders) > uncertain_orders:
+        raise Violation(f"{len(orders)} orders came of {len(acknowledged_orders)} to {uncertain_orders} more wishes")
+
+
+async def check_log_rebuilds_state(watcher: Watcher) -> None:
+    """Cash and units that a reader of the log alone would have."""
+    rebuilt: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for portfolio_id, data in await watcher.rows(
+        "SELECT CAST(portfolio_id AS text), data FROM account_event WHERE type = 'transaction.recorded' ORDER BY seq"
+    ):
+        told: dict[str, Any] = json.loads(data)
+        cash = told["cash_effect"]
+        rebuilt[portfolio_id, cash["currency"]] += Decimal(cash["amount"])
+        if told["type"] in {"buy", "sell"}:
+            rebuilt[portfolio_id, told["symbol"]] += Decimal(told["quantity"]) * (1 if told["type"] == "buy" else -1)
+    held = {
+        (portfolio_id, commodity): amount
+        for portfolio_id, commodity, amount in await watcher.rows(
+            "SELECT CAST(portfolio_id AS text), commodity, amount FROM holding"
+        )
+    }
+    for place in rebuilt.keys() | held.keys():
+        if rebuilt.get(place, 0) != held.get(place, 0):
+            raise Violation(f"the log tells of {rebuilt.get(place)} in {place}, where {held.get(place)} is held")
+
+
+async def check_arrivals(portfolio: Watcher, reader: Watcher) -> None:
+    """Each event once in effect, and in order within its subject and portfolio."""
+    told: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for subject, portfolio_id, seq in await portfolio.rows(
+        "SELECT 'portfolio.' || type, CAST(portfolio_id AS text), seq FROM account_event ORDER BY seq"
+    ):
+        told[subject, portfolio_id].append(seq)
+    arrived: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for subject, aggregate_id, version in await reader.rows(
+        "SELECT subject, aggregate_id, version FROM arrival ORDER BY id"
+    ):
+        arrived[subject, aggregate_id].append(version)
+    for place in told.keys() | arrived.keys():
+        if told[place] != arrived[place]:
+            raise Violation(f"{place}: {told[place]} was told, {arrived[place]} arrived")

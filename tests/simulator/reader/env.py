@@ -1,0 +1,3 @@
+from quantmesh.chassis.migration.environment import migrate
+
+migrate()

@@ -1,0 +1,84 @@
+"""The portfolio service twice: production code over its own pool, which dies and comes back."""
+
+import asyncio
+import logging
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, event
+from sqlalchemy.util import await_only
+
+from quantmesh.chassis.database import Database
+from quantmesh.local.testing import ServiceDatabase
+
+from .scheduler import Scheduler, current_actor, has_actor
+
+_BLOCKED = "SELECT cardinality(pg_blocking_pids(%s)) > 0"
+_END_BACKENDS = "SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) AS pid"
+_LEFT = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(%s)"
+
+
+class Watcher:
+    """Looks at Postgres from outside, as superuser."""
+
+    def __init__(self, own: ServiceDatabase) -> None:
+        self._own = own
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+
+    async def rows(self, statement: str, parameters: list[object] | None = None) -> list[Any]:
+        connection = await self._connected()
+        return await (await connection.execute(statement, parameters)).fetchall()
+
+    async def execute(self, statement: str) -> None:
+        await (await self._connected()).execute(statement)
+
+    async def is_blocked(self, backend: int) -> bool:
+        return bool((await self.rows(_BLOCKED, [backend]))[0][0])
+
+    async def end(self, backends: list[int]) -> None:
+        """As the death of their client: open transactions are rolled back, locks are free once this returns."""
+        await self.rows(_END_BACKENDS, [backends])
+        while (await self.rows(_LEFT, [backends]))[0][0]:  # noqa: ASYNC110  another process's end is no event here
+            await asyncio.sleep(0.001)
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def _connected(self) -> psycopg.AsyncConnection[Any]:
+        if self._connection is None or self._connection.closed or self._connection.broken:
+            self._connection = await psycopg.AsyncConnection.connect(
+                self._own.admin_url, autocommit=True, options=f"-c search_path={self._own.service}"
+            )
+        return self._connection
+
+
+class SteppedDatabase:
+    """A service's own Database whose every statement waits for its turn."""
+
+    def __init__(self, own: ServiceDatabase, pool_size: int) -> None:
+        # Whoever waits for a connection would wait for nobody's step.
+        self.database = Database(own.url, own.service, pool_size=pool_size)
+        self.scheduler: Scheduler | None = None
+        self.commits = 0
+        # The pool tells at length of each connection that was cut off.
+        logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
+        engine = self.database._engine.sync_engine
+        event.listen(engine, "before_cursor_execute", self._before_statement)
+        event.listen(engine, "commit", self._committing)
+        event.listen(engine, "rollback", self._ending)
+
+    def _before_statement(self, connection: Connection, *_: object) -> None:
+        if self.scheduler is None or not has_actor():
+            return
+        driver = connection.connection.driver_connection
+        current_actor().backend = None if driver is None else driver.info.backend_pid
+        await_only(self.scheduler.pause("statement"))
+
+    def _committing(self, connection: Connection) -> None:
+        self.commits += 1
+        self._ending(connection)
+
+    def _ending(self, _: Connection) -> None:
+        if self.scheduler is not None:
+            self.scheduler.locks_released()

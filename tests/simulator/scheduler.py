@@ -1,0 +1,232 @@
+"""One step at a time: whose turn it is was drawn from the seed, so that a run can be had again exactly.
+
+An actor is a coroutine of production code. It stops at every statement that it is about to send, at every failpoint and
+wherever it pauses, and goes on when the scheduler draws it. Between two stops it is the only one that runs, but for
+those who wait in Postgres for a lock that it gives back.
+"""
+
+import asyncio
+import hashlib
+import random
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from quantmesh.chassis import failpoints
+
+# Long enough for any statement here; a lock is asked about only after it.
+_STATEMENT_SECONDS = 0.004
+_STUCK_SECONDS = 20.0
+_START = datetime(2022, 12, 20, 14, 30, tzinfo=UTC)
+
+
+class Died(BaseException):
+    """The process in which this ran is gone. No handler may catch it, hence no Exception."""
+
+
+class Stuck(Exception):
+    """Nobody can go on."""
+
+
+class State(Enum):
+    WAITING = "waits for its turn"
+    RUNNING = "runs"
+    BLOCKED = "waits for a lock"
+    ENDED = "has ended"
+
+
+@dataclass(eq=False)
+class Actor:
+    """`at` names the point at which it waits, `backend` is the process of Postgres that it last spoke to."""
+
+    name: str
+    random: random.Random
+    state: State = State.RUNNING
+    at: str = ""
+    until: Callable[[], bool] | None = None
+    backend: int | None = None
+    task: "asyncio.Task[None] | None" = None
+    turn: "asyncio.Future[None] | None" = None
+
+
+_current: ContextVar[Actor] = ContextVar("simulator_actor")
+IsBlocked = Callable[[int], Awaitable[bool]]
+
+
+def current_actor() -> Actor:
+    return _current.get()
+
+
+def has_actor() -> bool:
+    return _current.get(None) is not None
+
+
+@dataclass
+class History:
+    """What happened; two runs of one seed have equal histories."""
+
+    lines: list[str] = field(default_factory=list)
+    watch: Callable[[str], None] | None = None
+    _told: list[str] = field(default_factory=list)
+
+    def add(self, line: str) -> None:
+        """What the scheduler decided."""
+        self.lines.append(line)
+        if self.watch is not None:
+            self.watch(line)
+
+    def tell(self, line: str) -> None:
+        """What came of a step. Several may tell at once, where one death or one lock was theirs: in no order."""
+        self._told.append(line)
+
+    def listen(self) -> None:
+        for line in sorted(self._told):
+            self.add(line)
+        self._told.clear()
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256("\n".join(self.lines).encode()).hexdigest()
+
+
+class VirtualClock:
+    """Moves only between steps."""
+
+    def __init__(self) -> None:
+        self._now = _START
+
+    def now(self) -> datetime:
+        return self._now
+
+    def advance(self, passed: timedelta) -> None:
+        self._now += passed
+
+
+class Scheduler:
+    """`disturb` is asked before each step; it may do something to the world, and says what."""
+
+    def __init__(self, seed: int, is_blocked: IsBlocked) -> None:
+        self.seed = seed
+        self.random = random.Random(seed)  # noqa: S311  a failing seed replays
+        self.clock = VirtualClock()
+        self.history = History()
+        self.actors: list[Actor] = []
+        self._is_blocked = is_blocked
+        self._changed = asyncio.Event()
+        self._locks_released = False
+
+    def add(self, name: str, life: Callable[[], Coroutine[Any, Any, None]]) -> Actor:
+        """Its first step is drawn like any other."""
+        actor = Actor(name, random.Random(f"{self.seed} {name}"))  # noqa: S311  a failing seed replays
+        self.actors.append(actor)
+
+        async def run() -> None:
+            _current.set(actor)
+            with failpoints.watched(self.pause):
+                await self.pause("start")
+                await life()
+
+        actor.task = asyncio.create_task(run(), name=name)
+        actor.task.add_done_callback(lambda _: self._become(actor, State.ENDED))
+        return actor
+
+    async def pause(self, at: str, until: Callable[[], bool] | None = None) -> None:
+        """Wait for the next turn, of which there is none before `until`. Outside of an actor nobody waits."""
+        actor = _current.get(None)
+        if actor is None:
+            return
+        actor.at, actor.until = at, until
+        actor.turn = asyncio.get_running_loop().create_future()
+        self._become(actor, State.WAITING)
+        try:
+            await actor.turn
+        finally:
+            actor.turn = None
+            actor.state = State.RUNNING
+
+    def locks_released(self) -> None:
+        """A transaction has ended: those that waited for its locks may go on."""
+        self._locks_released = True
+
+    async def run(self, disturb: Callable[[], Awaitable[str]]) -> None:
+        """Until all actors have ended; raises what one of them raised."""
+        await self.settle()
+        while waiting := [actor for actor in self.actors if actor.state is State.WAITING]:
+            self.clock.advance(timedelta(milliseconds=self.random.randrange(1, 40)))
+            disturbance = await disturb()
+            if disturbance:
+                self.history.add(f"! {disturbance}")
+                await self.settle()
+                continue
+            ready = [actor for actor in waiting if actor.until is None or actor.until()]
+            if not ready:
+                raise Stuck("; ".join(f"{actor.name} {actor.state.value} at {actor.at!r}" for actor in self.actors))
+            actor = self.random.choice(ready)
+            self.history.add(f"{actor.name}: {actor.at}")
+            self.resume(actor)
+            await self.settle()
+        if blocked := [actor.name for actor in self.actors if actor.state is State.BLOCKED]:
+            raise Stuck(f"{', '.join(blocked)} wait for each other")
+
+    def resume(self, actor: Actor, error: BaseException | None = None) -> None:
+        if actor.turn is None:
+            raise Stuck(f"{actor.name} has no turn to take: it {actor.state.value}")
+        actor.state = State.RUNNING
+        if error is None:
+            actor.turn.set_result(None)
+        else:
+            actor.turn.set_exception(error)
+
+    async def settle(self) -> None:
+        """Until everybody waits for a turn or a lock, or has ended."""
+        await self._until_nobody_runs()
+        while self._locks_released:
+            self._locks_released = False
+            for actor in self.actors:
+                if actor.state is State.BLOCKED and not await self._waits_for_lock(actor):
+                    self._turn(actor, State.BLOCKED, State.RUNNING)
+            await self._until_nobody_runs()
+        self.history.listen()
+        for actor in self.actors:
+            if actor.state is State.ENDED and actor.task is not None:
+                actor.task.result()
+        self.actors = [actor for actor in self.actors if actor.state is not State.ENDED]
+
+    async def _until_nobody_runs(self) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _STUCK_SECONDS
+        while running := [actor for actor in self.actors if actor.state is State.RUNNING]:
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(_STATEMENT_SECONDS):
+                    await self._changed.wait()
+            except TimeoutError:
+                for actor in running:
+                    if actor.state is State.RUNNING and await self._waits_for_lock(actor):
+                        self._turn(actor, State.RUNNING, State.BLOCKED)
+            if loop.time() > deadline:
+                names = ", ".join(f"{actor.name} after {actor.at!r}" for actor in running)
+                raise Stuck(f"neither a point nor a lock was reached by {names}")
+
+    async def stop(self) -> None:
+        """End whoever is left, after a failure."""
+        tasks = [actor.task for actor in self.actors if actor.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _waits_for_lock(self, actor: Actor) -> bool:
+        return actor.backend is not None and await self._is_blocked(actor.backend)
+
+    @staticmethod
+    def _turn(actor: Actor, before: State, after: State) -> None:
+        """It may have gone on while Postgres was asked."""
+        if actor.state is before:
+            actor.state = after
+
+    def _become(self, actor: Actor, state: State) -> None:
+        actor.state = state
+        self._changed.set()

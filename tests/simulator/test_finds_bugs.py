@@ -1,0 +1,105 @@
+"""The simulator is worth something: with any of these protections taken out, one of the first seeds fails."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from quantmesh.chassis import idempotency, outbox
+from quantmesh.chassis.events import inbox
+from quantmesh.chassis.relay import _Turn
+from quantmesh.local.servers import PostgresServer
+from quantmesh.portfolio.adapters.store.portfolios import PortfolioStore
+
+from .clients import Violation
+from .cluster import Cluster, open_cluster
+from .scheduler import Stuck
+from .simulation import simulate
+
+SEEDS = range(1, 13)
+Break = Callable[[pytest.MonkeyPatch], None]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def cluster(postgres_server: PostgresServer) -> AsyncIterator[Cluster]:
+    async with open_cluster(postgres_server) as cluster:
+        yield cluster
+
+
+def outbox_outside_of_the_transaction(patch: pytest.MonkeyPatch) -> None:
+    append = outbox.append_series
+
+    async def append_elsewhere(session: AsyncSession, *arguments: Any, **more: Any) -> None:
+        async with session.info["database"].system_transaction() as other:
+            await append(other, *arguments, **more)
+
+    patch.setattr(outbox, "append_series", append_elsewhere)
+
+
+def no_inbox(patch: pytest.MonkeyPatch) -> None:
+    async def claim(*_: Any, **__: Any) -> inbox.Verdict:
+        return inbox.Verdict.HANDLE
+
+    async def claim_together(_: Any, __: str, ___: str, envelopes: list[Any]) -> list[inbox.Verdict]:
+        return [inbox.Verdict.HANDLE for _ in envelopes]
+
+    patch.setattr(inbox, "claim", claim)
+    patch.setattr(inbox, "claim_together", claim_together)
+
+
+def no_idempotency(patch: pytest.MonkeyPatch) -> None:
+    async def once(*_: Any, run: Callable[[], Awaitable[Any]], **__: Any) -> Any:
+        return await run()
+
+    patch.setattr(idempotency, "once", once)
+
+
+def answers_kept_outside_of_the_transaction(patch: pytest.MonkeyPatch) -> None:
+    once = idempotency.once
+
+    async def once_elsewhere(session: AsyncSession, owner_id: Any, **more: Any) -> Any:
+        async with session.info["database"].transaction(owner_id) as other:
+            return await once(other, owner_id, **more)
+
+    patch.setattr(idempotency, "once", once_elsewhere)
+
+
+def no_lock_on_the_portfolio(patch: pytest.MonkeyPatch) -> None:
+    advance = PortfolioStore.advance
+
+    async def advance_elsewhere(self: PortfolioStore, *arguments: Any) -> Any:
+        async with self._session.info["database"].transaction(self._owner_id) as other:
+            return await advance(PortfolioStore(other, self._owner_id), *arguments)
+
+    patch.setattr(PortfolioStore, "advance", advance_elsewhere)
+
+
+def no_sweep(patch: pytest.MonkeyPatch) -> None:
+    async def forget_nothing(*_: Any) -> None:
+        """What the broker has lost stays lost."""
+
+    patch.setattr(_Turn, "_forget_from", forget_nothing)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    "broken",
+    [
+        outbox_outside_of_the_transaction,
+        no_inbox,
+        no_idempotency,
+        answers_kept_outside_of_the_transaction,
+        no_lock_on_the_portfolio,
+        no_sweep,
+    ],
+)
+async def test_a_seed_fails_without(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, broken: Break) -> None:
+    broken(monkeypatch)
+    for seed in SEEDS:
+        try:
+            await simulate(cluster, seed)
+        except (Violation, Stuck):
+            return
+    pytest.fail(f"seeds {SEEDS} do not notice")

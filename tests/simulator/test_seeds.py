@@ -1,0 +1,51 @@
+"""Nothing lost, nothing doubled, whatever order things happen in and whoever dies on the way."""
+
+import secrets
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from quantmesh.local.network import free_port
+from quantmesh.local.servers import PostgresServer
+from quantmesh.local.testing.running import running
+
+from .cluster import Cluster, crash_and_start_again, open_cluster
+from .simulation import replayable, restarts_postgres, simulate
+
+SEEDS = range(60)
+together = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def cluster(postgres_server: PostgresServer) -> AsyncIterator[Cluster]:
+    async with open_cluster(postgres_server) as cluster:
+        yield cluster
+
+
+@together
+@pytest.mark.parametrize("seed", [seed for seed in SEEDS if not restarts_postgres(seed)])
+async def test_what_is_acknowledged_is_there_once_and_told_once_in_order(cluster: Cluster, seed: int) -> None:
+    with replayable(seed):
+        await simulate(cluster, seed)
+
+
+@together
+async def test_a_seed_replays_exactly(cluster: Cluster) -> None:
+    first = await simulate(cluster, 7)
+    await simulate(cluster, 8)
+    again = await simulate(cluster, 7)
+    assert again.history.lines == first.history.lines
+    assert again.history.digest == first.history.digest
+
+
+async def test_nothing_is_lost_where_postgres_itself_is_killed_and_comes_back(tmp_path: Path) -> None:
+    server = PostgresServer(tmp_path / "postgres", free_port(), secrets.token_hex(16))
+    with running(server, tmp_path / "postgres.log") as started:
+        async with open_cluster(server, partial(crash_and_start_again, server, started)) as cluster:
+            for seed in filter(restarts_postgres, SEEDS):
+                with replayable(seed):
+                    outcome = await simulate(cluster, seed)
+                assert "! Postgres restarts" in outcome.history.lines
