@@ -29,14 +29,22 @@ CALL, PUT, INDEX = "IBM200619C00100000", "IBM200619P00100000", "VIX200617C000200
 
 
 def listed(symbol: str, kind: OptionType, strike: str, underlying: str = "IBM", **terms: Any) -> Asset:
-    values = {"exercise": ExerciseStyle.AMERICAN, "settlement": Settlement.PHYSICAL, "expiry": EXPIRY} | terms
+    values: dict[str, Any] = {
+        "exercise": ExerciseStyle.AMERICAN,
+        "settlement": Settlement.PHYSICAL,
+        "expiry": EXPIRY,
+    } | terms
     option = OptionTerms(underlying, kind, Decimal(strike), multiplier=Decimal(100), **values)
     return Asset(symbol, "USD", Adjustment.RAW, Decimal("0.01"), Decimal(1), tradable=False, option=option)
 
 
 @pytest.fixture
-def market(service: Service) -> None:
-    european = {"exercise": ExerciseStyle.EUROPEAN, "settlement": Settlement.CASH}
+def options(service: Service) -> None:
+    with_options(service)
+
+
+def with_options(service: Service) -> None:
+    european: dict[str, Any] = {"exercise": ExerciseStyle.EUROPEAN, "settlement": Settlement.CASH}
     service.market.known |= {
         CALL: listed(CALL, OptionType.CALL, "100"),
         PUT: listed(PUT, OptionType.PUT, "100"),
@@ -135,7 +143,7 @@ async def test_lifo_sells_the_newest_first(service: Service) -> None:
     assert await lots_of(user, portfolio_id, "IBM") == [("2020-01-03", "8", "800.00")]
 
 
-@pytest.mark.usefixtures("market")
+@pytest.mark.usefixtures("options")
 async def test_an_exercised_call_s_cost_is_in_the_shares_that_it_buys(service: Service) -> None:
     user, portfolio_id = await account(service, lots=pb.LOT_METHOD_FIFO)
     opened = await record(user, portfolio_id, "option_open", CALL, "2", price="4.30", fee="1.30")
@@ -150,7 +158,7 @@ async def test_an_exercised_call_s_cost_is_in_the_shares_that_it_buys(service: S
     assert exercised.transaction.option.multiplier.value == "100"
 
 
-@pytest.mark.usefixtures("market")
+@pytest.mark.usefixtures("options")
 async def test_an_assigned_put_s_premium_lowers_the_cost_of_the_shares(service: Service) -> None:
     user, portfolio_id = await account(service, margin=True)
     written = await record(user, portfolio_id, "option_open", PUT, "1", price="5", side=pb.POSITION_SIDE_SHORT)
@@ -161,7 +169,7 @@ async def test_an_assigned_put_s_premium_lowers_the_cost_of_the_shares(service: 
     assert await lots_of(user, portfolio_id, "IBM") == [("2020-06-01", "100", "9500.00")]
 
 
-@pytest.mark.usefixtures("market")
+@pytest.mark.usefixtures("options")
 async def test_what_an_exercise_was_made_of_is_not_changed_under_it(service: Service) -> None:
     user, portfolio_id = await account(service)
     opened = await record(user, portfolio_id, "option_open", CALL, "2", price="4.30")
@@ -176,7 +184,7 @@ async def test_what_an_exercise_was_made_of_is_not_changed_under_it(service: Ser
     assert await held(user, portfolio_id) == {"USD": "50000.00"}
 
 
-@pytest.mark.usefixtures("market")
+@pytest.mark.usefixtures("options")
 async def test_an_index_option_is_settled_in_cash(service: Service) -> None:
     user, portfolio_id = await account(service)
     await record(user, portfolio_id, "option_open", INDEX, "3", price="2")
@@ -187,7 +195,7 @@ async def test_an_index_option_is_settled_in_cash(service: Service) -> None:
     assert (answer.transaction.cash_effect.amount.value, answer.position.realized_pnl.value) == ("1050.00", "450.00")
 
 
-@pytest.mark.usefixtures("market")
+@pytest.mark.usefixtures("options")
 async def test_an_option_expires_at_nothing_on_either_side(service: Service) -> None:
     user, portfolio_id = await account(service, margin=True)
     await record(user, portfolio_id, "option_open", CALL, "1", price="4.30")
@@ -198,7 +206,7 @@ async def test_an_option_expires_at_nothing_on_either_side(service: Service) -> 
     assert await held(user, portfolio_id) == {"USD": "50070.00"}
 
 
-@pytest.mark.usefixtures("market")
+@pytest.mark.usefixtures("options")
 async def test_an_option_is_worth_its_price_by_its_multiplier(service: Service) -> None:
     user, portfolio_id = await account(service)
     await record(user, portfolio_id, "option_open", CALL, "2", price="4.30")
@@ -207,7 +215,7 @@ async def test_an_option_is_worth_its_price_by_its_multiplier(service: Service) 
     assert (found.market_value.value, found.unrealized_pnl.value) == ("1200.00", "340.00")
 
 
-@pytest.mark.usefixtures("market")
+@pytest.mark.usefixtures("options")
 @pytest.mark.parametrize(
     ("kind", "symbol", "fields", "error"),
     [
@@ -234,7 +242,7 @@ async def test_what_an_option_is_not_for_is_refused(
     assert (await user.events(portfolio_id)).last_seq == 1
 
 
-@pytest.mark.usefixtures("market")
+@pytest.mark.usefixtures("options")
 async def test_a_file_opens_and_closes_options_but_exercises_none_that_deliver(service: Service) -> None:
     user, portfolio_id = await account(service, margin=True)
     answer = await user.import_csv(
@@ -255,7 +263,13 @@ async def test_borrowed_shares_are_sold_and_bought_back(service: Service) -> Non
     user, portfolio_id = await account(service, margin=True, cash="1000.00")
     sold = await record(user, portfolio_id, "sell", "IBM", "10", price="100")
     assert (sold.position.quantity.value, sold.cash.amount.value) == ("-10", "2000.00")
-    paid = {"type": "dividend", "symbol": "IBM", "amount": "5", "side": pb.POSITION_SIDE_SHORT, "currency": "USD"}
+    paid: dict[str, Any] = {
+        "type": "dividend",
+        "symbol": "IBM",
+        "amount": "5",
+        "side": pb.POSITION_SIDE_SHORT,
+        "currency": "USD",
+    }
     assert (await user.record(portfolio_id, **paid, at="2020-03-03")).cash.amount.value == "1995.00"
     bought = await record(user, portfolio_id, "buy", "IBM", "10", price="90", at="2020-03-04")
     assert (bought.position.quantity.value, bought.position.realized_pnl.value) == ("0", "100.00")
@@ -268,7 +282,7 @@ async def test_an_account_with_margin_owes_as_much_as_its_equity_carries(service
         await record(user, portfolio_id, "buy", "IBM", "1", price="2000.10")
     bought = await record(user, portfolio_id, "buy", "IBM", "20", price="100")
     assert bought.cash.amount.value == "-1000.00"
-    taken = {"type": "withdrawal", "amount": "0.01", "currency": "USD"}
+    taken: dict[str, Any] = {"type": "withdrawal", "amount": "0.01", "currency": "USD"}
     with pytest.raises(MarginExceeded):
         await user.record(portfolio_id, **taken, at="2020-03-03")
     assert (await user.positions(portfolio_id)).cash[0].amount.value == "-1000.00"

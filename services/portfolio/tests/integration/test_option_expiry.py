@@ -1,0 +1,114 @@
+"""Options that are held at their expiry are settled by rule, once, in whatever process leads."""
+
+import asyncio
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
+from quantmesh.portfolio.adapters.option_expiry import OptionExpiry
+
+from .fakes import Service, User
+from .test_corrections import held, listed, reverse
+from .test_lots_and_options import CALL, EXPIRY, INDEX, PUT, account, record, with_options
+
+pytestmark = pytest.mark.usefixtures("options")
+SHORT = {"side": pb.POSITION_SIDE_SHORT}
+
+
+@pytest.fixture
+def options(service: Service) -> None:
+    with_options(service)
+
+
+def closing(service: Service, price: str, symbol: str = "IBM") -> OptionExpiry:
+    """The underlying's close on the day of expiry, and who settles."""
+    service.market.history[symbol] = {EXPIRY.date(): Decimal(price)}
+    return OptionExpiry(service.database, service.market, service.clock)
+
+
+async def kinds(user: User, portfolio_id: str) -> list[str]:
+    """The types recorded at the expiry."""
+    rows = (await listed(user, portfolio_id)).values()
+    at_expiry = [row for row in rows if row.input.executed_at.ToDatetime(EXPIRY.tzinfo) == EXPIRY]
+    return sorted(pb.TransactionType.Name(row.input.type).removeprefix("TRANSACTION_TYPE_") for row in at_expiry)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "side", "price", "kind", "cash", "shares"),
+    [
+        # Paid 4.00 x 100; the call buys at 100.
+        (CALL, {}, "100.01", "OPTION_EXERCISE", "39600.00", "100"),
+        (CALL, {}, "100.00", "OPTION_EXPIRY", "49600.00", None),
+        (CALL, {}, "99.00", "OPTION_EXPIRY", "49600.00", None),
+        # Written for 4.00 x 100: it delivers, or buys at 100.
+        (CALL, SHORT, "105.00", "OPTION_ASSIGNMENT", "60400.00", "-100"),
+        (PUT, SHORT, "95.00", "OPTION_ASSIGNMENT", "40400.00", "100"),
+        (PUT, SHORT, "100.00", "OPTION_EXPIRY", "50400.00", None),
+    ],
+)
+async def test_an_option_in_the_money_is_exercised_and_any_other_expires(
+    service: Service, symbol: str, side: dict[str, Any], price: str, kind: str, cash: str, shares: str | None
+) -> None:
+    user, portfolio_id = await account(service, margin=bool(side))
+    await record(user, portfolio_id, "option_open", symbol, "1", price="4.00", **side)
+    await closing(service, price).settle_due()
+    assert await kinds(user, portfolio_id) == [kind]
+    assert await held(user, portfolio_id) == {"USD": cash} | ({} if shares is None else {"IBM": shares})
+
+
+async def test_an_index_option_pays_what_it_is_in_the_money(service: Service) -> None:
+    user, portfolio_id = await account(service)
+    await record(user, portfolio_id, "option_open", INDEX, "3", price="2.00")
+    await closing(service, "23.50", "VIX").settle_due()
+    assert await held(user, portfolio_id) == {"USD": "50450.00"}
+
+
+@pytest.mark.parametrize(("symbol", "price", "cash"), [(CALL, "105.00", "600.00"), (PUT, "95.00", "600.00")])
+async def test_who_cannot_take_part_in_the_delivery_is_sold_out(
+    service: Service, symbol: str, price: str, cash: str
+) -> None:
+    user, portfolio_id = await account(service, cash="500.00")
+    await record(user, portfolio_id, "option_open", symbol, "1", price="4.00")
+    await closing(service, price).settle_due()
+    assert await kinds(user, portfolio_id) == ["OPTION_CLOSE"]
+    assert await held(user, portfolio_id) == {"USD": cash}
+
+
+async def test_what_has_not_expired_or_has_no_price_stays(service: Service) -> None:
+    user, portfolio_id = await account(service)
+    await record(user, portfolio_id, "option_open", CALL, "1", price="4.00")
+    settling = closing(service, "120.00")
+    service.market.time = EXPIRY - timedelta(microseconds=1)
+    await settling.settle_due()
+    assert (await held(user, portfolio_id))[CALL] == "1"
+    service.market.time = EXPIRY
+    service.market.history.clear()
+    await settling.settle_due()
+    assert (await held(user, portfolio_id))[CALL] == "1"
+
+
+async def test_several_who_settle_at_once_settle_once(service: Service) -> None:
+    user, portfolio_id = await account(service)
+    await record(user, portfolio_id, "option_open", CALL, "2", price="4.00")
+    settling = [closing(service, "120.00") for _ in range(4)]
+    await asyncio.gather(*(each.settle_due() for each in settling))
+    await settling[0].settle_due()
+    assert await kinds(user, portfolio_id) == ["OPTION_EXERCISE"]
+    assert await held(user, portfolio_id) == {"USD": "29200.00", "IBM": "200"}
+
+
+async def test_a_settlement_that_was_taken_back_is_left_to_whoever_did(service: Service) -> None:
+    user, portfolio_id = await account(service)
+    await record(user, portfolio_id, "option_open", CALL, "1", price="4.00")
+    settling = closing(service, "99.00")
+    await settling.settle_due()
+    rows = (await listed(user, portfolio_id)).values()
+    (expired,) = (row.id for row in rows if row.input.type == pb.TRANSACTION_TYPE_OPTION_EXPIRY)
+    await reverse(user, portfolio_id, expired)
+    await settling.settle_due()
+    assert (await held(user, portfolio_id))[CALL] == "1"
+    await record(user, portfolio_id, "option_exercise", CALL, "1", at="2020-06-18")
+    assert await held(user, portfolio_id) == {"USD": "39600.00", "IBM": "100"}
