@@ -1,6 +1,12 @@
-"""Serve, migrate, or do long imports: `python -m quantmesh.portfolio [migrate | worker]`."""
+"""Serve, migrate, do long work, or verify ledgers: `python -m quantmesh.portfolio [migrate | worker | verify]`."""
 
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
 from decimal import Decimal
+from uuid import UUID
 
 from pydantic import Field
 
@@ -9,11 +15,13 @@ from quantmesh.api.market.v1 import market_pb2
 from quantmesh.api.portfolio.v1.account_pb2_grpc import add_AccountServiceServicer_to_server
 from quantmesh.api.portfolio.v1.halts_pb2_grpc import add_HaltServiceServicer_to_server
 from quantmesh.api.portfolio.v1.portfolio_pb2_grpc import add_PortfolioServiceServicer_to_server
+from quantmesh.chassis.database import Database
 from quantmesh.chassis.jobs import JobRpc, JobWorker
 from quantmesh.chassis.service import Service, serve
 from quantmesh.chassis.settings import ServiceSettings
 from quantmesh.portfolio.adapters.accounts import Accounts
 from quantmesh.portfolio.adapters.import_job import ImportJob
+from quantmesh.portfolio.adapters.option_expiry import OptionExpiry
 from quantmesh.portfolio.adapters.peers import MarketPeer
 from quantmesh.portfolio.adapters.risk_alerts import RiskAlerts
 from quantmesh.portfolio.adapters.rpc import PortfolioRpc
@@ -21,15 +29,20 @@ from quantmesh.portfolio.adapters.rpc.accounts import AccountRpc
 from quantmesh.portfolio.adapters.rpc.halts import HaltRpc
 from quantmesh.portfolio.adapters.snapshot_maker import SnapshotMaker
 from quantmesh.portfolio.adapters.store.imports import IMPORT_JOB
+from quantmesh.portfolio.adapters.verifier import Verifier
 from quantmesh.portfolio.core.orders import ExecutionCosts
+
+# Of one statement of a verification, which sums a whole journal.
+_VERIFICATION_SECONDS = 600.0
 
 
 class PortfolioSettings(ServiceSettings):
-    """The costs of the paper venue; the least fee is in the instrument's currency."""
+    """The costs of the paper venue, the least fee in the instrument's currency; how often ledgers are verified."""
 
     portfolio_fee_basis_points: Decimal = Field(default=Decimal(1), ge=0, le=1000)
     portfolio_minimum_fee: Decimal = Field(default=Decimal(0), ge=0, le=1000)
     portfolio_slippage_basis_points: Decimal = Field(default=Decimal(1), ge=0, le=1000)
+    portfolio_verify_hours: float = Field(default=24.0, gt=0.0, le=24.0 * 31)
 
 
 async def wire(service: Service[PortfolioSettings]) -> None:
@@ -64,7 +77,32 @@ def _work(service: Service[PortfolioSettings], market: MarketPeer) -> None:
     imports = ImportJob(service.database, market, service.clock)
     service.add_task("jobs", JobWorker(service.database, {IMPORT_JOB: imports.run}).run)
     service.add_task("snapshots", SnapshotMaker(service.database).run)
+    service.add_task("option expiry", OptionExpiry(service.database, market, service.clock).run)
+    every_seconds = 3600.0 * service.settings.portfolio_verify_hours
+    service.add_task("verification", lambda: Verifier(service.database).run(every_seconds))
+
+
+async def verify(settings: PortfolioSettings, arguments: Sequence[str]) -> int:
+    """Rebuild every ledger, or one, and compare; 1 where one differs from what its journal says."""
+    parser = argparse.ArgumentParser(prog="quantmesh ledger verify")
+    parser.add_argument("--portfolio", type=UUID, metavar="ID", help="this one alone")
+    portfolio_id = parser.parse_args(arguments).portfolio
+    if settings.database_url is None:
+        sys.exit("portfolio needs QUANTMESH_DATABASE_URL, which is not set.")
+    url = settings.database_url.get_secret_value()
+    database = Database(url, "portfolio", statement_timeout_seconds=_VERIFICATION_SECONDS)
+    breaks = 0
+    try:
+        async for broken in Verifier(database).verify(portfolio_id, lambda line: print(line, file=sys.stderr)):
+            breaks += 1
+            sys.stdout.write(f"{broken}\n")
+    finally:
+        await database.close()
+    sys.stdout.write("" if breaks else "Every ledger is what its journal says.\n")
+    return 1 if breaks else 0
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["verify"]:
+        sys.exit(asyncio.run(verify(PortfolioSettings.load(os.environ), sys.argv[2:])))
     serve("portfolio", PortfolioSettings, wire, wire_worker=wire_worker)

@@ -57,9 +57,11 @@ class SnapshotMaker:
             fold = fold_name(head.lot_method)
             previous = await store.snapshot(portfolio_id, View(seq=head.seq), fold)
             since = None if previous is None else previous.executed_until
-            until, whole = await making.cut(portfolio_id, head, since, self._step)
+            cut = await making.cut(portfolio_id, head.seq, since, self._step)
+            # A log without a transaction has nothing after any time.
+            until = cut or await making.last_executed(portfolio_id, head.seq) or head.recorded_at
             state = await fold_ledger(store, portfolio_id, head.lot_method, View(as_of=until, seq=head.seq))
             await making.add_snapshot(
-                portfolio_id, NewSnapshot(state.snapshot, head, until, whole, state.folded, state.cash)
+                portfolio_id, NewSnapshot(state.snapshot, head, until, cut is None, state.folded, state.cash)
             )
-        return whole
+        return cut is None

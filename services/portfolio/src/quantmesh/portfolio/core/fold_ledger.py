@@ -1,11 +1,11 @@
 """Positions and cash of a view of the ledger: from the newest snapshot that it contains, and what came on top."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from quantmesh.portfolio.core.lots import FoldedLots, Position, fold_lots
+from quantmesh.portfolio.core.lots import FoldedLots, Position, SecurityMovement, fold_lots
 from quantmesh.portfolio.core.model import LotMethod
 from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.ports import Journal, View
@@ -20,7 +20,7 @@ async def fold_ledger(journal: Journal, portfolio_id: UUID, method: LotMethod, v
     positions |= {symbol: lots.position() for symbol, lots in folded.items()}
     held = tuple(position for position in sorted(positions.values(), key=_symbol) if position.quantity)
     since = await journal.cash(portfolio_id, view, snapshot)
-    return LedgerState(snapshot, folded, held, since if snapshot is None else _sum_of(snapshot.cash, since))
+    return LedgerState(snapshot, folded, held, since if snapshot is None else sum_of(snapshot.cash, since))
 
 
 async def _fold_since(
@@ -46,13 +46,7 @@ async def _fold_since(
         # A sale may name any of them.
         whole=method is LotMethod.SPECIFIC,
     )
-    late: dict[str, datetime] = {}
-    for movement in movements:
-        known = before.get(movement.symbol)
-        if known is None or movement.executed_at > known.moved_at:
-            continue
-        if movement.executed_at < known.moved_at or movement.reverses is not None:
-            late.setdefault(movement.symbol, movement.executed_at)
+    late = late_among(movements, before)
     timely = [movement for movement in movements if movement.symbol not in late]
     folded = fold_lots(timely, method, before)
     lacking = {symbol for symbol, lots in folded.items() if symbol in before and not left_apart(before[symbol], lots)}
@@ -65,8 +59,20 @@ async def _fold_since(
     return folded
 
 
+def late_among(movements: Iterable[SecurityMovement], before: Mapping[str, FoldedLots]) -> dict[str, datetime]:
+    """The instruments on which a fold cannot just go on, with when the first of what came late was executed."""
+    late: dict[str, datetime] = {}
+    for movement in movements:
+        known = before.get(movement.symbol)
+        if known is None or movement.executed_at > known.moved_at:
+            continue
+        if movement.executed_at < known.moved_at or movement.reverses is not None:
+            late.setdefault(movement.symbol, movement.executed_at)
+    return late
+
+
 @exactly
-def _sum_of(earlier: Mapping[str, Decimal], later: Mapping[str, Decimal]) -> dict[str, Decimal]:
+def sum_of(earlier: Mapping[str, Decimal], later: Mapping[str, Decimal]) -> dict[str, Decimal]:
     currencies = sorted({*earlier, *later})
     return {currency: earlier.get(currency, ZERO) + later.get(currency, ZERO) for currency in currencies}
 

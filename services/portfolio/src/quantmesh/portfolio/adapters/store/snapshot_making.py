@@ -150,15 +150,16 @@ class SnapshotMaking:
         row = (await self._session.execute(_HEAD, {"portfolio_id": portfolio_id})).one()
         return Head(row.owner_id, LotMethod(row.lot_method), row.seq, row.recorded_at)
 
-    async def cut(self, portfolio_id: UUID, head: Head, since: datetime | None, step: int) -> tuple[datetime, bool]:
-        """Until when the next snapshot goes, and whether that is all."""
-        keys = {"portfolio_id": portfolio_id, "seq": head.seq}
-        bounds = keys | {"since": "-infinity" if since is None else instant(since), "step": step}
-        cut = await self._session.scalar(_CUT, bounds)
-        if cut is not None:
-            return cut, False
-        # A log without a transaction has nothing after any time.
-        return await self._session.scalar(_LAST_EXECUTED, keys) or head.recorded_at, True
+    async def cut(self, portfolio_id: UUID, seq: int, since: datetime | None, step: int) -> datetime | None:
+        """Until when the next so many transactions were executed; None where fewer are left."""
+        bounds = {"portfolio_id": portfolio_id, "seq": seq, "step": step}
+        since_text = "-infinity" if since is None else instant(since)
+        cut: datetime | None = await self._session.scalar(_CUT, bounds | {"since": since_text})
+        return cut
+
+    async def last_executed(self, portfolio_id: UUID, seq: int) -> datetime | None:
+        last: datetime | None = await self._session.scalar(_LAST_EXECUTED, {"portfolio_id": portfolio_id, "seq": seq})
+        return last
 
     async def take_turn(self, portfolio_id: UUID) -> bool:
         """Whether nobody else makes snapshots of this portfolio until the transaction ends."""

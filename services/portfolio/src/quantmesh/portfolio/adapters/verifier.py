@@ -1,0 +1,87 @@
+"""Rebuilds ledgers from their journals and compares, portfolio by portfolio, a window of the journal at a time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from uuid import UUID
+
+from prometheus_client import Gauge
+
+from quantmesh.chassis.database import Database
+from quantmesh.chassis.errors import Conflict, Unavailable
+from quantmesh.chassis.telemetry.logs import get_logger
+from quantmesh.portfolio.adapters.store import Store
+from quantmesh.portfolio.adapters.store.snapshot_making import SnapshotMaking
+from quantmesh.portfolio.adapters.store.verification import Verification, VerifiedPortfolio
+from quantmesh.portfolio.core.verify_snapshots import LedgerBreak, Rebuilt, first_difference, rebuild
+
+log = get_logger(__name__)
+
+_WINDOW = 20_000
+_BREAKS = Gauge("quantmesh_ledger_breaks", "Portfolios whose ledger differs from what its journal says")
+# What is being looked at, for whoever waits.
+Progress = Callable[[str], None]
+
+
+class Verifier:
+    def __init__(self, database: Database, *, window: int = _WINDOW) -> None:
+        self._database = database
+        self._window = window
+
+    async def run(self, every_seconds: float) -> None:
+        """Until cancelled, all portfolios each time; the metric tells how many are broken."""
+        while True:
+            await asyncio.sleep(every_seconds)
+            try:
+                breaks = [broken async for broken in self.verify()]
+            except (Unavailable, Conflict) as fault:
+                log.warning("the ledgers' verification is put off", error=fault.detail)
+                continue
+            _BREAKS.set(len(breaks))
+            for broken in breaks:
+                log.error("a ledger is broken", difference=str(broken))
+
+    async def verify(
+        self, portfolio_id: UUID | None = None, progress: Progress = log.debug
+    ) -> AsyncIterator[LedgerBreak]:
+        """The first difference of each portfolio that has one."""
+        async with self._database.system_transaction() as session:
+            portfolios = await Verification(session).portfolios(portfolio_id)
+        for number, portfolio in enumerate(portfolios, start=1):
+            progress(f"portfolio {number} of {len(portfolios)}: {portfolio.id}, {portfolio.seq} events")
+            broken = await self._first_break(portfolio, progress)
+            if broken is not None:
+                yield broken
+
+    async def _first_break(self, portfolio: VerifiedPortfolio, progress: Progress) -> LedgerBreak | None:
+        for after in range(0, portfolio.seq, self._window):
+            async with self._database.system_transaction() as session:
+                until = min(after + self._window, portfolio.seq)
+                broken = await Verification(session).break_in_range(portfolio.id, after, until)
+            if broken is not None:
+                return broken
+            progress(f"entries to {until} of {portfolio.seq}")
+        async with self._database.system_transaction() as session:
+            broken = await Verification(session).break_at_once(portfolio.id)
+        return broken or await self._broken_snapshot(portfolio, progress)
+
+    async def _broken_snapshot(self, portfolio: VerifiedPortfolio, progress: Progress) -> LedgerBreak | None:
+        rebuilt, previous = Rebuilt(None, {}), 0
+        async with self._database.system_transaction() as session:
+            verification, making = Verification(session), SnapshotMaking(session)
+            store = Store(session, portfolio.owner_id)
+            for snapshot in await verification.snapshots(portfolio):
+                until = None
+                while until != snapshot.executed_until:
+                    since = None if rebuilt.at is None else rebuilt.at.executed_until
+                    cut = await making.cut(portfolio.id, snapshot.seq, since, self._window)
+                    until = snapshot.executed_until if cut is None else min(cut, snapshot.executed_until)
+                    rebuilt = await rebuild(store, portfolio.id, portfolio.lot_method, rebuilt, snapshot, until)
+                kept = await verification.kept(portfolio.id, snapshot, previous)
+                if kept is None:
+                    continue
+                broken = first_difference(portfolio.id, snapshot, kept, rebuilt)
+                if broken is not None:
+                    return broken
+                previous = snapshot.number
+                progress(f"snapshot {snapshot.number}, at {snapshot.seq}")
+        return None

@@ -1,0 +1,112 @@
+"""A ledger that somebody altered behind the service's back is named; one that nobody touched is not."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from quantmesh.portfolio.adapters.snapshot_maker import SnapshotMaker
+from quantmesh.portfolio.adapters.verifier import Verifier
+
+from .fakes import Service, User
+
+
+async def differences(service: Service, portfolio_id: str | None = None, window: int = 7) -> list[str]:
+    verifier = Verifier(service.database, window=window)
+    return [str(broken) async for broken in verifier.verify(None if portfolio_id is None else UUID(portfolio_id))]
+
+
+async def recorded(service: Service, user: User) -> str:
+    """A portfolio with late entries, sales, several snapshots and something after the last of them."""
+    portfolio = await user.create(lots=2)
+    await user.deposit(portfolio.id)
+    maker = SnapshotMaker(service.database, due_events=1, step=6)
+    for number in range(24):
+        await user.buy(portfolio.id, str(1 + number % 3), "10", f"2020-02-{28 - number % 12:02}")
+        if number % 5 == 4:
+            trade = {"type": "sell", "symbol": "AAPL", "quantity": "2", "price": "11"}
+            await user.record(portfolio.id, **trade, at="2020-03-01")
+            await maker.make_due()
+    await user.buy(portfolio.id, "1", "20", "2020-02-02", "MSFT")
+    await user.order(portfolio.id, "1")
+    return portfolio.id
+
+
+@pytest.fixture
+async def as_superuser(service: Service) -> AsyncIterator[psycopg.AsyncConnection]:
+    async with await psycopg.AsyncConnection.connect(service.admin_url, autocommit=True) as connection:
+        await connection.execute("SET search_path = portfolio")
+        await connection.execute("SET session_replication_role = replica")
+        yield connection
+
+
+async def test_an_untouched_ledger_is_what_its_journal_says(service: Service) -> None:
+    user = service.user()
+    await recorded(service, user)
+    await user.create("Empty")
+    assert await differences(service) == []
+
+
+@pytest.mark.parametrize(
+    ("alteration", "named"),
+    [
+        (
+            """UPDATE posting SET amount = amount + 1
+               WHERE ordinal = 0 AND transaction_id = (SELECT id FROM transaction WHERE seq = 4)""",
+            "entry AAPL, at 4: expected a sum of zero",
+        ),
+        (
+            "DELETE FROM posting WHERE ordinal = 1 AND transaction_id = (SELECT id FROM transaction WHERE seq = 5)",
+            "entry AAPL, at 5: expected 4 postings, found 3",
+        ),
+        (
+            "UPDATE transaction SET cash_effect = cash_effect - 1 WHERE seq = 9",
+            "entry, at 9: expected cash of",
+        ),
+        ("DELETE FROM transaction WHERE seq = 3", "account log, at 3: expected an event, found transaction.recorded"),
+        (
+            "DELETE FROM account_event WHERE seq = 6",
+            "account log, at 6: expected the event of a transaction, found none",
+        ),
+        (
+            "UPDATE account_event SET seq = 1000 WHERE seq = 6",
+            "account log, at 6: expected the event of a transaction, found none",
+        ),
+        (
+            """INSERT INTO account_event SELECT portfolio_id, 1000, owner_id, type, occurred_at, recorded_at, data
+               FROM account_event WHERE seq = 1""",
+            "account log, at 1000: expected no event after",
+        ),
+        (
+            "UPDATE account_event SET recorded_at = recorded_at - interval '1 year' WHERE seq = 8",
+            "account log, at 8: expected recorded at",
+        ),
+        (
+            """INSERT INTO posting SELECT portfolio_id, gen_random_uuid(), ordinal, owner_id, account, commodity, amount
+               FROM posting LIMIT 1""",
+            "expected a transaction of its own",
+        ),
+        ("UPDATE holding SET amount = amount + 1 WHERE account = 'assets:cash'", "assets:cash USD"),
+        ("DELETE FROM holding WHERE commodity = 'MSFT'", "assets:securities MSFT"),
+        ('UPDATE ledger_snapshot SET cash = \'{"USD": "1"}\' WHERE number = 3', "snapshot 3 cash USD"),
+        ("UPDATE snapshot_position SET cost = cost + 1 WHERE from_number = 3", "snapshot 3 position AAPL"),
+        ("UPDATE snapshot_position SET symbol = 'IBM' WHERE from_number = 3", "snapshot 3 position AAPL"),
+        ("DELETE FROM snapshot_position WHERE from_number = 4", "snapshot 4 position AAPL"),
+        (
+            "UPDATE snapshot_position SET folded = replace(folded, '2020-02-28', '2020-02-27') WHERE from_number = 1",
+            "snapshot 1 lots AAPL",
+        ),
+    ],
+)
+async def test_each_alteration_is_named(
+    service: Service, as_superuser: psycopg.AsyncConnection, alteration: str, named: str
+) -> None:
+    portfolio_id = await recorded(service, service.user())
+    untouched = await service.user().create()
+    changed = await as_superuser.execute(alteration.encode())
+    assert changed.rowcount > 0
+    (found,) = await differences(service)
+    assert named in found
+    assert portfolio_id in found
+    assert await differences(service, untouched.id) == []
