@@ -174,7 +174,9 @@ async def test_backtests_are_of_a_book_or_of_series(edge: Edge) -> None:
 
 async def test_exposures_are_shown_by_underlying(edge: Edge) -> None:
     edge.peers["risk"].answers["Exposure"] = exposure_pb2.ExposureResponse(
-        exposures=[exposure_pb2.UnderlyingExposure(symbol="AAPL", delta=60, weight=1.0, days_to_sell=0.5)],
+        exposures=[
+            exposure_pb2.UnderlyingExposure(symbol="AAPL", delta=60, weight=1.0, days_to_sell=0.5, daily_volume=6e7)
+        ],
         herfindahl=1.0,
         effective_number=1.0,
         sold_in_a_day=1.0,
@@ -184,7 +186,7 @@ async def test_exposures_are_shown_by_underlying(edge: Edge) -> None:
     )
     assert answer.status_code == 200, answer.text
     shown = ExposureShown.model_validate(answer.json())
-    assert shown.exposures[0].days_to_sell == 0.5
+    assert (shown.exposures[0].days_to_sell, shown.exposures[0].daily_volume) == (0.5, 6e7)
     assert shown.liquidity is not None
     assert shown.liquidity.longest_days is None
     assert edge.peers["risk"].last("Exposure").daily_volumes["AAPL"] == 80_000_000

@@ -65,6 +65,12 @@ class StandInMarket:
         falls = np.linspace(1.0, 0.5, len(common))
         return History(tuple(symbols), np.outer(falls, [PRICES[symbol] for symbol in symbols]), CLOSE, common)
 
+    async def daily_volumes(
+        self, symbols: Sequence[str], first: date, last: date, as_of: datetime | None, known_at: datetime | None
+    ) -> dict[str, float]:
+        """A hundred a day between the days; JPM alone has volumes."""
+        return {symbol: 100.0 * (last - first).days for symbol in symbols if symbol == "JPM"}
+
     async def terms(self, symbols: Sequence[str]) -> list[Terms]:
         return [Terms("USD", Decimal(1), is_raw=symbol == "AAPL-RAW") for symbol in symbols]
 

@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
+from quantmesh.api.common.v1.common_pb2 import Decimal
 from quantmesh.api.market.v1 import market_pb2 as pb
 from quantmesh.chassis.errors import RuleBroken
 from quantmesh.chassis.rpc import Peer, open_channel
@@ -17,10 +18,11 @@ from .served_risk import CLOSE
 
 
 class TwoDays:
-    """Closes of two days of every symbol but NEW; keeps what it was asked."""
+    """Closes of two days of every symbol but NEW, and volumes; keeps what it was asked."""
 
     def __init__(self) -> None:
         self.asked = pb.GetClosesRequest()
+        self.asked_bars = pb.GetBarsRequest()
 
     async def closes(self, request: pb.GetClosesRequest, context: Any) -> pb.GetClosesResponse:
         self.asked = request
@@ -32,6 +34,12 @@ class TwoDays:
             as_of=to_timestamp(CLOSE),
         )
 
+    async def bars(self, request: pb.GetBarsRequest, context: Any) -> pb.GetBarsResponse:
+        """AAPL has volumes, but for one day."""
+        self.asked_bars = request
+        volumes = [Decimal(value="100"), None, Decimal(value="300")] if request.symbol == "AAPL" else [None]
+        return pb.GetBarsResponse(symbol=request.symbol, bars=[pb.Bar(volume=volume) for volume in volumes])
+
 
 @pytest.fixture
 async def market() -> AsyncIterator[tuple[TwoDays, MarketPeer]]:
@@ -41,15 +49,30 @@ async def market() -> AsyncIterator[tuple[TwoDays, MarketPeer]]:
         request_deserializer=pb.GetClosesRequest.FromString,
         response_serializer=pb.GetClosesResponse.SerializeToString,
     )
+    of_bars = grpc.unary_unary_rpc_method_handler(
+        days.bars,
+        request_deserializer=pb.GetBarsRequest.FromString,
+        response_serializer=pb.GetBarsResponse.SerializeToString,
+    )
     service = pb.DESCRIPTOR.services_by_name["MarketService"].full_name
     server = grpc.aio.server()
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {"GetCloses": method}),))
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler(service, {"GetCloses": method, "GetBars": of_bars}),)
+    )
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     peer = Peer("market", open_channel(f"127.0.0.1:{port}", []), timeout_seconds=5.0)
     yield days, MarketPeer(peer)
     await peer.close()
     await server.stop(None)
+
+
+async def test_volumes_are_averages_of_the_days_that_have_one(market: tuple[TwoDays, MarketPeer]) -> None:
+    days, peer = market
+    found = await peer.daily_volumes(["AAPL", "SPX"], date(2020, 2, 19), date(2020, 3, 20), CLOSE, None)
+    assert found == {"AAPL": 200.0}
+    assert (days.asked_bars.start, days.asked_bars.end) == ("2020-02-19", "2020-03-20")
+    assert days.asked_bars.as_of == to_timestamp(CLOSE)
 
 
 async def test_a_window_is_asked_for_by_its_days(market: tuple[TwoDays, MarketPeer]) -> None:

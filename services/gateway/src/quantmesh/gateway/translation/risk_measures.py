@@ -221,7 +221,10 @@ def exposure(answer: exposure_pb2.ExposureResponse) -> dict[str, Any]:
         concentration = {"herfindahl": answer.herfindahl, "effective_number": answer.effective_number}
     return {
         "exposures": [
-            {**{name: getattr(item, name) for name in names}, "days_to_sell": optional(item, "days_to_sell")}
+            {
+                **{name: getattr(item, name) for name in names},
+                **{name: optional(item, name) for name in ("days_to_sell", "daily_volume")},
+            }
             for item in answer.exposures
         ],
         "concentration": concentration,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
+from statistics import fmean
 
 import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -55,6 +56,27 @@ class MarketPeer:
         columns = [np.fromiter(by_symbol[symbol], dtype=np.float64) for symbol in request.symbols]
         days = tuple(date.fromisoformat(day) for day in answer.dates)
         return History(tuple(request.symbols), np.column_stack(columns), from_timestamp(answer.as_of), days)
+
+    async def daily_volumes(
+        self, symbols: Sequence[str], first: date, last: date, as_of: datetime | None, known_at: datetime | None
+    ) -> dict[str, float]:
+        requests = [
+            market_pb2.GetBarsRequest(
+                symbol=symbol,
+                interval=market_pb2.INTERVAL_DAY,
+                start=first.isoformat(),
+                end=last.isoformat(),
+                as_of=_stamp(as_of),
+                known_at=_stamp(known_at),
+            )
+            for symbol in symbols
+        ]
+        answers = await asyncio.gather(*(self._peer.call(self._stub.GetBars, request) for request in requests))
+        volumes = {
+            symbol: [float(from_proto(bar.volume, "volume")) for bar in answer.bars if bar.HasField("volume")]
+            for symbol, answer in zip(symbols, answers, strict=True)
+        }
+        return {symbol: fmean(of_days) for symbol, of_days in volumes.items() if of_days}
 
     async def terms(self, symbols: Sequence[str]) -> list[Terms]:
         requests = [market_pb2.GetAssetRequest(symbol=symbol) for symbol in symbols]

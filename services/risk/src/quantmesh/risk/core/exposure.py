@@ -1,7 +1,8 @@
 """Greeks by underlying, concentration, and the days that selling takes (RSK-4)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 
@@ -12,24 +13,25 @@ from quantmesh.risk.core.model import Book, History
 from quantmesh.risk.core.priced_book import priced
 
 PARTICIPATION_RATE = 0.2
+# Over so many days up to the last close, some 21 sessions, market's volumes are averaged.
+VOLUME_PERIOD = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
 class BookExposure:
-    """`concentration` is of absolute dollar deltas, None where all are 0; `liquidity` of deltas, None without
-    volumes."""
+    """`concentration` is of absolute dollar deltas, None where all are 0; `liquidity` of deltas, None where none of
+    `daily_volumes` is known."""
 
     greeks: exposure.AggregatedGreeks
     concentration: exposure.Concentration | None
     liquidity: exposure.Liquidity | None
+    daily_volumes: Mapping[str, float]
 
 
 def exposure_of(
     book: Book, history: History, rate: float, daily_volumes: Mapping[str, float], participation_rate: float
 ) -> BookExposure:
-    """An underlying whose volume is not given counts as one that never trades. Raises UnknownChoice for another."""
-    for symbol in daily_volumes:
-        require_symbol(symbol, history.symbols, "daily_volumes")
+    """An underlying whose volume is not known counts as one that never trades."""
     with quant_domain():
         greeks = exposure.aggregated_greeks(priced(book, history, rate))
         concentration = exposure.concentration(greeks.dollar_delta) if np.any(greeks.dollar_delta != 0.0) else None
@@ -37,4 +39,11 @@ def exposure_of(
         if daily_volumes:
             volumes = [daily_volumes.get(symbol, 0.0) for symbol in history.symbols]
             liquidity = exposure.liquidity(greeks.delta, history.last, volumes, participation_rate=participation_rate)
-    return BookExposure(greeks, concentration, liquidity)
+    return BookExposure(greeks, concentration, liquidity, daily_volumes)
+
+
+def symbols_without(daily_volumes: Mapping[str, float], symbols: Sequence[str]) -> list[str]:
+    """Those whose volume is not given. Raises UnknownChoice for a volume of another symbol."""
+    for symbol in daily_volumes:
+        require_symbol(symbol, symbols, "daily_volumes")
+    return [symbol for symbol in symbols if symbol not in daily_volumes]

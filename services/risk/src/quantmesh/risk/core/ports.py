@@ -21,6 +21,12 @@ class Market(Protocol):
         """The closes that the symbols share from the day `first` to the day `last`."""
         ...
 
+    async def daily_volumes(
+        self, symbols: Sequence[str], first: date, last: date, as_of: datetime | None, known_at: datetime | None
+    ) -> dict[str, float]:
+        """Average units a session from the day `first` to the day `last`, of the symbols that have volumes."""
+        ...
+
     async def now(self) -> datetime:
         """Market time."""
         ...

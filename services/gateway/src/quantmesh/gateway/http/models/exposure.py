@@ -17,14 +17,15 @@ class ExposureBody(MeasuredBody):
                     "positions": [{"symbol": "AAPL", "quantity": "100"}, EXAMPLE_PUT],
                     "rate": 0.03,
                     "daily_volumes": {"AAPL": 80000000},
-                }
+                },
+                {"positions": [{"symbol": "AAPL", "quantity": "100"}, {"symbol": "JPM", "quantity": "50"}]},
             ]
         }
     )
 
     daily_volumes: Annotated[
         dict[Symbol, NonNegative],
-        Field(max_length=1000, description="Average units a day; without any, no liquidity is measured."),
+        Field(max_length=1000, description="Average units a day; where one is left out, market's of the last 30 days."),
     ] = Field(default_factory=dict)
     participation_rate: Annotated[
         float, Field(gt=0, le=1, description="The share of the volume that is sold at most.")
@@ -34,7 +35,7 @@ class ExposureBody(MeasuredBody):
 class UnderlyingShown(Shown):
     """In money, but for `delta` (units of the underlying) and `gamma` (delta per unit of spot); `dollar_delta` is delta
     times spot, `dollar_gamma` gamma times spot squared. Vega and rho are per 1.00, theta per year; `weight` is that of
-    the absolute dollar delta.
+    the absolute dollar delta, `daily_volume` null where no volume is known.
     """
 
     symbol: str
@@ -49,6 +50,7 @@ class UnderlyingShown(Shown):
     rho: float
     weight: float
     days_to_sell: float | None
+    daily_volume: float | None
 
 
 class ConcentrationShown(Shown):
