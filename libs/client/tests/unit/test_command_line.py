@@ -43,3 +43,11 @@ def test_what_is_no_proof_is_refused(tmp_path: Path, text: str) -> None:
     done = quantmesh(tmp_path, "proof", "verify", "-", text=text)
     assert done.returncode == 1
     assert done.stderr.startswith("This is no proof: ")
+
+
+def test_a_ledger_is_shown_or_verified(tmp_path: Path) -> None:
+    shown = quantmesh(tmp_path, "ledger", "0198b3c0-0000-7000-8000-000000000000")
+    assert shown.stderr == "You are not logged in: run `quantmesh login`, or set QUANTMESH_API_KEY.\n"
+    for arguments in (["verify", "--help"], ["show", "--help"]):
+        assert quantmesh(tmp_path, "ledger", *arguments).returncode == 0
+    assert "No such option" in quantmesh(tmp_path, "ledger", "verify", "--nothing").stderr

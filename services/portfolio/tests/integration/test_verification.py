@@ -1,7 +1,11 @@
 """A ledger that somebody altered behind the service's back is named; one that nobody touched is not."""
 
+import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -110,3 +114,28 @@ async def test_each_alteration_is_named(
     assert named in found
     assert portfolio_id in found
     assert await differences(service, untouched.id) == []
+
+
+def command(service: Service, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """As `quantmesh ledger verify` runs it."""
+    program = [sys.executable, "-m", "quantmesh.portfolio", "verify", *arguments]
+    environment = {**os.environ, "QUANTMESH_DATABASE_URL": service.app_url}
+    return subprocess.run(program, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+async def test_the_command_ends_with_1_where_a_ledger_is_broken(
+    service: Service, as_superuser: psycopg.AsyncConnection
+) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    await user.deposit(portfolio.id)
+    whole = await asyncio.to_thread(command, service)
+    assert (whole.returncode, whole.stdout) == (0, "Every ledger is what its journal says.\n")
+    await as_superuser.execute("UPDATE holding SET amount = 5")
+    broken = await asyncio.to_thread(command, service, "--portfolio", portfolio.id)
+    assert broken.returncode == 1
+    assert broken.stdout.startswith(f"portfolio {portfolio.id}, assets:cash USD, at 1: expected 100000")
+    assert "entries to 1 of 1" in broken.stderr
+    unknown = await asyncio.to_thread(command, service, "--portfolio", str(uuid4()))
+    assert unknown.returncode == 1
+    assert "There is no portfolio" in unknown.stderr

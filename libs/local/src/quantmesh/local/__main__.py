@@ -109,19 +109,22 @@ def clean() -> None:
         shutil.rmtree(settings.state_folder)
 
 
-@app.command()
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run(
+    context: typer.Context,
     service: Annotated[str, typer.Argument(help="Such as market.")],
     command: Annotated[str, typer.Argument(help="Such as rewind, for `python -m quantmesh.market rewind`.")],
 ) -> None:
-    """Run a service's command in the environment that the supervisor gives it."""
+    """Run a service's command, with what follows it, in the environment that the supervisor gives it."""
     settings = _settings()
     declaration = next((each for each in settings.workspace.services if each.name == service), None)
     if declaration is None:
         names = ", ".join(each.name for each in settings.workspace.services)
         raise LocalError(f"There is no service {service!r}; there are {names}.")
+    if not settings.secrets_file.exists():
+        raise LocalError("There is no mesh here. `make up` starts one.")
     environment = local_environment(settings, Secrets(settings.secrets_file)).of_service(declaration)
-    program = [sys.executable, "-m", f"quantmesh.{service}", command]
+    program = [sys.executable, "-m", f"quantmesh.{service}", command, *context.args]
     raise typer.Exit(subprocess.run(program, env=environment, check=False).returncode)  # noqa: S603 - our own command
 
 

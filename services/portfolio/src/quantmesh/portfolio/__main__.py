@@ -16,6 +16,7 @@ from quantmesh.api.portfolio.v1.account_pb2_grpc import add_AccountServiceServic
 from quantmesh.api.portfolio.v1.halts_pb2_grpc import add_HaltServiceServicer_to_server
 from quantmesh.api.portfolio.v1.portfolio_pb2_grpc import add_PortfolioServiceServicer_to_server
 from quantmesh.chassis.database import Database
+from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.jobs import JobRpc, JobWorker
 from quantmesh.chassis.service import Service, serve
 from quantmesh.chassis.settings import ServiceSettings
@@ -30,6 +31,7 @@ from quantmesh.portfolio.adapters.rpc.halts import HaltRpc
 from quantmesh.portfolio.adapters.snapshot_maker import SnapshotMaker
 from quantmesh.portfolio.adapters.store.imports import IMPORT_JOB
 from quantmesh.portfolio.adapters.verifier import Verifier
+from quantmesh.portfolio.core.errors import PortfolioNotFound
 from quantmesh.portfolio.core.orders import ExecutionCosts
 
 # Of one statement of a verification, which sums a whole journal.
@@ -96,6 +98,8 @@ async def verify(settings: PortfolioSettings, arguments: Sequence[str]) -> int:
         async for broken in Verifier(database).verify(portfolio_id, lambda line: print(line, file=sys.stderr)):
             breaks += 1
             sys.stdout.write(f"{broken}\n")
+    except (PortfolioNotFound, Unavailable) as error:
+        sys.exit(error.detail)
     finally:
         await database.close()
     sys.stdout.write("" if breaks else "Every ledger is what its journal says.\n")

@@ -69,12 +69,6 @@ def performance(portfolio: PortfolioId, as_of: AsOf = None) -> None:
         console.print(tables.performance_facts(client.portfolios.performance(portfolio, as_of)))
 
 
-def ledger(portfolio: PortfolioId) -> None:
-    """Every posting, in double entry."""
-    with signed_in() as client:
-        console.print(tables.ledger_table(client.portfolios.ledger(portfolio)))
-
-
 def trade(
     portfolio: PortfolioId,
     side: Annotated[Side, typer.Argument()],
@@ -101,6 +95,6 @@ def _total(value: object) -> str:
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (portfolios, create, positions, performance, ledger, trade):
+    for command in (portfolios, create, positions, performance, trade):
         app.command()(command)
     app.command("import")(import_csv)

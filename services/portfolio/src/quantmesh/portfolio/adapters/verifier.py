@@ -12,6 +12,7 @@ from quantmesh.chassis.telemetry.logs import get_logger
 from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.adapters.store.snapshot_making import SnapshotMaking
 from quantmesh.portfolio.adapters.store.verification import Verification, VerifiedPortfolio
+from quantmesh.portfolio.core.errors import PortfolioNotFound
 from quantmesh.portfolio.core.verify_snapshots import LedgerBreak, Rebuilt, first_difference, rebuild
 
 log = get_logger(__name__)
@@ -43,9 +44,11 @@ class Verifier:
     async def verify(
         self, portfolio_id: UUID | None = None, progress: Progress = log.debug
     ) -> AsyncIterator[LedgerBreak]:
-        """The first difference of each portfolio that has one."""
+        """The first difference of each portfolio that has one. Raises PortfolioNotFound."""
         async with self._database.system_transaction() as session:
             portfolios = await Verification(session).portfolios(portfolio_id)
+        if portfolio_id is not None and not portfolios:
+            raise PortfolioNotFound(portfolio_id)
         for number, portfolio in enumerate(portfolios, start=1):
             progress(f"portfolio {number} of {len(portfolios)}: {portfolio.id}, {portfolio.seq} events")
             broken = await self._first_break(portfolio, progress)
