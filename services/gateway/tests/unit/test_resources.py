@@ -13,10 +13,10 @@ from quantmesh.api.market.v1 import market_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2
 from quantmesh.api.prediction.v1 import prediction_pb2
 from quantmesh.chassis.errors import NotFound, TooEarly
-from quantmesh.gateway.http.models import blockchain, optimization, orders, risk, transactions
+from quantmesh.gateway.http.models import blockchain, optimization, risk, transactions
 
 from .edges import ADA, Edge
-from .samples import JOB, OPTIMUM, ORDER, READS, ROOT, TRANSACTION, VALUE_AT_RISK, amount
+from .samples import JOB, OPTIMUM, READS, ROOT, TRANSACTION, VALUE_AT_RISK, amount
 
 KEY = {"Idempotency-Key": "k1"}
 
@@ -126,18 +126,6 @@ async def test_a_long_import_is_a_job_that_portfolio_keeps(edge: Edge) -> None:
         "rate": 0.5,
     }
     assert "2.0" not in shown
-
-
-async def test_an_order_is_placed_and_a_trade_is_filled_or_nothing(edge: Edge) -> None:
-    edge.peers["portfolio"].answers["PlaceOrder"] = portfolio_pb2.PlaceOrderResponse(order=ORDER)
-    body = {"portfolio_id": str(ADA), "symbol": "AAPL", "side": "buy", "quantity": "5"}
-    placed = await edge.http.post("/api/v2/orders", json=body, headers=KEY)
-    orders.OrderShown.model_validate(placed.json())
-    assert (placed.status_code, placed.headers["location"]) == (201, f"/api/v2/orders/{ADA}")
-    assert edge.peers["portfolio"].last("PlaceOrder").time_in_force == portfolio_pb2.TIME_IN_FORCE_DAY
-    traded = await edge.http.post("/api/v2/trade/execute", json=body, headers=KEY)
-    assert traded.status_code == 200
-    assert edge.peers["portfolio"].last("PlaceOrder").time_in_force == portfolio_pb2.TIME_IN_FORCE_FOK
 
 
 async def test_risk_is_of_a_portfolio_or_of_positions(edge: Edge) -> None:

@@ -5,7 +5,7 @@ import pytest
 from quantmesh.chassis.database import Database
 from quantmesh.local.testing import NewDatabase
 from quantmesh.portfolio.adapters.rpc import PortfolioRpc
-from quantmesh.portfolio.core.orders import ExecutionCosts
+from quantmesh.portfolio.core.execution import ExecutionCosts
 
 from .fakes import COSTS, FakeMarket, Service, TickingClock
 

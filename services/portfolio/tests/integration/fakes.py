@@ -26,6 +26,7 @@ from quantmesh.portfolio.core.errors import MarketUnavailable
 from quantmesh.portfolio.core.market import Adjustment, Asset, Closes, ExchangeRate, MarketClock, Quote, RateHistory
 
 NOW = datetime(2022, 12, 20, 18, 0, tzinfo=UTC)
+SESSION_CLOSE = datetime(2022, 12, 20, 21, 0, tzinfo=UTC)
 COSTS = {"fee_basis_points": Decimal(1), "minimum_fee": Decimal("0.01"), "slippage_basis_points": Decimal(0)}
 NO_CONTEXT = cast("Any", None)
 OPEN = {JOB_STATUS_QUEUED, JOB_STATUS_RUNNING}
@@ -61,7 +62,7 @@ class FakeMarket:
 
     async def clock(self) -> MarketClock:
         self._answer()
-        return MarketClock(self.time, self.open)
+        return MarketClock(self.time, self.open, session_close=SESSION_CLOSE)
 
     async def now(self, at_least: datetime) -> datetime:
         return (await self.clock()).time
@@ -180,16 +181,27 @@ class User:
         self, portfolio_id: str, quantity: str, side: str = "buy", symbol: str = "AAPL", **more: Any
     ) -> pb.Order:
         self.call(more.pop("key", "") or uuid.uuid4().hex)
-        request = pb.PlaceOrderRequest(
-            portfolio_id=portfolio_id,
-            symbol=symbol,
-            side=pb.OrderSide.Value(f"ORDER_SIDE_{side.upper()}"),
-            type=pb.ORDER_TYPE_MARKET,
-            quantity=decimal(quantity),
-            time_in_force=pb.TIME_IN_FORCE_DAY,
-            **more,
-        )
+        request = order_request(portfolio_id, quantity, side, symbol, **more)
         return (await self.rpc.PlaceOrder(request, NO_CONTEXT)).order
+
+    async def replace(self, order: pb.Order, **changes: str) -> pb.Order:
+        """At the version that `order` shows; numbers are strings."""
+        self.call()
+        request = pb.ReplaceOrderRequest(
+            id=order.id,
+            expected_version=order.version,
+            **{name: decimal(value) for name, value in changes.items()},
+        )
+        return (await self.rpc.ReplaceOrder(request, NO_CONTEXT)).order
+
+    async def cancel(self, order_id: str, expected_version: int | None = None) -> pb.Order:
+        self.call()
+        request = pb.CancelOrderRequest(id=order_id, expected_version=expected_version)
+        return (await self.rpc.CancelOrder(request, NO_CONTEXT)).order
+
+    async def shown(self, order_id: str) -> pb.Order:
+        self.call()
+        return (await self.rpc.GetOrder(pb.GetOrderRequest(id=order_id), NO_CONTEXT)).order
 
     async def positions(
         self, portfolio_id: str, as_of: datetime | None = None, known_at: datetime | None = None
@@ -231,6 +243,32 @@ def transaction(**fields: Any) -> pb.TransactionInput:
         else:
             setattr(message, name, value)
     return message
+
+
+def order_request(
+    portfolio_id: str,
+    quantity: str,
+    side: str = "buy",
+    symbol: str = "AAPL",
+    *,
+    limit: str = "",
+    stop: str = "",
+    tif: str = "day",
+    client_order_id: str = "",
+) -> pb.PlaceOrderRequest:
+    """The type follows from the prices that are given."""
+    kind = "_".join(name for name, price in (("stop", stop), ("limit", limit)) if price) or "market"
+    return pb.PlaceOrderRequest(
+        portfolio_id=portfolio_id,
+        client_order_id=client_order_id,
+        symbol=symbol,
+        side=pb.OrderSide.Value(f"ORDER_SIDE_{side.upper()}"),
+        type=pb.OrderType.Value(f"ORDER_TYPE_{kind.upper()}"),
+        quantity=decimal(quantity),
+        limit_price=decimal(limit) if limit else None,
+        stop_price=decimal(stop) if stop else None,
+        time_in_force=pb.TimeInForce.Value(f"TIME_IN_FORCE_{tif.upper()}"),
+    )
 
 
 def decimal(text: str) -> common_pb2.Decimal:

@@ -11,14 +11,8 @@ from sqlalchemy import text
 from quantmesh.api.portfolio.v1 import events_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.errors import InvalidInput, NotFound, Unavailable
-from quantmesh.portfolio.core.errors import (
-    IllegalTransition,
-    InsufficientCash,
-    InsufficientHolding,
-    NotTradable,
-    OrderIdTaken,
-    UnknownSymbol,
-)
+from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding, UnknownSymbol
+from quantmesh.portfolio.core.order_errors import IllegalTransition, NotTradable, OrderIdTaken
 
 from .fakes import NO_CONTEXT, NOW, Service, quote
 
@@ -162,7 +156,7 @@ async def test_a_filled_order_cannot_be_cancelled(service: Service) -> None:
     portfolio = await user.create()
     await user.deposit(portfolio.id)
     order = await user.order(portfolio.id, "1")
-    with pytest.raises(IllegalTransition, match="that is filled cannot become cancelled"):
+    with pytest.raises(IllegalTransition, match="that is filled cannot be cancelled"):
         await service.rpc.CancelOrder(pb.CancelOrderRequest(id=order.id), NO_CONTEXT)
     with pytest.raises(NotFound):
         await service.rpc.CancelOrder(pb.CancelOrderRequest(id="nonsense"), NO_CONTEXT)

@@ -17,6 +17,8 @@ SCOPES = {
     "ReverseImport": "portfolio:write",
     "PlaceOrder": "orders:write",
     "CancelOrder": "orders:write",
+    "PreviewOrder": "orders:write",
+    "ReplaceOrder": "orders:write",
 }
 
 

@@ -3,13 +3,13 @@
 import inspect
 
 from quantmesh.chassis.errors import KINDS, QuantmeshError, kind_of
-from quantmesh.portfolio.core import errors, ledger_errors
+from quantmesh.portfolio.core import errors, ledger_errors, order_errors
 
 
 def leaves() -> list[type[QuantmeshError]]:
     return [
         member
-        for module in (errors, ledger_errors)
+        for module in (errors, ledger_errors, order_errors)
         for _, member in inspect.getmembers(module, inspect.isclass)
         if issubclass(member, QuantmeshError) and member.__module__ == module.__name__ and member.__name__[0] != "_"
     ]

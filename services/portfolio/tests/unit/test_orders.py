@@ -1,147 +1,118 @@
-"""The order's states, and the price at which the paper venue fills."""
+"""What may be asked of an order, and of its replacement."""
 
 from dataclasses import replace
 from decimal import Decimal
-from itertools import product
-from uuid import UUID
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from quantmesh.portfolio.core.errors import IllegalTransition, InvalidOrder, NotTradable
-from quantmesh.portfolio.core.market import Adjustment, Asset, MarketClock, Quote
-from quantmesh.portfolio.core.orders import (
-    TRANSITIONS,
-    ExecutionCosts,
-    Fill,
-    Order,
-    OrderRequest,
-    OrderSide,
-    OrderStatus,
-    OrderType,
-    Rejection,
-    TimeInForce,
-    check_instrument,
-    execute,
-)
+from quantmesh.portfolio.core.order_errors import IllegalTransition, InvalidOrder, OrderChanged
+from quantmesh.portfolio.core.order_states import OrderStatus
+from quantmesh.portfolio.core.orders import OrderRequest, OrderSide, OrderType, TimeInForce
+from quantmesh.portfolio.core.replace_order import Replacement
 
+from .order_samples import order, request
 from .samples import START
 
-ASSET = Asset("AAPL", "USD", Adjustment.TOTAL_RETURN, Decimal("0.01"), Decimal(1), tradable=True)
-QUOTE = Quote("AAPL", Decimal("130.00"), Decimal("129.95"), Decimal("130.05"), START, stale=False, currency="USD")
-OPEN = MarketClock(START, open=True)
-FREE = ExecutionCosts(Decimal(0), Decimal(0), Decimal(0))
 
-
-def request(side: OrderSide = OrderSide.BUY, quantity: str = "10", client_order_id: str = "") -> OrderRequest:
-    return OrderRequest("AAPL", side, OrderType.MARKET, Decimal(quantity), TimeInForce.DAY, client_order_id)
-
-
-def order(status: OrderStatus | None) -> Order:
-    return Order(UUID(int=1), UUID(int=2), request(), "USD", START, status)
-
-
-def test_an_order_takes_the_table_s_steps_and_no_other() -> None:
-    for current, wanted in product([None, *OrderStatus], OrderStatus):
-        if wanted in TRANSITIONS[current]:
-            assert order(current).become(wanted).status is wanted
-        else:
-            with pytest.raises(IllegalTransition):
-                order(current).become(wanted)
-
-
-def test_final_states_have_no_way_on() -> None:
-    assert {status for status in OrderStatus if not TRANSITIONS[status]} == {
-        OrderStatus.FILLED,
-        OrderStatus.CANCELLED,
-        OrderStatus.REJECTED,
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"symbol": "aapl"}, "symbol"),
+        ({"quantity": Decimal(0)}, "quantity"),
+        ({"quantity": Decimal(-1)}, "quantity"),
+        ({"quantity": Decimal("NaN")}, "quantity"),
+        ({"client_order_id": "x" * 129}, "client_order_id"),
+        ({"client_order_id": "a\nb"}, "client_order_id"),
+        ({"limit_price": Decimal(1)}, "limit_price"),
+        ({"stop_price": Decimal(1)}, "stop_price"),
+        ({"type": OrderType.LIMIT}, "limit_price"),
+        ({"type": OrderType.LIMIT, "limit_price": Decimal(0)}, "limit_price"),
+        ({"type": OrderType.LIMIT, "limit_price": Decimal("Infinity")}, "limit_price"),
+        ({"type": OrderType.STOP}, "stop_price"),
+        ({"type": OrderType.STOP_LIMIT, "limit_price": Decimal(1)}, "stop_price"),
+    ],
+)
+def test_a_request_names_the_field_that_is_wrong(changes: dict[str, Any], field: str) -> None:
+    asked: dict[str, Any] = {
+        "symbol": "AAPL",
+        "side": OrderSide.BUY,
+        "type": OrderType.MARKET,
+        "quantity": Decimal(1),
+        "time_in_force": TimeInForce.DAY,
     }
-
-
-def test_each_step_raises_the_version() -> None:
-    assert order(None).become(OrderStatus.ACCEPTED).become(OrderStatus.FILLED).version == 2
-
-
-def test_buys_at_the_ask_and_sells_at_the_bid() -> None:
-    assert execute(request(), ASSET, QUOTE, OPEN, FREE) == Fill(Decimal("130.05"), Decimal("0.00"), START)
-    sold = execute(request(OrderSide.SELL), ASSET, QUOTE, OPEN, FREE)
-    assert sold == Fill(Decimal("129.95"), Decimal("0.00"), START)
-
-
-def test_slippage_and_ticks_go_against_the_customer() -> None:
-    costs = ExecutionCosts(Decimal(0), Decimal(0), slippage_basis_points=Decimal(1))
-    bought = execute(request(), ASSET, QUOTE, OPEN, costs)
-    sold = execute(request(OrderSide.SELL), ASSET, QUOTE, OPEN, costs)
-    # 130.05 * 1.0001 = 130.063005 up to the cent; 129.95 * 0.9999 = 129.937005 down to it.
-    assert isinstance(bought, Fill)
-    assert isinstance(sold, Fill)
-    assert (bought.price, sold.price) == (Decimal("130.07"), Decimal("129.93"))
-
-
-def test_the_fee_is_of_the_amount_with_a_least_one() -> None:
-    costs = ExecutionCosts(Decimal(10), Decimal("1.00"), Decimal(0))
-    small, large = (execute(request(quantity=quantity), ASSET, QUOTE, OPEN, costs) for quantity in ("1", "100"))
-    assert isinstance(small, Fill)
-    assert isinstance(large, Fill)
-    assert (small.fee, large.fee) == (Decimal("1.00"), Decimal("13.00"))
-
-
-@pytest.mark.parametrize(
-    ("quote", "clock", "reason"),
-    [
-        (QUOTE, MarketClock(START, open=False), "the market is closed"),
-        (QUOTE, MarketClock(START, open=False, detail="the feed has ended"), "the feed has ended"),
-        (None, OPEN, "there is no quote for AAPL"),
-        (replace(QUOTE, stale=True), OPEN, "is stale"),
-        (replace(QUOTE, bid=None), OPEN, "lacks a side"),
-        (replace(QUOTE, ask=Decimal(0)), OPEN, "lacks a side"),
-        (replace(QUOTE, bid=Decimal(131)), OPEN, "is crossed: bid 131, ask 130.05"),
-    ],
-)
-def test_nothing_fills_on_a_quote_that_cannot_be_trusted(quote: Quote | None, clock: MarketClock, reason: str) -> None:
-    outcome = execute(request(), ASSET, quote, clock, FREE)
-    assert isinstance(outcome, Rejection)
-    assert reason in outcome.reason
-
-
-def test_an_instrument_without_a_feed_is_refused() -> None:
-    with pytest.raises(NotTradable):
-        check_instrument(request(), replace(ASSET, tradable=False))
-
-
-def test_a_quantity_is_in_whole_lots() -> None:
-    check_instrument(request(quantity="200"), replace(ASSET, lot_size=Decimal(100)))
-    with pytest.raises(InvalidOrder, match="150 is not a multiple of the lot of 100"):
-        check_instrument(request(quantity="150"), replace(ASSET, lot_size=Decimal(100)))
-
-
-@pytest.mark.parametrize(
-    ("symbol", "quantity", "client_order_id", "field"),
-    [
-        ("aapl", "1", "", "symbol"),
-        ("AAPL", "0", "", "quantity"),
-        ("AAPL", "-1", "", "quantity"),
-        ("AAPL", "NaN", "", "quantity"),
-        ("AAPL", "1", "x" * 129, "client_order_id"),
-        ("AAPL", "1", "a\nb", "client_order_id"),
-    ],
-)
-def test_a_request_names_the_field_that_is_wrong(symbol: str, quantity: str, client_order_id: str, field: str) -> None:
     with pytest.raises(InvalidOrder) as refused:
-        OrderRequest(symbol, OrderSide.BUY, OrderType.MARKET, Decimal(quantity), TimeInForce.DAY, client_order_id)
+        OrderRequest(**{**asked, **changes})
     assert [violation.field for violation in refused.value.violations] == [field]
 
 
-_cents = st.integers(1, 10**6).map(lambda cents: Decimal(cents) / 100)
+@pytest.mark.parametrize("tif", ["ioc", "fok"])
+def test_a_stop_waits_so_that_it_cannot_be_settled_at_once(tif: str) -> None:
+    with pytest.raises(InvalidOrder, match="takes day or gtc") as refused:
+        request(stop_price="120", tif=tif)
+    assert [violation.field for violation in refused.value.violations] == ["time_in_force"]
 
 
-@given(bid=_cents, spread=_cents, slippage=st.integers(0, 100), side=st.sampled_from(OrderSide))
-def test_a_fill_is_never_better_than_the_quote(bid: Decimal, spread: Decimal, slippage: int, side: OrderSide) -> None:
-    quote = replace(QUOTE, bid=bid, ask=bid + spread)
-    outcome = execute(request(side), ASSET, quote, OPEN, ExecutionCosts(Decimal(0), Decimal(0), Decimal(slippage)))
-    if isinstance(outcome, Fill):
-        assert outcome.price % ASSET.tick_size == 0
-        assert outcome.price >= bid + spread if side is OrderSide.BUY else outcome.price <= bid
-    else:
-        assert "below one tick" in outcome.reason
+@pytest.mark.parametrize(
+    ("asked", "at_once"),
+    [
+        (request(), True),
+        (request(tif="gtc"), True),
+        (request(limit_price="1", tif="ioc"), True),
+        (request(limit_price="1", tif="fok"), True),
+        (request(limit_price="1"), False),
+        (request(stop_price="1", tif="gtc"), False),
+    ],
+)
+def test_what_has_a_price_and_time_may_wait(asked: OrderRequest, at_once: bool) -> None:
+    assert asked.must_trade_now is at_once
+
+
+def test_an_average_price_is_of_all_fills() -> None:
+    assert order().average_fill_price is None
+    filled = order(filled_quantity=Decimal(3), notional=Decimal(10))
+    assert filled.average_fill_price == Decimal("3.333333333333333333")
+
+
+def test_a_replacement_changes_what_it_names() -> None:
+    resting = order(request(quantity="10", limit_price="130", tif="gtc"))
+    assert Replacement(quantity=Decimal(7)).of(resting) == replace(resting.request, quantity=Decimal(7))
+    changed = Replacement(limit_price=Decimal(131)).of(resting)
+    assert (changed.limit_price, changed.quantity) == (Decimal(131), Decimal(10))
+
+
+@pytest.mark.parametrize(
+    ("replacement", "field", "words"),
+    [
+        ({"quantity": Decimal(4)}, "quantity", "must be more than the 4 that are filled"),
+        ({"limit_price": Decimal(1)}, "limit_price", "is not taken by a stop order"),
+        ({"stop_price": Decimal(1)}, "stop_price", "has been triggered"),
+    ],
+)
+def test_a_replacement_names_what_cannot_be(replacement: dict[str, Decimal], field: str, words: str) -> None:
+    partly = order(
+        request(stop_price="120", tif="gtc"),
+        OrderStatus.PARTIALLY_FILLED,
+        filled_quantity=Decimal(4),
+        triggered_at=START,
+    )
+    with pytest.raises(InvalidOrder, match=words) as refused:
+        Replacement(**replacement).of(partly)
+    assert [violation.field for violation in refused.value.violations] == [field]
+
+
+def test_a_replacement_of_nothing_is_refused() -> None:
+    with pytest.raises(InvalidOrder, match="at least one of"):
+        Replacement()
+
+
+def test_an_order_that_has_ended_is_not_replaced() -> None:
+    with pytest.raises(IllegalTransition, match="that is filled cannot be replaced"):
+        Replacement(quantity=Decimal(20)).of(order(status=OrderStatus.FILLED))
+
+
+def test_a_version_that_was_not_seen_is_refused() -> None:
+    order(version=3).expect(3)
+    order(version=3).expect(None)
+    with pytest.raises(OrderChanged, match="at version 3, not 2"):
+        order(version=3).expect(2)

@@ -86,7 +86,12 @@ RULES = {
     "an order's buy of an option": Rule(
         "buy",
         {**_CONTRACTS, "price": "4.30"},
-        [(UNITS, CALL, "2"), (f"trading:{CALL}", CALL, "-2"), (f"trading:{CALL}", "USD", "860"), (MONEY, "USD", "-860")],
+        [
+            (UNITS, CALL, "2"),
+            (f"trading:{CALL}", CALL, "-2"),
+            (f"trading:{CALL}", "USD", "860"),
+            (MONEY, "USD", "-860"),
+        ],
     ),
     "split": Rule(
         "split", {"symbol": "IBM", "split_ratio": "4"}, [(UNITS, "IBM", "30"), ("trading:IBM", "IBM", "-30")], held=10
@@ -108,18 +113,33 @@ RULES = {
     "option_open, written": Rule(
         "option_open",
         {**_CONTRACTS, "price": "4.30", "side": PositionSide.SHORT},
-        [(UNITS, CALL, "-2"), (f"trading:{CALL}", CALL, "2"), (f"trading:{CALL}", "USD", "-860"), (MONEY, "USD", "860")],
+        [
+            (UNITS, CALL, "-2"),
+            (f"trading:{CALL}", CALL, "2"),
+            (f"trading:{CALL}", "USD", "-860"),
+            (MONEY, "USD", "860"),
+        ],
     ),
     "option_close": Rule(
         "option_close",
         {**_CONTRACTS, "price": "5"},
-        [(UNITS, CALL, "-2"), (f"trading:{CALL}", CALL, "2"), (f"trading:{CALL}", "USD", "-1000"), (MONEY, "USD", "1000")],
+        [
+            (UNITS, CALL, "-2"),
+            (f"trading:{CALL}", CALL, "2"),
+            (f"trading:{CALL}", "USD", "-1000"),
+            (MONEY, "USD", "1000"),
+        ],
         held=3,
     ),
     "option_close, written": Rule(
         "option_close",
         {**_CONTRACTS, "price": "5"},
-        [(UNITS, CALL, "2"), (f"trading:{CALL}", CALL, "-2"), (f"trading:{CALL}", "USD", "1000"), (MONEY, "USD", "-1000")],
+        [
+            (UNITS, CALL, "2"),
+            (f"trading:{CALL}", CALL, "-2"),
+            (f"trading:{CALL}", "USD", "1000"),
+            (MONEY, "USD", "-1000"),
+        ],
         held=-3,
     ),
     # 200 shares for 70 each; their cost is 14,000 and the 860 that the calls cost (Publication 550).

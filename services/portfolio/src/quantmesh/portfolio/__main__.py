@@ -32,7 +32,7 @@ from quantmesh.portfolio.adapters.snapshot_maker import SnapshotMaker
 from quantmesh.portfolio.adapters.store.imports import IMPORT_JOB
 from quantmesh.portfolio.adapters.verifier import Verifier
 from quantmesh.portfolio.core.errors import PortfolioNotFound
-from quantmesh.portfolio.core.orders import ExecutionCosts
+from quantmesh.portfolio.core.execution import ExecutionCosts
 
 # Of one statement of a verification, which sums a whole journal.
 _VERIFICATION_SECONDS = 600.0

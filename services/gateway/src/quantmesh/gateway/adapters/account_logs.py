@@ -24,9 +24,13 @@ _CARRIERS = {
     for carrier in (
         events_pb2.TransactionRecorded,
         events_pb2.OrderAccepted,
-        events_pb2.OrderFilled,
         events_pb2.OrderCancelled,
+        events_pb2.OrderExpired,
+        events_pb2.OrderFilled,
+        events_pb2.OrderPartiallyFilled,
         events_pb2.OrderRejected,
+        events_pb2.OrderReplaced,
+        events_pb2.OrderTriggered,
         events_pb2.AlertRaised,
     )
 }

@@ -7,6 +7,7 @@ QuantmeshError
 ├── RequestTimedOut         the body did not arrive in time                408
 ├── PayloadTooLarge         the body is over the route's limit             413
 ├── UnsupportedMediaType    a body of another type                         415
+├── IfMatchMissing          a change that could undo another's unseen      428
 ├── InvalidInput
 │   ├── InvalidRequest      valid JSON that breaks a rule of the schema    422
 │   ├── OptionExpired       an expiry at or before the market's clock      422
@@ -76,6 +77,13 @@ class UnsupportedMediaType(QuantmeshError):
     def __init__(self, given: str, accepted: Sequence[str]) -> None:
         said = f"The body is of type {given!r}" if given else "The body has no Content-Type"
         super().__init__(f"{said}; this path takes {' or '.join(accepted)}.")
+
+
+class IfMatchMissing(QuantmeshError):
+    problem = "if-match-missing"
+
+    def __init__(self) -> None:
+        super().__init__("This changes what may have changed since you saw it: send its ETag as If-Match.")
 
 
 class InvalidRequest(InvalidInput):

@@ -13,6 +13,7 @@ from quantmesh.chassis.errors import PreconditionFailed, Violation
 from quantmesh.gateway.core import conditional, strict_json
 from quantmesh.gateway.core.errors import (
     IdempotencyKeyMissing,
+    IfMatchMissing,
     InvalidRequest,
     MalformedRequest,
     PayloadTooLarge,
@@ -78,6 +79,13 @@ class Call(Request):
             msg = f'It is at "{version}" by now, which If-Match does not name.'
             raise PreconditionFailed(msg)
         return version
+
+    async def required_version(self, present: Callable[[], Awaitable[int]]) -> int:
+        """The same where it has to be said; `*` is the `present` one. Raises IfMatchMissing."""
+        if b"if-match" not in self.edge.headers:
+            raise IfMatchMissing
+        expected = await self.expected_version(present)
+        return await present() if expected is None else expected
 
     async def read(self, limit_bytes: int = DEFAULT_BODY_BYTES) -> bytes:
         """The whole body. Raises PayloadTooLarge as soon as that is known, RequestTimedOut for a body that dribbles."""

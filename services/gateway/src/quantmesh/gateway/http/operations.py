@@ -62,10 +62,13 @@ class Operations:
         field_root: str = "#",
         extra: Mapping[str, Any] | None = None,
         job: type[BaseModel] | None = None,
+        rehearsal: type[BaseModel] | None = None,
     ) -> None:
-        """`statuses` are those beyond what the policy itself implies; `conditional` is "none-match" or "match".
+        """`statuses` are those beyond what the policy itself implies; `conditional` is "none-match", "match" or, where
+        the client has to say what it saw, "match-required".
 
-        `job`: what is answered, with 202, where the work takes longer than a request should.
+        `job`: what is answered, with 202, where the work takes longer than a request should; `rehearsal`: with 200,
+        where nothing was to be done.
         """
         policy = Policy(
             scope=scope,
@@ -85,18 +88,23 @@ class Operations:
             answers |= {408, 413, 415}
         if idempotency:
             answers.add(409)
-        if conditional == "match":
+        if conditional.startswith("match"):
             answers.add(412)
+        if conditional == "match-required":
+            answers.add(428)
         description: dict[int | str, Any] = {code: _problem(code) for code in sorted(answers)}
         if job is not None:
             description[202] = {"model": job, "description": HTTPStatus.ACCEPTED.phrase, "headers": _LOCATION}
+        if rehearsal is not None:
+            description[200] = {"model": rehearsal, "description": "What it would do"}
         if conditional == "none-match":
             description[304] = {"description": "Not modified"}
         parameters = []
         if idempotency:
             parameters.append({**_IDEMPOTENCY_KEY, "required": idempotency == "required"})
         if conditional:
-            parameters.append({**(_IF_MATCH if conditional == "match" else _IF_NONE_MATCH), "required": False})
+            header = _IF_NONE_MATCH if conditional == "none-match" else _IF_MATCH
+            parameters.append({**header, "required": conditional == "match-required"})
         self.routes.append(
             Operation(
                 full_path,

@@ -1,16 +1,19 @@
 """/orders and /trade: orders, and a market order that is answered when it is filled."""
 
+from functools import partial
+
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.api.portfolio.v1.portfolio_pb2_grpc import PortfolioServiceStub
 from quantmesh.chassis.rpc import Peer
 from quantmesh.gateway.core.conditional import version_tag
 from quantmesh.gateway.http.answer import Answer, created, ok, replayed
+from quantmesh.gateway.http.call import Call
 from quantmesh.gateway.http.models import orders as models
 from quantmesh.gateway.http.models.base import Id
 from quantmesh.gateway.http.operations import Operations
 from quantmesh.gateway.http.route import QueryOf
 from quantmesh.gateway.translation import orders as translation
-from quantmesh.gateway.translation.common import next_cursor, page_request
+from quantmesh.gateway.translation.common import next_cursor
 
 _FILL_SECONDS = 10.0
 
@@ -26,11 +29,12 @@ class Orders:
             "POST",
             "",
             self.place,
-            summary="Place an order",
+            summary="Place an order, or see with dry_run what that would do",
             scope="orders:write",
             answer=models.OrderShown,
             status=201,
             statuses=(404,),
+            rehearsal=models.OrderPreviewShown,
             idempotency="required",
             takes_body=True,
             deadline_seconds=_FILL_SECONDS,
@@ -54,12 +58,25 @@ class Orders:
             conditional="none-match",
         )
         orders.add(
+            "PATCH",
+            "/{order_id}",
+            self.replace,
+            summary="Another quantity or price of an open order",
+            scope="orders:write",
+            answer=models.OrderShown,
+            conditional="match-required",
+            takes_body=True,
+            statuses=(409,),
+            deadline_seconds=_FILL_SECONDS,
+        )
+        orders.add(
             "DELETE",
             "/{order_id}",
             self.cancel,
-            summary="Cancel an order that is not filled yet",
+            summary="Cancel what is not filled yet",
             scope="orders:write",
             answer=models.OrderShown,
+            conditional="match",
             statuses=(409,),
         )
         trades = Operations("/api/v2/trade", "orders")
@@ -77,8 +94,13 @@ class Orders:
         )
         return [orders, trades]
 
-    async def place(self, body: models.OrderBody) -> Answer:
-        request = translation.order_request(body, body.time_in_force)
+    async def place(self, query: QueryOf[models.PlaceQuery], body: models.OrderBody) -> Answer:
+        request = translation.order_request(body)
+        if query.dry_run:
+            preview = await self._portfolio.call(
+                self._stub.PreviewOrder, pb.PreviewOrderRequest(order=request), timeout_seconds=_FILL_SECONDS
+            )
+            return ok(translation.preview(preview.preview))
         answer, again = await self._portfolio.call_replayable(
             self._stub.PlaceOrder, request, timeout_seconds=_FILL_SECONDS
         )
@@ -90,28 +112,41 @@ class Orders:
         )
 
     async def list_orders(self, query: QueryOf[models.OrdersQuery]) -> Answer:
-        request = pb.ListOrdersRequest(
-            portfolio_id=query.portfolio_id or "",
-            status=translation.STATUSES[query.status] if query.status else pb.ORDER_STATUS_UNSPECIFIED,
-            page=page_request(query.limit, query.cursor),
-        )
-        answer = await self._portfolio.call(self._stub.ListOrders, request)
+        answer = await self._portfolio.call(self._stub.ListOrders, translation.list_request(query))
         return ok(
-            {"data": [translation.order(item) for item in answer.orders], "next_cursor": next_cursor(answer.page)}
+            {
+                "data": [translation.listed_order(item) for item in answer.orders],
+                "next_cursor": next_cursor(answer.page),
+            }
         )
 
     async def get(self, order_id: Id) -> Answer:
-        answer = await self._portfolio.call(self._stub.GetOrder, pb.GetOrderRequest(id=order_id))
-        return ok(translation.order(answer.order), tag=version_tag(answer.order.version))
+        return _shown(await self._order(order_id))
 
-    async def cancel(self, order_id: Id) -> Answer:
-        answer = await self._portfolio.call(self._stub.CancelOrder, pb.CancelOrderRequest(id=order_id))
-        return ok(translation.order(answer.order), tag=version_tag(answer.order.version))
+    async def replace(self, call: Call, order_id: Id, body: models.ReplaceOrderBody) -> Answer:
+        expected = await call.required_version(partial(self._version, order_id))
+        request = translation.replace_request(order_id, expected, body)
+        answer = await self._portfolio.call(self._stub.ReplaceOrder, request, timeout_seconds=_FILL_SECONDS)
+        return _shown(answer.order)
+
+    async def cancel(self, call: Call, order_id: Id) -> Answer:
+        expected = await call.expected_version(partial(self._version, order_id))
+        request = pb.CancelOrderRequest(id=order_id, expected_version=expected)
+        return _shown((await self._portfolio.call(self._stub.CancelOrder, request)).order)
 
     async def execute(self, body: models.TradeBody) -> Answer:
         """Filled now or not at all."""
-        request = translation.order_request(body, "fok")
         answer, again = await self._portfolio.call_replayable(
-            self._stub.PlaceOrder, request, timeout_seconds=_FILL_SECONDS
+            self._stub.PlaceOrder, translation.trade_request(body), timeout_seconds=_FILL_SECONDS
         )
         return ok(translation.order(answer.order), headers=replayed(again))
+
+    async def _order(self, order_id: str) -> pb.Order:
+        return (await self._portfolio.call(self._stub.GetOrder, pb.GetOrderRequest(id=order_id))).order
+
+    async def _version(self, order_id: str) -> int:
+        return (await self._order(order_id)).version
+
+
+def _shown(order: pb.Order) -> Answer:
+    return ok(translation.order(order), tag=version_tag(order.version))

@@ -22,6 +22,7 @@ from quantmesh.chassis.errors import (
 )
 from quantmesh.gateway.core.errors import (
     IdempotencyKeyMissing,
+    IfMatchMissing,
     MalformedRequest,
     MethodNotAllowed,
     PayloadTooLarge,
@@ -52,6 +53,7 @@ _STATUS: tuple[tuple[type[QuantmeshError], int], ...] = (
     (RequestTimedOut, 408),
     (PayloadTooLarge, 413),
     (UnsupportedMediaType, 415),
+    (IfMatchMissing, 428),
 )
 # Messages that nest on the wire what the JSON has flat; a violation names the JSON's place.
 _ENVELOPES = (

@@ -9,12 +9,12 @@ from quantmesh.chassis.database import Database
 from quantmesh.chassis.decimals import to_proto
 from quantmesh.chassis.identity import current_caller
 from quantmesh.chassis.times import to_timestamp
-from quantmesh.portfolio.adapters import translate
+from quantmesh.portfolio.adapters import translate_orders
 from quantmesh.portfolio.adapters.store.accounts import read_account
 from quantmesh.portfolio.core.account_state import AccountInstrument, AccountState, day_begin, value_account
 from quantmesh.portfolio.core.ports import Market
 
-_SIDES = {side: number for number, side in translate.ORDER_SIDES.items()}
+_SIDES = {side: number for number, side in translate_orders.ORDER_SIDES.items()}
 
 
 @dataclass(frozen=True, slots=True)

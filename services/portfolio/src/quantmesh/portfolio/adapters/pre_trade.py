@@ -16,7 +16,7 @@ from quantmesh.api.risk.v1.limits_pb2_grpc import LimitServiceStub
 from quantmesh.chassis.decimals import from_proto, to_proto
 from quantmesh.chassis.identity import current_caller
 from quantmesh.chassis.rpc import Peer
-from quantmesh.portfolio.adapters import translate
+from quantmesh.portfolio.adapters import translate_orders
 from quantmesh.portfolio.adapters.accounts import Accounts
 from quantmesh.portfolio.core.numbers import plain
 from quantmesh.portfolio.core.orders import OrderType, TimeInForce
@@ -25,7 +25,7 @@ from quantmesh.portfolio.core.pre_trade_errors import KycRefused, LimitDenial, L
 
 _KYC_SECONDS = 5.0
 _MOST_KEPT = 10_000
-_SIDES = {side: number for number, side in translate.ORDER_SIDES.items()}
+_SIDES = {side: number for number, side in translate_orders.ORDER_SIDES.items()}
 _STATUS_NAMES = {number: name.removeprefix("KYC_STATUS_").lower() for name, number in compliance_pb2.KycStatus.items()}
 _REFUSED = frozenset({compliance_pb2.KYC_STATUS_REJECTED, compliance_pb2.KYC_STATUS_SUSPENDED})
 _MONEY_RULES = frozenset(

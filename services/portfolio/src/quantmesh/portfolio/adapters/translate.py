@@ -31,35 +31,18 @@ from quantmesh.portfolio.core.model import (
     TransactionType,
 )
 from quantmesh.portfolio.core.numbers import plain
-from quantmesh.portfolio.core.orders import Order, OrderRequest, OrderSide, OrderStatus, OrderType, TimeInForce
 
 Name = TypeVar("Name", bound=StrEnum)
 
 LOT_METHODS = {pb.LotMethod.Value(f"LOT_METHOD_{method.name}"): method for method in LotMethod}
 POSITION_SIDES = {pb.POSITION_SIDE_LONG: PositionSide.LONG, pb.POSITION_SIDE_SHORT: PositionSide.SHORT}
 TRANSACTION_TYPES = {pb.TransactionType.Value(f"TRANSACTION_TYPE_{kind.name}"): kind for kind in TransactionType}
-ORDER_SIDES = {pb.ORDER_SIDE_BUY: OrderSide.BUY, pb.ORDER_SIDE_SELL: OrderSide.SELL}
-ORDER_TYPES = {pb.ORDER_TYPE_MARKET: OrderType.MARKET}
-TIMES_IN_FORCE = {
-    pb.TIME_IN_FORCE_DAY: TimeInForce.DAY,
-    pb.TIME_IN_FORCE_IOC: TimeInForce.IOC,
-    pb.TIME_IN_FORCE_FOK: TimeInForce.FOK,
-}
-ORDER_STATUSES = {pb.OrderStatus.Value(f"ORDER_STATUS_{status.name}"): status for status in OrderStatus}
 # The enum's number for a name: the tables above read backwards. By the name's type too, since all names of one text are
-# equal: an order's "buy" is not a transaction's.
+# equal.
 _NUMBERS: Mapping[tuple[type[StrEnum], str], Any] = {
-    (type(name), name): number
-    for table in (
-        LOT_METHODS,
-        POSITION_SIDES,
-        TRANSACTION_TYPES,
-        ORDER_SIDES,
-        ORDER_TYPES,
-        TIMES_IN_FORCE,
-        ORDER_STATUSES,
-    )
-    for number, name in cast("Mapping[Any, StrEnum]", table).items()
+    (type(name), name): value
+    for table in (LOT_METHODS, POSITION_SIDES, TRANSACTION_TYPES)
+    for value, name in cast("Mapping[Any, StrEnum]", table).items()
 }
 
 
@@ -89,26 +72,15 @@ def transaction_input(message: pb.TransactionInput) -> TransactionInput:
         executed_at=executed_at,
         currency=message.currency,
         symbol=message.symbol,
-        quantity=_number(message, "quantity"),
-        price=_number(message, "price"),
-        amount=_number(message, "amount"),
-        fee=_number(message, "fee"),
-        split_ratio=_number(message, "split_ratio"),
+        quantity=number(message, "quantity"),
+        price=number(message, "price"),
+        amount=number(message, "amount"),
+        fee=number(message, "fee"),
+        split_ratio=number(message, "split_ratio"),
         note=message.note,
         side=chosen(POSITION_SIDES, message.side, "side") if message.side else None,
         lots=lot_choices(message.lots),
     ).checked()
-
-
-def order_request(message: pb.PlaceOrderRequest) -> OrderRequest:
-    return OrderRequest(
-        symbol=message.symbol,
-        side=chosen(ORDER_SIDES, message.side, "side"),
-        type=chosen(ORDER_TYPES, message.type, "type"),
-        quantity=from_proto(message.quantity, "quantity"),
-        time_in_force=chosen(TIMES_IN_FORCE, message.time_in_force, "time_in_force"),
-        client_order_id=message.client_order_id,
-    )
 
 
 def portfolio(value: Portfolio) -> pb.Portfolio:
@@ -224,30 +196,6 @@ def exchange_rates(rates: Mapping[str, ExchangeRate]) -> list[pb.TranslationRate
     ]
 
 
-def order(value: Order) -> pb.Order:
-    request = value.request
-    return pb.Order(
-        id=str(value.id),
-        portfolio_id=str(value.portfolio_id),
-        client_order_id=request.client_order_id,
-        symbol=request.symbol,
-        side=_number_of(request.side),
-        type=_number_of(request.type),
-        quantity=_plain(request.quantity),
-        time_in_force=_number_of(request.time_in_force),
-        status=pb.ORDER_STATUS_UNSPECIFIED if value.status is None else _number_of(value.status),
-        filled_quantity=_plain(value.filled_quantity),
-        average_fill_price=_plain(value.average_fill_price),
-        fee=cash(value.fee, value.currency),
-        currency=value.currency,
-        accepted_at=None if value.accepted_at is None else to_timestamp(value.accepted_at),
-        executed_at=None if value.executed_at is None else to_timestamp(value.executed_at),
-        transaction_id="" if value.transaction_id is None else str(value.transaction_id),
-        reason=value.reason,
-        version=value.version,
-    )
-
-
 def account_event(value: AccountEvent) -> pb.AccountEvent:
     return pb.AccountEvent(
         seq=value.seq,
@@ -259,16 +207,16 @@ def account_event(value: AccountEvent) -> pb.AccountEvent:
     )
 
 
+def number(message: Message, field: str) -> Decimal | None:
+    return from_proto(getattr(message, field), field) if message.HasField(field) else None
+
+
 def money(amount: Decimal, currency: str) -> common_pb2.Money:
     return common_pb2.Money(amount=cash(amount, currency), currency=currency)
 
 
 def cash(value: Decimal, currency: str) -> common_pb2.Decimal:
     return to_proto(display_cash(value, currency))
-
-
-def _number(message: pb.TransactionInput, field: str) -> Decimal | None:
-    return from_proto(getattr(message, field), field) if message.HasField(field) else None  # type: ignore[arg-type]  # one of the message's own fields
 
 
 def _plain(value: Decimal | None) -> common_pb2.Decimal | None:

@@ -9,7 +9,8 @@ from uuid import UUID
 from quantmesh.portfolio.core.currency import display_cash
 from quantmesh.portfolio.core.model import Entry, Transaction
 from quantmesh.portfolio.core.numbers import plain
-from quantmesh.portfolio.core.orders import Order
+from quantmesh.portfolio.core.order_states import OrderStep
+from quantmesh.portfolio.core.orders import Fill, Order
 from quantmesh.portfolio.core.times import rfc3339
 from quantmesh.portfolio.core.told import lots_told, option_told
 
@@ -68,13 +69,15 @@ def transaction_members(portfolio_id: UUID, entry: Entry, recorded: Transaction 
     }
 
 
-def order_event(order: Order, seq: int, time: datetime, recorded_at: datetime) -> AccountEvent:
-    """ "order.accepted", "order.filled", "order.cancelled" or "order.rejected", after the state the order is in."""
+def order_event(
+    order: Order, step: OrderStep, seq: int, time: datetime, recorded_at: datetime, fill: Fill | None = None
+) -> AccountEvent:
+    """ "order.<step>", with the order after it."""
     request, currency = order.request, order.currency
     return AccountEvent(
         portfolio_id=order.portfolio_id,
         seq=seq,
-        type=f"order.{order.status}",
+        type=f"order.{step}",
         time=time,
         recorded_at=recorded_at,
         data=_json(
@@ -86,20 +89,35 @@ def order_event(order: Order, seq: int, time: datetime, recorded_at: datetime) -
                 "side": request.side.value,
                 "type": request.type.value,
                 "quantity": plain(request.quantity),
+                "limit_price": _plain(request.limit_price),
+                "stop_price": _plain(request.stop_price),
                 "time_in_force": request.time_in_force.value,
                 "status": order.status,
                 "filled_quantity": plain(order.filled_quantity),
                 "average_fill_price": _plain(order.average_fill_price),
                 "fee": _cash(order.fee, currency),
                 "currency": currency,
-                "accepted_at": None if order.accepted_at is None else rfc3339(order.accepted_at),
-                "executed_at": None if order.executed_at is None else rfc3339(order.executed_at),
+                "accepted_at": _instant(order.accepted_at),
+                "expires_at": _instant(order.expires_at),
+                "triggered_at": _instant(order.triggered_at),
+                "executed_at": _instant(order.executed_at),
                 "transaction_id": _text(order.transaction_id),
                 "reason": order.reason or None,
                 "version": order.version,
+                "fill": None if fill is None else _fill_members(fill, currency),
             }
         ),
     )
+
+
+def _fill_members(fill: Fill, currency: str) -> dict[str, object]:
+    return {
+        "transaction_id": str(fill.transaction_id),
+        "quantity": plain(fill.quantity),
+        "price": plain(fill.price),
+        "fee": _cash(fill.fee, currency),
+        "executed_at": rfc3339(fill.executed_at),
+    }
 
 
 def _plain(value: Decimal | None) -> str | None:
@@ -108,6 +126,10 @@ def _plain(value: Decimal | None) -> str | None:
 
 def _cash(value: Decimal | None, currency: str) -> str | None:
     return None if value is None else f"{display_cash(value, currency):f}"
+
+
+def _instant(value: datetime | None) -> str | None:
+    return None if value is None else rfc3339(value)
 
 
 def _text(value: UUID | None) -> str | None:

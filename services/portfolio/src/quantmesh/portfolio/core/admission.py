@@ -159,5 +159,6 @@ def _require(asked: TransactionInput, balance: BalanceHistory, posting: Posting)
         available=headroom.amount,
         at=headroom.at,
         later=headroom.later,
+        reserved=headroom.reserved,
         field="amount" if asked.quantity is None else "quantity",
     )

@@ -11,11 +11,15 @@ from quantmesh.portfolio.core.numbers import ZERO, exactly
 
 @dataclass(frozen=True, slots=True)
 class Headroom:
-    """The lowest balance from an instant on; `at` is when, `later` whether that is after the instant asked for."""
+    """The lowest free balance from an instant on; `at` is when, `later` whether that is after the instant asked for.
+
+    `reserved` is what open orders keep of today's balance, where that is what leaves so little.
+    """
 
     amount: Decimal
     at: datetime
     later: bool
+    reserved: Decimal = ZERO
 
 
 class BalanceHistory:
@@ -23,11 +27,14 @@ class BalanceHistory:
 
     `later` holds every known (executed_at, amount) dated after the earliest instant that will be asked for, in order.
     The balance at an instant is the one after everything dated then. What is added at T raises every balance from T on
-    by the same amount, so one number carries all additions.
+    by the same amount, so one number carries all additions. `reserved` is kept of today's balance for open orders;
+    what was there in the past is not theirs.
     """
 
     @exactly
-    def __init__(self, balance: Decimal = ZERO, later: Sequence[tuple[datetime, Decimal]] = ()) -> None:
+    def __init__(
+        self, balance: Decimal = ZERO, later: Sequence[tuple[datetime, Decimal]] = (), reserved: Decimal = ZERO
+    ) -> None:
         self._times: list[datetime] = []
         running = balance - sum((amount for _, amount in later), ZERO)
         self._balances = [running]
@@ -45,6 +52,7 @@ class BalanceHistory:
             if self._balances[following] < self._balances[index]:
                 self._lowest[index] = following
         self._added = ZERO
+        self._reserved = reserved
         self._last_added_at: datetime | None = None
 
     @exactly
@@ -56,12 +64,21 @@ class BalanceHistory:
         return self._balances[-1] + self._added
 
     @exactly
-    def headroom(self, instant: datetime) -> Headroom:
-        """The lowest balance at `instant` and at every later one."""
+    def headroom(self, instant: datetime, own: Decimal = ZERO) -> Headroom:
+        """The lowest free balance at `instant` and at every later one; `own` of what is reserved is the asker's."""
         now = bisect_right(self._times, instant)
         lowest = self._lowest[now]
+        amount, reserved = self._balances[lowest] + self._added, self._reserved - own
+        free = self.latest() - reserved
+        if free < amount:
+            return Headroom(free, max([instant, *self._times[-1:]]), False, reserved)
         later = lowest > now
-        return Headroom(self._balances[lowest] + self._added, self._times[lowest - 1] if later else instant, later)
+        return Headroom(amount, self._times[lowest - 1] if later else instant, later)
+
+    @exactly
+    def reserve(self, more: Decimal) -> None:
+        """Keep `more` for open orders; less where it is negative."""
+        self._reserved += more
 
     @exactly
     def add(self, instant: datetime, amount: Decimal) -> None:

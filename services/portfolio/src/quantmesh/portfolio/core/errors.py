@@ -35,12 +35,14 @@ QuantmeshError
 │   ├── HaltInForce            one of the kind covers the symbol already
 │   └── OrderIdTaken           client_order_id is unique for ever in a portfolio
 ├── PreconditionFailed
-│   └── VersionMismatch        the portfolio changed since the caller saw it
+│   ├── VersionMismatch        the portfolio changed since the caller saw it
+│   └── OrderChanged           the same for an order
 └── Unavailable
     └── MarketUnavailable      nobody can say what time it is or what an instrument is
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -56,11 +58,11 @@ from quantmesh.chassis.errors import (
     Violation,
 )
 from quantmesh.portfolio.core.currency import display_cash
-from quantmesh.portfolio.core.numbers import plain
+from quantmesh.portfolio.core.numbers import ZERO, plain
 from quantmesh.portfolio.core.times import rfc3339
 
 
-def _listed(violations: Sequence[Violation]) -> str:
+def listed(violations: Sequence[Violation]) -> str:
     return "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
 
 
@@ -68,7 +70,7 @@ class InvalidTransaction(InvalidInput):
     problem = "invalid-transaction"
 
     def __init__(self, violations: Sequence[Violation]) -> None:
-        super().__init__(f"The transaction cannot be recorded: {_listed(violations)}.", violations=violations)
+        super().__init__(f"The transaction cannot be recorded: {listed(violations)}.", violations=violations)
 
 
 class InvalidPortfolio(InvalidInput):
@@ -78,18 +80,11 @@ class InvalidPortfolio(InvalidInput):
         super().__init__(f"{field}: {description}.", violations=[Violation(field, description)])
 
 
-class InvalidOrder(InvalidInput):
-    problem = "invalid-order"
-
-    def __init__(self, violations: Sequence[Violation]) -> None:
-        super().__init__(f"The order cannot be taken: {_listed(violations)}.", violations=violations)
-
-
 class InvalidHalt(InvalidInput):
     problem = "invalid-halt"
 
     def __init__(self, violations: Sequence[Violation]) -> None:
-        super().__init__(f"The halt cannot be imposed: {_listed(violations)}.", violations=violations)
+        super().__init__(f"The halt cannot be imposed: {listed(violations)}.", violations=violations)
 
 
 class InvalidRequest(InvalidInput):
@@ -121,25 +116,42 @@ class _Insufficient(RuleBroken):
         return plain(number)
 
     def __init__(
-        self, commodity: str, *, needed: Decimal, available: Decimal, at: datetime, later: bool, field: str
+        self,
+        commodity: str,
+        *,
+        needed: Decimal,
+        available: Decimal,
+        at: datetime,
+        later: bool,
+        field: str,
+        reserved: Decimal = ZERO,
+        rule: str = "",
+        suggestion: Mapping[str, str] | None = None,
     ) -> None:
+        """`reserved` is what open orders keep beside `available`; of an order `rule` and what would pass instead."""
         self.commodity = commodity
         self.shortfall = needed - available
         shown = [self._shown(number) for number in (needed, available, self.shortfall)]
         when = f"{rfc3339(at)}, when later entries have used the rest" if later else rfc3339(at)
+        if reserved > ZERO:
+            when += f" beside {self._shown(reserved)} that open orders reserve"
         description = (
             f"needs {shown[0]} {commodity}, but only {shown[1]} is there on {when}: {shown[2]} {commodity} too much"
         )
+        numbers = {
+            "commodity": commodity,
+            "needed": shown[0],
+            "available": shown[1],
+            "shortfall": shown[2],
+            "at": rfc3339(at),
+        }
+        denial = {"rule": rule, "denials": json.dumps([{"rule": rule, **numbers}])} if rule else {}
+        if suggestion is not None:
+            denial["suggestion"] = json.dumps(suggestion)
         super().__init__(
             f"This {description}.",
             violations=[Violation(field, description)],
-            metadata={
-                "commodity": commodity,
-                "needed": shown[0],
-                "available": shown[1],
-                "shortfall": shown[2],
-                "at": rfc3339(at),
-            },
+            metadata=numbers | denial,
         )
 
 
@@ -185,21 +197,6 @@ class InTheFuture(RuleBroken):
         super().__init__(f"{description}.", violations=[Violation("executed_at", description)])
 
 
-class NotTradable(RuleBroken):
-    problem = "not-tradable"
-
-    def __init__(self, symbol: str) -> None:
-        description = f"{symbol} is not quoted on the live feed, so an order on it cannot fill"
-        super().__init__(f"{description}.", violations=[Violation("symbol", description)])
-
-
-class IllegalTransition(Conflict):
-    problem = "illegal-order-transition"
-
-    def __init__(self, current: str, wanted: str) -> None:
-        super().__init__(f"An order that is {current} cannot become {wanted}.")
-
-
 class RateMissing(RuleBroken):
     problem = "exchange-rate-missing"
 
@@ -222,13 +219,6 @@ class TransactionNotFound(NotFound):
 
     def __init__(self, transaction_id: UUID | str) -> None:
         super().__init__(f"There is no transaction {transaction_id}.")
-
-
-class OrderNotFound(NotFound):
-    problem = "order-not-found"
-
-    def __init__(self, order_id: UUID | str) -> None:
-        super().__init__(f"There is no order {order_id}.")
 
 
 class HaltNotFound(NotFound):
@@ -257,14 +247,6 @@ class ProofErased(NotFound):
 
     def __init__(self, transaction_id: UUID) -> None:
         super().__init__(f"The salt of transaction {transaction_id} was erased; its payload cannot be rebuilt.")
-
-
-class OrderIdTaken(AlreadyExists):
-    problem = "client-order-id-taken"
-
-    def __init__(self, client_order_id: str) -> None:
-        description = f"{client_order_id!r} names another order of this portfolio"
-        super().__init__(f"{description}.", violations=[Violation("client_order_id", description)])
 
 
 class VersionMismatch(PreconditionFailed):

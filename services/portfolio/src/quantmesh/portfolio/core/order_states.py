@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
-from quantmesh.portfolio.core.errors import IllegalTransition
+from quantmesh.portfolio.core.order_errors import IllegalTransition
 
 
 class OrderStatus(StrEnum):

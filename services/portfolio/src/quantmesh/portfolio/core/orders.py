@@ -1,21 +1,20 @@
-"""Orders: what may be asked, the states an order goes through, and at what price the paper venue fills it."""
+"""Orders: what may be asked, and an order as it stands."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from quantmesh.chassis.errors import Violation
-from quantmesh.portfolio.core.currency import round_cash
-from quantmesh.portfolio.core.errors import IllegalTransition, InvalidOrder, NotTradable
 from quantmesh.portfolio.core.fields import SYMBOL, printable
-from quantmesh.portfolio.core.market import Asset, MarketClock, Quote
-from quantmesh.portfolio.core.numbers import QUANTITY_LIMIT, ZERO, exactly, plain
+from quantmesh.portfolio.core.numbers import LIMIT, QUANTITY_LIMIT, ZERO, exactly, plain, to_stored
+from quantmesh.portfolio.core.order_errors import InvalidOrder, OrderChanged
+from quantmesh.portfolio.core.order_states import OPEN, OrderStatus, OrderStep, following
 
 CLIENT_ORDER_ID_LIMIT = 128
-_BASIS_POINT = Decimal("0.0001")
 
 
 class OrderSide(StrEnum):
@@ -25,29 +24,26 @@ class OrderSide(StrEnum):
 
 class OrderType(StrEnum):
     MARKET = "market"
+    LIMIT = "limit"
+    STOP = "stop"
+    STOP_LIMIT = "stop_limit"
 
 
 class TimeInForce(StrEnum):
     DAY = "day"
+    GTC = "gtc"
     IOC = "ioc"
     FOK = "fok"
 
 
-class OrderStatus(StrEnum):
-    ACCEPTED = "accepted"
-    FILLED = "filled"
-    CANCELLED = "cancelled"
-    REJECTED = "rejected"
-
-
-# The whole state machine: from None a new order comes; what has no successor is final.
-TRANSITIONS: Mapping[OrderStatus | None, frozenset[OrderStatus]] = {
-    None: frozenset({OrderStatus.ACCEPTED, OrderStatus.REJECTED}),
-    OrderStatus.ACCEPTED: frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED}),
-    OrderStatus.FILLED: frozenset(),
-    OrderStatus.CANCELLED: frozenset(),
-    OrderStatus.REJECTED: frozenset(),
+PRICES: Mapping[OrderType, frozenset[str]] = {
+    OrderType.MARKET: frozenset(),
+    OrderType.LIMIT: frozenset({"limit_price"}),
+    OrderType.STOP: frozenset({"stop_price"}),
+    OrderType.STOP_LIMIT: frozenset({"limit_price", "stop_price"}),
 }
+# Settled before the answer, whatever the market does.
+AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +56,8 @@ class OrderRequest:
     quantity: Decimal
     time_in_force: TimeInForce
     client_order_id: str = ""
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
 
     def __post_init__(self) -> None:
         violations = []
@@ -68,6 +66,13 @@ class OrderRequest:
         if not (self.quantity.is_finite() and ZERO < self.quantity < QUANTITY_LIMIT):
             allowed = f"more than zero and less than {plain(QUANTITY_LIMIT)}"
             violations.append(Violation("quantity", f"{self.quantity} must be {allowed}"))
+        for field, price in self.prices.items():
+            problem = _price_problem(self.type, field, price)
+            if problem is not None:
+                violations.append(Violation(field, problem))
+        if self.has_stop and self.time_in_force in AT_ONCE:
+            description = f"{self.time_in_force} is settled at once, and a {self.type} waits; it takes day or gtc"
+            violations.append(Violation("time_in_force", description))
         if len(self.client_order_id) > CLIENT_ORDER_ID_LIMIT or not printable(self.client_order_id):
             violations.append(
                 Violation("client_order_id", f"must be at most {CLIENT_ORDER_ID_LIMIT} printable characters")
@@ -75,10 +80,39 @@ class OrderRequest:
         if violations:
             raise InvalidOrder(violations)
 
+    @property
+    def prices(self) -> Mapping[str, Decimal | None]:
+        return {"limit_price": self.limit_price, "stop_price": self.stop_price}
+
+    @property
+    def has_stop(self) -> bool:
+        return "stop_price" in PRICES[self.type]
+
+    @property
+    def must_trade_now(self) -> bool:
+        """Whether it cannot wait for a price: the venue takes it now or not at all."""
+        return self.type is OrderType.MARKET or self.time_in_force in AT_ONCE
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """A part that was executed; `executed_at` is market time."""
+
+    transaction_id: UUID
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    executed_at: datetime
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`accepted_at` is system time, `executed_at` market time; `status` is None until the order is taken or refused."""
+    """`status` is None until the order is taken or refused.
+
+    `created_at`, `accepted_at` and `priority_at` are system time; `expires_at`, `triggered_at` and `executed_at` market
+    time. `notional` is the sum of quantity times price over the fills, `reserved` what is kept for the rest: cash of a
+    purchase, units of a sale.
+    """
 
     id: UUID
     portfolio_id: UUID
@@ -87,89 +121,54 @@ class Order:
     created_at: datetime
     status: OrderStatus | None = None
     filled_quantity: Decimal = ZERO
-    average_fill_price: Decimal | None = None
+    notional: Decimal = ZERO
     fee: Decimal = ZERO
+    reserved: Decimal = ZERO
     accepted_at: datetime | None = None
+    priority_at: datetime | None = None
+    expires_at: datetime | None = None
+    triggered_at: datetime | None = None
     executed_at: datetime | None = None
     transaction_id: UUID | None = None
     reason: str = ""
     version: int = 0
 
-    def become(self, status: OrderStatus) -> "Order":
-        """The only way to another status; IllegalTransition where the table has no such step."""
-        if status not in TRANSITIONS[self.status]:
-            raise IllegalTransition("new" if self.status is None else self.status.value, status.value)
-        return replace(self, status=status, version=self.version + 1)
+    def take(self, step: OrderStep, **changes: Any) -> "Order":
+        """The only way on; IllegalTransition where the table has no such step."""
+        return replace(self, status=following(self.status, step), version=self.version + 1, **changes)
+
+    def expect(self, version: int | None) -> None:
+        """Raises OrderChanged where the order is at another version than its caller saw."""
+        if version is not None and version != self.version:
+            raise OrderChanged(version, self.version)
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN
+
+    def has_expired(self, market_time: datetime) -> bool:
+        return self.expires_at is not None and market_time >= self.expires_at
+
+    @property
+    def waits_for_trigger(self) -> bool:
+        return self.request.has_stop and self.triggered_at is None
+
+    @property
+    @exactly
+    def open_quantity(self) -> Decimal:
+        return self.request.quantity - self.filled_quantity
+
+    @property
+    @exactly
+    def average_fill_price(self) -> Decimal | None:
+        return to_stored(self.notional / self.filled_quantity) if self.filled_quantity else None
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutionCosts:
-    """What the paper venue takes: slippage worsens the price, the fee is on the traded amount, with a least fee."""
-
-    fee_basis_points: Decimal
-    minimum_fee: Decimal
-    slippage_basis_points: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Fill:
-    price: Decimal
-    fee: Decimal
-    executed_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    reason: str
-
-
-@exactly
-def check_instrument(request: OrderRequest, asset: Asset) -> None:
-    """Raises NotTradable, or InvalidOrder where the quantity is no multiple of the lot."""
-    if not asset.tradable:
-        raise NotTradable(asset.symbol)
-    if asset.lot_size > ZERO and request.quantity % asset.lot_size:
-        description = f"{plain(request.quantity)} is not a multiple of the lot of {plain(asset.lot_size)}"
-        raise InvalidOrder([Violation("quantity", description)])
-
-
-@exactly
-def execute(
-    request: OrderRequest, asset: Asset, quote: Quote | None, clock: MarketClock, costs: ExecutionCosts
-) -> Fill | Rejection:
-    """A market order against one quote: buys at the ask, sells at the bid, whole or not at all.
-
-    The price is worsened by the slippage and then rounded to the tick, against the customer too, so that the
-    venue never gives a better price than was quoted.
-    """
-    refusal = _refusal(request, quote, clock)
-    if refusal is not None or quote is None:
-        return Rejection(refusal or "")
-    slippage = costs.slippage_basis_points * _BASIS_POINT
-    if request.side is OrderSide.BUY:
-        price = _to_tick((quote.ask or quote.price) * (1 + slippage), asset.tick_size, ROUND_CEILING)
-    else:
-        price = _to_tick((quote.bid or quote.price) * (1 - slippage), asset.tick_size, ROUND_FLOOR)
-    if price <= ZERO:
-        return Rejection(f"the bid of {request.symbol} is below one tick")
-    gross = request.quantity * price
-    fee = max(round_cash(gross * costs.fee_basis_points * _BASIS_POINT, asset.currency), costs.minimum_fee)
-    return Fill(price, round_cash(fee, asset.currency), quote.time)
-
-
-def _refusal(request: OrderRequest, quote: Quote | None, clock: MarketClock) -> str | None:
-    if not clock.open:
-        return clock.detail or "the market is closed"
-    if quote is None:
-        return f"there is no quote for {request.symbol}"
-    if quote.stale:
-        return f"the last quote for {request.symbol} is stale ({quote.time.isoformat()})"
-    if quote.bid is None or quote.ask is None or quote.bid <= ZERO or quote.ask <= ZERO:
-        return f"the quote for {request.symbol} lacks a side"
-    if quote.bid > quote.ask:
-        return f"the quote for {request.symbol} is crossed: bid {plain(quote.bid)}, ask {plain(quote.ask)}"
+def _price_problem(order_type: OrderType, field: str, price: Decimal | None) -> str | None:
+    if price is None:
+        return f"is required for a {order_type} order" if field in PRICES[order_type] else None
+    if field not in PRICES[order_type]:
+        return f"is not taken by a {order_type} order"
+    if not (price.is_finite() and ZERO < price < LIMIT):
+        return f"{price} must be more than zero and less than {plain(LIMIT)}"
     return None
-
-
-def _to_tick(price: Decimal, tick: Decimal, rounding: str) -> Decimal:
-    return price if tick <= ZERO else (price / tick).to_integral_value(rounding) * tick

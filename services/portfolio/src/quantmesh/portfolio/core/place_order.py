@@ -1,117 +1,83 @@
-"""A market order: taken and filled, or rejected by the venue, in one transaction with its postings and its events.
+"""An order is taken: what the account lacks refuses it, what the venue cannot do rejects it, what can trade trades.
 
-What no state of the market could make good (an unknown symbol, cash or units that are not there) is refused and leaves
-nothing; what the venue cannot do just now (closed, stale, crossed) is a rejected order with its reason.
+All in one transaction with its postings, its reservation and its events. What no state of the market could make good
+(an unknown symbol, cash or units that are not there) leaves nothing; a rejected order is one, with its reason.
 """
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from quantmesh.portfolio.core.account_log import order_event
-from quantmesh.portfolio.core.admission import admit, touched
 from quantmesh.portfolio.core.errors import UnknownSymbol
-from quantmesh.portfolio.core.market import Asset
-from quantmesh.portfolio.core.model import Transaction, TransactionInput, TransactionType
-from quantmesh.portfolio.core.orders import (
-    ExecutionCosts,
-    Fill,
-    Order,
-    OrderRequest,
-    OrderSide,
-    OrderStatus,
-    Rejection,
-    check_instrument,
-    execute,
-)
+from quantmesh.portfolio.core.execution import ExecutionCosts, Venue, check_instrument
+from quantmesh.portfolio.core.halts.model import HaltKind
+from quantmesh.portfolio.core.order_errors import OrderIdTaken
+from quantmesh.portfolio.core.order_states import OrderStep
+from quantmesh.portfolio.core.order_work import OrderWork, books_for, with_halt
+from quantmesh.portfolio.core.orders import Order, OrderRequest, TimeInForce
 from quantmesh.portfolio.core.ports import Ledger, Market
-from quantmesh.portfolio.core.record_transactions import NewId, changed
-
-_TRANSACTION_TYPES = {OrderSide.BUY: TransactionType.BUY, OrderSide.SELL: TransactionType.SELL}
-
-
-@dataclass(frozen=True, slots=True)
-class VenueAnswer:
-    """What the venue would do with the order now; `market_time` is when that was."""
-
-    asset: Asset
-    outcome: Fill | Rejection
-    market_time: datetime
+from quantmesh.portfolio.core.record_transactions import NewId
+from quantmesh.portfolio.core.reservations import worst_price
 
 
-async def ask_venue(market: Market, request: OrderRequest, costs: ExecutionCosts) -> VenueAnswer:
-    """Before the ledger is touched. Raises UnknownSymbol, NotTradable or InvalidOrder."""
-    assets, clock, quotes = await asyncio.gather(
-        market.assets([request.symbol]), market.clock(), market.quotes([request.symbol])
-    )
-    asset = assets.get(request.symbol)
+async def ask_venue(market: Market, symbol: str, costs: ExecutionCosts) -> Venue:
+    """Before the ledger is touched. Raises UnknownSymbol."""
+    assets, clock, quotes = await asyncio.gather(market.assets([symbol]), market.clock(), market.quotes([symbol]))
+    asset = assets.get(symbol)
     if asset is None:
-        raise UnknownSymbol(request.symbol, "symbol")
-    check_instrument(request, asset)
-    return VenueAnswer(asset, execute(request, asset, quotes.get(request.symbol), clock, costs), clock.time)
+        raise UnknownSymbol(symbol, "symbol")
+    return Venue(asset, quotes.get(symbol), clock, costs)
 
 
 async def place_order(
-    ledger: Ledger, portfolio_id: UUID, request: OrderRequest, answer: VenueAnswer, now: datetime, new_id: NewId
+    ledger: Ledger, portfolio_id: UUID, request: OrderRequest, venue: Venue, now: datetime, new_id: NewId
 ) -> Order:
-    """Raises OrderIdTaken, InsufficientCash or InsufficientHolding, and then nothing is written."""
-    order_id = new_id()
+    """Raises NotTradable, InvalidOrder, OrderIdTaken, InsufficientCash or InsufficientHolding: nothing is written."""
+    order = new_order(portfolio_id, request, venue, now, new_id())
+    _, recorded_at = await ledger.advance(portfolio_id, 0, now)
+    if await ledger.order_id_taken(portfolio_id, order.request.client_order_id):
+        raise OrderIdTaken(order.request.client_order_id)
+    venue = await with_halt(ledger, venue)
+    books = await books_for(ledger, order, venue.time)
+    work = OrderWork(order, books, recorded_at, new_id, ledger.take_liquidity)
+    await decide(work, venue, recorded_at)
+    return await work.write(ledger)
+
+
+def new_order(portfolio_id: UUID, request: OrderRequest, venue: Venue, now: datetime, order_id: UUID) -> Order:
+    """Raises NotTradable, or InvalidOrder for what is off the lot or the tick."""
+    check_instrument(request, venue.asset)
     if not request.client_order_id:
         request = replace(request, client_order_id=str(order_id))
-    order = Order(order_id, portfolio_id, request, answer.asset.currency, now)
-    if isinstance(answer.outcome, Rejection):
-        return await _reject(ledger, order, answer.outcome, answer.market_time, now)
-    return await _fill(ledger, order, answer.outcome, now, new_id)
+    return Order(order_id, portfolio_id, request, venue.asset.currency, now)
 
 
-async def cancel_order(ledger: Ledger, market: Market, order_id: UUID, now: datetime) -> Order:
-    """Raises IllegalTransition for an order that is final."""
-    order = await ledger.order(order_id)
-    order.become(OrderStatus.CANCELLED)
-    market_time = (await market.clock()).time
-    portfolio, recorded_at = await ledger.advance(order.portfolio_id, 1, now)
-    # Again under the lock: it may have been filled meanwhile.
-    cancelled = (await ledger.order(order_id)).become(OrderStatus.CANCELLED)
-    await ledger.save_order(cancelled)
-    await ledger.log(cancelled, order_event(cancelled, portfolio.seq, market_time, recorded_at))
-    return cancelled
-
-
-async def _reject(ledger: Ledger, order: Order, rejection: Rejection, market_time: datetime, now: datetime) -> Order:
-    portfolio, recorded_at = await ledger.advance(order.portfolio_id, 1, now)
-    rejected = replace(order.become(OrderStatus.REJECTED), reason=rejection.reason)
-    await ledger.add_order(rejected)
-    await ledger.log(rejected, order_event(rejected, portfolio.seq, market_time, recorded_at))
-    return rejected
-
-
-async def _fill(ledger: Ledger, order: Order, fill: Fill, now: datetime, new_id: NewId) -> Order:
-    request = order.request
-    portfolio, recorded_at = await ledger.advance(order.portfolio_id, 3, now)
-    asked = TransactionInput(
-        type=_TRANSACTION_TYPES[request.side],
-        executed_at=fill.executed_at,
-        currency=order.currency,
-        symbol=request.symbol,
-        quantity=request.quantity,
-        price=fill.price,
-        fee=fill.fee,
-    ).checked()
-    books = await ledger.books(portfolio.id, touched(asked, order.currency), asked.executed_at)
-    entry = admit(asked, order.currency, books)
-    transaction = Transaction(new_id(), portfolio.id, portfolio.seq, entry, recorded_at, order_id=order.id)
-    accepted = replace(order.become(OrderStatus.ACCEPTED), accepted_at=recorded_at)
-    filled = replace(
-        accepted.become(OrderStatus.FILLED),
-        filled_quantity=request.quantity,
-        average_fill_price=fill.price,
-        fee=fill.fee,
-        executed_at=fill.executed_at,
-        transaction_id=transaction.id,
+async def decide(work: OrderWork, venue: Venue, recorded_at: datetime) -> None:
+    """Reject a new order, or accept it and let it trade. Raises InsufficientCash or InsufficientHolding."""
+    order, time = work.order, venue.time
+    reason, price = _rejection(order, venue), worst_price(order, venue)
+    if reason is not None or price is None:
+        work.take(OrderStep.REJECTED, time, reason=reason or f"the bid of {order.request.symbol} is below one tick")
+        return
+    work.take(
+        OrderStep.ACCEPTED,
+        time,
+        accepted_at=recorded_at,
+        priority_at=recorded_at,
+        expires_at=venue.clock.session_close if order.request.time_in_force is TimeInForce.DAY else None,
+        reserved=work.required(order, price, venue, time),
     )
-    await ledger.add_order(filled)
-    for step, state in enumerate((accepted, filled)):
-        await ledger.log(state, order_event(state, portfolio.seq - 2 + step, fill.executed_at, recorded_at))
-    await ledger.append([transaction], changed(books, [entry]))
-    return filled
+    if venue.tradable_quote is not None:
+        await work.match(venue, venue.tradable_quote, order.open_quantity, behind_resting=True)
+
+
+def _rejection(order: Order, venue: Venue) -> str | None:
+    """Why the venue cannot take the order just now; None where it can."""
+    if venue.halt is not None and venue.halt.kind is HaltKind.KILL_SWITCH:
+        return venue.halt.reason
+    if order.request.must_trade_now and venue.problem is not None:
+        return venue.problem
+    if order.request.time_in_force is TimeInForce.DAY and venue.clock.session_close is None:
+        return "no session is on that a day order could last for; a gtc order waits for the next one"
+    return None

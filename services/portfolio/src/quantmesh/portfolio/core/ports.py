@@ -9,11 +9,14 @@ from uuid import UUID
 
 from quantmesh.portfolio.core.account_log import AccountEvent
 from quantmesh.portfolio.core.admission import Books, Holding
+from quantmesh.portfolio.core.halts.model import Halt
+from quantmesh.portfolio.core.liquidity import LiquidityRequest
 from quantmesh.portfolio.core.lots import FoldedLots, Position, SecurityMovement
 from quantmesh.portfolio.core.market import Asset, Closes, ExchangeRate, MarketClock, Quote, RateHistory
 from quantmesh.portfolio.core.model import Portfolio, Transaction
 from quantmesh.portfolio.core.option_terms import OptionTerms
-from quantmesh.portfolio.core.orders import Order
+from quantmesh.portfolio.core.order_states import OrderStep
+from quantmesh.portfolio.core.orders import Fill, Order
 from quantmesh.portfolio.core.pre_trade import PreTradeAnswer, ProposedTrade
 from quantmesh.portfolio.core.snapshots import Snapshot
 
@@ -125,7 +128,13 @@ class Ledger(Journal, Protocol):
         """Of those of `symbols` that are options, as they were last posted."""
         ...
 
-    async def log(self, order: Order, event: AccountEvent) -> None: ...
+    async def halts(self) -> Sequence[Halt]:
+        """All that are in force."""
+        ...
+
+    async def log(self, order: Order, step: OrderStep, event: AccountEvent, fill: Fill | None) -> None: ...
+
+    async def order_id_taken(self, portfolio_id: UUID, client_order_id: str) -> bool: ...
 
     async def add_order(self, order: Order) -> None:
         """Raises OrderIdTaken."""
@@ -134,6 +143,14 @@ class Ledger(Journal, Protocol):
     async def save_order(self, order: Order) -> None: ...
 
     async def order(self, order_id: UUID) -> Order: ...
+
+    async def reserve(self, portfolio_id: UUID, holding: Holding, more: Decimal) -> None:
+        """Keep `more` of a balance for open orders, or less where that is negative."""
+        ...
+
+    async def take_liquidity(self, request: LiquidityRequest) -> Decimal:
+        """What the order gets of its quote's size, used from now on; the symbol stays locked until commit."""
+        ...
 
 
 class Market(Protocol):

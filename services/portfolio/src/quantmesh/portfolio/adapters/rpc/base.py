@@ -18,19 +18,27 @@ from quantmesh.chassis.errors import QuantmeshError
 from quantmesh.chassis.identity import current_caller
 from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.core.errors import PortfolioNotFound
-from quantmesh.portfolio.core.orders import ExecutionCosts
-from quantmesh.portfolio.core.ports import Market
+from quantmesh.portfolio.core.execution import ExecutionCosts
+from quantmesh.portfolio.core.ports import Market, PreTrade
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Answer = TypeVar("Answer", bound=Message)
 
 
 class Methods:
-    def __init__(self, database: Database, market: Market, clock: Clock, costs: ExecutionCosts) -> None:
+    def __init__(
+        self,
+        database: Database,
+        market: Market,
+        clock: Clock,
+        costs: ExecutionCosts,
+        pre_trade: PreTrade | None = None,
+    ) -> None:
         self._database = database
         self._market = market
         self._clock = clock
         self._costs = costs
+        self._pre_trade = pre_trade
 
     @asynccontextmanager
     async def _store(self) -> AsyncIterator[Store]:

@@ -6,12 +6,21 @@ from quantmesh.api.common.v1 import common_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.identity import requires
 from quantmesh.chassis.ids import uuid7
-from quantmesh.portfolio.adapters import translate
+from quantmesh.portfolio.adapters import translate, translate_orders
 from quantmesh.portfolio.adapters.rpc.base import Context, Methods, id_or_none, portfolio_id_of
 from quantmesh.portfolio.adapters.store import Store
-from quantmesh.portfolio.core.errors import InvalidRequest, OrderNotFound
+from quantmesh.portfolio.adapters.store.orders import OrderFilter
+from quantmesh.portfolio.core.end_order import cancel_order
+from quantmesh.portfolio.core.errors import InvalidRequest
+from quantmesh.portfolio.core.execution import Venue
+from quantmesh.portfolio.core.order_errors import OrderNotFound
+from quantmesh.portfolio.core.orders import Order, OrderRequest
 from quantmesh.portfolio.core.pages import from_cursor, page_limit, to_cursor
-from quantmesh.portfolio.core.place_order import ask_venue, cancel_order, place_order
+from quantmesh.portfolio.core.place_order import ask_venue, place_order
+from quantmesh.portfolio.core.pre_trade import PreTradeAnswer, ProposedTrade
+from quantmesh.portfolio.core.preview_order import preview_order
+from quantmesh.portfolio.core.replace_order import replace_order
+from quantmesh.portfolio.core.reservations import trade_price
 
 
 class OrderMethods(Methods):
@@ -21,25 +30,40 @@ class OrderMethods(Methods):
         if kept is not None:
             return kept
         portfolio_id = portfolio_id_of(request.portfolio_id)
-        asked = translate.order_request(request)
-        answer = await ask_venue(self._market, asked, self._costs)
+        asked = translate_orders.order_request(request)
+        venue = await ask_venue(self._market, asked.symbol, self._costs)
+        allowed = await self._pre_trade_answer(portfolio_id, asked, venue)
+        if allowed.denial is not None:
+            raise allowed.denial
 
         async def place(store: Store) -> pb.PlaceOrderResponse:
-            order = await place_order(store, portfolio_id, asked, answer, self._clock.now(), uuid7)
-            return pb.PlaceOrderResponse(order=translate.order(order))
+            order = await place_order(store, portfolio_id, asked, venue, self._clock.now(), uuid7)
+            return pb.PlaceOrderResponse(order=await _whole(store, order))
 
         return await self._once(request, pb.PlaceOrderResponse, place)
+
+    @requires("orders:write")
+    async def PreviewOrder(self, request: pb.PreviewOrderRequest, context: Context) -> pb.PreviewOrderResponse:
+        portfolio_id = portfolio_id_of(request.order.portfolio_id)
+        asked = translate_orders.order_request(request.order)
+        venue = await ask_venue(self._market, asked.symbol, self._costs)
+        async with self._store() as store:
+            portfolio = await store.portfolio(portfolio_id)
+            preview = await preview_order(store, portfolio.id, asked, venue, self._clock.now(), uuid7)
+        answer = await self._pre_trade_answer(portfolio.id, asked, venue)
+        denial = answer.denial or preview.denial
+        return pb.PreviewOrderResponse(preview=translate_orders.preview(preview, answer.changes, denial))
 
     @requires("portfolio:read")
     async def GetOrder(self, request: pb.GetOrderRequest, context: Context) -> pb.GetOrderResponse:
         async with self._store() as store:
-            order = await store.order(_order_id(request.id))
-        return pb.GetOrderResponse(order=translate.order(order))
+            return pb.GetOrderResponse(order=await _whole(store, await store.order(_order_id(request.id))))
 
     @requires("portfolio:read")
     async def ListOrders(self, request: pb.ListOrdersRequest, context: Context) -> pb.ListOrdersResponse:
         limit = page_limit(request.page.limit)
-        status = translate.chosen(translate.ORDER_STATUSES, request.status, "status") if request.status else None
+        if request.open and request.status:
+            raise InvalidRequest("status", "is one status, or open for all that may still fill; not both")
         key = from_cursor(request.page.cursor, 1)
         before = None if key is None else id_or_none(key[0])
         if key is not None and before is None:
@@ -48,19 +72,67 @@ class OrderMethods(Methods):
             portfolio_id: UUID | None = None
             if request.portfolio_id:
                 portfolio_id = (await store.portfolio(portfolio_id_of(request.portfolio_id))).id
-            found = await store.orders(portfolio_id, status, before, limit + 1)
+            found = await store.orders(_filter(request, portfolio_id), before, limit + 1)
         shown = found[:limit]
         cursor = to_cursor([str(shown[-1].id)]) if len(found) > limit else ""
         return pb.ListOrdersResponse(
-            orders=[translate.order(order) for order in shown], page=common_pb2.PageInfo(next_cursor=cursor)
+            orders=[translate_orders.order(order) for order in shown], page=common_pb2.PageInfo(next_cursor=cursor)
         )
+
+    @requires("orders:write")
+    async def ReplaceOrder(self, request: pb.ReplaceOrderRequest, context: Context) -> pb.ReplaceOrderResponse:
+        order_id = _order_id(request.id)
+        replacement = translate_orders.replacement(request)
+        async with self._store() as store:
+            order = await store.order(order_id)
+        order.expect(request.expected_version)
+        asked = replacement.of(order)
+        venue = await ask_venue(self._market, asked.symbol, self._costs)
+        allowed = await self._pre_trade_answer(order.portfolio_id, asked, venue)
+        if allowed.denial is not None:
+            raise allowed.denial
+        async with self._store() as store:
+            replaced = await replace_order(
+                store, order_id, request.expected_version, replacement, venue, self._clock.now(), uuid7
+            )
+            return pb.ReplaceOrderResponse(order=await _whole(store, replaced))
 
     @requires("orders:write")
     async def CancelOrder(self, request: pb.CancelOrderRequest, context: Context) -> pb.CancelOrderResponse:
         order_id = _order_id(request.id)
+        expected = request.expected_version if request.HasField("expected_version") else None
         async with self._store() as store:
-            order = await cancel_order(store, self._market, order_id, self._clock.now())
-        return pb.CancelOrderResponse(order=translate.order(order))
+            order = await store.order(order_id)
+        market_time = await self._market.now(order.created_at)
+        async with self._store() as store:
+            cancelled = await cancel_order(
+                store, order_id, market_time, self._clock.now(), uuid7, expected_version=expected
+            )
+            return pb.CancelOrderResponse(order=await _whole(store, cancelled))
+
+    async def _pre_trade_answer(self, portfolio_id: UUID, asked: OrderRequest, venue: Venue) -> PreTradeAnswer:
+        """Nothing to say where there is no price to say it at: the venue rejects such an order."""
+        price = trade_price(asked, venue)
+        if self._pre_trade is None or price is None:
+            return PreTradeAnswer()
+        return await self._pre_trade.check(ProposedTrade(portfolio_id, asked, venue.asset, price))
+
+
+async def _whole(store: Store, order: Order) -> pb.Order:
+    """With its fills."""
+    return translate_orders.order(order, await store.fills(order) if order.filled_quantity else [])
+
+
+def _filter(request: pb.ListOrdersRequest, portfolio_id: UUID | None) -> OrderFilter:
+    statuses, sides = translate_orders.ORDER_STATUSES, translate_orders.ORDER_SIDES
+    return OrderFilter(
+        portfolio_id=portfolio_id,
+        status=translate.chosen(statuses, request.status, "status") if request.status else None,
+        is_open=request.open,
+        symbol=request.symbol,
+        side=translate.chosen(sides, request.side, "side") if request.side else None,
+        client_order_id=request.client_order_id,
+    )
 
 
 def _order_id(text: str) -> UUID:

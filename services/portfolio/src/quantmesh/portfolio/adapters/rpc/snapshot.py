@@ -6,7 +6,7 @@ from decimal import Decimal
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.decimals import from_proto, to_proto
 from quantmesh.chassis.identity import current_caller, requires
-from quantmesh.portfolio.adapters import translate
+from quantmesh.portfolio.adapters import translate, translate_orders
 from quantmesh.portfolio.adapters.rpc.base import Context, Methods, portfolio_id_of
 from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.core.posting_rules import CASH, SECURITIES
@@ -21,7 +21,7 @@ class SnapshotMethods(Methods):
             store = Store(session, owner_id)
             portfolio = await store.portfolio(portfolio_id_of(request.portfolio_id))
             balances = await store.balances(portfolio.id)
-            open_orders = [translate.order(order) for order in await store.open_orders(portfolio.id)]
+            open_orders = [translate_orders.order(order) for order in await store.open_orders(portfolio.id)]
         reserved: dict[str, Decimal] = defaultdict(Decimal)
         for order in open_orders:
             if order.HasField("reserved"):

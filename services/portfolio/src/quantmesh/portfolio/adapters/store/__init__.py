@@ -5,6 +5,7 @@ from quantmesh.portfolio.adapters.store.corrections import CorrectionStore
 from quantmesh.portfolio.adapters.store.halts import HaltReads
 from quantmesh.portfolio.adapters.store.imports import ImportStore
 from quantmesh.portfolio.adapters.store.journal import JournalStore
+from quantmesh.portfolio.adapters.store.liquidity import LiquidityStore
 from quantmesh.portfolio.adapters.store.orders import OrderStore
 from quantmesh.portfolio.adapters.store.portfolios import PortfolioStore
 from quantmesh.portfolio.adapters.store.snapshots import SnapshotStore
@@ -20,6 +21,7 @@ class Store(
     ImportStore,
     TransactionStore,
     OrderStore,
+    LiquidityStore,
     HaltReads,
 ):
     """Implements the core's Ledger port, and the reads that the entry points page through."""

@@ -60,22 +60,23 @@ _BOOKS = text(
         SELECT account, commodity
         FROM unnest(CAST(:accounts AS text[]), CAST(:commodities AS text[])) AS asked (account, commodity)
     )
-    SELECT 'balance' AS kind, account, commodity, NULL::timestamptz AS executed_at, NULL::bigint AS seq, amount
+    SELECT 'balance' AS kind, account, commodity, NULL::timestamptz AS executed_at, NULL::bigint AS seq, amount,
+           reserved
     FROM holding NATURAL JOIN wanted
     WHERE portfolio_id = :portfolio_id
     UNION ALL
-    SELECT 'later', p.account, p.commodity, t.executed_at, t.seq, p.amount
+    SELECT 'later', p.account, p.commodity, t.executed_at, t.seq, p.amount, NULL
     FROM {_POSTED}
     JOIN wanted ON wanted.account = p.account AND wanted.commodity = p.commodity
     WHERE t.portfolio_id = :portfolio_id AND t.executed_at > :since AND {NOT_TAKEN_BACK}
     UNION ALL
-    SELECT 'counted', '', t.symbol, max(t.executed_at), NULL, NULL
+    SELECT 'counted', '', t.symbol, max(t.executed_at), NULL, NULL, NULL
     FROM transaction AS t
     WHERE t.portfolio_id = :portfolio_id AND {COUNTED} AND {NOT_TAKEN_BACK}
       AND t.symbol IN (SELECT commodity FROM wanted WHERE account = :securities) AND t.symbol <> ''
     GROUP BY t.symbol
     UNION ALL
-    SELECT 'margin', '', '', NULL, NULL, CAST(margin_enabled AS integer)
+    SELECT 'margin', '', '', NULL, NULL, CAST(margin_enabled AS integer), NULL
     FROM portfolio WHERE id = :portfolio_id
     ORDER BY executed_at, seq
     """  # noqa: S608  the fragment is our own
@@ -140,6 +141,7 @@ class JournalStore(Owned):
             },
         )
         balances: dict[Holding, Decimal] = {}
+        reserved: dict[Holding, Decimal] = {}
         later: dict[Holding, list[tuple[datetime, Decimal]]] = {}
         counted: dict[str, datetime] = {}
         may_owe = False
@@ -147,6 +149,7 @@ class JournalStore(Owned):
             match row.kind:
                 case "balance":
                     balances[row.account, row.commodity] = row.amount
+                    reserved[row.account, row.commodity] = row.reserved
                 case "later":
                     later.setdefault((row.account, row.commodity), []).append((row.executed_at, row.amount))
                 case "counted":
@@ -154,7 +157,8 @@ class JournalStore(Owned):
                 case _:
                     may_owe = bool(row.amount)
         histories = {
-            holding: BalanceHistory(balances.get(holding, ZERO), later.get(holding, ())) for holding in holdings
+            holding: BalanceHistory(balances.get(holding, ZERO), later.get(holding, ()), reserved.get(holding, ZERO))
+            for holding in holdings
         }
         return Books(histories, counted, may_owe)
 

@@ -96,8 +96,9 @@ def event_row(event: AccountEvent) -> Row:
 
 
 def holding_row(holding: Holding, amount: Decimal) -> Row:
+    """`reserved` is that of a new row: one that is there keeps its own."""
     account, commodity = holding
-    return {"account": account, "commodity": commodity, "amount": amount}
+    return {"account": account, "commodity": commodity, "amount": amount, "reserved": 0}
 
 
 def transaction_of(row: Any, postings: Iterable[Mapping[str, Any]]) -> Transaction:

@@ -1,0 +1,61 @@
+"""What is used of each symbol's quote, by whatever process."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import text
+
+from quantmesh.portfolio.adapters.store.owned import Owned
+from quantmesh.portfolio.core.liquidity import LiquidityRequest
+from quantmesh.portfolio.core.numbers import ZERO
+from quantmesh.portfolio.core.orders import OrderSide
+
+# Locked until commit; a newer quote begins with nothing used.
+_LOCK = text(
+    """
+    INSERT INTO venue_symbol AS v (symbol, quoted_at, bid_used, ask_used) VALUES (:symbol, :quoted_at, 0, 0)
+    ON CONFLICT (symbol) DO UPDATE SET
+        quoted_at = greatest(v.quoted_at, excluded.quoted_at),
+        bid_used = CASE WHEN excluded.quoted_at > v.quoted_at THEN 0 ELSE v.bid_used END,
+        ask_used = CASE WHEN excluded.quoted_at > v.quoted_at THEN 0 ELSE v.ask_used END
+    RETURNING quoted_at, bid_used, ask_used
+    """
+)
+_AHEAD = text("SELECT resting_ahead(:symbol, :side, :price, :time, :order_id)")
+_USE = {
+    OrderSide.BUY: text("UPDATE venue_symbol SET ask_used = ask_used + :quantity WHERE symbol = :symbol"),
+    OrderSide.SELL: text("UPDATE venue_symbol SET bid_used = bid_used + :quantity WHERE symbol = :symbol"),
+}
+
+
+class LiquidityStore(Owned):
+    async def take_liquidity(self, request: LiquidityRequest) -> Decimal:
+        size, quote, order = request.size, request.quote, request.order
+        if size is None:
+            return request.quantity
+        symbol, side = quote.symbol, order.request.side
+        quoted_at = _age(request)
+        used = (await self._session.execute(_LOCK, {"symbol": symbol, "quoted_at": quoted_at})).one()
+        if used.quoted_at > quoted_at:
+            return ZERO
+        ahead = ZERO
+        if request.behind_resting:
+            ahead = await self._session.scalar(
+                _AHEAD,
+                {
+                    "symbol": symbol,
+                    "side": side,
+                    "price": quote.ask if side is OrderSide.BUY else quote.bid,
+                    "time": quote.time,
+                    "order_id": order.id,
+                },
+            )
+        granted = request.granted(size, used.ask_used if side is OrderSide.BUY else used.bid_used, ahead)
+        if granted > ZERO:
+            await self._session.execute(_USE[side], {"symbol": symbol, "quantity": granted})
+        return granted
+
+
+def _age(request: LiquidityRequest) -> datetime:
+    """Which of two quotes is newer: by arrival, since a replay that is rewound runs market time back."""
+    return request.quote.received_at or request.quote.time

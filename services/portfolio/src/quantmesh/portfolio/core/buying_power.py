@@ -1,0 +1,61 @@
+"""Whether the account can carry an order, and the largest one like it that it can."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from quantmesh.portfolio.core.admission import Books
+from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding
+from quantmesh.portfolio.core.execution import Venue
+from quantmesh.portfolio.core.numbers import exactly, plain
+from quantmesh.portfolio.core.orders import Order, OrderSide
+from quantmesh.portfolio.core.reservations import affordable, reservation, reserved_from
+
+
+@exactly
+def required(books: Books, order: Order, price: Decimal, venue: Venue, time: datetime) -> Decimal:
+    """What the order reserves at `price`, once that is there beside what it reserves already.
+
+    Raises InsufficientCash or InsufficientHolding, with the largest order that passes as suggestion.
+    """
+    needed = reservation(order, price, venue.asset, venue.costs)
+    holding = reserved_from(order)
+    headroom = books.balance(holding).headroom(time, own=order.reserved)
+    available = headroom.amount
+    if books.may_owe or needed <= available:
+        return needed
+    refusal = InsufficientCash if order.request.side is OrderSide.BUY else InsufficientHolding
+    raise refusal(
+        holding[1],
+        rule="buying_power",
+        needed=needed,
+        available=available,
+        at=headroom.at,
+        later=headroom.later,
+        field="quantity",
+        reserved=headroom.reserved,
+        suggestion=_suggestion(order, available, price, venue),
+    )
+
+
+def _suggestion(order: Order, available: Decimal, price: Decimal, venue: Venue) -> Mapping[str, str] | None:
+    """A request that passes: a new order's, or the replacement of one that is there."""
+    quantity = order.filled_quantity + affordable(order, available, price, venue.asset, venue.costs)
+    if quantity <= order.filled_quantity:
+        return None
+    smaller = replace(order.request, quantity=quantity)
+    prices = {name: plain(value) for name, value in smaller.prices.items() if value is not None}
+    change = {"quantity": plain(quantity), **prices}
+    if order.version:
+        return change
+    asked = {"client_order_id": smaller.client_order_id} if smaller.client_order_id != str(order.id) else {}
+    return {
+        "portfolio_id": str(order.portfolio_id),
+        **asked,
+        "symbol": smaller.symbol,
+        "side": smaller.side.value,
+        "type": smaller.type.value,
+        **change,
+        "time_in_force": smaller.time_in_force.value,
+    }

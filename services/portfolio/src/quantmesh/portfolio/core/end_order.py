@@ -1,0 +1,57 @@
+"""An order ends before it is filled whole: cancelled by somebody, or expired with its session."""
+
+from datetime import datetime
+from uuid import UUID
+
+from quantmesh.portfolio.core.admission import Books
+from quantmesh.portfolio.core.errors import PortfolioNotFound
+from quantmesh.portfolio.core.order_errors import OrderNotFound
+from quantmesh.portfolio.core.order_states import OrderStep
+from quantmesh.portfolio.core.order_work import OrderWork, locked
+from quantmesh.portfolio.core.orders import Order
+from quantmesh.portfolio.core.ports import Ledger
+from quantmesh.portfolio.core.record_transactions import NewId
+
+
+async def cancel_order(
+    ledger: Ledger,
+    order_id: UUID,
+    market_time: datetime,
+    now: datetime,
+    new_id: NewId,
+    *,
+    expected_version: int | None = None,
+    reason: str = "",
+) -> Order:
+    """Raises OrderNotFound, OrderChanged, or IllegalTransition for an order that has ended."""
+    order, recorded_at = await locked(ledger, order_id, now)
+    order.expect(expected_version)
+    return await _end(ledger, order, OrderStep.CANCELLED, market_time, recorded_at, new_id, reason)
+
+
+async def expire_order(
+    ledger: Ledger, order_id: UUID, market_time: datetime, now: datetime, new_id: NewId
+) -> Order | None:
+    """None where it has ended already, is gone with its portfolio, or lasts longer."""
+    try:
+        order, recorded_at = await locked(ledger, order_id, now)
+    except (OrderNotFound, PortfolioNotFound):
+        return None
+    if not (order.is_open and order.has_expired(market_time)):
+        return None
+    return await _end(ledger, order, OrderStep.EXPIRED, market_time, recorded_at, new_id, "its session has closed")
+
+
+async def _end(
+    ledger: Ledger,
+    order: Order,
+    step: OrderStep,
+    market_time: datetime,
+    recorded_at: datetime,
+    new_id: NewId,
+    reason: str,
+) -> Order:
+    # No balance is asked for: what it reserved was there, and becomes free.
+    work = OrderWork(order, Books(), recorded_at, new_id, ledger.take_liquidity)
+    work.take(step, market_time, reason=reason)
+    return await work.write(ledger)

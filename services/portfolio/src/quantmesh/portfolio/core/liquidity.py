@@ -1,0 +1,38 @@
+"""How much of a quote's size an order gets."""
+
+from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
+
+from quantmesh.portfolio.core.market import Quote
+from quantmesh.portfolio.core.numbers import ZERO, exactly
+from quantmesh.portfolio.core.orders import Order, OrderSide
+
+
+@dataclass(frozen=True, slots=True)
+class LiquidityRequest:
+    """`quantity` of a quote's size for an order; with `whole` all of it or none.
+
+    `behind_resting`: orders that rest and can trade at this quote too have theirs first.
+    """
+
+    order: Order
+    quote: Quote
+    quantity: Decimal
+    lot: Decimal
+    whole: bool
+    behind_resting: bool
+
+    @property
+    def size(self) -> Decimal | None:
+        """What the quote is good for; None where it does not say, which is any size."""
+        return self.quote.ask_size if self.order.request.side is OrderSide.BUY else self.quote.bid_size
+
+    @exactly
+    def granted(self, size: Decimal, used: Decimal, ahead: Decimal) -> Decimal:
+        """Of what is left of `size`, in whole lots, once those `ahead` have theirs."""
+        part = min(max(size - used - ahead, ZERO), self.quantity)
+        if part == self.quantity:
+            return part
+        if self.whole:
+            return ZERO
+        return part if self.lot <= ZERO else (part / self.lot).to_integral_value(ROUND_FLOOR) * self.lot

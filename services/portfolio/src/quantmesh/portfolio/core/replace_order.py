@@ -1,0 +1,87 @@
+"""An open order gets another quantity or price, and trades at once where that makes it possible."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from quantmesh.chassis.errors import Violation
+from quantmesh.portfolio.core.execution import Venue, check_instrument
+from quantmesh.portfolio.core.numbers import plain
+from quantmesh.portfolio.core.order_errors import InvalidOrder
+from quantmesh.portfolio.core.order_states import OrderStep, following
+from quantmesh.portfolio.core.order_work import OrderWork, books_for, locked, with_halt
+from quantmesh.portfolio.core.orders import Order, OrderRequest
+from quantmesh.portfolio.core.ports import Ledger
+from quantmesh.portfolio.core.record_transactions import NewId
+from quantmesh.portfolio.core.reservations import worst_price
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """What is None stays as it is; `quantity` is the whole one, what is filled included. Raises InvalidOrder."""
+
+    quantity: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        if self.quantity is None and self.limit_price is None and self.stop_price is None:
+            raise InvalidOrder([Violation("quantity", "say at least one of quantity, limit_price and stop_price")])
+
+    def of(self, order: Order) -> OrderRequest:
+        """The request that the order would then be for. Raises IllegalTransition or InvalidOrder."""
+        following(order.status, OrderStep.REPLACED)
+        if self.quantity is not None and self.quantity <= order.filled_quantity:
+            filled = plain(order.filled_quantity)
+            description = f"{plain(self.quantity)} must be more than the {filled} that are filled; or cancel the rest"
+            raise InvalidOrder([Violation("quantity", description)])
+        if self.stop_price is not None and order.triggered_at is not None:
+            raise InvalidOrder(
+                [Violation("stop_price", "the stop has been triggered, so that it means nothing any more")]
+            )
+        request = order.request
+        return replace(
+            request,
+            quantity=request.quantity if self.quantity is None else self.quantity,
+            limit_price=request.limit_price if self.limit_price is None else self.limit_price,
+            stop_price=request.stop_price if self.stop_price is None else self.stop_price,
+        )
+
+
+async def replace_order(
+    ledger: Ledger,
+    order_id: UUID,
+    expected_version: int,
+    replacement: Replacement,
+    venue: Venue,
+    now: datetime,
+    new_id: NewId,
+) -> Order:
+    """Raises OrderChanged, IllegalTransition, InvalidOrder, InsufficientCash or InsufficientHolding."""
+    order, recorded_at = await locked(ledger, order_id, now)
+    order.expect(expected_version)
+    request = replacement.of(order)
+    check_instrument(request, venue.asset)
+    venue = await with_halt(ledger, venue)
+    changed = replace(order, request=request)
+    time = venue.time
+    books = await books_for(ledger, order, time)
+    work = OrderWork(order, books, recorded_at, new_id, ledger.take_liquidity)
+    price = worst_price(changed, venue)
+    work.take(
+        OrderStep.REPLACED,
+        time,
+        request=request,
+        priority_at=order.priority_at if _keeps_place(order.request, request) else recorded_at,
+        # Without a quote an order that has no price of its own keeps what it has.
+        reserved=order.reserved if price is None else work.required(changed, price, venue, time),
+    )
+    if venue.tradable_quote is not None:
+        await work.match(venue, venue.tradable_quote, work.order.open_quantity, behind_resting=True)
+    return await work.write(ledger)
+
+
+def _keeps_place(before: OrderRequest, after: OrderRequest) -> bool:
+    """Less of the same waits where it waited."""
+    return after.prices == before.prices and after.quantity <= before.quantity
