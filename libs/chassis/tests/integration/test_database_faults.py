@@ -117,6 +117,37 @@ async def test_a_cancelled_request_leaves_no_lock_and_no_idle_transaction(
     assert idle == 0
 
 
+async def test_a_commit_under_way_is_finished_though_its_caller_is_cancelled(
+    ledger: ServiceDatabase, database: Database
+) -> None:
+    async with await psycopg.AsyncConnection.connect(ledger.admin_url, autocommit=True) as admin:
+        await admin.execute(
+            "CREATE FUNCTION ledger.linger() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN PERFORM pg_sleep(0.4); RETURN NULL; END $$"
+        )
+        await admin.execute(
+            "CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON ledger.account DEFERRABLE INITIALLY DEFERRED"
+            " FOR EACH ROW EXECUTE FUNCTION ledger.linger()"
+        )
+    written = asyncio.Event()
+
+    async def write() -> None:
+        async with database.transaction(OWNER) as session:
+            await session.execute(
+                text("INSERT INTO account (owner_id, name, balance) VALUES (:owner, 'a', 1)"), {"owner": OWNER}
+            )
+            written.set()
+
+    task = asyncio.create_task(write())
+    await written.wait()
+    await asyncio.sleep(0.1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with database.transaction(OWNER) as session:
+        assert await session.scalar(text("SELECT count(*) FROM account")) == 1
+
+
 async def test_a_deadlock_is_a_conflict_for_one_of_the_two(database: Database) -> None:
     async with database.transaction(OWNER) as session:
         await session.execute(

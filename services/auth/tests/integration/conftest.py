@@ -11,6 +11,7 @@ from quantmesh.api.auth.v1 import auth_pb2 as pb
 from quantmesh.api.auth.v1.auth_pb2_grpc import AuthServiceStub, add_AuthServiceServicer_to_server
 from quantmesh.api.auth.v1.compliance_pb2_grpc import add_ComplianceServiceServicer_to_server
 from quantmesh.auth.adapters.hashing import Argon2Hasher
+from quantmesh.auth.adapters.kept_answers import KeptAnswers
 from quantmesh.auth.adapters.parts import AuthParts
 from quantmesh.auth.adapters.rpc import AuthRpc
 from quantmesh.auth.adapters.rpc_compliance import ComplianceRpc
@@ -64,9 +65,10 @@ class Auth:
         self.act_as("")
         return (await self.peer.call(self.stub.Refresh, pb.RefreshRequest(refresh_token=token))).tokens
 
-    def act_as(self, token: str) -> None:
+    def act_as(self, token: str, key: str = "") -> None:
+        """`key` is the idempotency key of the calls that follow."""
         caller = Caller("", frozenset(), frozenset(), "", "", token, 0.0, None)
-        set_call(CallContext(caller=caller if token else None))
+        set_call(CallContext(caller=caller if token else None, idempotency_key=key))
 
 
 @pytest.fixture
@@ -84,6 +86,7 @@ async def auth(service_database: Callable[[str], ServiceDatabase], redis_server:
         throttle=RedisThrottle(redis, Limits(per_account=3, per_address=20)),
         cache=SessionCache(cache),
         clock=clock,
+        kept_answers=KeptAnswers(b"k" * 32),
         decoy_hash=await hasher.hash("decoy"),
         service_secrets={"gateway": SERVICE_SECRET},
     )

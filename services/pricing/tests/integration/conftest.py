@@ -58,8 +58,10 @@ class Pricing:
     recorder: QuoteRecorder
     database: Database
 
-    def act_as(self, user: UUID) -> None:
-        set_call(CallContext(caller=Caller(str(user), frozenset(), frozenset(), "", "", str(user), 0.0, user)))
+    def act_as(self, user: UUID, key: str = "") -> None:
+        """`key` is the idempotency key of the calls that follow."""
+        caller = Caller(str(user), frozenset(), frozenset(), "", "", str(user), 0.0, user)
+        set_call(CallContext(caller=caller, idempotency_key=key))
 
     async def price(self, volatility: float = 0.2, *, greeks: bool = True, **contract: Any) -> pb.PriceResponse:
         return await self.peer.call(self.stub.Price, price_request(volatility, greeks=greeks, **contract))

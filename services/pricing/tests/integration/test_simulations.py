@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.json_format import MessageToDict
+from sqlalchemy import text
 
 from quantmesh.api.common.v1 import job_pb2
 from quantmesh.api.common.v1.job_pb2_grpc import JobServiceStub
@@ -180,3 +181,14 @@ async def test_long_work_is_a_job_with_the_same_result(pricing: Pricing) -> None
     pricing.act_as(BOB)
     with pytest.raises(NotFound):
         await pricing.peer.call(jobs.GetJob, job_pb2.GetJobRequest(id=job.id))
+
+
+async def test_long_work_asked_for_twice_under_one_key_is_one_job(pricing: Pricing) -> None:
+    pricing.act_as(BOB, key="overnight")
+    ask = SimulationServiceStub(pricing.peer.channel).Simulate
+    first = await pricing.peer.call(ask, request(paths=200_000, steps=128))
+    assert await pricing.peer.call_replayable(ask, request(paths=200_000, steps=128)) == (first, True)
+    with pytest.raises(InvalidInput, match="used before"):
+        await pricing.peer.call(ask, request(paths=200_000, steps=256))
+    async with pricing.database.system_transaction() as session:
+        assert await session.scalar(text("SELECT count(*) FROM job")) == 1

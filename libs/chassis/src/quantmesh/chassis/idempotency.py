@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from google.protobuf.message import Message
@@ -46,6 +46,21 @@ class TwinRunning(Conflict):
     problem = "idempotency-twin-running"
 
 
+class Seal(Protocol):
+    """For answers that hold secrets, which are not kept in clear. `place` is what one answer belongs to."""
+
+    def close(self, answer: bytes, place: str) -> bytes: ...
+
+    def open(self, sealed: bytes, place: str) -> bytes: ...
+
+
+class _NoSeal:
+    def close(self, answer: bytes, place: str) -> bytes:  # noqa: ARG002  wherever it is kept
+        return answer
+
+    open = close
+
+
 async def once(
     session: AsyncSession,
     owner_id: UUID,
@@ -55,6 +70,7 @@ async def once(
     answer: type[Answer],
     run: Callable[[], Awaitable[Answer]],
     required: bool = False,
+    seal: Seal = _NoSeal(),  # noqa: B008  it has no state
 ) -> Answer:
     """Run the effect in this transaction, or answer what the first call with the same key answered.
 
@@ -71,16 +87,18 @@ async def once(
         return await run()
     place = _place(owner_id, scope, key)
     request_hash = _hash(request)
-    locked = await session.scalar(_LOCK, {"name": f"{scope} {owner_id} {key}"})
+    name = f"{scope} {owner_id} {key}"
+    locked = await session.scalar(_LOCK, {"name": name})
     # After the lock, to see what its last holder committed; and without it too: another repetition may hold it.
     found = (await session.execute(_FIND, place)).one_or_none()
     if found is not None:
-        return _again(found, key, request_hash, answer)
+        _check_same(found, key, request_hash)
+        return answer.FromString(seal.open(bytes(found.answer), name))
     if not locked:
         msg = f"The first request with the idempotency key {key!r} is still being worked on."
         raise TwinRunning(msg, retry_after_seconds=0.2)
     response = await run()
-    kept = response.SerializeToString(deterministic=True)
+    kept = seal.close(response.SerializeToString(deterministic=True), name)
     await session.execute(_KEEP, {**place, "request_hash": request_hash, "answer": kept})
     return response
 
@@ -96,7 +114,10 @@ async def recall(
     if not key:
         return None
     found = (await session.execute(_FIND, _place(owner_id, scope, key))).one_or_none()
-    return None if found is None else _again(found, key, _hash(request), answer)
+    if found is None:
+        return None
+    _check_same(found, key, _hash(request))
+    return answer.FromString(bytes(found.answer))
 
 
 async def sweep(database: Database) -> None:
@@ -105,12 +126,12 @@ async def sweep(database: Database) -> None:
         await session.execute(_SWEEP, {"days": KEPT_DAYS})
 
 
-def _again(found: Row[Any], key: str, request_hash: bytes, answer: type[Answer]) -> Answer:
+def _check_same(found: Row[Any], key: str, request_hash: bytes) -> None:
+    """The first answer follows; raises KeyReused where another request comes with its key."""
     if bytes(found.request_hash) != request_hash:
         msg = f"The idempotency key {key!r} was used before, with another request; take a new key."
         raise KeyReused(msg, violations=[Violation("idempotency-key", "already used with another request")])
     mark_replayed()
-    return answer.FromString(bytes(found.answer))
 
 
 def _hash(request: Message) -> bytes:

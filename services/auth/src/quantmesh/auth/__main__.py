@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator
 from quantmesh.api.auth.v1.auth_pb2_grpc import add_AuthServiceServicer_to_server
 from quantmesh.api.auth.v1.compliance_pb2_grpc import add_ComplianceServiceServicer_to_server
 from quantmesh.auth.adapters.hashing import Argon2Hasher
+from quantmesh.auth.adapters.kept_answers import KeptAnswers
 from quantmesh.auth.adapters.operator import ensure_operator
 from quantmesh.auth.adapters.parts import AuthParts
 from quantmesh.auth.adapters.rpc import AuthRpc
@@ -58,7 +59,8 @@ class AuthSettings(ServiceSettings):
 async def wire(service: Service[AuthSettings]) -> None:
     settings = service.settings
     database, clock = service.database, service.clock
-    keys = KeyRing(database, base64.b64decode(settings.auth_key_encryption_key.get_secret_value()), clock)
+    encryption_key = base64.b64decode(settings.auth_key_encryption_key.get_secret_value())
+    keys = KeyRing(database, encryption_key, clock)
     service.use_verifier(TokenVerifier(keys))
     hasher = Argon2Hasher()
     redis = open_redis(settings.redis_url)
@@ -71,6 +73,7 @@ async def wire(service: Service[AuthSettings]) -> None:
         throttle=RedisThrottle(redis, limits),
         cache=SessionCache(cache),
         clock=clock,
+        kept_answers=KeptAnswers(encryption_key),
         decoy_hash=await hasher.hash(new_refresh_token()),
         service_secrets={name: secret.get_secret_value() for name, secret in settings.auth_service_secrets.items()},
     )

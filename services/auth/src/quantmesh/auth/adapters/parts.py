@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from quantmesh.auth.adapters.hashing import Argon2Hasher
+from quantmesh.auth.adapters.kept_answers import KeptAnswers
 from quantmesh.auth.adapters.session_cache import SessionCache
 from quantmesh.auth.adapters.signing import KeyRing
 from quantmesh.auth.core.ports import Throttle
@@ -21,5 +22,6 @@ class AuthParts:
     throttle: Throttle
     cache: SessionCache
     clock: Clock
+    kept_answers: KeptAnswers
     decoy_hash: str
     service_secrets: Mapping[str, str]

@@ -11,6 +11,7 @@ from quantmesh.auth.adapters.store import Store
 from quantmesh.auth.core import kyc
 from quantmesh.auth.core.errors import NoSuchUser
 from quantmesh.auth.core.model import KycDecision, KycStatus
+from quantmesh.chassis import idempotency
 from quantmesh.chassis.clock import Clock
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import InvalidInput, Violation
@@ -43,8 +44,14 @@ class ComplianceRpc(ComplianceServiceServicer):
     async def SubmitKyc(self, request: pb.SubmitKycRequest, context: Any) -> pb.SubmitKycResponse:
         user_id = current_caller().user_id
         async with self._database.transaction(user_id) as session:
-            asked = await kyc.submit(KycStore(session), user_id, self._clock.now())
-        return pb.SubmitKycResponse(kyc=_kyc(user_id, asked))
+
+            async def submit() -> pb.SubmitKycResponse:
+                asked = await kyc.submit(KycStore(session), user_id, self._clock.now())
+                return pb.SubmitKycResponse(kyc=_kyc(user_id, asked))
+
+            return await idempotency.once(
+                session, user_id, scope="SubmitKyc", request=request, answer=pb.SubmitKycResponse, run=submit
+            )
 
     @requires("compliance:manage")
     async def GetKycOf(self, request: pb.GetKycOfRequest, context: Any) -> pb.GetKycOfResponse:

@@ -13,7 +13,7 @@ from quantmesh.auth.core import api_keys
 from quantmesh.auth.core.errors import ApiKeyNotFound, UnknownService
 from quantmesh.auth.core.model import ApiKey, service_grant
 from quantmesh.auth.core.secrets import hash_of, new_api_key
-from quantmesh.chassis import outbox
+from quantmesh.chassis import idempotency, outbox
 from quantmesh.chassis.errors import InvalidInput, Violation
 from quantmesh.chassis.identity import current_caller, public, requires, service_only
 from quantmesh.chassis.ids import uuid7
@@ -44,8 +44,20 @@ class KeyRpc:
             self._parts.clock.now(),
         )
         async with self._parts.database.transaction(caller.user_id) as transaction:
-            await Store(transaction).add_api_key(key, hash_of(secret))
-        return pb.CreateApiKeyResponse(api_key=_api_key(key), secret=secret)
+
+            async def add() -> pb.CreateApiKeyResponse:
+                await Store(transaction).add_api_key(key, hash_of(secret))
+                return pb.CreateApiKeyResponse(api_key=_api_key(key), secret=secret)
+
+            return await idempotency.once(
+                transaction,
+                caller.user_id,
+                scope="CreateApiKey",
+                request=request,
+                answer=pb.CreateApiKeyResponse,
+                run=add,
+                seal=self._parts.kept_answers,
+            )
 
     @requires("account:manage")
     async def ListApiKeys(self, request: pb.ListApiKeysRequest, context: Any) -> pb.ListApiKeysResponse:

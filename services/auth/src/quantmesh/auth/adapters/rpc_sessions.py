@@ -1,7 +1,7 @@
 """Registration, login, refresh, logout and sessions over gRPC."""
 
 from typing import Any
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from quantmesh.api.auth.v1 import auth_pb2 as pb
 from quantmesh.api.auth.v1.events_pb2 import CredentialRevoked
@@ -11,7 +11,7 @@ from quantmesh.auth.core import login, refresh, register
 from quantmesh.auth.core.errors import RefreshTokenReused, SessionNotFound, UserNotFound
 from quantmesh.auth.core.model import Session, User, user_grant
 from quantmesh.auth.core.secrets import hash_of, new_refresh_token
-from quantmesh.chassis import outbox
+from quantmesh.chassis import idempotency, outbox
 from quantmesh.chassis.identity import current_caller, public, requires
 from quantmesh.chassis.ids import uuid7
 from quantmesh.chassis.times import to_timestamp
@@ -27,9 +27,24 @@ class SessionRpc:
     async def Register(self, request: pb.RegisterRequest, context: Any) -> pb.RegisterResponse:
         user = register.new_user(uuid7(), request.email, request.password, request.full_name, self._parts.clock.now())
         password_hash = await self._parts.hasher.hash(request.password)
+        told_apart = pb.RegisterRequest()
+        told_apart.CopyFrom(request)
+        told_apart.password = self._parts.kept_answers.fingerprint(request.password)
         async with self._parts.database.system_transaction() as session:
-            await register.register(Store(session), user, password_hash)
-        return pb.RegisterResponse(user=user_to_proto(user))
+
+            async def add() -> pb.RegisterResponse:
+                await register.register(Store(session), user, password_hash)
+                return pb.RegisterResponse(user=user_to_proto(user))
+
+            return await idempotency.once(
+                session,
+                # Nobody yet: keys are kept apart by the address that asks to be somebody.
+                uuid5(NAMESPACE_URL, f"mailto:{user.email}"),
+                scope="Register",
+                request=told_apart,
+                answer=pb.RegisterResponse,
+                run=add,
+            )
 
     @public
     async def Login(self, request: pb.LoginRequest, context: Any) -> pb.LoginResponse:

@@ -4,7 +4,7 @@ from quantmesh.api.auth.v1 import auth_pb2 as pb
 from quantmesh.api.auth.v1.auth_pb2_grpc import AuthServiceStub
 from quantmesh.chassis.rpc import Peer
 from quantmesh.gateway.core.conditional import content_tag
-from quantmesh.gateway.http.answer import Answer, created, no_content, ok
+from quantmesh.gateway.http.answer import Answer, created, no_content, ok, replayed
 from quantmesh.gateway.http.call import Call
 from quantmesh.gateway.http.models import auth as models
 from quantmesh.gateway.http.models.base import Id, PageQuery
@@ -33,6 +33,7 @@ class Auth:
             scope=None,
             answer=models.UserShown,
             status=201,
+            idempotency="optional",
             statuses=(409,),
             takes_body=True,
             deadline_seconds=_HASHING_SECONDS,
@@ -93,6 +94,7 @@ class Auth:
             scope="account:manage",
             answer=models.NewApiKeyShown,
             status=201,
+            idempotency="optional",
             takes_body=True,
         )
         add(
@@ -115,8 +117,8 @@ class Auth:
 
     async def register(self, body: models.RegisterBody) -> Answer:
         request = pb.RegisterRequest(email=body.email, password=body.password, full_name=body.full_name)
-        answer = await self._auth.call(self._stub.Register, request, timeout_seconds=_HASHING_SECONDS)
-        return created(translation.user(answer.user))
+        answer, again = await self._auth.call_replayable(self._stub.Register, request, timeout_seconds=_HASHING_SECONDS)
+        return created(translation.user(answer.user), headers=replayed(again))
 
     async def login(self, call: Call, body: models.LoginBody) -> Answer:
         request = pb.LoginRequest(
@@ -158,8 +160,9 @@ class Auth:
         request = pb.CreateApiKeyRequest(
             name=body.name, scopes=body.scopes, expires_at=instant_request(body.expires_at)
         )
-        answer = await self._auth.call(self._stub.CreateApiKey, request)
-        return created({**translation.api_key(answer.api_key), "key": answer.secret}, headers=_NO_STORE)
+        answer, again = await self._auth.call_replayable(self._stub.CreateApiKey, request)
+        shown = {**translation.api_key(answer.api_key), "key": answer.secret}
+        return created(shown, headers=(*_NO_STORE, *replayed(again)))
 
     async def api_keys(self, query: QueryOf[PageQuery]) -> Answer:
         request = pb.ListApiKeysRequest(page=page_request(query.limit, query.cursor))

@@ -6,7 +6,7 @@ from quantmesh.api.auth.v1 import compliance_pb2 as pb
 from quantmesh.api.auth.v1.compliance_pb2_grpc import ComplianceServiceStub
 from quantmesh.chassis.rpc import Peer
 from quantmesh.gateway.core.conditional import version_tag
-from quantmesh.gateway.http.answer import Answer, ok
+from quantmesh.gateway.http.answer import Answer, ok, replayed
 from quantmesh.gateway.http.call import Call
 from quantmesh.gateway.http.models import compliance as models
 from quantmesh.gateway.http.models.base import Id, PageQuery
@@ -32,7 +32,7 @@ class Compliance:
             summary="Ask to be looked at: unverified becomes pending",
             scope="account:manage",
             answer=models.KycShown,
-            statuses=(409,),
+            idempotency="optional",
         )
         add(
             "GET",
@@ -60,8 +60,8 @@ class Compliance:
         return ok(translation.kyc(answer.kyc))
 
     async def submit(self) -> Answer:
-        answer = await self._auth.call(self._stub.SubmitKyc, pb.SubmitKycRequest())
-        return ok(translation.kyc(answer.kyc))
+        answer, again = await self._auth.call_replayable(self._stub.SubmitKyc, pb.SubmitKycRequest())
+        return ok(translation.kyc(answer.kyc), headers=replayed(again))
 
     async def of_user(self, user_id: Id, query: QueryOf[PageQuery]) -> Answer:
         request = pb.GetKycOfRequest(user_id=user_id, page=page_request(query.limit, query.cursor))

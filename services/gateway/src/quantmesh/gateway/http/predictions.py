@@ -4,7 +4,7 @@ from quantmesh.api.common.v1.common_pb2 import PageRequest
 from quantmesh.api.prediction.v1 import prediction_pb2 as pb
 from quantmesh.api.prediction.v1.prediction_pb2_grpc import PredictionServiceStub
 from quantmesh.chassis.rpc import Peer
-from quantmesh.gateway.http.answer import Answer, accepted, ok, tagged
+from quantmesh.gateway.http.answer import Answer, accepted, ok, replayed, tagged
 from quantmesh.gateway.http.models import predictions as models
 from quantmesh.gateway.http.models.base import Id, PageQuery, Symbol
 from quantmesh.gateway.http.models.jobs import JobShown
@@ -97,5 +97,6 @@ class Predictions:
         )
 
     async def train(self, body: models.TrainBody) -> Answer:
-        answer = await self._prediction.call(self._stub.TrainModel, translation.train_request(body))
-        return accepted(job(answer.job), location=f"/api/v2/jobs/{answer.job.id}")
+        request = translation.train_request(body)
+        answer, again = await self._prediction.call_replayable(self._stub.TrainModel, request)
+        return accepted(job(answer.job), location=f"/api/v2/jobs/{answer.job.id}", headers=replayed(again))

@@ -2,7 +2,7 @@
 
 from quantmesh.api.pricing.v1.simulation_pb2_grpc import SimulationServiceStub
 from quantmesh.chassis.rpc import Peer
-from quantmesh.gateway.http.answer import Answer, accepted, ok
+from quantmesh.gateway.http.answer import Answer, accepted, ok, replayed
 from quantmesh.gateway.http.models import simulation as models
 from quantmesh.gateway.http.models.jobs import JobShown
 from quantmesh.gateway.http.operations import Operations
@@ -28,6 +28,7 @@ class Simulation:
             scope="pricing:use",
             answer=models.SimulationShown,
             job=JobShown,
+            idempotency="optional",
             takes_body=True,
             deadline_seconds=_SECONDS,
         )
@@ -35,7 +36,8 @@ class Simulation:
 
     async def simulate(self, body: models.MonteCarloBody) -> Answer:
         request = translation.simulate_request(body)
-        answer = await self._pricing.call(self._stub.Simulate, request, timeout_seconds=_SECONDS)
+        answer, again = await self._pricing.call_replayable(self._stub.Simulate, request, timeout_seconds=_SECONDS)
         if answer.HasField("job"):
-            return accepted(job(answer.job), location=f"/api/v2/jobs/{answer.job.id}")
+            location = f"/api/v2/jobs/{answer.job.id}"
+            return accepted(job(answer.job), location=location, headers=replayed(again))
         return ok(whole(struct(answer.simulation)))

@@ -9,7 +9,7 @@ from grpc.aio import ServicerContext
 
 from quantmesh.api.pricing.v1 import simulation_pb2 as pb
 from quantmesh.api.pricing.v1.simulation_pb2_grpc import SimulationServiceServicer
-from quantmesh.chassis import jobs
+from quantmesh.chassis import idempotency, jobs
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.identity import current_caller, requires
 from quantmesh.pricing.adapters.simulation_job import KIND, in_thread
@@ -27,6 +27,12 @@ class SimulationRpc(SimulationServiceServicer):
         if simulation.is_long:
             owner_id = current_caller().user_id
             async with self._database.transaction(owner_id) as session:
-                return pb.SimulateResponse(job=await jobs.enqueue(session, owner_id, KIND, request))
+
+                async def queue() -> pb.SimulateResponse:
+                    return pb.SimulateResponse(job=await jobs.enqueue(session, owner_id, KIND, request))
+
+                return await idempotency.once(
+                    session, owner_id, scope="Simulate", request=request, answer=pb.SimulateResponse, run=queue
+                )
         answer = await in_thread(simulation, lambda _share: None)
         return pb.SimulateResponse(simulation=ParseDict(answer, Struct()))
