@@ -6,6 +6,7 @@ the bare handler's requests a second at 64 connections.
 
 import statistics
 import sys
+from itertools import repeat
 
 import uvloop
 from gateway_load import Load, load, request_bytes
@@ -31,7 +32,7 @@ async def measure(gateway: Target, bare_port: int) -> dict[int, float]:
         seen: dict[str, list[Load]] = {name: [] for name in requests}
         for _ in range(ROUNDS):
             for name, (url, request) in requests.items():
-                seen[name].append(await load(url, request, connections=connections, seconds=gateway.seconds))
+                seen[name].append(await load(url, repeat(request), connections=connections, seconds=gateway.seconds))
         rates = {name: statistics.median(each.requests_per_second for each in loads) for name, loads in seen.items()}
         for name, loads in seen.items():
             p50, p99 = (statistics.median(getattr(each, field) for each in loads) * 1e3 for field in ("p50", "p99"))

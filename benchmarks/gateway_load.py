@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
@@ -21,10 +22,10 @@ class Load:
 
 
 class _Connection(asyncio.Protocol):
-    """Sends the same request again as soon as its answer is whole."""
+    """Sends the next request as soon as the answer to the one before is whole."""
 
-    def __init__(self, request: bytes, deadline: float, done: "asyncio.Future[None]") -> None:
-        self._request = request
+    def __init__(self, requests: Iterator[bytes], deadline: float, done: "asyncio.Future[None]") -> None:
+        self._requests = requests
         self._deadline = deadline
         self.done = done
         self._held = b""
@@ -64,8 +65,9 @@ class _Connection(asyncio.Protocol):
             self.done.set_result(None)
 
     def _next(self) -> None:
+        request = next(self._requests)
         self._sent_at = time.perf_counter()
-        self._transport.write(self._request)
+        self._transport.write(request)
 
 
 def request_bytes(url: str, body: bytes, headers: dict[str, str]) -> bytes:
@@ -75,7 +77,7 @@ def request_bytes(url: str, body: bytes, headers: dict[str, str]) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-async def load(url: str, request: bytes, *, connections: int, seconds: float) -> Load:
+async def load(url: str, requests: Iterator[bytes], *, connections: int, seconds: float) -> Load:
     """`connections` clients, each with one request under way, for `seconds`."""
     loop = asyncio.get_running_loop()
     parts = urlsplit(url)
@@ -83,7 +85,7 @@ async def load(url: str, request: bytes, *, connections: int, seconds: float) ->
     assert parts.port is not None
     deadline = time.perf_counter() + seconds
     started = time.perf_counter()
-    protocols = [_Connection(request, deadline, loop.create_future()) for _ in range(connections)]
+    protocols = [_Connection(requests, deadline, loop.create_future()) for _ in range(connections)]
     for protocol in protocols:
         await loop.create_connection(partial(_itself, protocol), parts.hostname, parts.port)
     await asyncio.wait_for(asyncio.gather(*(protocol.done for protocol in protocols)), seconds + 30.0)

@@ -7,6 +7,7 @@ started, or another: `python benchmarks/prediction_forecast.py --url http://127.
 import argparse
 import json
 import statistics
+from itertools import repeat
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -45,7 +46,7 @@ async def measure(url: str, operator: dict[str, str], seconds: float) -> None:
         seen: dict[str, list[Load]] = {name: [] for name in routes}
         for _ in range(ROUNDS):
             for name, (address, request) in routes.items():
-                seen[name].append(await load(address, request, connections=connections, seconds=seconds))
+                seen[name].append(await load(address, repeat(request), connections=connections, seconds=seconds))
         failures = sum(each.failures for loads in seen.values() for each in loads)
         p50 = {name: statistics.median(each.p50 for each in loads) for name, loads in seen.items()}
         rate = {name: statistics.median(each.requests_per_second for each in loads) for name, loads in seen.items()}
