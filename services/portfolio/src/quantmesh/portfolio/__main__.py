@@ -19,7 +19,6 @@ from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.jobs import JobRpc, JobWorker
 from quantmesh.chassis.service import Service, serve
-from quantmesh.chassis.settings import ServiceSettings
 from quantmesh.portfolio.adapters.accounts import Accounts
 from quantmesh.portfolio.adapters.import_job import ImportJob
 from quantmesh.portfolio.adapters.option_expiry import OptionExpiry
@@ -30,6 +29,10 @@ from quantmesh.portfolio.adapters.rpc.accounts import AccountRpc
 from quantmesh.portfolio.adapters.rpc.halts import HaltRpc
 from quantmesh.portfolio.adapters.snapshot_maker import SnapshotMaker
 from quantmesh.portfolio.adapters.store.imports import IMPORT_JOB
+from quantmesh.portfolio.adapters.venue.breakers import Breakers
+from quantmesh.portfolio.adapters.venue.desk import OrderDesk
+from quantmesh.portfolio.adapters.venue.runner import VenueRunner
+from quantmesh.portfolio.adapters.venue.settings import VenueSettings
 from quantmesh.portfolio.adapters.verifier import Verifier
 from quantmesh.portfolio.core.errors import PortfolioNotFound
 from quantmesh.portfolio.core.execution import ExecutionCosts
@@ -38,7 +41,7 @@ from quantmesh.portfolio.core.execution import ExecutionCosts
 _VERIFICATION_SECONDS = 600.0
 
 
-class PortfolioSettings(ServiceSettings):
+class PortfolioSettings(VenueSettings):
     """The costs of the paper venue, the least fee in the instrument's currency; how often ledgers are verified."""
 
     portfolio_fee_basis_points: Decimal = Field(default=Decimal(1), ge=0, le=1000)
@@ -60,6 +63,9 @@ async def wire(service: Service[PortfolioSettings]) -> None:
     service.add_servicer(add_HaltServiceServicer_to_server, HaltRpc(service.database, market, service.clock))
     service.add_servicer(add_AccountServiceServicer_to_server, AccountRpc(Accounts(service.database, market)))
     service.add_servicer(add_JobServiceServicer_to_server, JobRpc(service.database))
+    breakers = Breakers(service.database, market, service.clock, settings.band, settings.index)
+    desk = OrderDesk(service.database, market, service.clock, costs)
+    service.add_task("venue", VenueRunner(service.bus, desk, breakers).run)
     service.publish_events()
     for consumer in RiskAlerts(service.clock).consumers():
         service.add_consumer(consumer)

@@ -27,8 +27,10 @@ class Book:
     def __len__(self) -> int:
         return len(self._symbol_of)
 
-    def __contains__(self, order_id: UUID) -> bool:
-        return order_id in self._symbol_of
+    def version(self, order_id: UUID) -> int | None:
+        """None where the order is not in the book."""
+        symbol = self._symbol_of.get(order_id)
+        return None if symbol is None else self._symbols[symbol].orders[order_id].version
 
     def versions(self) -> dict[UUID, int]:
         return {order.id: order.version for book in self._symbols.values() for order in book.orders.values()}

@@ -7,7 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from quantmesh.portfolio.core.numbers import ZERO
-from quantmesh.portfolio.core.orders import OrderSide
+from quantmesh.portfolio.core.orders import Order, OrderSide
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,24 @@ class RestingOrder:
     priority_at: datetime
     expires_at: datetime | None = None
     version: int = 1
+
+
+def resting_order(order: Order, owner_id: UUID) -> RestingOrder:
+    """Of one that is open."""
+    request = order.request
+    return RestingOrder(
+        id=order.id,
+        portfolio_id=order.portfolio_id,
+        owner_id=owner_id,
+        symbol=request.symbol,
+        side=request.side,
+        open_quantity=order.open_quantity,
+        limit_price=request.limit_price,
+        stop_price=request.stop_price if order.waits_for_trigger else None,
+        priority_at=order.priority_at or order.created_at,
+        expires_at=order.expires_at,
+        version=order.version,
+    )
 
 
 class Action(StrEnum):

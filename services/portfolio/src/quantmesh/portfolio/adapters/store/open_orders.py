@@ -1,0 +1,50 @@
+"""The open orders of all owners, as the venue's book needs them; read as the system role."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from quantmesh.portfolio.core.orders import OrderSide
+from quantmesh.portfolio.core.venue.model import RestingOrder
+
+_IS_OPEN = """
+    FROM placed_order AS o
+    JOIN portfolio ON portfolio.id = o.portfolio_id AND portfolio.deleted_at IS NULL
+    WHERE o.status IN ('accepted', 'partially_filled')
+"""
+_SELECT = f"""
+    SELECT o.id, o.portfolio_id, o.owner_id, o.symbol, o.side, o.quantity - o.filled_quantity AS open_quantity,
+           o.limit_price, CASE WHEN o.triggered_at IS NULL THEN o.stop_price END AS stop_price,
+           o.priority_at, o.expires_at, o.version
+    {_IS_OPEN}
+"""
+_ALL = text(_SELECT)
+_SOME = text(f"{_SELECT} AND o.id = ANY(:ids)")
+_VERSIONS = text(f"SELECT o.id, o.version {_IS_OPEN}")
+
+
+async def open_orders(session: AsyncSession, ids: Collection[UUID] | None = None) -> list[RestingOrder]:
+    """All of them, or those of `ids` that are open still."""
+    found = await session.execute(_ALL) if ids is None else await session.execute(_SOME, {"ids": list(ids)})
+    return [
+        RestingOrder(
+            id=row.id,
+            portfolio_id=row.portfolio_id,
+            owner_id=row.owner_id,
+            symbol=row.symbol,
+            side=OrderSide(row.side),
+            open_quantity=row.open_quantity,
+            limit_price=row.limit_price,
+            stop_price=row.stop_price,
+            priority_at=row.priority_at,
+            expires_at=row.expires_at,
+            version=row.version,
+        )
+        for row in found
+    ]
+
+
+async def open_versions(session: AsyncSession) -> dict[UUID, int]:
+    return {row.id: row.version for row in await session.execute(_VERSIONS)}

@@ -1,0 +1,110 @@
+"""What the book proposes, put to the ledger, which decides: each in a transaction of the order's owner."""
+
+import asyncio
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from quantmesh.chassis.clock import Clock
+from quantmesh.chassis.database import Database
+from quantmesh.chassis.errors import Conflict, InvalidInput, RuleBroken, Unavailable
+from quantmesh.chassis.ids import uuid7
+from quantmesh.chassis.telemetry.logs import get_logger
+from quantmesh.portfolio.adapters.store import Store
+from quantmesh.portfolio.adapters.store.open_orders import open_orders, open_versions
+from quantmesh.portfolio.adapters.venue import metrics
+from quantmesh.portfolio.core.end_order import cancel_order, expire_order
+from quantmesh.portfolio.core.errors import PortfolioNotFound
+from quantmesh.portfolio.core.execution import ExecutionCosts, Venue
+from quantmesh.portfolio.core.fill_order import fill_order, trigger_order
+from quantmesh.portfolio.core.market import MarketClock, Quote
+from quantmesh.portfolio.core.order_errors import IllegalTransition, OrderNotFound
+from quantmesh.portfolio.core.orders import Order
+from quantmesh.portfolio.core.ports import Market
+from quantmesh.portfolio.core.venue.model import Action, Proposal, RestingOrder, resting_order
+
+log = get_logger(__name__)
+
+_TRIES = 5
+_RETRY_SECONDS = 0.02
+
+
+class OrderDesk:
+    def __init__(self, database: Database, market: Market, clock: Clock, costs: ExecutionCosts) -> None:
+        self.database = database
+        self.clock = clock
+        self._market = market
+        self._costs = costs
+        self._market_time: datetime | None = None
+
+    async def open_orders(self, ids: Collection[UUID] | None = None) -> list[RestingOrder]:
+        async with self.database.system_transaction() as session:
+            return await open_orders(session, ids)
+
+    async def open_versions(self) -> dict[UUID, int]:
+        async with self.database.system_transaction() as session:
+            return await open_versions(session)
+
+    async def market_time(self) -> datetime:
+        """The last one known while the market is silent; raises Unavailable where there is none."""
+        try:
+            self._market_time = (await self._market.clock()).time
+        except Unavailable:
+            if self._market_time is None:
+                raise
+        return self._market_time
+
+    async def decide(self, proposal: Proposal, market_time: datetime, quote: Quote | None) -> RestingOrder | None:
+        """The order as it rests after this; None where it rests no more. `quote` is what a trigger or a fill is on.
+
+        Raises Unavailable, or Conflict where others keep changing the same rows.
+        """
+        for _ in range(_TRIES - 1):
+            try:
+                return await self._decide(proposal, market_time, quote)
+            except Conflict as conflict:
+                log.info("a proposal is tried again", order_id=str(proposal.order.id), conflict=conflict.detail)
+                await asyncio.sleep(_RETRY_SECONDS)
+        return await self._decide(proposal, market_time, quote)
+
+    async def cancel(self, order: RestingOrder, reason: str) -> None:
+        """Nothing where it has ended meanwhile. Raises Unavailable."""
+        market_time = await self.market_time()
+        try:
+            async with self.database.transaction(order.owner_id) as session:
+                store = Store(session, order.owner_id)
+                await cancel_order(store, order.id, market_time, self.clock.now(), uuid7, reason=reason)
+        except (IllegalTransition, OrderNotFound, PortfolioNotFound):
+            return
+        metrics.PROPOSALS.labels("cancel", "done").inc()
+
+    async def _decide(self, proposal: Proposal, market_time: datetime, quote: Quote | None) -> RestingOrder | None:
+        resting = proposal.order
+        try:
+            after = await self._execute(proposal, market_time, quote)
+        except (RuleBroken, InvalidInput) as refusal:
+            # No other quote would be better: the ledger cannot post what this order would do.
+            await self.cancel(resting, refusal.detail)
+            after = None
+        metrics.PROPOSALS.labels(proposal.action, "refused" if after is None else "done").inc()
+        if after is not None:
+            return resting_order(after, resting.owner_id) if after.is_open else None
+        found = await self.open_orders([resting.id])
+        return found[0] if found else None
+
+    async def _execute(self, proposal: Proposal, market_time: datetime, quote: Quote | None) -> Order | None:
+        resting, now = proposal.order, self.clock.now()
+        venue = None if quote is None else await self._venue(quote)
+        async with self.database.transaction(resting.owner_id) as session:
+            store = Store(session, resting.owner_id)
+            if proposal.action is Action.EXPIRE or venue is None:
+                return await expire_order(store, resting.id, market_time, now, uuid7)
+            if proposal.action is Action.TRIGGER:
+                return await trigger_order(store, resting.id, venue, now, uuid7)
+            return await fill_order(store, resting.id, proposal.quantity, venue, now, uuid7)
+
+    async def _venue(self, quote: Quote) -> Venue | None:
+        """A live quote is the market's clock: none comes while it is closed. None where nobody knows the symbol."""
+        assets = await self._market.assets([quote.symbol])
+        asset = assets.get(quote.symbol)
+        return None if asset is None else Venue(asset, quote, MarketClock(quote.time, open=True), self._costs)

@@ -1,0 +1,197 @@
+"""One leader's term: quotes and news of orders in, the book's proposals out to the ledger."""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from google.protobuf.message import DecodeError
+
+from quantmesh.api.common.v1.common_pb2 import EventEnvelope
+from quantmesh.api.market.v1 import market_pb2
+from quantmesh.api.portfolio.v1 import events_pb2
+from quantmesh.chassis.errors import InvalidInput, Unavailable
+from quantmesh.chassis.events import Broadcast, EventBus
+from quantmesh.chassis.telemetry.logs import get_logger
+from quantmesh.portfolio.adapters.peers import quote_from
+from quantmesh.portfolio.adapters.venue import metrics
+from quantmesh.portfolio.adapters.venue.breakers import Breakers
+from quantmesh.portfolio.adapters.venue.desk import OrderDesk
+from quantmesh.portfolio.core.halts.model import HaltKind
+from quantmesh.portfolio.core.market import Quote
+from quantmesh.portfolio.core.venue.book import Book
+from quantmesh.portfolio.core.venue.model import Proposal
+
+log = get_logger(__name__)
+
+QUOTES = "quotes.*"
+ORDERS = "qm.portfolio.order.>"
+# Orders that were announced while the book was being loaded are read once more.
+_BACKLOG = timedelta(minutes=1)
+# As market judges its own quotes.
+_LIVE_FOR = timedelta(seconds=15)
+_HALTS_SECONDS = 0.5
+_CLOCK_SECONDS = 1.0
+# An event that was lost on its way is noticed by comparing with the table.
+_LEVEL_SECONDS = 30.0
+_AT_ONCE = 4
+
+
+@dataclass
+class _Line:
+    """What a symbol's work waits for: its latest quote, or a change of its orders."""
+
+    quote: Quote | None = None
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Term:
+    """Ends by cancellation, or with the first fault."""
+
+    def __init__(self, bus: EventBus, desk: OrderDesk, breakers: Breakers) -> None:
+        self._bus = bus
+        self._desk = desk
+        self._breakers = breakers
+        self._book = Book()
+        self._lines: dict[str, _Line] = {}
+        self._changed: set[UUID] = set()
+        self._news = asyncio.Event()
+        self._working = asyncio.Semaphore(_AT_ONCE)
+        self._tasks: asyncio.TaskGroup
+
+    async def run(self) -> None:
+        await self._breakers.begin()
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            tasks.create_task(Broadcast(subject=ORDERS, handle=self._on_event, backlog=_BACKLOG).run(self._bus))
+            await self._load()
+            for work in (self._follow_orders, self._follow_halts, self._follow_clock):
+                tasks.create_task(work())
+            subscription = await self._bus.subscribe(QUOTES, self._on_message)
+            try:
+                await self._keep_level()
+            finally:
+                metrics.OPEN_ORDERS.set(0)
+                await asyncio.shield(subscription.close())
+
+    async def _load(self) -> None:
+        for order in await self._desk.open_orders():
+            self._book.put(order)
+        metrics.OPEN_ORDERS.set(len(self._book))
+        log.info("venue leads", open_orders=len(self._book))
+
+    async def _on_message(self, subject: str, payload: bytes) -> None:
+        """The latest quote of a symbol counts: while its orders are worked on, the ones between are passed over."""
+        try:
+            quote = quote_from(market_pb2.Quote.FromString(payload))
+        except (DecodeError, InvalidInput) as error:
+            log.error("a message is no quote", subject=subject, error=str(error))
+            return
+        line = self._line(quote.symbol)
+        line.quote = quote
+        line.woken.set()
+
+    def _line(self, symbol: str) -> _Line:
+        line = self._lines.get(symbol)
+        if line is None:
+            line = self._lines[symbol] = _Line()
+            self._tasks.create_task(self._work(line))
+        return line
+
+    async def _work(self, line: _Line) -> None:
+        seen: Quote | None = None
+        while True:
+            await line.woken.wait()
+            line.woken.clear()
+            if line.quote is None:
+                continue
+            async with self._working:
+                is_new, seen = line.quote is not seen, line.quote
+                quote = self._judged(seen)
+                if is_new and not quote.stale and quote.bid and quote.ask and quote.bid <= quote.ask:
+                    await self._breakers.on_price(quote)
+                if not self._breakers.may_trade(quote.symbol):
+                    quote = replace(quote, stale=True)
+                await self._do(self._book.on_quote(quote), quote.time, quote)
+
+    def _judged(self, quote: Quote) -> Quote:
+        if quote.received_at is None:
+            return quote
+        age = self._desk.clock.now() - quote.received_at
+        metrics.QUOTE_AGE.observe(age.total_seconds())
+        return replace(quote, stale=True) if age > _LIVE_FOR else quote
+
+    async def _do(self, proposals: list[Proposal], market_time: datetime, quote: Quote | None) -> None:
+        ended: set[UUID] = set()
+        for proposal in proposals:
+            order_id = proposal.order.id
+            if order_id in ended:
+                continue
+            order = await self._desk.decide(proposal, market_time, quote)
+            if order is not None:
+                self._book.put(order)
+                continue
+            self._book.remove(order_id)
+            ended.add(order_id)
+        metrics.OPEN_ORDERS.set(len(self._book))
+
+    async def _on_event(self, envelope: EventEnvelope) -> None:
+        """All events of orders carry the order in the same place; what it says is read from the table."""
+        try:
+            order = events_pb2.OrderAccepted.FromString(envelope.payload).order
+            order_id = UUID(order.id)
+        except (DecodeError, ValueError):
+            log.error("an event has no order", event_id=envelope.event_id, type=envelope.type)
+            return
+        if self._book.version(order_id) != order.version:
+            self._changed.add(order_id)
+            self._news.set()
+
+    async def _follow_orders(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            changed, self._changed = self._changed, set()
+            await self._read_again(changed)
+
+    async def _read_again(self, changed: set[UUID]) -> None:
+        found = {order.id: order for order in await self._desk.open_orders(changed)}
+        for order_id in changed - found.keys():
+            self._book.remove(order_id)
+        for order in found.values():
+            self._book.put(order)
+            self._line(order.symbol).woken.set()
+        metrics.OPEN_ORDERS.set(len(self._book))
+
+    async def _keep_level(self) -> None:
+        while True:
+            await asyncio.sleep(_LEVEL_SECONDS)
+            versions = await self._desk.open_versions()
+            known = self._book.versions()
+            changed = {order_id for order_id, _ in versions.items() ^ known.items()}
+            if changed:
+                await self._read_again(changed)
+
+    async def _follow_halts(self) -> None:
+        """A kill switch cancels what is open, for as long as it is on: also what was accepted in the same instant."""
+        while True:
+            await self._breakers.read()
+            for symbol in self._book.symbols():
+                halt = self._breakers.halt_of(symbol)
+                if halt is not None and halt.kind is HaltKind.KILL_SWITCH:
+                    for order in self._book.orders(symbol):
+                        await self._desk.cancel(order, halt.reason)
+                        self._book.remove(order.id)
+            await asyncio.sleep(_HALTS_SECONDS)
+
+    async def _follow_clock(self) -> None:
+        """Orders expire and halts are lifted by market time, also where no quote comes any more."""
+        while True:
+            try:
+                market_time = await self._desk.market_time()
+            except Unavailable as error:
+                log.info("the market's time is not known", error=error.detail)
+            else:
+                await self._breakers.on_time(market_time)
+                await self._do(self._book.on_time(market_time), market_time, None)
+            await asyncio.sleep(_CLOCK_SECONDS)
