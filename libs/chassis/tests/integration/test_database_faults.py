@@ -175,6 +175,77 @@ async def test_a_broken_constraint_stays_what_it_is(database: Database) -> None:
             )
 
 
+async def test_a_server_that_became_a_replica_is_not_ready_and_takes_writes_again_after_its_promotion(
+    own_postgres: RunningServer, open_database: Open
+) -> None:
+    await provision(own_postgres.url, ["ledger"], {"ledger": "ledger", "migrator": "migrator"})
+    at = f"127.0.0.1:{own_postgres.port}/quantmesh"
+    await asyncio.to_thread(run_migrations, "ledger", f"postgresql://quantmesh_migrator:migrator@{at}", MIGRATIONS)
+    database = open_database(f"postgresql://quantmesh_ledger:ledger@{at}")
+
+    async def write() -> None:
+        async with database.transaction(OWNER) as session:
+            await session.execute(
+                text("INSERT INTO account (owner_id, name, balance) VALUES (:owner, 'a', 1)"), {"owner": OWNER}
+            )
+
+    async def take_writes(setting: str) -> None:
+        async with await psycopg.AsyncConnection.connect(own_postgres.url, autocommit=True) as admin:
+            await admin.execute(f"ALTER SYSTEM SET default_transaction_read_only = {setting}".encode())
+            await admin.execute("SELECT pg_reload_conf()")
+
+    await write()
+    await database.ping()
+    await take_writes("on")
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                await database.ping()
+            except Unavailable:
+                break
+    with pytest.raises(Unavailable):
+        await write()
+    await take_writes("off")
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                await database.ping()
+                break
+            except Unavailable:
+                await asyncio.sleep(0.05)
+    await write()
+    async with database.transaction(OWNER) as session:
+        assert await session.scalar(text("SELECT count(*) FROM account")) == 2
+
+
+async def test_callers_that_leave_by_the_hundred_leak_no_connection(
+    ledger: ServiceDatabase, open_database: Open
+) -> None:
+    database = open_database(ledger.url, pool_size=4, pool_timeout_seconds=30.0)
+
+    async def call() -> None:
+        async with database.transaction(OWNER) as session:
+            await session.execute(
+                text("INSERT INTO account (owner_id, name, balance) VALUES (:owner, 'a', 1)"), {"owner": OWNER}
+            )
+            await session.execute(text("SELECT pg_sleep(0.02)"))
+
+    for _ in range(5):
+        callers = [asyncio.create_task(call()) for _ in range(60)]
+        await asyncio.sleep(0.05)
+        for caller in callers:
+            caller.cancel()
+        await asyncio.gather(*callers, return_exceptions=True)
+    async with await psycopg.AsyncConnection.connect(ledger.admin_url) as admin:
+        found = await admin.execute(
+            "SELECT count(*), count(*) FILTER (WHERE state <> 'idle') FROM pg_stat_activity"
+            " WHERE datname = current_database() AND usename = 'quantmesh_ledger'"
+        )
+        ((connections, busy),) = await found.fetchall()
+    assert (connections <= 4, busy) == (True, 0)
+    await asyncio.gather(*(call() for _ in range(8)))
+
+
 async def test_a_read_only_server_is_unavailable(database: Database) -> None:
     async def write() -> None:
         async with database.transaction(OWNER) as session:

@@ -1,6 +1,7 @@
 """Rate limits over a real Redis: exact for all replicas together, and there when Redis is not."""
 
 import asyncio
+import time
 
 from quantmesh.chassis.cache import open_redis
 from quantmesh.gateway.adapters.limiter import RateLimiter
@@ -50,6 +51,29 @@ async def test_without_redis_the_limits_hold_in_the_process_and_come_back_shared
     redis_server.start_again()
     await asyncio.sleep(1.1)
     assert (await limiter.decide([Charge(ADDRESS, "ada")])).admitted
+    await limiter.close()
+
+
+async def test_a_redis_that_hangs_delays_nobody_and_lets_in_no_more(redis_server: RunningServer) -> None:
+    limiter = RateLimiter(open_redis(redis_server.url))
+    assert (await limiter.decide([Charge(ADDRESS, "ada")])).admitted
+    hanging = open_redis(redis_server.url)
+    await hanging.client_pause(3000)
+    begun = time.monotonic()
+    admitted = [(await limiter.decide([Charge(ADDRESS, "ada")])).admitted for _ in range(40)]
+    assert admitted == [True] * 30 + [False] * 10
+    assert time.monotonic() - begun < 1.0
+    await hanging.aclose()
+    await limiter.close()
+
+
+async def test_a_flushed_redis_begins_new_windows_and_goes_on_limiting(redis_server: RunningServer) -> None:
+    limiter = RateLimiter(open_redis(redis_server.url))
+    assert [(await limiter.decide([Charge(ADDRESS, "ada")])).admitted for _ in range(31)] == [True] * 30 + [False]
+    flushing = open_redis(redis_server.url)
+    await flushing.flushall()
+    assert [(await limiter.decide([Charge(ADDRESS, "ada")])).admitted for _ in range(31)] == [True] * 30 + [False]
+    await flushing.aclose()
     await limiter.close()
 
 

@@ -94,5 +94,5 @@ async def test_of_several_versions_the_present_one_guards_an_update(edge: Edge) 
     assert peer.last("UpdatePortfolio").expected_version == 3
     for tags in ('"1", "2"', 'W/"3"', '"three"'):
         refused = await edge.http.patch(PORTFOLIO, json={"name": "New"}, headers={"If-Match": tags})
-        assert (refused.status_code, refused.json()["type"]) == (412, "/problems/precondition-failed")
+        assert (refused.status_code, refused.json()["type"]) == (412, "/problems/version-mismatch")
     assert len([name for name, _ in peer.asked if name == "UpdatePortfolio"]) == 1

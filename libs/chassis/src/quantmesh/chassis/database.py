@@ -123,9 +123,11 @@ class Database:
             yield session
 
     async def ping(self) -> None:
-        """Raises Unavailable where Postgres does not answer."""
+        """Raises Unavailable where Postgres does not answer, or takes no writes: a replica, or demoted."""
         async with self.system_transaction() as session:
-            await session.execute(text("SELECT 1"))
+            if await session.scalar(text("SELECT current_setting('transaction_read_only')::boolean")):
+                msg = "The database takes no writes."
+                raise Unavailable(msg, retry_after_seconds=1.0)
 
     async def close(self) -> None:
         """Once the transactions under way have ended: a connection given back to a closed pool stays open for ever."""

@@ -8,6 +8,8 @@ QuantmeshError
 ├── PayloadTooLarge         the body is over the route's limit             413
 ├── UnsupportedMediaType    a body of another type                         415
 ├── IfMatchMissing          a change that could undo another's unseen      428
+├── PreconditionFailed
+│   └── VersionMismatch     at none of the versions in If-Match            412
 ├── InvalidInput
 │   ├── InvalidRequest      valid JSON that breaks a rule of the schema    422
 │   ├── OptionExpired       an expiry at or before the market's clock      422
@@ -28,6 +30,7 @@ from collections.abc import Sequence
 from quantmesh.chassis.errors import (
     InvalidInput,
     NotFound,
+    PreconditionFailed,
     QuantmeshError,
     TooEarly,
     TooManyRequests,
@@ -84,6 +87,15 @@ class IfMatchMissing(QuantmeshError):
 
     def __init__(self) -> None:
         super().__init__("This changes what may have changed since you saw it: send its ETag as If-Match.")
+
+
+class VersionMismatch(PreconditionFailed):
+    """As the services call it, where they compare."""
+
+    problem = "version-mismatch"
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f'It is at "{version}" by now, which If-Match does not name.')
 
 
 class InvalidRequest(InvalidInput):

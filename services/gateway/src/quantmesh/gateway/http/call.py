@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from quantmesh.chassis.context import Caller
-from quantmesh.chassis.errors import PreconditionFailed, Violation
+from quantmesh.chassis.errors import Violation
 from quantmesh.gateway.core import conditional, strict_json
 from quantmesh.gateway.core.errors import (
     IdempotencyKeyMissing,
@@ -20,6 +20,7 @@ from quantmesh.gateway.core.errors import (
     RequestTimedOut,
     TokenMissing,
     UnsupportedMediaType,
+    VersionMismatch,
 )
 from quantmesh.gateway.http.edge import Edge, edge_of
 
@@ -65,7 +66,7 @@ class Call(Request):
     async def expected_version(self, present: Callable[[], Awaitable[int]]) -> int | None:
         """What If-Match demands, None where any will do; of several the `present` one, which is asked for then alone.
 
-        Raises PreconditionFailed where the present one is not among several.
+        Raises VersionMismatch where the present one is not among several.
         """
         if b"if-match" not in self.edge.headers:
             return None
@@ -76,8 +77,7 @@ class Call(Request):
             return next(iter(expected))
         version = await present()
         if version not in expected:
-            msg = f'It is at "{version}" by now, which If-Match does not name.'
-            raise PreconditionFailed(msg)
+            raise VersionMismatch(version)
         return version
 
     async def required_version(self, present: Callable[[], Awaitable[int]]) -> int:

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
@@ -168,22 +170,20 @@ class Connection:
             case messages.Ping():
                 self._say({"op": "pong"})
             case messages.Subscribe(channels):
-                self._held = Mailbox(_nothing)
-                opened = [seen for name in channels if (seen := await self._open(name, None)) is not None]
-                if opened:
-                    self._say({"op": "subscribed", "channels": opened})
-                self._release()
+                with self._answering():
+                    opened = [seen for name in channels if (seen := await self._open(name, None)) is not None]
+                    if opened:
+                        self._say({"op": "subscribed", "channels": opened})
             case messages.Unsubscribe(channels):
                 for name in channels:
                     await self._close(name)
                 self._say({"op": "unsubscribed", "channels": list(channels)})
             case messages.Resume(channel, after_seq):
                 await self._close(channel)
-                self._held = Mailbox(_nothing)
-                seen = await self._open(channel, after_seq)
-                if seen is not None:
-                    self._say({"op": "resumed", **seen})
-                self._release()
+                with self._answering():
+                    seen = await self._open(channel, after_seq)
+                    if seen is not None:
+                        self._say({"op": "resumed", **seen})
 
     async def _authenticate(self, token: str) -> None:
         # A key is exchanged by the gateway itself, not by who was here before.
@@ -262,11 +262,17 @@ class Connection:
         if self._waiting is None or not self._write_now(frame.wire):
             self._mailbox.put(frame)
 
-    def _release(self) -> None:
-        held, self._held = self._held, None
-        while held is not None and (frame := held.take()) is not None:
-            self._deliver(frame)
-        self._room.set()
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Events that come before the answer follow it."""
+        held = self._held = Mailbox(_nothing)
+        try:
+            yield
+        finally:
+            self._held = None
+            while (frame := held.take()) is not None:
+                self._deliver(frame)
+            self._room.set()
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, None
