@@ -14,16 +14,19 @@ import pytest
 
 from quantmesh.api.auth.v1 import compliance_pb2
 from quantmesh.api.common.v1 import common_pb2
+from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.api.risk.v1 import limits_pb2
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.rpc import Peer, open_channel
 from quantmesh.portfolio.adapters.accounts import Accounts
 from quantmesh.portfolio.adapters.pre_trade import PreTradePeers, PreTradeRules
+from quantmesh.portfolio.adapters.rpc import PortfolioRpc
+from quantmesh.portfolio.core.execution import ExecutionCosts
 from quantmesh.portfolio.core.orders import OrderRequest, OrderSide, OrderType, TimeInForce
 from quantmesh.portfolio.core.pre_trade import FigureChange, PreTradeAnswer, ProposedTrade
 from quantmesh.portfolio.core.pre_trade_errors import KycRefused, LimitExceeded, PreTradeUnavailable
 
-from .fakes import Service, User, asset
+from .fakes import COSTS, Service, User, asset
 
 ALLOWED = limits_pb2.CheckOrderResponse(allowed=True)
 GROSS = limits_pb2.Limit(rule=limits_pb2.LIMIT_RULE_GROSS_EXPOSURE, limit=common_pb2.Decimal(value="1000.00"))
@@ -98,6 +101,13 @@ class Checks:
     def pre_trade(self, *, kyc_required: bool = False, seconds: float = 5.0) -> PreTradePeers:
         accounts = Accounts(self.service.database, self.service.market)
         return PreTradePeers(*self.peers, accounts, PreTradeRules(kyc_required, seconds))
+
+    def trader(self, **rules: Any) -> User:
+        """The same user, whose orders are checked."""
+        service = self.service
+        costs = ExecutionCosts(**COSTS)
+        rpc = PortfolioRpc(service.database, service.market, service.clock, costs, self.pre_trade(**rules))
+        return User(rpc, self.user.owner_id)
 
     async def check(self, *trades: ProposedTrade, **more: Any) -> PreTradeAnswer:
         self.user.call()
@@ -256,3 +266,56 @@ async def test_a_silent_market_means_no_order_where_there_are_limits(checks: Che
     checks.service.market.available = False
     with pytest.raises(Unavailable):
         await checks.check(trade(portfolio.id))
+
+
+async def test_an_order_that_is_denied_or_not_checked_in_time_writes_nothing(checks: Checks) -> None:
+    portfolio = await checks.user.create()
+    await checks.user.deposit(portfolio.id)
+    trader = checks.trader(seconds=0.3)
+    assert (await trader.order(portfolio.id, "1")).status == pb.ORDER_STATUS_FILLED
+    before = await checks.user.events(portfolio.id)
+    checks.limits.without = DENIED
+    with pytest.raises(LimitExceeded):
+        await trader.order(portfolio.id, "10")
+    checks.limits.without, checks.limits.delay = ALLOWED, 30.0
+    with pytest.raises(PreTradeUnavailable):
+        await trader.order(portfolio.id, "10", key="once")
+    assert await checks.user.events(portfolio.id) == before
+    checks.limits.delay = 0.0
+    placed = await trader.order(portfolio.id, "10", key="once")
+    checks.limits.delay = 30.0
+    # The repetition of an answered order asks nobody.
+    assert await trader.order(portfolio.id, "10", key="once") == placed
+
+
+async def test_an_order_that_is_replaced_is_not_counted_beside_its_replacement(checks: Checks) -> None:
+    portfolio = await checks.user.create()
+    await checks.user.deposit(portfolio.id)
+    trader = checks.trader()
+    resting = await trader.order(portfolio.id, "10", limit="100", tif="gtc")
+    assert resting.status == pb.ORDER_STATUS_ACCEPTED
+    checks.limits.without = limits_pb2.CheckOrderResponse(account_needed=True)
+    checks.limits.answer = DENIED
+
+    with pytest.raises(LimitExceeded) as refused:
+        await trader.replace(resting, quantity="12")
+    asked = checks.limits.asked[-1]
+    assert not asked.account.open_orders
+    (order,) = asked.orders
+    assert (Decimal(order.quantity.value), Decimal(order.price.value)) == (Decimal(12), Decimal(100))
+    assert order.rests
+    assert json.loads(refused.value.metadata["suggestion"]) == {"quantity": "4", "limit_price": "100"}
+    # Less of the same is less risk: nobody is asked.
+    count = len(checks.limits.asked)
+    assert (await trader.replace(resting, quantity="8")).quantity.value == "8"
+    assert len(checks.limits.asked) == count
+
+
+async def test_an_open_order_is_told_to_risk_with_what_is_left_of_it(checks: Checks) -> None:
+    portfolio = await checks.user.create()
+    await checks.user.deposit(portfolio.id)
+    await checks.trader().order(portfolio.id, "10", limit="100", tif="gtc")
+    checks.limits.without = limits_pb2.CheckOrderResponse(account_needed=True)
+    await checks.check(trade(portfolio.id, "1"))
+    (waiting,) = checks.limits.asked[-1].account.open_orders
+    assert (waiting.symbol, waiting.side, Decimal(waiting.quantity.value)) == ("AAPL", pb.ORDER_SIDE_BUY, Decimal(10))

@@ -76,7 +76,7 @@ async def day_profit(account: RecordedAccount, **prices: Any) -> float | None:
 
 
 async def test_what_is_held_ordered_and_asked_about_is_priced() -> None:
-    waiting = OpenOrder("MSFT", OrderSide.BUY, Decimal(3))
+    waiting = OpenOrder(uuid4(), "MSFT", OrderSide.BUY, Decimal(3))
     state = await state_of(recorded(open_orders=[waiting]), "SAP")
     assert [shown(each) for each in state.instruments] == ["AAPL 10 130 1", "MSFT 0 None 1", "SAP 0 100 1.2"]
     assert state.cash == Decimal(1000)

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from quantmesh.api.auth.v1 import compliance_pb2
 from quantmesh.api.common.v1.job_pb2_grpc import add_JobServiceServicer_to_server
 from quantmesh.api.market.v1 import market_pb2
 from quantmesh.api.portfolio.v1.account_pb2_grpc import add_AccountServiceServicer_to_server
@@ -23,6 +24,7 @@ from quantmesh.portfolio.adapters.accounts import Accounts
 from quantmesh.portfolio.adapters.import_job import ImportJob
 from quantmesh.portfolio.adapters.option_expiry import OptionExpiry
 from quantmesh.portfolio.adapters.peers import MarketPeer
+from quantmesh.portfolio.adapters.pre_trade import PreTradePeers, PreTradeRules
 from quantmesh.portfolio.adapters.risk_alerts import RiskAlerts
 from quantmesh.portfolio.adapters.rpc import PortfolioRpc
 from quantmesh.portfolio.adapters.rpc.accounts import AccountRpc
@@ -42,11 +44,14 @@ _VERIFICATION_SECONDS = 600.0
 
 
 class PortfolioSettings(VenueSettings):
-    """The costs of the paper venue, the least fee in the instrument's currency; how often ledgers are verified."""
+    """The costs of the paper venue, the least fee in the instrument's currency; how often ledgers are verified; who may
+    trade, and how long that may take to find out."""
 
     portfolio_fee_basis_points: Decimal = Field(default=Decimal(1), ge=0, le=1000)
     portfolio_minimum_fee: Decimal = Field(default=Decimal(0), ge=0, le=1000)
     portfolio_slippage_basis_points: Decimal = Field(default=Decimal(1), ge=0, le=1000)
+    portfolio_kyc_required: bool = False
+    portfolio_pre_trade_seconds: float = Field(default=0.3, gt=0.0, le=10.0)
     portfolio_verify_hours: float = Field(default=24.0, gt=0.0, le=24.0 * 31)
 
 
@@ -58,10 +63,11 @@ async def wire(service: Service[PortfolioSettings]) -> None:
         minimum_fee=settings.portfolio_minimum_fee,
         slippage_basis_points=settings.portfolio_slippage_basis_points,
     )
-    rpc = PortfolioRpc(service.database, market, service.clock, costs)
+    accounts = Accounts(service.database, market)
+    rpc = PortfolioRpc(service.database, market, service.clock, costs, _pre_trade(service, accounts))
     service.add_servicer(add_PortfolioServiceServicer_to_server, rpc)
     service.add_servicer(add_HaltServiceServicer_to_server, HaltRpc(service.database, market, service.clock))
-    service.add_servicer(add_AccountServiceServicer_to_server, AccountRpc(Accounts(service.database, market)))
+    service.add_servicer(add_AccountServiceServicer_to_server, AccountRpc(accounts))
     service.add_servicer(add_JobServiceServicer_to_server, JobRpc(service.database))
     breakers = Breakers(service.database, market, service.clock, settings.band, settings.index)
     desk = OrderDesk(service.database, market, service.clock, costs)
@@ -79,6 +85,13 @@ async def wire_worker(service: Service[PortfolioSettings]) -> None:
 
 def _market(service: Service[PortfolioSettings]) -> MarketPeer:
     return MarketPeer(service.peer("market", market_pb2.DESCRIPTOR.services_by_name["MarketService"]))
+
+
+def _pre_trade(service: Service[PortfolioSettings], accounts: Accounts) -> PreTradePeers:
+    settings = service.settings
+    auth = service.peer("auth", compliance_pb2.DESCRIPTOR.services_by_name["ComplianceService"])
+    rules = PreTradeRules(settings.portfolio_kyc_required, settings.portfolio_pre_trade_seconds)
+    return PreTradePeers(auth, service.peer("risk"), accounts, rules)
 
 
 def _work(service: Service[PortfolioSettings], market: MarketPeer) -> None:

@@ -22,12 +22,17 @@ class Accounts:
     database: Database
     market: Market
 
-    async def state(self, portfolio_id: UUID, symbols: Collection[str]) -> pb.AccountState:
-        """The caller's account, with `symbols` priced too. Raises PortfolioNotFound, Unavailable."""
+    async def state(
+        self, portfolio_id: UUID, symbols: Collection[str], without: Collection[UUID] = ()
+    ) -> pb.AccountState:
+        """The caller's account, with `symbols` priced too and `without` some of its open orders.
+
+        Raises PortfolioNotFound, Unavailable.
+        """
         now = (await self.market.clock()).time
         async with self.database.transaction(current_caller().user_id) as session:
             recorded = await read_account(session, portfolio_id, day_begin(now))
-        return account_message(await value_account(self.market, recorded, symbols, now))
+        return account_message(await value_account(self.market, recorded.without(without), symbols, now))
 
 
 def account_message(state: AccountState) -> pb.AccountState:

@@ -25,6 +25,7 @@ from quantmesh.portfolio.core.pre_trade_errors import KycRefused, LimitDenial, L
 
 _KYC_SECONDS = 5.0
 _MOST_KEPT = 10_000
+_REPLACEABLE = frozenset({"quantity", "limit_price", "stop_price"})
 _SIDES = {side: number for number, side in translate_orders.ORDER_SIDES.items()}
 _STATUS_NAMES = {number: name.removeprefix("KYC_STATUS_").lower() for name, number in compliance_pb2.KycStatus.items()}
 _REFUSED = frozenset({compliance_pb2.KYC_STATUS_REJECTED, compliance_pb2.KYC_STATUS_SUSPENDED})
@@ -101,7 +102,8 @@ class PreTradePeers:
         answer = await self._risk.call(self._limits.CheckOrder, request)
         if answer.account_needed:
             symbols = {trade.request.symbol for trade in trades}
-            request.account.CopyFrom(await self._accounts.state(portfolio_id, symbols))
+            replaced = {trade.replaces.id for trade in trades if trade.replaces is not None}
+            request.account.CopyFrom(await self._accounts.state(portfolio_id, symbols, without=replaced))
             answer = await self._risk.call(self._limits.CheckOrder, request)
         return answer
 
@@ -112,7 +114,7 @@ def _order(trade: ProposedTrade) -> limits_pb2.CheckedOrder:
     return limits_pb2.CheckedOrder(
         symbol=request.symbol,
         side=_SIDES[request.side],
-        quantity=to_proto(request.quantity),
+        quantity=to_proto(request.quantity - trade.filled_quantity),
         price=None if is_market else to_proto(trade.price),
         rests=not is_market and request.time_in_force not in {TimeInForce.IOC, TimeInForce.FOK},
     )
@@ -163,7 +165,9 @@ def _suggestion(trades: Sequence[ProposedTrade], answer: limits_pb2.CheckOrderRe
 
 
 def _body(trade: ProposedTrade, quantity: Decimal) -> dict[str, str]:
-    """What was asked, as /orders takes it, but for the quantity."""
-    asked = {**asdict(trade.request), "quantity": quantity}
+    """What was asked, as /orders takes it, but for the quantity; of a replacement what may be replaced."""
+    asked = {**asdict(trade.request), "quantity": quantity + trade.filled_quantity}
     shown = {name: plain(value) if isinstance(value, Decimal) else value for name, value in asked.items() if value}
+    if trade.replaces is not None:
+        return {name: value for name, value in shown.items() if name in _REPLACEABLE}
     return {"portfolio_id": str(trade.portfolio_id), **shown}

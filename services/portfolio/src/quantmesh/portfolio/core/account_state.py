@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from uuid import UUID
@@ -20,6 +20,7 @@ Amounts = Mapping[str, Decimal]
 class OpenOrder:
     """`quantity` is what is not filled yet."""
 
+    id: UUID
     symbol: str
     side: OrderSide
     quantity: Decimal
@@ -39,6 +40,10 @@ class RecordedAccount:
     units_since: Amounts
     paid_in: Amounts
     open_orders: Sequence[OpenOrder]
+
+    def without(self, orders: Collection[UUID]) -> "RecordedAccount":
+        """As if these had never been open."""
+        return replace(self, open_orders=[order for order in self.open_orders if order.id not in orders])
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,27 @@ from uuid import UUID
 
 from quantmesh.chassis.errors import QuantmeshError
 from quantmesh.portfolio.core.market import Asset
-from quantmesh.portfolio.core.orders import OrderRequest
+from quantmesh.portfolio.core.numbers import ZERO
+from quantmesh.portfolio.core.orders import Order, OrderRequest
 
 
 @dataclass(frozen=True, slots=True)
 class ProposedTrade:
-    """An order at the price that it would trade at, or at which its cash is reserved."""
+    """An order at the price that it would trade at, or at which its cash is reserved.
+
+    `replaces` is the open order whose place it takes.
+    """
 
     portfolio_id: UUID
     request: OrderRequest
     asset: Asset
     price: Decimal
+    replaces: Order | None = None
+
+    @property
+    def filled_quantity(self) -> Decimal:
+        """What of the request was traded before."""
+        return ZERO if self.replaces is None else self.replaces.filled_quantity
 
 
 @dataclass(frozen=True, slots=True)

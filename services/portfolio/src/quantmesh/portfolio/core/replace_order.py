@@ -73,7 +73,7 @@ async def replace_order(
         OrderStep.REPLACED,
         time,
         request=request,
-        priority_at=order.priority_at if _keeps_place(order.request, request) else recorded_at,
+        priority_at=order.priority_at if is_less_of(order.request, request) else recorded_at,
         # Without a quote an order that has no price of its own keeps what it has.
         reserved=order.reserved if price is None else work.required(changed, price, venue, time),
     )
@@ -82,6 +82,6 @@ async def replace_order(
     return await work.write(ledger)
 
 
-def _keeps_place(before: OrderRequest, after: OrderRequest) -> bool:
-    """Less of the same waits where it waited."""
+def is_less_of(before: OrderRequest, after: OrderRequest) -> bool:
+    """Less of the same waits where it waited, and risks no more than it did."""
     return after.prices == before.prices and after.quantity <= before.quantity

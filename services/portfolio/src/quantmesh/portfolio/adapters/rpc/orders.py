@@ -19,7 +19,7 @@ from quantmesh.portfolio.core.pages import from_cursor, page_limit, to_cursor
 from quantmesh.portfolio.core.place_order import ask_venue, place_order
 from quantmesh.portfolio.core.pre_trade import PreTradeAnswer, ProposedTrade
 from quantmesh.portfolio.core.preview_order import preview_order
-from quantmesh.portfolio.core.replace_order import replace_order
+from quantmesh.portfolio.core.replace_order import is_less_of, replace_order
 from quantmesh.portfolio.core.reservations import trade_price
 
 
@@ -50,7 +50,7 @@ class OrderMethods(Methods):
         async with self._store() as store:
             portfolio = await store.portfolio(portfolio_id)
             preview = await preview_order(store, portfolio.id, asked, venue, self._clock.now(), uuid7)
-        answer = await self._pre_trade_answer(portfolio.id, asked, venue)
+        answer = await self._pre_trade_answer(portfolio.id, asked, venue, with_figures=True)
         denial = answer.denial or preview.denial
         return pb.PreviewOrderResponse(preview=translate_orders.preview(preview, answer.changes, denial))
 
@@ -88,9 +88,10 @@ class OrderMethods(Methods):
         order.expect(request.expected_version)
         asked = replacement.of(order)
         venue = await ask_venue(self._market, asked.symbol, self._costs)
-        allowed = await self._pre_trade_answer(order.portfolio_id, asked, venue)
-        if allowed.denial is not None:
-            raise allowed.denial
+        if not is_less_of(order.request, asked):
+            allowed = await self._pre_trade_answer(order.portfolio_id, asked, venue, replaces=order)
+            if allowed.denial is not None:
+                raise allowed.denial
         async with self._store() as store:
             replaced = await replace_order(
                 store, order_id, request.expected_version, replacement, venue, self._clock.now(), uuid7
@@ -110,12 +111,21 @@ class OrderMethods(Methods):
             )
             return pb.CancelOrderResponse(order=await _whole(store, cancelled))
 
-    async def _pre_trade_answer(self, portfolio_id: UUID, asked: OrderRequest, venue: Venue) -> PreTradeAnswer:
+    async def _pre_trade_answer(
+        self,
+        portfolio_id: UUID,
+        asked: OrderRequest,
+        venue: Venue,
+        *,
+        replaces: Order | None = None,
+        with_figures: bool = False,
+    ) -> PreTradeAnswer:
         """Nothing to say where there is no price to say it at: the venue rejects such an order."""
         price = trade_price(asked, venue)
         if self._pre_trade is None or price is None:
             return PreTradeAnswer()
-        return await self._pre_trade.check(ProposedTrade(portfolio_id, asked, venue.asset, price))
+        trade = ProposedTrade(portfolio_id, asked, venue.asset, price, replaces)
+        return await self._pre_trade.check(trade, with_figures=with_figures)
 
 
 async def _whole(store: Store, order: Order) -> pb.Order:

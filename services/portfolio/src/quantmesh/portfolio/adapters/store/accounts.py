@@ -3,9 +3,10 @@
 from collections import defaultdict
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from quantmesh.portfolio.core.account_state import OpenOrder, RecordedAccount
@@ -16,12 +17,12 @@ from quantmesh.portfolio.core.posting_rules import CASH, CONTRIBUTIONS, SECURITI
 # The changes by key, whatever the planner knows of the portfolio: see the journal's reads.
 _READ = text(
     """
-    SELECT 'portfolio' AS kind, base_currency AS account, '' AS commodity, seq::numeric AS amount
+    SELECT 'portfolio' AS kind, base_currency AS account, '' AS commodity, seq::numeric AS amount, NULL::uuid AS id
     FROM portfolio WHERE id = :portfolio_id AND deleted_at IS NULL
     UNION ALL
-    SELECT 'holding', account, commodity, amount FROM holding WHERE portfolio_id = :portfolio_id AND amount <> 0
+    SELECT 'holding', account, commodity, amount, NULL FROM holding WHERE portfolio_id = :portfolio_id AND amount <> 0
     UNION ALL
-    SELECT 'change', p.account, p.commodity, sum(p.amount)
+    SELECT 'change', p.account, p.commodity, sum(p.amount), NULL
     FROM transaction AS t
     CROSS JOIN LATERAL (
         SELECT account, commodity, amount FROM posting
@@ -31,7 +32,7 @@ _READ = text(
     WHERE t.portfolio_id = :portfolio_id AND t.executed_at >= :since
     GROUP BY p.account, p.commodity
     UNION ALL
-    SELECT 'order', side, symbol, quantity - filled_quantity
+    SELECT 'order', side, symbol, quantity - filled_quantity, id
     FROM placed_order WHERE portfolio_id = :portfolio_id AND status IN ('accepted', 'partially_filled')
     """
 )
@@ -39,25 +40,25 @@ _READ = text(
 
 async def read_account(session: AsyncSession, portfolio_id: UUID, since: datetime) -> RecordedAccount:
     """With what changed since an instant of market time. Raises PortfolioNotFound."""
-    found: dict[str, list[tuple[str, str, Decimal]]] = defaultdict(list)
+    found: dict[str, list[Row[Any]]] = defaultdict(list)
     for row in await session.execute(_READ, {"portfolio_id": portfolio_id, "since": since}):
-        found[row.kind].append((row.account, row.commodity, row.amount))
+        found[row.kind].append(row)
     if not found["portfolio"]:
         raise PortfolioNotFound(portfolio_id)
-    ((base_currency, _, seq),) = found["portfolio"]
+    (portfolio,) = found["portfolio"]
     held, changed = found["holding"], found["change"]
     return RecordedAccount(
         portfolio_id=portfolio_id,
-        base_currency=base_currency,
-        seq=int(seq),
+        base_currency=portfolio.account,
+        seq=int(portfolio.amount),
         cash=_of(held, CASH),
         units=_of(held, SECURITIES),
         cash_since=_of(changed, CASH),
         units_since=_of(changed, SECURITIES),
         paid_in={currency: -amount for currency, amount in _of(changed, CONTRIBUTIONS).items()},
-        open_orders=[OpenOrder(symbol, OrderSide(side), quantity) for side, symbol, quantity in found["order"]],
+        open_orders=[OpenOrder(row.id, row.commodity, OrderSide(row.account), row.amount) for row in found["order"]],
     )
 
 
-def _of(rows: list[tuple[str, str, Decimal]], account: str) -> dict[str, Decimal]:
-    return {commodity: amount for name, commodity, amount in rows if name == account}
+def _of(rows: list[Row[Any]], account: str) -> dict[str, Decimal]:
+    return {row.commodity: row.amount for row in rows if row.account == account}
