@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -54,10 +55,12 @@ async def test_parts_are_fills_of_one_order(service: Service, account: tuple[Use
     order = await user.order(portfolio_id, "10", limit="120", tif="gtc")
     partly = await desk.fill(order.id, "4", sized("119.95", None, minutes=1))
     assert partly is not None
-    assert (partly.status, partly.filled_quantity, partly.reserved) == ("partially_filled", 4, Decimal("720.07"))
+    assert partly.status == "partially_filled"
+    assert (partly.filled_quantity, partly.reserved) == (Decimal(4), Decimal("720.07"))
     filled = await desk.fill(order.id, "10", sized("119.45", None, minutes=2))
     assert filled is not None
-    assert (filled.status, filled.reserved) == ("filled", 0)
+    assert filled.status == "filled"
+    assert filled.reserved == 0
     shown = await user.shown(order.id)
     # (4 x 120 + 6 x 119.50) / 10, and one basis point of 1,197.00 in all.
     assert (shown.average_fill_price.value, shown.fee.value, shown.version) == ("119.7", "0.12", 3)
@@ -67,7 +70,7 @@ async def test_parts_are_fills_of_one_order(service: Service, account: tuple[Use
     ]
     assert shown.transaction_id == shown.fills[-1].transaction_id
     balance = await desk.balance(portfolio_id)
-    assert (balance.amount, balance.reserved) == (Decimal("98802.88"), 0)
+    assert (balance.amount, balance.reserved) == (Decimal("98802.88"), Decimal(0))
     log = (await user.events(portfolio_id, after=3)).events
     assert [event.type for event in log] == [
         "order.partially_filled",
@@ -93,7 +96,7 @@ async def test_each_step_is_told_in_its_own_message(service: Service, account: t
             text("SELECT subject, payload FROM outbox WHERE subject LIKE 'portfolio.order.%' ORDER BY position")
         )
         rows = told.all()
-    messages = {
+    messages: dict[str, Any] = {
         "portfolio.order.accepted": events_pb2.OrderAccepted,
         "portfolio.order.triggered": events_pb2.OrderTriggered,
         "portfolio.order.replaced": events_pb2.OrderReplaced,
@@ -147,7 +150,8 @@ async def test_a_stop_that_gaps_buys_what_the_account_can_pay(account: tuple[Use
     await desk.trigger(order.id, sized("200", None, minutes=1))
     cut = await desk.fill(order.id, "600", sized("200", None, minutes=1))
     assert cut is not None
-    assert (cut.status, cut.filled_quantity) == ("cancelled", 499)
+    assert cut.status == "cancelled"
+    assert cut.filled_quantity == 499
     assert "cannot pay for more than 499 of 600 at 200.05" in cut.reason
     balance = await desk.balance(portfolio_id)
     assert balance.reserved == 0
