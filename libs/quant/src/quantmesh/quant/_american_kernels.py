@@ -23,11 +23,13 @@ from quantmesh.quant._american_boundary_kernels import (
     load_put,
 )
 from quantmesh.quant._american_premium_kernels import evaluate, tabulate
+from quantmesh.quant._black_scholes_formulas import is_inside_domain
 from quantmesh.quant._black_scholes_kernels import OPTIONS
 from quantmesh.quant._elementary import logarithm_of_ratio
 from quantmesh.quant._elementary_kernels import INLINE, compile_as
 
 _FORMULAS: tuple[Callable[..., Any], ...] = (
+    is_inside_domain,
     formulas.kind_of_put,
     formulas.kind_of,
     formulas.certain_exercise,
