@@ -121,6 +121,27 @@ async def test_nats_killed_and_started_again_loses_and_doubles_nothing(
     assert effects.seen == ["ONE", "TWO", "THREE"]
 
 
+async def test_a_backlog_of_an_absent_broker_drains_in_order(
+    database: Database, bus: EventBus, start: Start, nats_server: RunningServer
+) -> None:
+    effects = Effects(database)
+    start(Relay(database, bus).run())
+    start(effects.consumer().run(database, bus))
+    await post(database, "a-0", "FIRST")
+    await until(lambda: effects.is_count(1))
+    nats_server.kill()
+    written = [[f"{number}-{each}" for each in range(20)] for number in range(24)]
+    for number, names in enumerate(written):
+        await post(database, f"a-{number % 4}", *names)
+    nats_server.start_again()
+    await until(lambda: effects.is_count(1 + 24 * 20), seconds=40)
+    # A batch that is rolled back is tried again one by one: first attempts tell the order.
+    seen = list(dict.fromkeys(effects.seen))
+    for account in range(4):
+        of_account = [name for names in written[account::4] for name in names]
+        assert [name for name in seen if name in of_account] == of_account
+
+
 async def test_postgres_killed_and_started_again_loses_and_doubles_nothing(
     own_postgres: RunningServer, bus: EventBus, start: Start, open_database: Callable[..., Database]
 ) -> None:

@@ -13,14 +13,17 @@ import httpx
 import psutil
 
 from quantmesh.local.logs import tail
-from quantmesh.local.network import free_port
+from quantmesh.local.network import LOOPBACK, free_port
 from quantmesh.local.operator import Operator
+from quantmesh.local.plans import local_environment
+from quantmesh.local.secrets import Secrets
 from quantmesh.local.settings import SERVER_PORTS, LocalSettings
 from quantmesh.local.state import MeshReport, PartReport, read_report
 from quantmesh.local.workspace import Workspace
 
 PASSWORD = "violet-anchor-mosaic-7"  # noqa: S105  of users that live as long as a test
 _UP_SECONDS = 300.0
+_END_SECONDS = 30.0
 
 
 class Mesh:
@@ -79,6 +82,25 @@ class Mesh:
             raise RuntimeError(msg)
         psutil.Process(pid).kill()
 
+    @contextmanager
+    def second_gateway(self) -> Iterator[str]:
+        """Another replica of the gateway beside the first, for as long as this is open; its address."""
+        secrets = Secrets(self._settings.secrets_file)
+        gateway = next(each for each in self._settings.workspace.services if "http" in each.ports)
+        address, ops = f"{LOOPBACK}:{free_port()}", f"{LOOPBACK}:{free_port()}"
+        environ = local_environment(self._settings, secrets).of_service(gateway)
+        environ |= {f"QUANTMESH_{gateway.name.upper()}_BIND": address, "QUANTMESH_OPS_BIND": ops}
+        with (self._settings.logs / f"{gateway.name}-2.log").open("wb") as log:
+            process = subprocess.Popen(  # noqa: S603  our own module
+                [sys.executable, "-m", f"quantmesh.{gateway.name}"], env=environ, stdout=log, stderr=log
+            )
+        try:
+            _wait_until_ready(f"http://{ops}/readyz")
+            yield f"http://{address}"
+        finally:
+            process.terminate()
+            process.wait(_END_SECONDS)
+
     def client(self, token: str = "") -> httpx.Client:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return httpx.Client(base_url=self.url, headers=headers, timeout=30.0)
@@ -117,6 +139,20 @@ class Mesh:
         for log in sorted(self._settings.logs.glob("*.log")):
             for line in tail(log, 3):
                 yield f"{log.stem}: {line[:2000]}\n"
+
+
+def _wait_until_ready(url: str) -> None:
+    deadline = time.monotonic() + _UP_SECONDS
+    while True:
+        try:
+            if httpx.get(url).is_success:
+                return
+        except httpx.TransportError:
+            pass
+        if time.monotonic() > deadline:
+            msg = f"{url} is not ready"
+            raise RuntimeError(msg)
+        time.sleep(0.05)
 
 
 @contextmanager
