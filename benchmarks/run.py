@@ -20,7 +20,15 @@ ROOT = HERE.parent
 PEERS = ROOT / ".venv-bench"
 NUMERICS = tuple(sorted(path.stem for path in HERE.glob("quant_*.py")))
 ALONE = (*NUMERICS, "market_ticks", "event_delivery", "order_matching")
-ON_A_MESH = ("start", "gateway_latency", "gateway_arrow", "gateway_stream", "prediction_forecast")
+ON_A_MESH = (
+    "start",
+    "gateway_latency",
+    "gateway_arrow",
+    "gateway_stream",
+    "prediction_forecast",
+    "transactions",
+    "order_to_fill",
+)
 START_GOAL_SECONDS = 20.0
 MEMORY_GOAL_GIB = 3.0
 
