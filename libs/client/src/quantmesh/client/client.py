@@ -11,6 +11,7 @@ from quantmesh.client.api.events import Events
 from quantmesh.client.api.halts import Halts
 from quantmesh.client.api.jobs import Jobs
 from quantmesh.client.api.market import Market
+from quantmesh.client.api.orders import Orders
 from quantmesh.client.api.portfolios import Portfolios
 from quantmesh.client.stream import Stream
 from quantmesh.client.transport import Transport
@@ -29,6 +30,7 @@ class Client:
         self.market = Market(self.transport)
         self.jobs = Jobs(self.transport)
         self.portfolios = Portfolios(self.transport, self.jobs)
+        self.orders = Orders(self.transport)
         self.options = Options(self.transport)
         self.risk = Risk(self.transport)
         self.predictions = Predictions(self.transport)

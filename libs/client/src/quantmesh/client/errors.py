@@ -10,8 +10,9 @@ ClientError
 └── StreamClosed      the WebSocket ended and could not be resumed
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 
@@ -45,6 +46,7 @@ class Problem(ClientError):
         request_id: str = "",
         retry_after_seconds: float = 1.0,
         violations: Sequence[Violation] = (),
+        suggestion: Mapping[str, Any] | None = None,
     ) -> None:
         lines = [detail, *(f"{violation.pointer}: {violation.detail}" for violation in violations)]
         super().__init__("\n  ".join(lines))
@@ -55,6 +57,8 @@ class Problem(ClientError):
         self.request_id = request_id
         self.retry_after_seconds = retry_after_seconds
         self.violations = tuple(violations)
+        self.suggestion = suggestion
+        """What to put into the request for it to pass, where that is known."""
 
 
 class NotSignedIn(Problem):
@@ -98,6 +102,7 @@ def problem_of(response: httpx.Response) -> Problem:
         if isinstance(error, dict)
     ]
     wait = response.headers.get("Retry-After", "")
+    suggestion = body.get("suggestion")
     return _KINDS.get(response.status_code, Problem)(
         response.status_code,
         str(body.get("type", "about:blank")).rpartition("/")[2],
@@ -105,4 +110,5 @@ def problem_of(response: httpx.Response) -> Problem:
         request_id=str(body.get("request_id", "")),
         retry_after_seconds=float(wait) if wait.isdigit() else 1.0,
         violations=violations,
+        suggestion=suggestion if isinstance(suggestion, dict) else None,
     )

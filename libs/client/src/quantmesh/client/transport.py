@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
@@ -11,8 +11,10 @@ from pydantic import BaseModel
 
 from quantmesh.client.errors import Overloaded, Unreachable, problem_of
 from quantmesh.client.models.accounts import Tokens
+from quantmesh.client.models.base import Page
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+ItemT = TypeVar("ItemT")
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 Query = Mapping[str, str | int | bool | None]
 
@@ -22,13 +24,17 @@ _REFRESH_BEFORE_SECONDS = 15.0
 
 
 class Options(TypedDict, total=False):
-    """`idempotent` sends an Idempotency-Key, one for all attempts, so that a repeat has no second effect."""
+    """`idempotent` sends an Idempotency-Key, one for all attempts, so that a repeat has no second effect.
+
+    `if_match` is the version that the caller saw.
+    """
 
     json: Mapping[str, Any] | None
     query: Query | None
     content: bytes
     content_type: str
     idempotent: bool
+    if_match: int
 
 
 @dataclass
@@ -71,9 +77,21 @@ class Transport:
         """Raises Problem for every answer from 400 on."""
         return answer.model_validate_json(self.send(method, path, **options).content)
 
+    def pages(self, path: str, answer: type[Page[ItemT]], query: Query | None = None) -> Iterator[ItemT]:
+        """Everything that a list has, page by page."""
+        cursor: str | None = None
+        while True:
+            page = self.call("GET", path, answer, query={**(query or {}), "cursor": cursor})
+            yield from page.data
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
     def send(self, method: Method, path: str, **options: Unpack[Options]) -> httpx.Response:
         """As `call`, for answers that are no JSON."""
         headers = {"Content-Type": options["content_type"]} if "content_type" in options else {}
+        if "if_match" in options:
+            headers["If-Match"] = f'"{options["if_match"]}"'
         idempotent = options.get("idempotent", False)
         if idempotent:
             headers["Idempotency-Key"] = str(uuid.uuid4())

@@ -1,10 +1,9 @@
-"""/portfolios and /orders: accounts, what was recorded in them, and what follows from it."""
+"""/portfolios: accounts, what was recorded in them, and what follows from it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 
 from quantmesh.client.api.jobs import Jobs, OnProgress
 from quantmesh.client.models.analytics import Optimization
@@ -15,7 +14,6 @@ from quantmesh.client.models.portfolios import (
     AccountEvents,
     Import,
     LedgerEntry,
-    Order,
     Performance,
     Portfolio,
     Positions,
@@ -24,8 +22,6 @@ from quantmesh.client.models.portfolios import (
     Transaction,
 )
 from quantmesh.client.transport import Transport
-
-ItemT = TypeVar("ItemT")
 
 
 class Portfolios:
@@ -45,7 +41,7 @@ class Portfolios:
         return self._transport.call("POST", "/portfolios", Portfolio, json=body, idempotent=True)
 
     def all(self) -> Iterator[Portfolio]:
-        return self._pages("/portfolios", Page[Portfolio])
+        return self._transport.pages("/portfolios", Page[Portfolio])
 
     def get(self, portfolio_id: str) -> Portfolio:
         return self._transport.call("GET", f"/portfolios/{portfolio_id}", Portfolio)
@@ -66,7 +62,7 @@ class Portfolios:
         return self._transport.call("POST", path, ReversedImport, json={"note": note}, idempotent=True)
 
     def transactions(self, portfolio_id: str) -> Iterator[Transaction]:
-        return self._pages(f"/portfolios/{portfolio_id}/transactions", Page[Transaction])
+        return self._transport.pages(f"/portfolios/{portfolio_id}/transactions", Page[Transaction])
 
     def import_csv(
         self, portfolio_id: str, content: bytes, *, dry_run: bool, on_progress: OnProgress | None = None
@@ -96,7 +92,7 @@ class Portfolios:
         return self._transport.call("GET", f"/portfolios/{portfolio_id}/performance", Performance, query=_at(as_of))
 
     def ledger(self, portfolio_id: str) -> Iterator[LedgerEntry]:
-        return self._pages(f"/portfolios/{portfolio_id}/ledger", Page[LedgerEntry])
+        return self._transport.pages(f"/portfolios/{portfolio_id}/ledger", Page[LedgerEntry])
 
     def events(self, portfolio_id: str, after: int = 0) -> Iterator[AccountEvent]:
         """The account's log behind `after`, to where it ends by then."""
@@ -117,23 +113,6 @@ class Portfolios:
         """Of what is held, or of `symbols`."""
         body = {"objective": objective, "symbols": [*symbols]}
         return self._transport.call("POST", f"/portfolios/{portfolio_id}/optimize", Optimization, json=body)
-
-    def trade(self, portfolio_id: str, symbol: str, side: str, quantity: Decimal) -> Order:
-        """A market order, answered when it is filled."""
-        body = {"portfolio_id": portfolio_id, "symbol": symbol, "side": side, "quantity": f"{quantity:f}"}
-        return self._transport.call("POST", "/trade/execute", Order, json=body, idempotent=True)
-
-    def order(self, order_id: str) -> Order:
-        return self._transport.call("GET", f"/orders/{order_id}", Order)
-
-    def _pages(self, path: str, answer: type[Page[ItemT]]) -> Iterator[ItemT]:
-        cursor: str | None = None
-        while True:
-            page = self._transport.call("GET", path, answer, query={"cursor": cursor})
-            yield from page.data
-            cursor = page.next_cursor
-            if cursor is None:
-                return
 
 
 def _at(as_of: datetime | None) -> Mapping[str, str | None]:

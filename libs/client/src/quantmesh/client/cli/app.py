@@ -5,7 +5,18 @@ import sys
 import typer
 from rich.console import Console
 
-from quantmesh.client.cli import accounts, analytics, events, halts, ledger, options, portfolios, proofs, streams
+from quantmesh.client.cli import (
+    accounts,
+    analytics,
+    events,
+    halts,
+    ledger,
+    options,
+    orders,
+    portfolios,
+    proofs,
+    streams,
+)
 from quantmesh.client.demo.run import demo
 from quantmesh.client.errors import ClientError
 
@@ -18,6 +29,7 @@ app = typer.Typer(
 accounts.add_to(app)
 portfolios.add_to(app)
 ledger.add_to(app)
+orders.add_to(app)
 options.add_to(app)
 analytics.add_to(app)
 streams.add_to(app)

@@ -1,8 +1,6 @@
-"""Commands about portfolios and trades."""
+"""Commands about portfolios."""
 
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -15,11 +13,6 @@ from quantmesh.client.cli.progress import progress_bar
 console = Console()
 PortfolioId = Annotated[str, typer.Argument(metavar="PORTFOLIO", help="Its id, as `quantmesh portfolios` shows it.")]
 AsOf = Annotated[datetime | None, typer.Option(help="As it was then, in UTC.")]
-
-
-class Side(StrEnum):
-    BUY = "buy"
-    SELL = "sell"
 
 
 def portfolios() -> None:
@@ -69,32 +62,11 @@ def performance(portfolio: PortfolioId, as_of: AsOf = None) -> None:
         console.print(tables.performance_facts(client.portfolios.performance(portfolio, as_of)))
 
 
-def trade(
-    portfolio: PortfolioId,
-    side: Annotated[Side, typer.Argument()],
-    quantity: Annotated[str, typer.Argument(help="How many, as a decimal.")],
-    symbol: Annotated[str, typer.Argument()],
-) -> None:
-    """A market order, answered when it is filled."""
-    try:
-        wanted = Decimal(quantity)
-    except InvalidOperation:
-        raise typer.BadParameter(f"{quantity!r} is not a decimal number", param_hint="QUANTITY") from None
-    with signed_in() as client:
-        order = client.portfolios.trade(portfolio, symbol.upper(), side, wanted)
-    price = tables.money(order.average_fill_price)
-    console.print(f"{order.status}: {order.side} {order.filled_quantity or 0:f} {order.symbol} at {price}")
-    if order.reason:
-        console.print(order.reason)
-    if order.transaction_id:
-        console.print(f"Transaction {order.transaction_id}; `quantmesh proof` proves it.")
-
-
 def _total(value: object) -> str:
     return "-" if value is None else tables.cash_text([value])  # type: ignore[list-item]  # Money, checked above
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (portfolios, create, positions, performance, trade):
+    for command in (portfolios, create, positions, performance):
         app.command()(command)
     app.command("import")(import_csv)

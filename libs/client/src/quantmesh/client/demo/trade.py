@@ -20,7 +20,7 @@ def trade(stage: Stage) -> None:
     mesh = stage.investor
     with mesh.stream() as stream:
         stream.subscribe([account, quotes])
-        order = mesh.portfolios.trade(stage.portfolio_id, SYMBOL, "buy", QUANTITY)
+        order = mesh.orders.trade(stage.portfolio_id, SYMBOL, "buy", QUANTITY)
         if order.transaction_id is None:
             raise ClientError(f"The order was {order.status}: {order.reason}")
         stage.say(

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from quantmesh.client.models.base import Answer, Money
+from quantmesh.client.models.orders import Order, Reservation
 
 
 class Portfolio(Answer):
@@ -161,25 +162,6 @@ class LedgerEntry(Answer):
     postings: tuple[Posting, ...]
 
 
-class Order(Answer):
-    id: str
-    portfolio_id: str
-    client_order_id: str | None
-    symbol: str
-    side: str
-    type: str
-    quantity: Decimal
-    time_in_force: str
-    status: str
-    filled_quantity: Decimal | None
-    average_fill_price: Decimal | None
-    fee: Decimal | None
-    currency: str | None
-    executed_at: datetime | None
-    transaction_id: str | None
-    reason: str | None
-
-
 class AccountEvent(Answer):
     """`seq` counts up by one in the account's log, the same on the stream."""
 
@@ -199,17 +181,12 @@ class Held(Answer):
     quantity: Decimal
 
 
-class Reserved(Answer):
-    commodity: str
-    amount: Decimal
-
-
 class Snapshot(Answer):
     """The account as it was after event `seq` of its log."""
 
     portfolio_id: str
     seq: int
     cash: tuple[Money, ...]
-    reserved: tuple[Reserved, ...]
+    reserved: tuple[Reservation, ...]
     positions: tuple[Held, ...]
     open_orders: tuple[Order, ...]
