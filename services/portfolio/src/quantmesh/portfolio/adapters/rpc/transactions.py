@@ -6,6 +6,7 @@ from uuid import UUID
 
 from quantmesh.api.common.v1 import common_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
+from quantmesh.chassis.errors import QuantmeshError
 from quantmesh.chassis.identity import requires
 from quantmesh.chassis.ids import uuid7
 from quantmesh.portfolio.adapters import translate
@@ -28,12 +29,16 @@ class TransactionMethods(Methods):
     async def RecordTransaction(
         self, request: pb.RecordTransactionRequest, context: Context
     ) -> pb.RecordTransactionResponse:
-        kept = await self._kept(request, pb.RecordTransactionResponse)
-        if kept is not None:
-            return kept
         portfolio_id = portfolio_id_of(request.portfolio_id)
-        with within("transaction"):
-            asked, currency = await resolve(self._market, translate.transaction_input(request.transaction))
+        try:
+            with within("transaction"):
+                asked, currency = await resolve(self._market, translate.transaction_input(request.transaction))
+        except QuantmeshError:
+            # Whether this is a repetition is looked up with the effect; only here it has to be known before.
+            kept = await self._kept(request, pb.RecordTransactionResponse)
+            if kept is None:
+                raise
+            return kept
 
         async def record(store: Store) -> pb.RecordTransactionResponse:
             with within("transaction"):
