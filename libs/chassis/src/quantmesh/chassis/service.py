@@ -250,7 +250,7 @@ def serve(
     except ValidationError as error:
         for problem in error.errors():
             variable = "QUANTMESH_" + "_".join(str(part) for part in problem["loc"]).upper()
-            sys.stderr.write(f"{name}: {variable}: {problem['msg']} (it is {problem['input']!r})\n")
+            sys.stderr.write(f"{name}: {variable}: {problem['msg']}\n")  # not its value, which may be a secret
         sys.exit(2)
     command = sys.argv[1] if len(sys.argv) > 1 else "serve"
     configure_logs(name if command == "serve" else f"{name}-{command}", settings.log_level)

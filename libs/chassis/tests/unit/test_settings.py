@@ -1,0 +1,29 @@
+import sys
+from typing import Any
+
+import pytest
+
+from quantmesh.chassis.service import Service, serve
+from quantmesh.chassis.settings import ServiceSettings
+
+
+class LedgerSettings(ServiceSettings):
+    ledger_encryption_key: str
+
+
+async def wire(_service: Service[Any]) -> None:
+    pytest.fail("a service with wrong settings is wired")
+
+
+def test_wrong_settings_are_named_without_their_values(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("QUANTMESH_DATABASE_URL", "postgresql://ledger:secret@db/ledger")
+    monkeypatch.setenv("QUANTMESH_DATABASE_POOL_SIZE", "secret")
+    monkeypatch.setattr(sys, "argv", ["ledger"])
+    with pytest.raises(SystemExit, match="2"):
+        serve("ledger", LedgerSettings, wire)
+    complaint = capsys.readouterr().err
+    assert "ledger: QUANTMESH_DATABASE_POOL_SIZE: Input should be a valid integer" in complaint
+    assert "ledger: QUANTMESH_LEDGER_ENCRYPTION_KEY: Field required" in complaint
+    assert "secret" not in complaint
