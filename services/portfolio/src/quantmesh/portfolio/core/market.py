@@ -56,6 +56,11 @@ class Quote:
     ask_size: Decimal | None = None
     received_at: datetime | None = None
 
+    @property
+    def is_good(self) -> bool:
+        """Fresh, with both sides, and not crossed: nothing trades on any other."""
+        return not self.stale and self.bid is not None and self.ask is not None and 0 < self.bid <= self.ask
+
 
 @dataclass(frozen=True, slots=True)
 class ExchangeRate:

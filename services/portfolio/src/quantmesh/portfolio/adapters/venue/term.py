@@ -108,7 +108,7 @@ class Term:
             async with self._working:
                 is_new, seen = line.quote is not seen, line.quote
                 quote = self._judged(seen)
-                if is_new and not quote.stale and quote.bid and quote.ask and quote.bid <= quote.ask:
+                if is_new and quote.is_good:
                     await self._breakers.on_price(quote)
                 if not self._breakers.may_trade(quote.symbol):
                     quote = replace(quote, stale=True)

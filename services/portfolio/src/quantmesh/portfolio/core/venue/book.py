@@ -128,7 +128,7 @@ class _SymbolBook:
         if self._quoted_at is not None and quoted_at < self._quoted_at:
             return []
         proposals = self.expiries(quote.time)
-        if quote.stale or quote.bid is None or quote.ask is None or not ZERO < quote.bid <= quote.ask:
+        if not quote.is_good or quote.bid is None or quote.ask is None:
             return proposals
         if quoted_at != self._quoted_at:
             self._quoted_at = quoted_at
