@@ -57,7 +57,7 @@ class Prices:
 
 
 def recorded(**changes: Any) -> RecordedAccount:
-    plain = RecordedAccount(uuid4(), "USD", 7, {"USD": Decimal(1000)}, {"AAPL": Decimal(10)}, {}, {}, {}, ())
+    plain = RecordedAccount(uuid4(), "USD", 7, {"USD": Decimal(1000)}, {"AAPL": Decimal(10)}, {}, {}, {}, {}, ())
     return replace(plain, **changes)
 
 

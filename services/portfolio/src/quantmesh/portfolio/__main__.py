@@ -16,6 +16,7 @@ from quantmesh.api.market.v1 import market_pb2
 from quantmesh.api.portfolio.v1.account_pb2_grpc import add_AccountServiceServicer_to_server
 from quantmesh.api.portfolio.v1.halts_pb2_grpc import add_HaltServiceServicer_to_server
 from quantmesh.api.portfolio.v1.portfolio_pb2_grpc import add_PortfolioServiceServicer_to_server
+from quantmesh.api.portfolio.v1.rebalance_pb2_grpc import add_RebalanceServiceServicer_to_server
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.jobs import JobRpc, JobWorker
@@ -29,6 +30,7 @@ from quantmesh.portfolio.adapters.risk_alerts import RiskAlerts
 from quantmesh.portfolio.adapters.rpc import PortfolioRpc
 from quantmesh.portfolio.adapters.rpc.accounts import AccountRpc
 from quantmesh.portfolio.adapters.rpc.halts import HaltRpc
+from quantmesh.portfolio.adapters.rpc.rebalance import RebalanceRpc
 from quantmesh.portfolio.adapters.snapshot_maker import SnapshotMaker
 from quantmesh.portfolio.adapters.store.imports import IMPORT_JOB
 from quantmesh.portfolio.adapters.venue.breakers import Breakers
@@ -64,10 +66,13 @@ async def wire(service: Service[PortfolioSettings]) -> None:
         slippage_basis_points=settings.portfolio_slippage_basis_points,
     )
     accounts = Accounts(service.database, market)
-    rpc = PortfolioRpc(service.database, market, service.clock, costs, _pre_trade(service, accounts))
+    pre_trade = _pre_trade(service, accounts)
+    rpc = PortfolioRpc(service.database, market, service.clock, costs, pre_trade)
     service.add_servicer(add_PortfolioServiceServicer_to_server, rpc)
     service.add_servicer(add_HaltServiceServicer_to_server, HaltRpc(service.database, market, service.clock))
     service.add_servicer(add_AccountServiceServicer_to_server, AccountRpc(accounts))
+    rebalance = RebalanceRpc(service.database, market, service.clock, costs, pre_trade)
+    service.add_servicer(add_RebalanceServiceServicer_to_server, rebalance)
     service.add_servicer(add_JobServiceServicer_to_server, JobRpc(service.database))
     breakers = Breakers(service.database, market, service.clock, settings.band, settings.index)
     desk = OrderDesk(service.database, market, service.clock, costs)

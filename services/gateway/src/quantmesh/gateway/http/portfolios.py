@@ -14,6 +14,7 @@ from quantmesh.gateway.http.models.base import Id, PageQuery
 from quantmesh.gateway.http.models.optimization import OptimizationShown, PortfolioOptimizeBody
 from quantmesh.gateway.http.models.snapshot import SnapshotShown
 from quantmesh.gateway.http.operations import Operations
+from quantmesh.gateway.http.rebalance import Rebalance
 from quantmesh.gateway.http.route import QueryOf
 from quantmesh.gateway.http.transactions import Transactions
 from quantmesh.gateway.translation import optimization
@@ -29,6 +30,7 @@ class Portfolios:
         self._portfolio = portfolio
         self._stub = PortfolioServiceStub(portfolio.channel)
         self._transactions = Transactions(portfolio)
+        self._rebalance = Rebalance(portfolio)
         self._risk = risk
         self._risk_stub = RiskServiceStub(risk.channel)
 
@@ -36,6 +38,7 @@ class Portfolios:
         operations = Operations("/api/v2/portfolios", "portfolios")
         self._declare_portfolios(operations)
         self._transactions.declare(operations)
+        self._rebalance.declare(operations)
         self._declare_reads(operations)
         return operations
 

@@ -109,6 +109,7 @@ def listed_order(message: pb.Order) -> dict[str, Any]:
         "transaction_id": message.transaction_id or None,
         "reason": message.reason or None,
         "version": message.version,
+        "basket_id": message.basket_id or None,
     }
 
 

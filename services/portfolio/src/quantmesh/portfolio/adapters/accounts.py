@@ -10,7 +10,7 @@ from quantmesh.chassis.decimals import to_proto
 from quantmesh.chassis.identity import current_caller
 from quantmesh.chassis.times import to_timestamp
 from quantmesh.portfolio.adapters import translate_orders
-from quantmesh.portfolio.adapters.store.accounts import read_account
+from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.core.account_state import AccountInstrument, AccountState, day_begin, value_account
 from quantmesh.portfolio.core.ports import Market
 
@@ -30,8 +30,9 @@ class Accounts:
         Raises PortfolioNotFound, Unavailable.
         """
         now = (await self.market.clock()).time
-        async with self.database.transaction(current_caller().user_id) as session:
-            recorded = await read_account(session, portfolio_id, day_begin(now))
+        owner_id = current_caller().user_id
+        async with self.database.transaction(owner_id) as session:
+            recorded = await Store(session, owner_id).account(portfolio_id, day_begin(now))
         return account_message(await value_account(self.market, recorded.without(without), symbols, now))
 
 

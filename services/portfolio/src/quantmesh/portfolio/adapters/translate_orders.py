@@ -80,6 +80,7 @@ def order(value: Order, fills: list[Fill] | None = None) -> pb.Order:
         transaction_id="" if value.transaction_id is None else str(value.transaction_id),
         reason=value.reason,
         version=value.version,
+        basket_id="" if value.basket_id is None else str(value.basket_id),
         reserved=reservation(value, value.reserved),
         fills=[fill(item, value.currency) for item in fills or ()],
     )

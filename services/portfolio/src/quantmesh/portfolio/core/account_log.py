@@ -104,6 +104,7 @@ def order_event(
                 "transaction_id": _text(order.transaction_id),
                 "reason": order.reason or None,
                 "version": order.version,
+                "basket_id": _text(order.basket_id),
                 "fill": None if fill is None else _fill_members(fill, currency),
             }
         ),

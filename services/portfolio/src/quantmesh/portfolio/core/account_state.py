@@ -29,13 +29,14 @@ class OpenOrder:
 @dataclass(frozen=True, slots=True)
 class RecordedAccount:
     """Cash by currency and units by symbol, now and as they changed since an instant; `paid_in` is by currency, since
-    then, less what was taken out."""
+    then, less what was taken out. `reserved` is what open orders keep of either, by currency or symbol."""
 
     portfolio_id: UUID
     base_currency: str
     seq: int
     cash: Amounts
     units: Amounts
+    reserved: Amounts
     cash_since: Amounts
     units_since: Amounts
     paid_in: Amounts

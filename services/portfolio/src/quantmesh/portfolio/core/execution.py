@@ -140,8 +140,14 @@ def traded_value(notional: Decimal, asset: Asset) -> Decimal:
 def fee_of(order: Order, added_notional: Decimal, asset: Asset, costs: ExecutionCosts) -> Decimal:
     """What is to be charged for more of an order: the fee of all of it, less what was charged for the parts before."""
     value = traded_value(order.notional + added_notional, asset)
-    whole = max(round_cash(value * costs.fee_basis_points * _BASIS_POINT, asset.currency), costs.minimum_fee)
-    return max(round_cash(whole, asset.currency) - order.fee, ZERO)
+    return max(fee_on(value, asset.currency, costs) - order.fee, ZERO)
+
+
+@exactly
+def fee_on(value: Decimal, currency: str, costs: ExecutionCosts) -> Decimal:
+    """Of a whole order that trades for `value`."""
+    whole = max(round_cash(value * costs.fee_basis_points * _BASIS_POINT, currency), costs.minimum_fee)
+    return round_cash(whole, currency)
 
 
 def _opposite(side: OrderSide, quote: Quote) -> Decimal | None:

@@ -111,7 +111,7 @@ class Order:
 
     `created_at`, `accepted_at` and `priority_at` are system time; `expires_at`, `triggered_at` and `executed_at` market
     time. `notional` is the sum of quantity times price over the fills, `reserved` what is kept for the rest: cash of a
-    purchase, units of a sale.
+    purchase, units of a sale. `basket_id` is that of orders which were placed together.
     """
 
     id: UUID
@@ -132,6 +132,7 @@ class Order:
     transaction_id: UUID | None = None
     reason: str = ""
     version: int = 0
+    basket_id: UUID | None = None
 
     def take(self, step: OrderStep, **changes: Any) -> "Order":
         """The only way on; IllegalTransition where the table has no such step."""

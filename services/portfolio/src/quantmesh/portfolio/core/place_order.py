@@ -31,10 +31,17 @@ async def ask_venue(market: Market, symbol: str, costs: ExecutionCosts) -> Venue
 
 
 async def place_order(
-    ledger: Ledger, portfolio_id: UUID, request: OrderRequest, venue: Venue, now: datetime, new_id: NewId
+    ledger: Ledger,
+    portfolio_id: UUID,
+    request: OrderRequest,
+    venue: Venue,
+    now: datetime,
+    new_id: NewId,
+    *,
+    basket_id: UUID | None = None,
 ) -> Order:
     """Raises NotTradable, InvalidOrder, OrderIdTaken, InsufficientCash or InsufficientHolding: nothing is written."""
-    order = new_order(portfolio_id, request, venue, now, new_id())
+    order = replace(new_order(portfolio_id, request, venue, now, new_id()), basket_id=basket_id)
     _, recorded_at = await ledger.advance(portfolio_id, 0, now)
     if await ledger.order_id_taken(portfolio_id, order.request.client_order_id):
         raise OrderIdTaken(order.request.client_order_id)

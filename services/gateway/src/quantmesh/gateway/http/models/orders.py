@@ -131,6 +131,7 @@ class ListedOrderShown(Shown):
     transaction_id: Annotated[str | None, Field(description="Of the last fill.")]
     reason: str | None
     version: int
+    basket_id: str | None
 
 
 class OrderShown(ListedOrderShown):

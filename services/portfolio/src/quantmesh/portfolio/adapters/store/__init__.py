@@ -1,5 +1,6 @@
 """All SQL of the service, over one open transaction of one owner."""
 
+from quantmesh.portfolio.adapters.store.accounts import AccountStore
 from quantmesh.portfolio.adapters.store.appending import AppendStore
 from quantmesh.portfolio.adapters.store.corrections import CorrectionStore
 from quantmesh.portfolio.adapters.store.halts import HaltReads
@@ -23,5 +24,6 @@ class Store(
     OrderStore,
     LiquidityStore,
     HaltReads,
+    AccountStore,
 ):
     """Implements the core's Ledger port, and the reads that the entry points page through."""

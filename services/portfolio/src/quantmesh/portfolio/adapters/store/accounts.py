@@ -1,14 +1,15 @@
 """An account as it was recorded, in one statement, so that all of it is of the same instant."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
+from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.core.account_state import OpenOrder, RecordedAccount
 from quantmesh.portfolio.core.errors import PortfolioNotFound
 from quantmesh.portfolio.core.orders import OrderSide
@@ -17,34 +18,41 @@ from quantmesh.portfolio.core.posting_rules import CASH, CONTRIBUTIONS, SECURITI
 # The changes by key, whatever the planner knows of the portfolio: see the journal's reads.
 _READ = text(
     """
-    SELECT 'portfolio' AS kind, base_currency AS account, '' AS commodity, seq::numeric AS amount, NULL::uuid AS id
+    SELECT 'portfolio' AS kind, base_currency AS account, '' AS commodity, seq::numeric AS amount,
+           0::numeric AS reserved, NULL::uuid AS id
     FROM portfolio WHERE id = :portfolio_id AND deleted_at IS NULL
     UNION ALL
-    SELECT 'holding', account, commodity, amount, NULL FROM holding WHERE portfolio_id = :portfolio_id AND amount <> 0
+    SELECT 'holding', account, commodity, amount, reserved, NULL
+    FROM holding WHERE portfolio_id = :portfolio_id AND amount <> 0
     UNION ALL
-    SELECT 'change', p.account, p.commodity, sum(p.amount), NULL
+    SELECT 'change', p.account, p.commodity, sum(p.amount), 0, NULL
     FROM transaction AS t
     CROSS JOIN LATERAL (
         SELECT account, commodity, amount FROM posting
         WHERE posting.portfolio_id = t.portfolio_id AND posting.transaction_id = t.id
         OFFSET 0
     ) AS p
-    WHERE t.portfolio_id = :portfolio_id AND t.executed_at >= :since
+    WHERE t.portfolio_id = :portfolio_id AND t.executed_at >= CAST(:since AS timestamptz)
     GROUP BY p.account, p.commodity
     UNION ALL
-    SELECT 'order', side, symbol, quantity - filled_quantity, id
+    SELECT 'order', side, symbol, quantity - filled_quantity, 0, id
     FROM placed_order WHERE portfolio_id = :portfolio_id AND status IN ('accepted', 'partially_filled')
     """
 )
 
 
-async def read_account(session: AsyncSession, portfolio_id: UUID, since: datetime) -> RecordedAccount:
-    """With what changed since an instant of market time. Raises PortfolioNotFound."""
-    found: dict[str, list[Row[Any]]] = defaultdict(list)
-    for row in await session.execute(_READ, {"portfolio_id": portfolio_id, "since": since}):
-        found[row.kind].append(row)
-    if not found["portfolio"]:
-        raise PortfolioNotFound(portfolio_id)
+class AccountStore(Owned):
+    async def account(self, portfolio_id: UUID, since: datetime | None = None) -> RecordedAccount:
+        """With what changed since an instant of market time, where one is given. Raises PortfolioNotFound."""
+        found: dict[str, list[Row[Any]]] = defaultdict(list)
+        for row in await self._session.execute(_READ, {"portfolio_id": portfolio_id, "since": since}):
+            found[row.kind].append(row)
+        if not found["portfolio"]:
+            raise PortfolioNotFound(portfolio_id)
+        return _recorded(portfolio_id, found)
+
+
+def _recorded(portfolio_id: UUID, found: Mapping[str, list[Row[Any]]]) -> RecordedAccount:
     (portfolio,) = found["portfolio"]
     held, changed = found["holding"], found["change"]
     return RecordedAccount(
@@ -53,6 +61,7 @@ async def read_account(session: AsyncSession, portfolio_id: UUID, since: datetim
         seq=int(portfolio.amount),
         cash=_of(held, CASH),
         units=_of(held, SECURITIES),
+        reserved={row.commodity: row.reserved for row in held if row.reserved},
         cash_since=_of(changed, CASH),
         units_since=_of(changed, SECURITIES),
         paid_in={currency: -amount for currency, amount in _of(changed, CONTRIBUTIONS).items()},

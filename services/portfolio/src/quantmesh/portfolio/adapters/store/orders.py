@@ -189,6 +189,7 @@ def _row(order: Order, owner_id: UUID) -> rows.Row:
         "transaction_id": order.transaction_id,
         "reason": order.reason,
         "version": order.version,
+        "basket_id": order.basket_id,
     }
 
 
@@ -222,4 +223,5 @@ def _order(row: Row[tuple[object, ...]]) -> Order:
         transaction_id=row.transaction_id,
         reason=row.reason,
         version=row.version,
+        basket_id=row.basket_id,
     )

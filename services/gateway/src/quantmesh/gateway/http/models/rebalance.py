@@ -1,0 +1,97 @@
+"""Rebalancing: bodies and answers."""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from quantmesh.gateway.http.models.base import (
+    Body,
+    DecimalText,
+    PositiveDecimal,
+    Shown,
+    ShownInstant,
+    Symbol,
+)
+from quantmesh.gateway.http.models.orders import OrderShown, Side
+
+Weight = Annotated[float, Field(ge=0, le=1)]
+
+
+class RebalanceBody(Body):
+    """`target_weights` as an optimisation answers them: of the total value less the cash buffer, together at most 1.
+    What is held and not named is sold."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"target_weights": {"AAPL": 0.6, "JPM": 0.4}, "cash_buffer": "500.00", "minimum_trade": "100.00"}
+            ]
+        }
+    )
+
+    target_weights: Annotated[dict[Symbol, Weight], Field(max_length=1000)]
+    cash_buffer: Annotated[DecimalText | None, Field(description="Stays as cash; nothing where absent.")] = None
+    minimum_trade: Annotated[DecimalText | None, Field(description="Trades of less are left out.")] = None
+    tax_aware: Annotated[
+        bool, Field(description="Sales together realise no more than maximum_realized_gain, by the account's lots.")
+    ] = False
+    maximum_realized_gain: Annotated[DecimalText | None, Field(description="With tax_aware; 0 where absent.")] = None
+
+
+class BasketOrderBody(Body):
+    symbol: Symbol
+    side: Side
+    quantity: PositiveDecimal
+
+
+class BasketBody(Body):
+    """Market orders as a plan lists them, or fewer; at most one per symbol."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"orders": [{"symbol": "AAPL", "side": "buy", "quantity": "5"}]}]}
+    )
+
+    orders: Annotated[list[BasketOrderBody], Field(min_length=1, max_length=1000)]
+
+
+class PlannedTradeShown(Shown):
+    """`slippage` is what `estimated_price` costs against the last `price`; `realized_gain` is before the fee."""
+
+    symbol: str
+    side: Side
+    quantity: DecimalText
+    price: DecimalText
+    estimated_price: DecimalText
+    fee: DecimalText
+    slippage: DecimalText
+    realized_gain: DecimalText
+    weight: float
+    target_weight: float
+    weight_after: float
+    stale: bool
+
+
+class RebalanceShown(Shown):
+    """Estimates at the quotes of now, sales first; nothing is recorded. Drift is half the sum of the absolute distances
+    from the target weights, which are of what is `invested`."""
+
+    orders: list[PlannedTradeShown]
+    base_currency: str
+    invested: DecimalText
+    cash: DecimalText
+    cash_after: DecimalText
+    drift: float
+    drift_after: float
+    fees: DecimalText
+    slippage: DecimalText
+    realized_gain: DecimalText
+    lot_method: Literal["average", "fifo", "lifo", "specific"]
+    as_of: ShownInstant | None
+    seq: int
+
+
+class BasketShown(Shown):
+    """In the order in which they were placed: sales first."""
+
+    basket_id: str
+    orders: list[OrderShown]

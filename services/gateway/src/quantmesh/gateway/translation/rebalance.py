@@ -1,0 +1,73 @@
+"""Rebalancing: JSON to messages and back."""
+
+from typing import Any
+
+from quantmesh.api.portfolio.v1 import rebalance_pb2 as pb
+from quantmesh.gateway.http.models.rebalance import BasketBody, RebalanceBody
+from quantmesh.gateway.translation.common import decimal_request, instant, inverse
+from quantmesh.gateway.translation.orders import SIDES, order
+from quantmesh.gateway.translation.portfolios import LOT_METHODS
+
+_SIDE_NAMES = inverse(SIDES)
+_LOT_METHOD_NAMES = inverse(LOT_METHODS)
+
+
+def plan_request(portfolio_id: str, body: RebalanceBody) -> pb.PlanRebalanceRequest:
+    request = pb.PlanRebalanceRequest(
+        portfolio_id=portfolio_id,
+        target_weights=body.target_weights,
+        cash_buffer=decimal_request(body.cash_buffer),
+        minimum_trade=decimal_request(body.minimum_trade),
+    )
+    if body.tax_aware:
+        request.maximum_realized_gain.value = body.maximum_realized_gain or "0"
+    return request
+
+
+def execute_request(portfolio_id: str, body: BasketBody) -> pb.ExecuteRebalanceRequest:
+    return pb.ExecuteRebalanceRequest(
+        portfolio_id=portfolio_id,
+        orders=[
+            pb.BasketOrder(symbol=each.symbol, side=SIDES[each.side], quantity=decimal_request(each.quantity))
+            for each in body.orders
+        ],
+    )
+
+
+def plan(answer: pb.PlanRebalanceResponse) -> dict[str, Any]:
+    return {
+        "orders": [_trade(each) for each in answer.trades],
+        "base_currency": answer.base_currency,
+        "invested": answer.invested.value,
+        "cash": answer.cash.value,
+        "cash_after": answer.cash_after.value,
+        "drift": answer.drift,
+        "drift_after": answer.drift_after,
+        "fees": answer.fees.value,
+        "slippage": answer.slippage.value,
+        "realized_gain": answer.realized_gain.value,
+        "lot_method": _LOT_METHOD_NAMES[answer.lot_method],
+        "as_of": instant(answer, "as_of"),
+        "seq": answer.seq,
+    }
+
+
+def basket(answer: pb.ExecuteRebalanceResponse) -> dict[str, Any]:
+    return {"basket_id": answer.basket_id, "orders": [order(each) for each in answer.orders]}
+
+
+def _trade(each: pb.PlannedTrade) -> dict[str, Any]:
+    return {
+        "symbol": each.symbol,
+        "side": _SIDE_NAMES[each.side],
+        "quantity": each.quantity.value,
+        "price": each.price.value,
+        "estimated_price": each.estimated_price.value,
+        "fee": each.fee.value,
+        "slippage": each.slippage.value,
+        "realized_gain": each.realized_gain.value,
+        "weight": each.weight,
+        "target_weight": each.target_weight,
+        "weight_after": each.weight_after,
+        "stale": each.stale,
+    }

@@ -1,0 +1,124 @@
+"""Rebalancing: plans, and the baskets that carry them out."""
+
+import asyncio
+from uuid import UUID
+
+from quantmesh.api.portfolio.v1 import portfolio_pb2
+from quantmesh.api.portfolio.v1 import rebalance_pb2 as pb
+from quantmesh.api.portfolio.v1.rebalance_pb2_grpc import RebalanceServiceServicer
+from quantmesh.chassis.decimals import from_proto, to_proto
+from quantmesh.chassis.identity import requires
+from quantmesh.chassis.ids import uuid7
+from quantmesh.chassis.times import to_timestamp
+from quantmesh.portfolio.adapters import translate, translate_orders
+from quantmesh.portfolio.adapters.rpc.base import Context, Methods, portfolio_id_of, within
+from quantmesh.portfolio.adapters.store import Store
+from quantmesh.portfolio.core.lots import fold_lots
+from quantmesh.portfolio.core.numbers import ZERO
+from quantmesh.portfolio.core.place_basket import BasketOrder, basket_request, place_basket, sales_first
+from quantmesh.portfolio.core.place_order import ask_venue
+from quantmesh.portfolio.core.plan_rebalance import Holdings, MarketPlan, checked_targets, plan_at_market
+from quantmesh.portfolio.core.ports import View
+from quantmesh.portfolio.core.pre_trade import ProposedTrade
+from quantmesh.portfolio.core.rebalance import PlannedTrade, Wishes
+from quantmesh.portfolio.core.rebalance_errors import BasketRefused
+from quantmesh.portfolio.core.reservations import trade_price
+
+
+class RebalanceRpc(Methods, RebalanceServiceServicer):
+    @requires("portfolio:read")
+    async def PlanRebalance(self, request: pb.PlanRebalanceRequest, context: Context) -> pb.PlanRebalanceResponse:
+        wishes = Wishes(
+            cash_buffer=translate.number(request, "cash_buffer") or ZERO,
+            minimum_trade=translate.number(request, "minimum_trade") or ZERO,
+            maximum_gain=translate.number(request, "maximum_realized_gain"),
+        )
+        targets = checked_targets(request.target_weights, wishes)
+        portfolio_id = portfolio_id_of(request.portfolio_id)
+        async with self._store() as store:
+            account = await store.account(portfolio_id)
+            portfolio = await store.portfolio(portfolio_id)
+            movements = await store.movements(portfolio_id, View(seq=account.seq))
+        lots = fold_lots(movements, portfolio.lot_method)
+        holdings = Holdings(account, lots, portfolio.lot_method)
+        planned = await plan_at_market(self._market, holdings, targets, wishes, self._costs)
+        return _plan(planned)
+
+    @requires("orders:write")
+    async def ExecuteRebalance(
+        self, request: pb.ExecuteRebalanceRequest, context: Context
+    ) -> pb.ExecuteRebalanceResponse:
+        kept = await self._kept(request, pb.ExecuteRebalanceResponse)
+        if kept is not None:
+            return kept
+        portfolio_id = portfolio_id_of(request.portfolio_id)
+        basket = await self._basket(request)
+        if self._pre_trade is not None:
+            allowed = await self._pre_trade.check(*(_proposed(portfolio_id, each) for each in basket))
+            if allowed.denial is not None:
+                raise allowed.denial
+
+        async def place(store: Store) -> pb.ExecuteRebalanceResponse:
+            basket_id, placed = await place_basket(store, portfolio_id, basket, self._clock.now(), uuid7)
+            orders = [translate_orders.order(order, await store.fills(order)) for order in placed]
+            return pb.ExecuteRebalanceResponse(basket_id=str(basket_id), orders=orders)
+
+        return await self._once(request, pb.ExecuteRebalanceResponse, place)
+
+    async def _basket(self, request: pb.ExecuteRebalanceRequest) -> list[BasketOrder]:
+        requests = []
+        for index, each in enumerate(request.orders):
+            with within(f"orders[{index}]"):
+                side = translate.chosen(translate_orders.ORDER_SIDES, each.side, "side")
+                requests.append(basket_request(each.symbol, side, from_proto(each.quantity, "quantity")))
+        requests = sales_first(requests)
+        venues = await asyncio.gather(*(ask_venue(self._market, asked.symbol, self._costs) for asked in requests))
+        return [BasketOrder(asked, venue) for asked, venue in zip(requests, venues, strict=True)]
+
+
+def _proposed(portfolio_id: UUID, order: BasketOrder) -> ProposedTrade:
+    """Raises BasketRefused."""
+    price = trade_price(order.request, order.venue)
+    if price is None:
+        raise BasketRefused(order.request.symbol, order.venue.problem or "there is no price to trade at")
+    return ProposedTrade(portfolio_id, order.request, order.venue.asset, price)
+
+
+def _plan(planned: MarketPlan) -> pb.PlanRebalanceResponse:
+    plan, holdings = planned.plan, planned.holdings
+    currency = holdings.account.base_currency
+    trades = sorted(plan.trades, key=lambda trade: trade.quantity > ZERO)
+    return pb.PlanRebalanceResponse(
+        trades=[_trade(trade, currency, is_stale=trade.candidate.symbol in planned.stale) for trade in trades],
+        base_currency=currency,
+        invested=translate.cash(plan.invested, currency),
+        cash=translate.cash(plan.cash, currency),
+        cash_after=translate.cash(plan.cash_after, currency),
+        drift=float(plan.drift),
+        drift_after=float(plan.drift_after),
+        fees=translate.cash(sum((trade.fee for trade in trades), ZERO), currency),
+        slippage=translate.cash(sum((trade.slippage for trade in trades), ZERO), currency),
+        realized_gain=translate.cash(sum((trade.realized_gain for trade in trades), ZERO), currency),
+        lot_method=portfolio_pb2.LotMethod.Value(f"LOT_METHOD_{holdings.method.name}"),
+        as_of=to_timestamp(planned.as_of),
+        seq=holdings.account.seq,
+    )
+
+
+def _trade(trade: PlannedTrade, currency: str, *, is_stale: bool) -> pb.PlannedTrade:
+    candidate = trade.candidate
+    side = portfolio_pb2.ORDER_SIDE_BUY if trade.quantity > ZERO else portfolio_pb2.ORDER_SIDE_SELL
+    return pb.PlannedTrade(
+        symbol=candidate.symbol,
+        side=side,
+        quantity=to_proto(abs(trade.quantity)),
+        price=to_proto(candidate.price),
+        estimated_price=to_proto(trade.price),
+        fee=translate.cash(trade.fee, currency),
+        slippage=translate.cash(trade.slippage, currency),
+        realized_gain=translate.cash(trade.realized_gain, currency),
+        weight=float(trade.weight),
+        target_weight=float(candidate.target),
+        weight_after=float(trade.weight_after),
+        stale=is_stale,
+    )
