@@ -9,6 +9,7 @@ import pytest
 
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.errors import QuantmeshError
+from quantmesh.portfolio.adapters.keccak import keccak256
 from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding, InvalidTransaction
 from quantmesh.portfolio.core.ledger_errors import (
     BeforeExercise,
@@ -20,9 +21,11 @@ from quantmesh.portfolio.core.ledger_errors import (
 )
 from quantmesh.portfolio.core.market import Adjustment, Asset, Quote
 from quantmesh.portfolio.core.option_terms import ExerciseStyle, OptionTerms, OptionType, Settlement
+from quantmesh.portfolio.core.proof import leaf_of
 
 from .fakes import NO_CONTEXT, NOW, Service, User, decimal
 from .test_corrections import held, reverse
+from .test_proof_of_transactions import announced_leaves, payload
 
 EXPIRY = datetime(2020, 6, 19, 20, 0, tzinfo=UTC)
 CALL, PUT, INDEX = "IBM200619C00100000", "IBM200619P00100000", "VIX200617C00020000"
@@ -314,3 +317,21 @@ async def test_the_database_lets_nobody_owe_without_margin(service: Service) -> 
         await connection.execute("SELECT set_config('app.owner_id', %s, false)", [str(user.owner_id)])
         with pytest.raises(psycopg.errors.CheckViolation, match="would be -1"):
             await connection.execute("UPDATE holding SET amount = -1 WHERE portfolio_id = %s", [portfolio_id])
+
+
+@pytest.mark.usefixtures("options")
+async def test_an_option_and_its_reversal_prove_what_the_ledger_says(service: Service) -> None:
+    user, portfolio_id = await account(service, margin=True)
+    written = await record(user, portfolio_id, "option_open", PUT, "1", price="5", side=pb.POSITION_SIDE_SHORT)
+    assigned = await record(user, portfolio_id, "option_assignment", PUT, "1", at="2020-06-01")
+    await reverse(user, portfolio_id, assigned.transaction.id)
+    async with await psycopg.AsyncConnection.connect(
+        service.admin_url, options="-c search_path=portfolio -c session_replication_role=replica", autocommit=True
+    ) as admin:
+        leaves = await announced_leaves(admin)
+        assert len(leaves) == 4
+        for transaction_id, leaf in leaves.items():
+            assert leaf_of(await payload(service, user, transaction_id), keccak256) == leaf
+        await admin.execute("""UPDATE transaction SET option = jsonb_set(option, '{strike}', '"99"')""")
+        for transaction_id in (written.transaction.id, assigned.transaction.id):
+            assert leaf_of(await payload(service, user, transaction_id), keccak256) != leaves[transaction_id]

@@ -11,11 +11,11 @@ import pytest
 import rfc8785
 
 from quantmesh.portfolio.adapters.keccak import keccak256
-from quantmesh.portfolio.core.model import Posting, Transaction, TransactionType
+from quantmesh.portfolio.core.model import LotChoice, PositionSide, Posting, Transaction, TransactionType
 from quantmesh.portfolio.core.posting_rules import entry_of
 from quantmesh.portfolio.core.proof import leaf_of, payload_of
 
-from .samples import buy
+from .samples import CALL, OPTIONS, buy, contracts
 
 SALT = bytes(range(32))
 TRANSACTION = Transaction(
@@ -73,6 +73,7 @@ def test_trailing_zeros_do_not_change_the_leaf() -> None:
         {"portfolio_id": UUID(int=1)},
         {"recorded_at": datetime(2026, 3, 1, tzinfo=UTC)},
         {"order_id": None},
+        {"reverses": UUID(int=1)},
         {"import_id": UUID(int=1)},
         {"entry": {"currency": "EUR"}},
         {"entry": {"cash_effect": Decimal("-771.19")}},
@@ -85,6 +86,9 @@ def test_trailing_zeros_do_not_change_the_leaf() -> None:
         {"input": {"amount": Decimal(2)}},
         {"input": {"split_ratio": Decimal(2)}},
         {"input": {"note": ""}},
+        {"input": {"side": PositionSide.SHORT}},
+        {"input": {"lots": (LotChoice(UUID(int=1), Decimal("10.5")),)}},
+        {"input": {"option": OPTIONS[CALL]}},
         {"input": {"executed_at": datetime(2020, 1, 2, 15, 0, 0, 1, tzinfo=UTC)}},
     ],
     ids=str,
@@ -98,6 +102,25 @@ def test_every_member_changes_the_leaf(change: dict[str, Any]) -> None:
     else:
         altered = replace(TRANSACTION, **change)
     assert leaf_of(payload_of(altered, SALT), keccak256) != leaf_of(PAYLOAD.encode(), keccak256)
+
+
+def test_the_terms_of_an_option_and_named_lots_are_text_in_the_payload() -> None:
+    lots = (LotChoice(UUID(int=1), Decimal("2.0")),)
+    asked = replace(contracts("option_close", CALL, "2", price="5.0"), lots=lots, side=None)
+    entry = entry_of(asked, "USD", held=Decimal(2))
+    told = json.loads(payload_of(replace(TRANSACTION, entry=entry, reverses=UUID(int=2)), SALT))
+    assert told["lots"] == [{"transaction_id": str(UUID(int=1)), "quantity": "2"}]
+    assert told["reverses"] == str(UUID(int=2))
+    assert told["option"] == {
+        "underlying": "AAPL",
+        "option_type": "call",
+        "strike": "70",
+        "expiry": "2020-02-01T15:00:00Z",
+        "multiplier": "100",
+        "exercise": "american",
+        "settlement": "physical",
+    }
+    assert "side" not in told
 
 
 def test_another_salt_is_another_leaf() -> None:

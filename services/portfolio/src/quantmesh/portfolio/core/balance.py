@@ -95,4 +95,4 @@ class BalanceHistory:
         steps = zip(self._times, self._balances, self._balances[1:], strict=False)
         later = [(time, after - before) for time, before, after in steps]
         total = self._balances[-1] + sum((amount for _, amount in changes), ZERO)
-        return BalanceHistory(total + self._added, sorted([*later, *changes], key=lambda step: step[0]))
+        return BalanceHistory(total + self._added, sorted([*later, *changes], key=lambda step: step[0]), self._reserved)

@@ -139,7 +139,7 @@ def _require_no_debt(holding: Holding, before: BalanceHistory, without: BalanceH
     if lowest.amount >= ZERO:
         return
     account, commodity = holding
-    available = before.at(lowest.at)
+    available = before.at(lowest.at) - lowest.reserved
     refusal = InsufficientCash if account == CASH else InsufficientHolding
     raise refusal(
         commodity,
@@ -148,4 +148,5 @@ def _require_no_debt(holding: Holding, before: BalanceHistory, without: BalanceH
         at=lowest.at,
         later=lowest.later,
         field="transaction_id",
+        reserved=lowest.reserved,
     )
