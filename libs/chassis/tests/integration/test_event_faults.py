@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from quantmesh.chassis.database import Database
@@ -119,6 +120,23 @@ async def test_nats_killed_and_started_again_loses_and_doubles_nothing(
     nats_server.start_again()
     await until(lambda: effects.is_count(3), seconds=5)
     assert effects.seen == ["ONE", "TWO", "THREE"]
+
+
+async def test_what_waits_for_an_absent_broker_shows_in_the_metrics(
+    database: Database, bus: EventBus, start: Start, nats_server: RunningServer
+) -> None:
+    nats_server.kill()
+    start(Relay(database, bus).run())
+    await post(database, "a", "ONE", "TWO")
+
+    def waits() -> bool:
+        rows = REGISTRY.get_sample_value("quantmesh_outbox_unpublished", {"service": "ledger"})
+        age = REGISTRY.get_sample_value("quantmesh_outbox_lag_seconds", {"service": "ledger"})
+        return rows == 2 and (age or 0.0) > 0.0
+
+    await until(waits, seconds=15)
+    nats_server.start_again()
+    await until(lambda: unpublished(database, 0))
 
 
 async def test_a_backlog_of_an_absent_broker_drains_in_order(

@@ -6,6 +6,7 @@ The client library's own `publish_async` costs 90 us a message, a task switch an
 
 import asyncio
 import json
+import secrets
 from collections.abc import Iterable
 from itertools import count
 
@@ -67,7 +68,8 @@ class Publisher:
 
     def __init__(self, bus: EventBus) -> None:
         self._bus = bus
-        self._inbox = bus.client.new_inbox()
+        # Our own name, and not the connection's: there may be none yet.
+        self._inbox = f"_INBOX.{secrets.token_hex(12)}"
         self._subscription: Subscription | None = None
         self._batches: dict[str, SentBatch] = {}
         self._numbers = count()

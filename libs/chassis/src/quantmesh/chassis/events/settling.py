@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from contextlib import suppress
+from itertools import count
 from typing import Protocol
 
 import nats.errors
@@ -32,6 +33,8 @@ _LONGEST_DELAY_SECONDS = 2.0
 # A predecessor that is only late comes within this time; else the broker is asked whether it still has it.
 _PARKED_SECONDS = 2.0
 _DELIVERIES_BEFORE_TRIM_CHECK = 2
+# Others replay and forget dead letters too.
+_TURNS_PER_MEASUREMENT = 10
 
 _EVENTS = Counter("quantmesh_consumer_events_total", "Events by what became of them", ["consumer", "outcome"])
 _PENDING = Gauge("quantmesh_consumer_pending", "Events in the stream, not yet given to the consumer", ["consumer"])
@@ -115,9 +118,11 @@ class Settling:
 
     async def _keep_alive(self, pulled: PullSubscription) -> None:
         """Slow handlers keep their messages, and those waiting behind them; what parked in vain is delivered anew."""
-        while True:
+        for turn in count(1):
             raise_if_cancelled()
             await asyncio.sleep(ACK_WAIT_SECONDS / 4)
+            if turn % _TURNS_PER_MEASUREMENT == 0:
+                await self._dead_letters.measure(self._database.service, self._consumer.name)
             for message in self._parking.take_overdue(_PARKED_SECONDS):
                 await self._delay(message, "overdue")
             for message in (*self._unfinished.values(), *self._parking.messages(), *pulled.waiting()):
