@@ -116,6 +116,79 @@ def test_without_volatility_the_best_time_is_known() -> None:
     assert american.price_with_dividends("put", 95.0, 100.0, 0.0, 0.05, 0.0, 0.2, [0.5], [20.0]) == 5.0
 
 
+@pytest.mark.parametrize("kind", ["call", "put"])
+def test_greeks_without_dividends_are_the_american_ones(kind: str) -> None:
+    """Of another method: spectral collocation."""
+    contract: Any = (kind, [85.0, 100.0, 118.0], 100.0, *TERMS)
+    found = american.price_and_greeks_with_dividends(*contract, [2.0], [5.0])
+    exact = american.price_and_greeks(*contract, accuracy="high_precision")
+    for name, error in {"delta": 1e-4, "gamma": 1e-5, "vega": 2e-2, "theta": 1e-2, "rho": 2e-2}.items():
+        np.testing.assert_allclose(getattr(found, name), getattr(exact, name), rtol=0, atol=error, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", ["call", "put"])
+def test_greeks_of_early_exercise_are_slopes_of_finer_prices(kind: str) -> None:
+    spot, dividends = 104.0, (np.array([60.0, 240.0]) / _DAYS, np.array([2.0, 3.0]))
+    found = american.price_and_greeks_with_dividends(kind, spot, 100.0, *TERMS, *dividends)
+
+    def price(spot: float, time: float, rate: float, volatility: float, days: float = 0.0) -> float:
+        terms = (time, rate, TERMS[2], volatility, dividends[0] + days, dividends[1])
+        return float(american.price_with_dividends(kind, spot, 100.0, *terms, accuracy="high_precision"))
+
+    time, rate, _, volatility = TERMS
+    expected = {
+        "delta": (price(spot + 0.5, time, rate, volatility) - price(spot - 0.5, time, rate, volatility)) / 1.0,
+        "theta": (price(spot, 0.999, rate, volatility, -1e-3) - price(spot, 1.001, rate, volatility, 1e-3)) / 2e-3,
+        "vega": (price(spot, time, rate, 0.252) - price(spot, time, rate, 0.248)) / 4e-3,
+        "rho": (price(spot, time, 0.052, volatility) - price(spot, time, 0.048, volatility)) / 4e-3,
+    }
+    for name, error in {"delta": 2e-4, "theta": 2e-2, "vega": 2e-2, "rho": 3e-2}.items():
+        assert getattr(found, name) == pytest.approx(expected[name], abs=error), name
+
+
+def test_an_exercised_option_moves_with_the_spot_alone() -> None:
+    put = american.price_and_greeks_with_dividends("put", 50.0, 100.0, *TERMS, [0.9], [1.0])
+    assert put == (50.0, -1.0, 0.0, 0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("spot", [1e5, 1e10, 1e90])
+@pytest.mark.parametrize("exercise", ["american", "european"])
+def test_far_above_the_strike_a_call_is_worth_its_forward_or_its_exercise(spot: float, exercise: str) -> None:
+    time, rate, dividend_yield, _ = TERMS
+    found = american.price_and_greeks_with_dividends("call", spot, 100.0, *TERMS, [0.5], [3.0], exercise=exercise)
+    discount = math.exp(-dividend_yield * time)
+    paid = 3.0 * math.exp(-rate * 0.5 - dividend_yield * 0.5)
+    held = spot * discount - paid - 100.0 * math.exp(-rate * time)
+    assert found.price == pytest.approx(spot - 100.0 if exercise == "american" else held, rel=1e-13)
+    assert found.delta == pytest.approx(1.0 if exercise == "american" else discount, rel=1e-11)
+    assert (found.gamma, found.vega) == (0.0, 0.0)
+    assert american.price_with_dividends("put", spot, 100.0, *TERMS, [0.5], [3.0], exercise=exercise) == 0.0
+
+
+@pytest.mark.parametrize("spot", [1e-5, 1e-90, 0.0])
+def test_far_below_the_next_dividend_a_put_is_worth_its_strike(spot: float) -> None:
+    american_put = american.price_and_greeks_with_dividends("put", spot, 100.0, *TERMS, [0.5], [3.0])
+    assert (american_put.price, american_put.delta) == (100.0 - spot, -1.0)
+    european = american.price_and_greeks_with_dividends("put", spot, 100.0, *TERMS, [0.5], [3.0], exercise="european")
+    bond = 100.0 * math.exp(-TERMS[1] * TERMS[0])
+    assert (european.price, european.delta, european.vega) == (pytest.approx(bond, rel=1e-14), 0.0, 0.0)
+    assert european.theta == pytest.approx(TERMS[1] * bond, rel=1e-12)
+    assert european.rho == pytest.approx(-TERMS[0] * bond, rel=1e-6)
+
+
+def test_answers_far_off_meet_the_grids_where_it_ends() -> None:
+    """At the same 10 deviations that part them."""
+    far = 103.0 * math.exp(10.0 * TERMS[3] + abs(TERMS[1] - TERMS[2] - 0.5 * TERMS[3] ** 2))
+    spots = far * np.array([1.0 - 1e-9, 1.0 + 1e-9])
+    on_grid, certain = american.price_with_dividends("call", spots, 100.0, *TERMS, [0.5], [3.0], exercise="european")
+    assert on_grid == pytest.approx(certain, rel=1e-6)
+
+
+def test_more_deviation_than_a_grid_can_span_is_refused() -> None:
+    with pytest.raises(DomainError, match=r"volatility\[1\] must be at most 3 over 1 years with cash dividends"):
+        american.price_with_dividends("call", 100.0, 100.0, 1.0, 0.05, 0.0, [0.2, 3.1], [0.5], [3.0])
+
+
 def test_a_dividend_that_is_not_one_is_named() -> None:
     contract: Any = ("call", 100.0, 100.0, *TERMS)
     for times, amounts, message in (

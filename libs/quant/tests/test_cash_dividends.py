@@ -17,16 +17,23 @@ DENSITY = 9.0 * WEIGHTS * np.exp(-0.5 * DEVIATES**2) / math.sqrt(2.0 * math.pi)
 
 
 def exact_price(
-    kind: str, spots: NDArray[np.float64], now: float, dividends: Sequence[tuple[float, float]]
+    kind: str,
+    spots: NDArray[np.float64],
+    now: float,
+    dividends: Sequence[tuple[float, float]],
+    rate: float = RATE,
+    volatility: float = VOLATILITY,
 ) -> NDArray[np.float64]:
     """Lognormal between dividends, each of which takes its amount, or all there is."""
     if not dividends:
-        return np.asarray(black_scholes.price(kind, spots, STRIKE, TIME - now, RATE, YIELD, VOLATILITY))
+        return np.asarray(black_scholes.price(kind, spots, STRIKE, TIME - now, rate, YIELD, volatility))
     (time, amount), *later = dividends
     length = time - now
-    growth = (RATE - YIELD - 0.5 * VOLATILITY**2) * length + VOLATILITY * math.sqrt(length) * DEVIATES
+    growth = (rate - YIELD - 0.5 * volatility**2) * length + volatility * math.sqrt(length) * DEVIATES
     after = np.maximum(spots[..., None] * np.exp(growth) - amount, 0.0)
-    expected: NDArray[np.float64] = math.exp(-RATE * length) * exact_price(kind, after, time, later) @ DENSITY
+    expected: NDArray[np.float64] = (
+        math.exp(-rate * length) * exact_price(kind, after, time, later, rate, volatility) @ DENSITY
+    )
     return expected
 
 
@@ -49,6 +56,26 @@ def test_prices_are_the_nested_integrals(kind: str, dividends: list[tuple[float,
         accuracy="high_precision",
     )
     np.testing.assert_allclose(prices, exact_price(kind, spots, 0.0, dividends), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["call", "put"])
+def test_greeks_are_slopes_of_the_nested_integrals(kind: str) -> None:
+    spots, dividends = np.array([80.0, 100.0, 125.0]), [(0.4, 3.0), (1.1, 5.0)]
+    times, amounts = np.array(dividends).T
+    found = american.price_and_greeks_with_dividends(
+        kind, spots, STRIKE, TIME, RATE, YIELD, VOLATILITY, times, amounts, exercise="european", accuracy="accurate"
+    )
+    up, down = (exact_price(kind, spots + move, 0.0, dividends) for move in (0.05, -0.05))
+    middle = exact_price(kind, spots, 0.0, dividends)
+    later, earlier = (exact_price(kind, spots, now, dividends) for now in (1e-4, -1e-4))
+    wilder, calmer = (exact_price(kind, spots, 0.0, dividends, volatility=VOLATILITY + move) for move in (1e-4, -1e-4))
+    dearer, cheaper = (exact_price(kind, spots, 0.0, dividends, rate=RATE + move) for move in (1e-4, -1e-4))
+    np.testing.assert_allclose(found.price, middle, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(found.delta, (up - down) / 0.1, rtol=0, atol=2e-5)
+    np.testing.assert_allclose(found.gamma, (up - 2.0 * middle + down) / 0.05**2, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(found.theta, (later - earlier) / 2e-4, rtol=0, atol=5e-3)
+    np.testing.assert_allclose(found.vega, (wilder - calmer) / 2e-4, rtol=0, atol=1e-2)
+    np.testing.assert_allclose(found.rho, (dearer - cheaper) / 2e-4, rtol=0, atol=1e-2)
 
 
 def test_the_escrowed_model_underprices_calls_before_a_late_dividend() -> None:

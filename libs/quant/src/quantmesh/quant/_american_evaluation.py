@@ -1,5 +1,6 @@
 """Columns of American options through the kernels, and what these leave alone through the method that it belongs to."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,7 +56,7 @@ def prices_and_greeks(columns: Columns, accuracy: Accuracy) -> Floats:
             options = _taken(columns, found)
             live = np.abs(outputs[found, 2]) > 0.0
             outputs[found[live], 3], outputs[found[live], 5] = _vega_and_rho(
-                _Rows(*(column[live] for column in options)), kind, accuracy
+                _Rows(*(column[live] for column in options)), kind, lambda moved: prices(moved, accuracy)
             )
     return outputs
 
@@ -110,19 +111,60 @@ def _evaluate(columns: Columns, accuracy: Accuracy, count: int) -> tuple[Floats,
     return outputs, kinds
 
 
+def with_dividends(
+    columns: Columns, times: Floats, amounts: Floats, accuracy: Accuracy, *, american: bool
+) -> tuple[_Rows, Floats]:
+    """Every row's contract, and (rows, 3): price, delta and gamma."""
+    rows = _Rows(*_taken(columns, np.arange(columns.rows)))
+    found = price_on_grids(rows.signs, rows.spot[:, None], rows[2:], times, amounts, accuracy, american=american)
+    return rows, found[:, 0]
+
+
+def greeks_with_dividends(
+    columns: Columns, times: Floats, amounts: Floats, accuracy: Accuracy, *, american: bool
+) -> Floats:
+    """(rows, 6): price, delta, gamma, vega, theta, rho."""
+
+    def price(moved: Columns) -> Floats:
+        return with_dividends(moved, times, amounts, accuracy, american=american)[1][:, 0]
+
+    rows, found = with_dividends(columns, times, amounts, accuracy, american=american)
+    outputs = _with_theta(rows, found, american=american)
+    waiting = ~_exercised(rows, found[:, 0]) if american else np.ones(columns.rows, np.bool_)
+    live = np.flatnonzero(waiting & (rows.time_to_expiry > 0.0))
+    if live.size:
+        options = _Rows(rows.signs[live], *(column[live] for column in rows[1:]))
+        outputs[live, 3], outputs[live, 5] = _vega_and_rho(options, formulas.TWO_BOUNDARIES, price)
+    return outputs
+
+
 def _between_two_boundaries(rows: _Rows, accuracy: Accuracy) -> Floats:
     """Vega and rho are left at 0."""
     on_grid = price_on_grids(rows.signs, rows.spot[:, None], rows[2:], NO_DIVIDENDS, NO_DIVIDENDS, accuracy)[:, 0]
-    price, delta, gamma = on_grid.T
-    held = price > rows.signs * (rows.spot - rows.strike)
+    return _with_theta(rows, on_grid, american=True)
+
+
+def _exercised(rows: _Rows, price: Floats) -> NDArray[np.bool_]:
+    exercised: NDArray[np.bool_] = price <= rows.signs * (rows.spot - rows.strike)
+    return exercised
+
+
+def _with_theta(rows: _Rows, found: Floats, *, american: bool) -> Floats:
+    """Price, delta, gamma, and theta by the Black-Scholes equation, which holds where an option is not exercised.
+
+    Vega and rho are left at 0.
+    """
+    price, delta, gamma = found.T
     growth = (rows.rate - rows.dividend_yield) * rows.spot * delta
-    theta = rows.rate * price - growth - 0.5 * (rows.volatility * rows.spot) ** 2 * gamma
+    moves = (rows.volatility * rows.spot) ** 2 > 0.0
+    theta = rows.rate * price - growth - np.where(moves, 0.5 * (rows.volatility * rows.spot) ** 2 * gamma, 0.0)
+    held = (rows.time_to_expiry > 0.0) & ~(_exercised(rows, price) & american)
     zero = np.zeros_like(price)
     return np.stack([price, delta, gamma, zero, np.where(held, theta, 0.0), zero], axis=-1)
 
 
-def _vega_and_rho(rows: _Rows, kind: int, accuracy: Accuracy) -> tuple[Floats, Floats]:
-    """By central differences, smooth as the prices are in both."""
+def _vega_and_rho(rows: _Rows, kind: int, price: Callable[[Columns], Floats]) -> tuple[Floats, Floats]:
+    """By central differences, smooth as the prices are in both; vega is 0 without volatility."""
     volatility_step = _VOLATILITY_STEPS[kind] * rows.volatility
     # A rate may lie at the very end of its domain.
     longest = np.maximum(rows.time_to_expiry, 1.0)
@@ -136,8 +178,9 @@ def _vega_and_rho(rows: _Rows, kind: int, accuracy: Accuracy) -> tuple[Floats, F
         rows._replace(rate=rate_below),
     ]
     columns = broadcast(*(np.concatenate(parts) for parts in zip(*moved, strict=True)))
-    higher, lower, dearer, cheaper = prices(columns, accuracy).reshape(4, -1)
-    return (higher - lower) / (2.0 * volatility_step), (dearer - cheaper) / (rate_above - rate_below)
+    higher, lower, dearer, cheaper = price(columns).reshape(4, -1)
+    width = np.where(volatility_step > 0.0, 2.0 * volatility_step, 1.0)
+    return (higher - lower) / width, (dearer - cheaper) / (rate_above - rate_below)
 
 
 def _taken(columns: Columns, rows: NDArray[np.int64]) -> list[Any]:

@@ -13,6 +13,8 @@ from quantmesh.quant._threads import run_in_chunks
 # twice as many is what is left.
 GRIDS = {"fast": (201, 100), "accurate": (401, 200), "high_precision": (1201, 600)}
 _ROUNDING = 1e-10
+# Beyond it a grid does not reach as far as what gives the price.
+LARGEST_DEVIATION = 3.0
 NO_DIVIDENDS = np.empty(0)
 
 

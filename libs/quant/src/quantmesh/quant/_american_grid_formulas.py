@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from quantmesh.quant._american_formulas import LEAST_DEVIATION, certain_value_and_greeks
+from quantmesh.quant._american_certain_formulas import certain_answer, certain_ends, paid_until
 
 # The grid ends so many standard deviations beyond strike and spot.
 _REACH = 6.0
@@ -154,27 +154,36 @@ def price_on_grid(
 ) -> None:
     """Price, delta and gamma per spot. Dividends are in order of their times; those after expiry do not count."""
     deviation = volatility * math.sqrt(time)
-    if deviation < LEAST_DEVIATION or strike == 0.0:
-        for i in range(spots.size):
-            answers[i, 0] = certain_price(
-                sign, spots[i], strike, time, rate, dividend_yield, dividend_times, dividend_amounts, american
+    drift = (rate - dividend_yield - 0.5 * volatility * volatility) * time
+    below, above = certain_ends(
+        strike, deviation, drift, rate, dividend_yield, time, dividend_times, dividend_amounts, american
+    )
+    lowest = math.inf
+    highest = 0.0
+    for i in range(spots.size):
+        if below < spots[i] < above:
+            lowest = min(lowest, spots[i])
+            highest = max(highest, spots[i])
+        else:
+            certain_answer(
+                sign,
+                spots[i],
+                strike,
+                time,
+                rate,
+                dividend_yield,
+                dividend_times,
+                dividend_amounts,
+                american,
+                answers[i],
             )
-            answers[i, 1:] = 0.0
+    if highest == 0.0:
         return
     x = np.empty(points)
     operator = np.empty((3, points))
     work = np.zeros((4, points))
-    lowest = math.inf
-    highest = 0.0
-    total = 0.0
-    for i in range(dividend_times.size):
-        total += dividend_amounts[i] if dividend_times[i] <= time else 0.0
-    for i in range(spots.size):
-        lowest = min(lowest, spots[i] if spots[i] > 0.0 else strike)
-        highest = max(highest, spots[i] if spots[i] > 0.0 else strike)
-    drift = (rate - dividend_yield - 0.5 * volatility * volatility) * time
     # Below the grid values are linear in the spot, which a put's soon are.
-    lowest = max(lowest - total, _LEAST_SHARE_LEFT * lowest)
+    lowest = max(lowest - paid_until(time, dividend_times, dividend_amounts), _LEAST_SHARE_LEFT * lowest)
     fill_grid(math.log(lowest / strike), math.log(highest / strike), drift, deviation, x)
     fill_operator(x, rate, dividend_yield, volatility, operator)
     payoff = np.empty(points)
@@ -192,43 +201,8 @@ def price_on_grid(
             late = dividend_times[event]
     march(values, payoff, operator, late, steps * math.sqrt(late / time), american, work)
     for i in range(spots.size):
-        if spots[i] > 0.0:
+        if below < spots[i] < above:
             read_off(x, values, sign, spots[i], strike, american, answers[i])
-        else:
-            # A spot of nothing stays there.
-            answers[i, 0] = certain_price(
-                sign, 0.0, strike, time, rate, dividend_yield, dividend_times, dividend_amounts, american
-            )
-            answers[i, 1:] = 0.0
-
-
-def certain_price(
-    sign: float,
-    spot: float,
-    strike: float,
-    time: float,
-    rate: float,
-    dividend_yield: float,
-    dividend_times: Any,
-    dividend_amounts: Any,
-    american: bool,
-) -> float:
-    """Where the spot moves by drift and dividends alone, or where what is received does not depend on its moves."""
-    best = 0.0
-    early = 0.0
-    for event in range(dividend_times.size + 1):
-        paid = event < dividend_times.size and dividend_times[event] <= time
-        late = dividend_times[event] if paid else time
-        discount = math.exp(-rate * early)
-        if american:
-            value = certain_value_and_greeks(sign, spot, strike, late - early, rate, dividend_yield)[0]
-            best = max(best, discount * value)
-        spot *= math.exp((rate - dividend_yield) * (late - early))
-        early = late
-        if not paid:
-            break
-        spot = max(spot - dividend_amounts[event], 0.0)
-    return max(best, math.exp(-rate * time) * sign * (spot - strike))
 
 
 def read_off(x: Any, values: Any, sign: float, spot: float, strike: float, american: bool, answer: Any) -> None:

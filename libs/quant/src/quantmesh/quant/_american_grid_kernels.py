@@ -1,10 +1,11 @@
-"""`_american_grid_formulas` compiled, and its loop over rows."""
+"""`_american_grid_formulas` and `_american_certain_formulas` compiled, and a loop over rows."""
 
 from collections.abc import Callable
 from typing import Any
 
 from numba import njit, types
 
+from quantmesh.quant import _american_certain_formulas as certain
 from quantmesh.quant import _american_grid_formulas as formulas
 from quantmesh.quant._american_kernels import at
 from quantmesh.quant._black_scholes_kernels import OPTIONS
@@ -17,7 +18,10 @@ _FORMULAS: tuple[Callable[..., Any], ...] = (
     formulas.march,
     formulas.interpolated,
     formulas.drop_by_dividend,
-    formulas.certain_price,
+    certain.paid_until,
+    certain.certain_ends,
+    certain.certain_price,
+    certain.certain_answer,
     formulas.price_on_grid,
     formulas.read_off,
 )
