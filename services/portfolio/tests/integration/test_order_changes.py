@@ -9,6 +9,7 @@ from sqlalchemy import text
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.errors import InvalidInput, Unavailable
 from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding
+from quantmesh.portfolio.core.ledger_errors import MarginInUse
 from quantmesh.portfolio.core.order_errors import IllegalTransition, OrderChanged
 
 from .fakes import NO_CONTEXT, Service, User, order_request
@@ -182,3 +183,19 @@ async def test_an_order_of_a_closed_portfolio_is_left_alone(service: Service, ac
     await service.rpc.DeletePortfolio(pb.DeletePortfolioRequest(id=portfolio_id), NO_CONTEXT)
     assert await desk.fill(order.id, "1", sized("110", None, minutes=1)) is None
     assert await desk.expire(order.id) is None
+
+
+async def test_margin_stays_on_while_open_orders_reserve_more_than_there_is(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    on = pb.UpdatePortfolioRequest(id=portfolio.id, margin_enabled=True)
+    await service.rpc.UpdatePortfolio(on, NO_CONTEXT)
+    buying = await user.order(portfolio.id, "10", limit="120", tif="gtc")
+    selling = await user.order(portfolio.id, "10", side="sell", limit="140", tif="gtc")
+    assert [order.reserved.amount.value for order in (buying, selling)] == ["1200.12", "10"]
+    off = pb.UpdatePortfolioRequest(id=portfolio.id, margin_enabled=False)
+    with pytest.raises(MarginInUse):
+        await service.rpc.UpdatePortfolio(off, NO_CONTEXT)
+    for order in (buying, selling):
+        await user.cancel(order.id)
+    assert not (await service.rpc.UpdatePortfolio(off, NO_CONTEXT)).portfolio.margin_enabled

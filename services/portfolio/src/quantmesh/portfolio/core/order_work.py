@@ -15,13 +15,13 @@ from quantmesh.portfolio.core.halts.model import halt_of
 from quantmesh.portfolio.core.liquidity import LiquidityRequest
 from quantmesh.portfolio.core.margin import require_margin
 from quantmesh.portfolio.core.market import Asset, Quote
-from quantmesh.portfolio.core.model import Entry, Transaction, TransactionInput, TransactionType
+from quantmesh.portfolio.core.model import Entry, LotMethod, Transaction, TransactionInput, TransactionType
 from quantmesh.portfolio.core.numbers import ZERO, exactly, plain
 from quantmesh.portfolio.core.order_states import OrderStep
 from quantmesh.portfolio.core.orders import AT_ONCE, Fill, Order, OrderSide, TimeInForce
 from quantmesh.portfolio.core.ports import Ledger
 from quantmesh.portfolio.core.posting_rules import CASH, SECURITIES
-from quantmesh.portfolio.core.record_transactions import NewId, changed
+from quantmesh.portfolio.core.record_transactions import NewId, changed, fold_touched
 from quantmesh.portfolio.core.reservations import affordable, reservation, reserved_from, worst_price
 
 TakeLiquidity = Callable[[LiquidityRequest], Awaitable[Decimal]]
@@ -108,6 +108,9 @@ class OrderWork:
         if transactions:
             balances = changed(self._books, [item.entry for item in transactions])
             await ledger.append(transactions, balances)
+            if portfolio.lot_method is LotMethod.SPECIFIC:
+                # A sale takes the oldest lots, which a later one may have named.
+                await fold_touched(ledger, portfolio, balances)
             if portfolio.margin_enabled and min(balances.values()) < ZERO:
                 await require_margin(ledger, portfolio, transactions[-1].entry)
         if kept > ZERO:

@@ -49,7 +49,10 @@ _CHANGE = text(
     RETURNING {_COLUMNS}
     """  # noqa: S608  our own column names
 )
-_DEBT = text("SELECT commodity, amount FROM holding WHERE portfolio_id = :id AND amount < 0 LIMIT 1")
+# What open orders reserve counts as owed where it is more than there is.
+_DEBT = text(
+    "SELECT commodity, amount - reserved AS amount FROM holding WHERE portfolio_id = :id AND amount < reserved LIMIT 1"
+)
 _BALANCES = text(
     """
     SELECT account, commodity, amount FROM holding
