@@ -38,6 +38,17 @@ _LIST = text(
 _LEVEL_TAKEN = text(
     "SELECT coalesce(max(level), 0) FROM halt WHERE level > 0 AND market_time >= :start AND market_time < :end"
 )
+# Every fill locks the row of its symbol, and gets nothing while the price is outside its band.
+_BEGIN_LIMIT_STATE = text(
+    """
+    INSERT INTO venue_symbol (symbol, quoted_at, bid_used, ask_used, limit_since)
+    VALUES (:symbol, '-infinity', 0, 0, :since)
+    ON CONFLICT (symbol) DO UPDATE SET limit_since = excluded.limit_since
+    """
+)
+_END_LIMIT_STATES = text(
+    "UPDATE venue_symbol SET limit_since = NULL WHERE limit_since IS NOT NULL AND (:symbol = '' OR symbol = :symbol)"
+)
 # All halts are one aggregate, so that a follower gets them in the order in which they were decided.
 _AGGREGATE = "halts"
 
@@ -74,6 +85,13 @@ class HaltStore:
         start = datetime.combine(day, time(), UTC)
         level = await self._session.scalar(_LEVEL_TAKEN, {"start": start, "end": start + timedelta(days=1)})
         return int(level or 0)
+
+    async def begin_limit_state(self, symbol: str, since: datetime) -> None:
+        await self._session.execute(_BEGIN_LIMIT_STATE, {"symbol": symbol, "since": since})
+
+    async def end_limit_state(self, symbol: str = "") -> None:
+        """Of all symbols where it is empty."""
+        await self._session.execute(_END_LIMIT_STATES, {"symbol": symbol})
 
     async def page(self, symbol: str, before: UUID | None, limit: int, *, in_force: bool) -> list[Halt]:
         """The newest first; of all symbols where it is empty."""

@@ -18,7 +18,7 @@ _LOCK = text(
         quoted_at = greatest(v.quoted_at, excluded.quoted_at),
         bid_used = CASE WHEN excluded.quoted_at > v.quoted_at THEN 0 ELSE v.bid_used END,
         ask_used = CASE WHEN excluded.quoted_at > v.quoted_at THEN 0 ELSE v.ask_used END
-    RETURNING quoted_at, bid_used, ask_used
+    RETURNING quoted_at, bid_used, ask_used, limit_since
     """
 )
 _AHEAD = text("SELECT resting_ahead(:symbol, :side, :price, :time, :order_id)")
@@ -36,7 +36,7 @@ class LiquidityStore(Owned):
         symbol, side = quote.symbol, order.request.side
         quoted_at = _age(request)
         used = (await self._session.execute(_LOCK, {"symbol": symbol, "quoted_at": quoted_at})).one()
-        if used.quoted_at > quoted_at:
+        if used.quoted_at > quoted_at or used.limit_since is not None:
             return ZERO
         ahead = ZERO
         if request.behind_resting:

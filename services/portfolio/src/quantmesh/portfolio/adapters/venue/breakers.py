@@ -47,11 +47,16 @@ class Breakers:
         self._ask_at = 0.0
         self._in_force: list[Halt] = []
         self._unimposed: list[Trip] = []
+        # Symbols of which the database knows that nothing may trade at their price.
+        self._limited: set[str] = set()
         self._imposing = asyncio.Lock()
 
     async def begin(self) -> None:
         self._bands.clear()
         self._fall = self._day = self._last_close = None
+        self._limited.clear()
+        async with self._database.system_transaction() as session:
+            await HaltStore(session).end_limit_state()
         await self.read()
 
     async def read(self) -> None:
@@ -79,6 +84,7 @@ class Breakers:
             if band is None:
                 band = self._bands[quote.symbol] = PriceBand(quote.symbol, self._band)
             await self._trip(band.on_price(quote.time, quote.price))
+            await self._tell_limit_state(quote, band)
         if quote.symbol == self._index.symbol:
             await self._on_index(quote)
 
@@ -91,6 +97,18 @@ class Breakers:
 
             await self._decide(lift)
             log.warning("halt lifted by its rule", symbol=halt.symbol, cause=halt.cause)
+
+    async def _tell_limit_state(self, quote: Quote, band: PriceBand) -> None:
+        """To all replicas, which fill orders as they are placed."""
+        symbol = quote.symbol
+        if band.in_limit_state == (symbol in self._limited):
+            return
+        async with self._database.system_transaction() as session:
+            if band.in_limit_state:
+                await HaltStore(session).begin_limit_state(symbol, quote.time)
+            else:
+                await HaltStore(session).end_limit_state(symbol)
+        self._limited ^= {symbol}
 
     async def _on_index(self, quote: Quote) -> None:
         day = quote.time.date()
