@@ -1,16 +1,21 @@
 """The `quantmesh` command line over the running mesh, as a person types it."""
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
 
+import nats
 import pytest
 
+from quantmesh.api.common.v1.common_pb2 import EventEnvelope
+from quantmesh.local.network import LOOPBACK
 from quantmesh.local.testing.mesh import PASSWORD, Mesh
 
 Run = Callable[..., str]
@@ -95,3 +100,28 @@ def test_live_quotes_are_one_json_object_a_line(quantmesh: Run) -> None:
 def test_what_is_not_there_is_one_clear_line(quantmesh: Run) -> None:
     assert quantmesh("positions", "019aa2b0-0f4e-7c3a-8b1d-3f2b7c1d9e10", code=1) == ""
     assert quantmesh("predict", "NOSUCH", code=1) == ""
+
+
+def test_an_operator_sees_and_replays_what_a_consumer_gave_up(mesh: Mesh, quantmesh: Run) -> None:
+    quantmesh("events", "letters", code=1)
+    operator = mesh.operator
+    quantmesh("login", "--email", operator.email, "--password", operator.password)
+    event_id = str(uuid.uuid4())
+    asyncio.run(publish(mesh, EventEnvelope(event_id=event_id, aggregate_id="nobody", type="no.such.Type")))
+    deadline = time.monotonic() + 20
+    while event_id not in (shown := quantmesh("events", "letters")):
+        assert time.monotonic() < deadline, shown
+    assert "no.such.Type" in shown
+    number = next(line.split()[0] for line in shown.splitlines() if event_id in line)
+    assert f"{event_id} goes to blockchain-" in quantmesh("events", "replay", number)
+    # Given up again, for the same reason, as another letter.
+    quantmesh("events", "replay", number, code=1)
+    while event_id not in (shown := quantmesh("events", "letters")):
+        assert time.monotonic() < deadline + 20, shown
+
+
+async def publish(mesh: Mesh, envelope: EventEnvelope) -> None:
+    client = await nats.connect(f"nats://{LOOPBACK}:{mesh.server_port('nats')}")
+    subject = "qm.portfolio.transaction.recorded.0"
+    await client.jetstream().publish(subject, envelope.SerializeToString(), timeout=5)
+    await client.close()

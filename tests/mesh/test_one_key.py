@@ -1,4 +1,4 @@
-"""One idempotency key from fifty clients, twenty times each, through two gateways and a `kill -9`: one effect, one answer."""
+"""One idempotency key from fifty clients through two gateways and a `kill -9`: one effect, one answer."""
 
 import threading
 import time
