@@ -72,5 +72,25 @@ def test_a_year_of_forecasts_is_judged(user: httpx.Client) -> None:
     assert (shown["observations"], shown["exceptions"]) == (250, lost)
     assert shown["traffic_light"]["multiplier_increase"] is not None
     option = {**body["positions"][0], "option": {**PUT, "strike": 100}}
-    refused = post(user, "backtest", {"positions": [option]}, 422)
-    assert refused["errors"][0]["pointer"] == "#/positions"
+    insured = post(user, "backtest", {"positions": [*body["positions"], {**option, "quantity": "0.1"}], "rate": 0.03})
+    assert insured["series"][-1]["value_at_risk"] < shown["series"][-1]["value_at_risk"]
+    refused = post(user, "backtest", {"positions": [option], "method": "parametric"}, 422)
+    assert refused["errors"][0]["pointer"] == "#/method"
+
+
+def test_students_t_has_more_beyond_the_quantile_than_normal_shocks(user: httpx.Client) -> None:
+    body = {"positions": [{"symbol": "JPM", "quantity": "10"}], "method": "monte_carlo", "confidence": 0.995}
+    normal = post(user, "var", body)
+    heavy = post(user, "var", {**body, "distribution": "student_t", "degrees_of_freedom": 3})
+    assert heavy["expected_shortfall"] > normal["expected_shortfall"]
+    refused = post(user, "var", {**body, "method": "historical", "distribution": "student_t"}, 422)
+    assert refused["errors"][0]["pointer"] == "#/distribution"
+
+
+def test_volumes_that_are_not_given_are_those_of_the_bars(user: httpx.Client) -> None:
+    shown = post(user, "exposure", {"positions": [{"symbol": "AAPL", "quantity": "100000"}]})
+    aapl = shown["exposures"][0]
+    bars = user.get(f"{API}/market/AAPL/bars", params={"end": shown["as_of"][:10]}).json()["data"]
+    volumes = [float(bar["volume"]) for bar in bars[-15:]]
+    assert min(volumes) <= aapl["daily_volume"] <= max(volumes)
+    assert aapl["days_to_sell"] == pytest.approx(100_000 / (0.2 * aapl["daily_volume"]))

@@ -14,7 +14,7 @@ from quantmesh.chassis.errors import InvalidInput, NotFound, RuleBroken, Unavail
 from quantmesh.pricing.adapters.quote_recorder import QuoteRecorder
 from quantmesh.pricing.core.errors import RecordsBehind
 from quantmesh.pricing.core.ports import QuoteRecord
-from quantmesh.quant import black_scholes, sabr
+from quantmesh.quant import american, black_scholes, sabr
 
 from .conftest import ADA, BOB, Pricing, price_request
 
@@ -36,6 +36,14 @@ async def test_greeks_to_the_third_order_on_request(pricing: Pricing) -> None:
     greeks = (await pricing.peer.call(pricing.stub.Price, request)).greeks
     expected = black_scholes.greeks("call", 100, 110, 1, 0.05, 0, 0.2, higher_orders=True)
     assert {name: getattr(greeks, name) for name in expected._fields} == expected._asdict()
+
+
+async def test_an_american_call_before_a_dividend_has_its_greeks(pricing: Pricing) -> None:
+    asked = price_request(style=pb.EXERCISE_STYLE_AMERICAN, dividends=[pb.CashDividend(time=0.5, amount=4.0)])
+    answer = await pricing.peer.call(pricing.stub.Price, asked)
+    expected = american.price_and_greeks_with_dividends("call", 100, 100, 1, 0.05, 0, 0.2, [0.5], [4.0])
+    assert answer.engine == "finite_differences"
+    assert [answer.price, *(getattr(answer.greeks, name) for name in expected._fields[1:])] == list(expected)
 
 
 async def test_sabr_is_priced_by_either_expansion_and_names_its_parameters(pricing: Pricing) -> None:

@@ -1,6 +1,7 @@
 """The core, with nothing around it."""
 
 import math
+from dataclasses import replace
 from uuid import UUID
 
 import numpy as np
@@ -173,7 +174,10 @@ def test_a_cash_dividend_lowers_a_call_and_models_without_one_say_so() -> None:
     plain = price_option(EUROPEAN, 1, (*CONTRACT, 0.2)).price
     paying = price_option(with_cash_dividends(EUROPEAN, [0.5], [3.0]), 1, (*CONTRACT, 0.2))
     assert plain - 3.0 < paying.price < plain - 1.0
-    assert math.isnan(paying.greeks["delta"])
+    after = price_option(with_cash_dividends(EUROPEAN, [0.5], [3.0]), 1, (101.0, *CONTRACT[1:], 0.2))
+    assert paying.greeks["delta"] < after.price - paying.price < after.greeks["delta"]
+    with pytest.raises(UnsupportedGreeks, match="without cash dividends"):
+        with_cash_dividends(EUROPEAN, [0.5], [3.0]).outputs("all")
     with pytest.raises(InvalidArgument, match=r"^contract\.dividends must be left out: heston does not"):
         with_cash_dividends(find_model("heston", "european"), [0.5], [3.0])
 
@@ -206,6 +210,6 @@ def test_a_bad_dividend_is_named_where_the_request_has_it() -> None:
 
 
 def test_a_price_that_is_not_finite_is_refused() -> None:
-    model = with_cash_dividends(EUROPEAN, (0.5,), (5.0,))
-    with pytest.raises(NoPrice, match="finite_differences"):
-        price_option(model, 1, (*CONTRACT, 1e5))
+    broken = replace(EUROPEAN, price_and_greeks=lambda *_: (math.nan,) * 6)
+    with pytest.raises(NoPrice, match="closed_form"):
+        price_option(broken, 1, (*CONTRACT, 0.2))

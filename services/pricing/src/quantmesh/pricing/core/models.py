@@ -249,28 +249,29 @@ _OF_DIVIDENDS = {"dividend_times": "time", "dividend_amounts": "amount"}
 
 
 def with_cash_dividends(model: PricingModel, times: Sequence[float], amounts: Sequence[float]) -> PricingModel:
-    """The model on a spot that falls by these amounts; without Greeks. Raises InvalidArgument where it has none."""
+    """The model on a spot that falls by these amounts. Raises InvalidArgument where it has none."""
     if model.name != "black_scholes":
         raise InvalidArgument("contract.dividends", len(times), f"left out: {model.name} does not take them")
 
-    on_falling_spot = partial(
-        american.price_with_dividends, dividend_times=times, dividend_amounts=amounts, exercise=model.style
-    )
+    def on_falling_spot(function: Functions) -> Functions:
+        def answer(option_type: Any, *values: Any) -> Any:
+            try:
+                return function(
+                    option_type, *values, dividend_times=times, dividend_amounts=amounts, exercise=model.style
+                )
+            except DomainError as error:
+                if error.argument not in _OF_DIVIDENDS:
+                    raise
+                place = f"dividends[{error.index}].{_OF_DIVIDENDS[error.argument]}"
+                raise DomainError(place, error.value, error.requirement) from error
 
-    def price(option_type: Any, *values: Any) -> Any:
-        try:
-            return on_falling_spot(option_type, *values)
-        except DomainError as error:
-            if error.argument not in _OF_DIVIDENDS:
-                raise
-            place = f"dividends[{error.index}].{_OF_DIVIDENDS[error.argument]}"
-            raise DomainError(place, error.value, error.requirement) from error
+        return answer
 
     return replace(
         model,
         engine="finite_differences",
-        price=price,
-        price_and_greeks=lambda option_type, *values: (price(option_type, *values), *[math.nan] * 5),
+        price=on_falling_spot(american.price_with_dividends),
+        price_and_greeks=on_falling_spot(american.price_and_greeks_with_dividends),
         inverse=None,
         higher_orders=None,
         is_slow=True,

@@ -71,6 +71,7 @@ class PriceBody(_Contract):
                 {**EXAMPLE_CONTRACT, "volatility": 0.2, "greeks": True},
                 {**EXAMPLE_CONTRACT, "volatility": 0.2, "greeks": "all"},
                 {**EXAMPLE_CONTRACT, "style": "american", "volatility": 0.2, "accuracy": "accurate"},
+                {**EXAMPLE_CONTRACT, "volatility": 0.2, "dividends": [{"time": 0.5, "amount": 1.5}]},
                 {**EXAMPLE_CONTRACT, **_HESTON},
                 {
                     "model": "sabr",
@@ -103,7 +104,7 @@ class PriceBody(_Contract):
     shift: Annotated[float | None, Field(description="Added to forward and strike by SABR; 0 where absent.")] = None
     accuracy: Annotated[Accuracy | None, Field(description="Of American exercise; `accurate` where absent.")] = None
     dividends: Annotated[
-        list[DividendBody], Field(max_length=100, description="In cash, for black_scholes; then Greeks are null.")
+        list[DividendBody], Field(max_length=100, description="In cash, for black_scholes of either style.")
     ] = Field(default_factory=list)
     greeks: GreekOrders = True
 
