@@ -16,11 +16,11 @@ KERNELS := $(VENV)/.kernels
 NODE := node_modules/.package-lock.json
 PROJECTS := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
 PROTOS := $(shell find protos -name '*.proto')
-SOURCES := libs services scripts tests benchmarks conftest.py
+SOURCES := libs services scripts tests benchmarks deploy conftest.py
 s ?=
 seeds ?= 500
 
-.PHONY: help setup demo up down status logs clean test mutants soak check format bench protos baseline contracts lock
+.PHONY: help setup demo up down status logs clean test mutants soak check format bench images protos baseline contracts lock
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -78,6 +78,9 @@ bench: setup ## every figure of the README, as ratios to a peer measured in the 
 protos: $(PACKAGES) ## generate the stubs of quantmesh.api
 	$(BIN)/python scripts/generate_stubs.py
 	@touch $(STUBS)
+
+images: ## build the image of every service, or of one: make images s=auth
+	@$(PYTHON) scripts/images.py $(s)
 
 baseline: setup ## record the protos as what later ones must stay compatible with
 	$(BIN)/buf build protos --exclude-source-info --output protos/image.binpb
