@@ -225,3 +225,16 @@ async def test_an_unknown_import_is_not_found(account: tuple[Service, User, str]
     _, user, portfolio_id = account
     with pytest.raises(ImportNotFound):
         await reverse_import(user, portfolio_id, import_id)
+
+
+async def test_a_reversal_leaves_open_orders_what_they_reserve(account: tuple[Service, User, str]) -> None:
+    _, user, portfolio_id = account
+    paid_in = await user.record(portfolio_id, type="deposit", amount="500", currency="USD", at="2020-01-03")
+    # The ask is 130.05: 80 of them at 128 reserve 10,240 and their fee.
+    resting = await user.order(portfolio_id, "80", limit="128.00", tif="gtc")
+    assert resting.status == pb.ORDER_STATUS_ACCEPTED
+    with pytest.raises(InsufficientCash, match="that open orders reserve"):
+        await reverse(user, portfolio_id, paid_in.transaction.id)
+    await user.cancel(resting.id)
+    await reverse(user, portfolio_id, paid_in.transaction.id)
+    assert await held(user, portfolio_id) == {"USD": "10000.00"}
