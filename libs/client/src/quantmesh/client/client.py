@@ -7,12 +7,15 @@ import httpx
 from quantmesh.client.api.analytics import Options, Predictions, Risk
 from quantmesh.client.api.auth import Auth
 from quantmesh.client.api.chain import Chain
+from quantmesh.client.api.compliance import Compliance
 from quantmesh.client.api.events import Events
 from quantmesh.client.api.halts import Halts
 from quantmesh.client.api.jobs import Jobs
+from quantmesh.client.api.limits import RiskLimits
 from quantmesh.client.api.market import Market
 from quantmesh.client.api.orders import Orders
 from quantmesh.client.api.portfolios import Portfolios
+from quantmesh.client.api.rebalance import Rebalance
 from quantmesh.client.stream import Stream
 from quantmesh.client.transport import Transport
 
@@ -31,12 +34,15 @@ class Client:
         self.jobs = Jobs(self.transport)
         self.portfolios = Portfolios(self.transport, self.jobs)
         self.orders = Orders(self.transport)
+        self.rebalance = Rebalance(self.transport)
         self.options = Options(self.transport)
         self.risk = Risk(self.transport)
+        self.limits = RiskLimits(self.transport)
         self.predictions = Predictions(self.transport)
         self.chain = Chain(self.transport)
         self.events = Events(self.transport)
         self.halts = Halts(self.transport)
+        self.compliance = Compliance(self.transport)
 
     def stream(self) -> Stream:
         return Stream(self.transport)

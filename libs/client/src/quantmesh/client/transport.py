@@ -15,7 +15,7 @@ from quantmesh.client.models.base import Page
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 ItemT = TypeVar("ItemT")
-Method = Literal["GET", "POST", "PATCH", "DELETE"]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Query = Mapping[str, str | int | bool | None]
 
 # A service that was killed is back within five seconds.
@@ -26,7 +26,7 @@ _REFRESH_BEFORE_SECONDS = 15.0
 class Options(TypedDict, total=False):
     """`idempotent` sends an Idempotency-Key, one for all attempts, so that a repeat has no second effect.
 
-    `if_match` is the version that the caller saw.
+    `if_match` is the version that the caller saw; None: any.
     """
 
     json: Mapping[str, Any] | None
@@ -34,7 +34,7 @@ class Options(TypedDict, total=False):
     content: bytes
     content_type: str
     idempotent: bool
-    if_match: int
+    if_match: int | None
 
 
 @dataclass
@@ -90,8 +90,8 @@ class Transport:
     def send(self, method: Method, path: str, **options: Unpack[Options]) -> httpx.Response:
         """As `call`, for answers that are no JSON."""
         headers = {"Content-Type": options["content_type"]} if "content_type" in options else {}
-        if "if_match" in options:
-            headers["If-Match"] = f'"{options["if_match"]}"'
+        if (version := options.get("if_match")) is not None:
+            headers["If-Match"] = f'"{version}"'
         idempotent = options.get("idempotent", False)
         if idempotent:
             headers["Idempotency-Key"] = str(uuid.uuid4())
