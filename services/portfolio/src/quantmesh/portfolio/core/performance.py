@@ -8,9 +8,10 @@ standards (2020, section 2.A) and Bacon, "Practical Portfolio Performance Measur
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,14 @@ from quantmesh.portfolio.core.numbers import ZERO, exactly
 
 _SESSIONS_PER_YEAR = 252
 _DAYS_PER_YEAR = 365.0
+
+
+class Frequency(StrEnum):
+    """How far apart the points of a series lie."""
+
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +43,16 @@ class Valuation:
 
 @dataclass(frozen=True, slots=True)
 class PerformancePoint:
-    """`time_weighted_return` is cumulative since the start; `drawdown` is at most zero."""
+    """`time_weighted_return` is cumulative since the start, `period_return` since the point before; `drawdown` is at
+    most zero.
+    """
 
     day: date
     value: Decimal
     net_flow: Decimal
     time_weighted_return: float
     drawdown: float
+    period_return: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +93,7 @@ def measure(valuations: Sequence[Valuation], opening_value: Decimal = ZERO) -> P
             net_flow=valuation.deposits - valuation.withdrawals,
             time_weighted_return=float(wealth[index] - 1.0),
             drawdown=float(drawdowns[index]),
+            period_return=returns[index],
         )
         for index, valuation in enumerate(valuations)
     )
@@ -89,7 +102,7 @@ def measure(valuations: Sequence[Valuation], opening_value: Decimal = ZERO) -> P
     return Performance(
         series=series,
         time_weighted_return=total,
-        annualized_return=_annualized(total, series),
+        annualized_return=annualized(total, (series[-1].day - series[0].day).days) if series else 0.0,
         volatility=float(np.std(returns, ddof=1) * math.sqrt(_SESSIONS_PER_YEAR)) if len(returns) > 1 else 0.0,
         maximum_drawdown=deepest,
         maximum_drawdown_start=start,
@@ -107,10 +120,8 @@ def _deepest(series: Sequence[PerformancePoint], wealth: NDArray[Any]) -> tuple[
     return series[peak].day, series[trough].day, series[trough].drawdown
 
 
-def _annualized(total: float, series: Sequence[PerformancePoint]) -> float:
-    if not series:
-        return 0.0
-    days = (series[-1].day - series[0].day).days
+def annualized(total: float, days: int) -> float:
+    """The plain return for under a year, which GIPS forbids to annualise, and for a total loss."""
     if days < _DAYS_PER_YEAR or total <= -1.0:
         return total
     return math.pow(1.0 + total, _DAYS_PER_YEAR / days) - 1.0
@@ -128,3 +139,22 @@ def last_known(closes: Mapping[date, Decimal], days: Sequence[date]) -> list[Dec
             position += 1
         marks.append(mark)
     return marks
+
+
+def resampled(series: Sequence[PerformancePoint], frequency: Frequency) -> list[PerformancePoint]:
+    """The last point of each ISO week or calendar month, with the flows and the return of all its days."""
+    if frequency is Frequency.DAILY:
+        return list(series)
+    periods: dict[tuple[int, int], list[PerformancePoint]] = {}
+    for point in series:
+        weekly = frequency is Frequency.WEEKLY
+        key = point.day.isocalendar()[:2] if weekly else (point.day.year, point.day.month)
+        periods.setdefault(key, []).append(point)
+    return [
+        replace(
+            points[-1],
+            net_flow=sum((point.net_flow for point in points), ZERO),
+            period_return=math.prod(1.0 + point.period_return for point in points) - 1.0,
+        )
+        for points in periods.values()
+    ]

@@ -44,6 +44,17 @@ class DailyFlow:
     withdrawals: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class DailyIncome:
+    """What an instrument, or without one the account, earned and cost in one currency on one UTC day; signed."""
+
+    day: date
+    symbol: str
+    currency: str
+    income: Decimal
+    fees: Decimal
+
+
 class Journal(Protocol):
     """What was recorded in a portfolio, and snapshots of what that came to."""
 
@@ -89,6 +100,10 @@ class Ledger(Journal, Protocol):
         ...
 
     async def daily_flows(self, portfolio_id: UUID, view: View) -> Sequence[DailyFlow]: ...
+
+    async def daily_income(self, portfolio_id: UUID, view: View) -> Sequence[DailyIncome]:
+        """Dividends and interest, less those paid, and fees."""
+        ...
 
     async def append(
         self,

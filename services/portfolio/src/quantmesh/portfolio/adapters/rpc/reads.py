@@ -1,19 +1,21 @@
 """What is derived from the ledger: positions, performance, the journal, the account's log."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from quantmesh.api.common.v1 import common_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.identity import requires
 from quantmesh.chassis.times import to_timestamp
-from quantmesh.portfolio.adapters import translate
+from quantmesh.portfolio.adapters import translate, translate_performance
 from quantmesh.portfolio.adapters.rpc.base import Context, Methods, portfolio_id_of
 from quantmesh.portfolio.adapters.translate_lots import shown_lots
+from quantmesh.portfolio.adapters.translate_performance import FREQUENCIES
 from quantmesh.portfolio.core.errors import InvalidRequest
-from quantmesh.portfolio.core.get_performance import measure_history, read_history
+from quantmesh.portfolio.core.get_performance import PerformanceQuestion, measure_history, read_history
 from quantmesh.portfolio.core.get_positions import read_holdings, value_holdings
 from quantmesh.portfolio.core.pages import from_cursor, page_limit, to_cursor
-from quantmesh.portfolio.core.performance import Performance
+from quantmesh.portfolio.core.performance import PerformancePoint, resampled
 from quantmesh.portfolio.core.ports import View
 
 
@@ -43,12 +45,17 @@ class ReadMethods(Methods):
     async def GetPerformance(self, request: pb.GetPerformanceRequest, context: Context) -> pb.GetPerformanceResponse:
         view = _view(request)
         start, end = _day(request.start, "start"), _day(request.end, "end")
+        frequency = translate.chosen(FREQUENCIES, request.frequency, "frequency")
+        rate = request.risk_free_rate
+        if not -1.0 < rate < 1.0:
+            raise InvalidRequest("risk_free_rate", f"{rate} is not a fraction per year between -1 and 1")
         async with self._store() as store:
             history = await read_history(store, portfolio_id_of(request.portfolio_id), view)
         as_of = view.as_of or (await self._market.clock()).time
-        performance, rates = await measure_history(self._market, history, start, end, as_of, view.known_at)
-        answer = _performance(performance, history.portfolio.base_currency, request.page)
-        answer.exchange_rates.extend(translate.exchange_rates(rates))
+        asked = PerformanceQuestion(as_of, view.known_at, start, end, request.benchmark, rate, request.explain)
+        measured = await measure_history(self._market, history, asked)
+        shown, cursor = _page(resampled(measured.performance.series, frequency), request.page)
+        answer = translate_performance.performance(measured, shown, cursor, history.portfolio.base_currency)
         answer.as_of.CopyFrom(to_timestamp(as_of))
         answer.known_at.CopyFrom(to_timestamp(view.known_at or self._clock.now()))
         return answer
@@ -103,35 +110,10 @@ def _number_of(cursor: str) -> int:
     return int(key[0])
 
 
-def _performance(performance: Performance, currency: str, page: common_pb2.PageRequest) -> pb.GetPerformanceResponse:
-    """With a page of the series: without a limit all of it."""
+def _page(series: Sequence[PerformancePoint], page: common_pb2.PageRequest) -> tuple[Sequence[PerformancePoint], str]:
+    """Without a limit all of it; with the cursor of the next."""
     after = from_cursor(page.cursor, 1)
     day = None if after is None else _day(after[0], "cursor")
-    rest = [point for point in performance.series if day is None or point.day > day]
+    rest = [point for point in series if day is None or point.day > day]
     shown = rest[: page.limit] if page.limit else rest
-    answer = pb.GetPerformanceResponse(
-        time_weighted_return=performance.time_weighted_return,
-        annualized_return=performance.annualized_return,
-        volatility=performance.volatility,
-        maximum_drawdown=performance.maximum_drawdown,
-        maximum_drawdown_start=_text(performance.maximum_drawdown_start),
-        maximum_drawdown_end=_text(performance.maximum_drawdown_end),
-        series=[
-            pb.PerformancePoint(
-                date=point.day.isoformat(),
-                value=translate.cash(point.value, currency),
-                net_flow=translate.cash(point.net_flow, currency),
-                time_weighted_return=point.time_weighted_return,
-                drawdown=point.drawdown,
-            )
-            for point in shown
-        ],
-        page=common_pb2.PageInfo(next_cursor=to_cursor([shown[-1].day.isoformat()]) if len(shown) < len(rest) else ""),
-    )
-    if performance.series:
-        answer.value.CopyFrom(translate.money(performance.series[-1].value, currency))
-    return answer
-
-
-def _text(day: date | None) -> str:
-    return "" if day is None else day.isoformat()
+    return shown, to_cursor([shown[-1].day.isoformat()]) if len(shown) < len(rest) else ""

@@ -16,8 +16,8 @@ from quantmesh.portfolio.core.balance import BalanceHistory
 from quantmesh.portfolio.core.lots import SecurityMovement
 from quantmesh.portfolio.core.model import TransactionType
 from quantmesh.portfolio.core.numbers import ZERO
-from quantmesh.portfolio.core.ports import DailyFlow, View
-from quantmesh.portfolio.core.posting_rules import CASH, CONTRIBUTIONS, SECURITIES
+from quantmesh.portfolio.core.ports import DailyFlow, DailyIncome, View
+from quantmesh.portfolio.core.posting_rules import CASH, CONTRIBUTIONS, DIVIDENDS_PAID, SECURITIES
 from quantmesh.portfolio.core.snapshots import Snapshot
 
 _TYPES = {kind.value: kind for kind in TransactionType}
@@ -128,6 +128,20 @@ _DAILY_FLOWS = text(
 )
 
 
+# What is paid on instruments that are owed is income turned.
+_DAILY_INCOME = text(
+    f"""
+    SELECT (t.executed_at AT TIME ZONE 'UTC')::date AS day, t.symbol, p.commodity,
+           coalesce(-sum(p.amount) FILTER (WHERE p.account LIKE 'income:%' OR p.account = '{DIVIDENDS_PAID}'), 0),
+           coalesce(sum(p.amount) FILTER (WHERE p.account LIKE 'expenses:%' AND p.account <> '{DIVIDENDS_PAID}'), 0)
+    FROM {_POSTED}
+    WHERE {SEEN} AND {STANDING} AND (p.account LIKE 'income:%' OR p.account LIKE 'expenses:%')
+    GROUP BY 1, 2, 3
+    ORDER BY 1, 2, 3
+    """  # noqa: S608  the accounts are our own constants
+)
+
+
 class JournalStore(Owned):
     async def books(self, portfolio_id: UUID, holdings: Collection[Holding], since: datetime) -> Books:
         found = await self._session.execute(
@@ -176,6 +190,10 @@ class JournalStore(Owned):
     async def daily_flows(self, portfolio_id: UUID, view: View) -> Sequence[DailyFlow]:
         found = await self._session.execute(_DAILY_FLOWS, bounds(portfolio_id, view))
         return [DailyFlow(row.day, row.commodity, row.cash, row.deposits, row.withdrawals) for row in found]
+
+    async def daily_income(self, portfolio_id: UUID, view: View) -> Sequence[DailyIncome]:
+        found = await self._session.execute(_DAILY_INCOME, bounds(portfolio_id, view))
+        return [DailyIncome(*row) for row in found.all()]
 
 
 def _bounds_since(portfolio_id: UUID, view: View, since: Snapshot | None) -> dict[str, Any]:

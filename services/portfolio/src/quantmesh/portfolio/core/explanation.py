@@ -1,0 +1,199 @@
+"""Where a period's change in value came from: as a table that sums, and by holding.
+
+On a day an instrument whose currency has rate f gained `(worth - worth before - bought + sold + income - fees) f`,
+and `worth before (f - f before)` by the currency alone; cash gains interest, less fees, and by its currency likewise.
+What an instrument gained splits by the account's lot method: what its sales realised, and what its lots gained
+unrealised.
+So start + deposits - withdrawals + income - fees + realised + unrealised + currency = end, day by day and in sum.
+
+A day's contribution is its gain over what was invested that day (the value before it and its deposits), which add up
+to the day's return; over days they are linked by the growth up to each day, as Frongello (2002, "Linking single period
+attribution results") links against a benchmark of nothing: they add up to the time-weighted return.
+"""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from quantmesh.portfolio.core.currency import round_cash
+from quantmesh.portfolio.core.daily_book import DailyBook
+from quantmesh.portfolio.core.lots import FoldedLots, SecurityMovement, fold_lots
+from quantmesh.portfolio.core.numbers import ZERO, exactly
+from quantmesh.portfolio.core.performance import Performance, Valuation
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """In the base currency, rounded so that it sums: what rounding leaves is in `unrealized_gains`."""
+
+    start_value: Decimal
+    deposits: Decimal
+    withdrawals: Decimal
+    income: Decimal
+    fees: Decimal
+    realized_gains: Decimal
+    unrealized_gains: Decimal
+    currency_gains: Decimal
+    end_value: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """Of an instrument; of cash, account fees and rounding where `symbol` is empty. `gain` is in the base currency."""
+
+    symbol: str
+    gain: Decimal
+    contribution: float
+
+
+@dataclass(slots=True)
+class _Gains:
+    """Of one instrument on each of the book's days, in the base currency."""
+
+    income: list[Decimal]
+    fees: list[Decimal]
+    realized: list[Decimal]
+    unrealized: list[Decimal]
+    by_currency: list[Decimal]
+
+    def on(self, index: int) -> Decimal:
+        earned = self.income[index] - self.fees[index] + self.by_currency[index]
+        return earned + self.realized[index] + self.unrealized[index]
+
+
+@exactly
+def explain(
+    book: DailyBook, period: Sequence[Valuation], opening: Decimal, performance: Performance
+) -> tuple[Reconciliation | None, list[Contribution]]:
+    """Of the days of `period`, which follow those before it in the book; None where there is none."""
+    if not period:
+        return None, []
+    base = book.history.portfolio.base_currency
+    gains = _gains(book)
+    places = [book.place(valuation.day) for valuation in period]
+
+    def summed(series: Iterable[Sequence[Decimal]]) -> Decimal:
+        return round_cash(sum((days[index] for days in series for index in places), ZERO), base)
+
+    reconciliation = _reconciled(
+        Reconciliation(
+            start_value=opening,
+            deposits=sum((valuation.deposits for valuation in period), ZERO),
+            withdrawals=sum((valuation.withdrawals for valuation in period), ZERO),
+            income=summed(each.income for each in gains.values()),
+            fees=summed(each.fees for each in gains.values()),
+            realized_gains=summed(each.realized for each in gains.values()),
+            unrealized_gains=summed(each.unrealized for each in gains.values()),
+            currency_gains=summed(each.by_currency for each in gains.values()),
+            end_value=period[-1].value,
+        )
+    )
+    return reconciliation, _contributions(book, gains, period, opening, performance)
+
+
+def _reconciled(told: Reconciliation) -> Reconciliation:
+    flowed = told.start_value + told.deposits - told.withdrawals
+    earned = told.income - told.fees + told.realized_gains + told.unrealized_gains + told.currency_gains
+    rounding = told.end_value - flowed - earned
+    return Reconciliation(
+        told.start_value,
+        told.deposits,
+        told.withdrawals,
+        told.income,
+        told.fees,
+        told.realized_gains,
+        told.unrealized_gains + rounding,
+        told.currency_gains,
+        told.end_value,
+    )
+
+
+def _contributions(
+    book: DailyBook,
+    gains: Mapping[str, _Gains],
+    period: Sequence[Valuation],
+    opening: Decimal,
+    performance: Performance,
+) -> list[Contribution]:
+    base = book.history.portfolio.base_currency
+    gained: dict[str, Decimal] = defaultdict(Decimal)
+    contributed: dict[str, float] = defaultdict(float)
+    growth, previous = 1.0, opening
+    for valuation, point in zip(period, performance.series, strict=True):
+        invested, index = previous + valuation.deposits, book.place(valuation.day)
+        for symbol, each in gains.items():
+            gain = each.on(index)
+            gained[symbol] += gain
+            if invested > ZERO:
+                contributed[symbol] += growth * float(gain / invested)
+        growth, previous = 1.0 + point.time_weighted_return, valuation.value
+    told = [
+        Contribution(symbol, round_cash(gained[symbol], base), contributed[symbol])
+        for symbol in sorted(gained)
+        if symbol and gained[symbol]
+    ]
+    flowed = sum((valuation.deposits - valuation.withdrawals for valuation in period), ZERO)
+    total = period[-1].value - opening - flowed
+    rest = Contribution(
+        "",
+        total - sum((each.gain for each in told), ZERO),
+        performance.time_weighted_return - sum(each.contribution for each in told),
+    )
+    return [*told, rest]
+
+
+def _gains(book: DailyBook) -> dict[str, _Gains]:
+    """By symbol; of cash under the empty one."""
+    count, translation = len(book.days), book.translation
+    gains: dict[str, _Gains] = defaultdict(lambda: _Gains(*([ZERO] * count for _ in range(5))))
+    for item in book.history.income:
+        if item.day in translation.places:
+            index = book.place(item.day)
+            gains[item.symbol].income[index] += translation.of(item.income, item.currency, index)
+            gains[item.symbol].fees[index] += translation.of(item.fees, item.currency, index)
+    for currency, balances in book.cash.items():
+        _add_currency(book, gains[""], balances, currency)
+    spent, realized = _trades(book)
+    for symbol, worth in book.worth.items():
+        currency, each = book.currencies[symbol], gains[symbol]
+        _add_currency(book, each, worth, currency)
+        before = ZERO
+        for index, now in enumerate(worth):
+            done = realized[symbol].get(index, ZERO)
+            change = now - before - spent[symbol].get(index, ZERO)
+            each.realized[index] += translation.of(done, currency, index)
+            each.unrealized[index] += translation.of(change - done, currency, index)
+            before = now
+    return gains
+
+
+def _add_currency(book: DailyBook, gains: _Gains, amounts: Sequence[Decimal], currency: str) -> None:
+    for index in range(1, len(amounts)):
+        if held := amounts[index - 1]:
+            factor = book.translation.factor
+            gains.by_currency[index] += held * (factor(currency, index) - factor(currency, index - 1))
+
+
+def _trades(book: DailyBook) -> tuple[dict[str, dict[int, Decimal]], dict[str, dict[int, Decimal]]]:
+    """By symbol and day, in its currency: what was spent on it, less what it brought, and what its sales realised."""
+    spent: dict[str, dict[int, Decimal]] = defaultdict(dict)
+    realized: dict[str, dict[int, Decimal]] = defaultdict(dict)
+    by_day: dict[int, list[SecurityMovement]] = defaultdict(list)
+    for movement in book.history.movements:
+        # A split moves no cash, so that its day may not be told of: it counts on the next one.
+        index = bisect_left(book.days, movement.executed_at.date())
+        if index < len(book.days):
+            by_day[index].append(movement)
+    state: dict[str, FoldedLots] = {}
+    for index, movements in sorted(by_day.items()):
+        for movement in movements:
+            paid = movement.gross if movement.quantity > ZERO else -movement.gross
+            spent[movement.symbol][index] = spent[movement.symbol].get(index, ZERO) + paid
+        # A reversal is dated as what it takes back, so that both are of one day.
+        for symbol, lots in fold_lots(movements, book.history.portfolio.lot_method, state).items():
+            earlier = state[symbol].realized if symbol in state else ZERO
+            realized[symbol][index] = lots.realized - earlier
+            state[symbol] = lots
+    return spent, realized
