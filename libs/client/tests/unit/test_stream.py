@@ -52,6 +52,9 @@ class Gateway:
                         connection.send(json.dumps({"op": "subscribed", "channels": opened}))
                         self._send_after(connection, 0)
                     case "resume":
+                        first = message["after_seq"] + 1
+                        answer = {"op": "resumed", "channel": message["channel"], "from_seq": first}
+                        connection.send(json.dumps(answer))
                         self._send_after(connection, message["after_seq"])
         except ConnectionClosed:
             return
@@ -81,6 +84,17 @@ def test_a_stream_that_breaks_goes_on_without_a_hole_or_a_repeat(gateway: Gatewa
     assert seen == [1, 2, 3, 4, 5, 6]
     resumed = [message["after_seq"] for message in gateway.heard if message["op"] == "resume"]
     assert resumed == [2, 4]
+
+
+def test_a_stream_goes_on_behind_the_snapshot_that_the_client_has(gateway: Gateway) -> None:
+    seen = []
+    with Client(gateway.address) as client, client.stream() as stream:
+        stream.resume("portfolio.p1", 3)
+        for event in stream.events(timeout_seconds=10):
+            seen.append(event.seq)
+            if event.seq == len(LOG):
+                break
+    assert seen == [4, 5, 6]
 
 
 def test_a_channel_that_is_refused_raises_its_problem(gateway: Gateway) -> None:

@@ -55,15 +55,13 @@ class Stream:
         wanted = [*channels]
         self._last |= dict.fromkeys(wanted)
         self._send({"op": "subscribe", "channels": wanted})
-        pending = set(wanted)
-        while pending:
-            message = self._receive(timeout_seconds=10.0)
-            if message is None:
-                raise StreamClosed(f"The server did not confirm {', '.join(sorted(pending))}.")
-            if message.get("op") == "subscribed":
-                pending -= _named(message)
-            elif "seq" in message:
-                self._early.append(_event(message))
+        self._await(set(wanted))
+
+    def resume(self, channel: str, after_seq: int) -> None:
+        """As `subscribe`, from behind `after_seq` on: with a snapshot's `seq`, nothing is missed or counted twice."""
+        self._last[channel] = after_seq
+        self._send({"op": "resume", "channel": channel, "after_seq": after_seq})
+        self._await({channel})
 
     def events(self, *, timeout_seconds: float) -> Iterator[Event]:
         """Until that long has passed, counted from now."""
@@ -80,6 +78,16 @@ class Stream:
                 return
             if "seq" in message:
                 yield self._handed_out(_event(message))
+
+    def _await(self, pending: set[str]) -> None:
+        while pending:
+            message = self._receive(timeout_seconds=10.0)
+            if message is None:
+                raise StreamClosed(f"The server did not confirm {', '.join(sorted(pending))}.")
+            if message.get("op") in {"subscribed", "resumed"}:
+                pending -= _named(message)
+            elif "seq" in message:
+                self._early.append(_event(message))
 
     def _handed_out(self, event: Event) -> Event:
         self._last[event.channel] = event.seq
