@@ -14,7 +14,7 @@ from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.adapters.store.open_orders import open_orders, open_versions
 from quantmesh.portfolio.adapters.venue import metrics
 from quantmesh.portfolio.core.end_order import cancel_order, expire_order
-from quantmesh.portfolio.core.errors import PortfolioNotFound
+from quantmesh.portfolio.core.errors import PortfolioNotFound, UnknownSymbol
 from quantmesh.portfolio.core.execution import ExecutionCosts, Venue
 from quantmesh.portfolio.core.fill_order import fill_order, trigger_order
 from quantmesh.portfolio.core.market import MarketClock, Quote
@@ -94,17 +94,18 @@ class OrderDesk:
 
     async def _execute(self, proposal: Proposal, market_time: datetime, quote: Quote | None) -> Order | None:
         resting, now = proposal.order, self.clock.now()
-        venue = None if quote is None else await self._venue(quote)
+        venue = None if quote is None or proposal.action is Action.EXPIRE else await self._venue(quote)
         async with self.database.transaction(resting.owner_id) as session:
             store = Store(session, resting.owner_id)
-            if proposal.action is Action.EXPIRE or venue is None:
+            if venue is None:
                 return await expire_order(store, resting.id, market_time, now, uuid7)
             if proposal.action is Action.TRIGGER:
                 return await trigger_order(store, resting.id, venue, now, uuid7)
             return await fill_order(store, resting.id, proposal.quantity, venue, now, uuid7)
 
-    async def _venue(self, quote: Quote) -> Venue | None:
-        """A live quote is the market's clock: none comes while it is closed. None where nobody knows the symbol."""
+    async def _venue(self, quote: Quote) -> Venue:
+        """A live quote is the market's clock: none comes while it is closed. Raises UnknownSymbol."""
         assets = await self._market.assets([quote.symbol])
-        asset = assets.get(quote.symbol)
-        return None if asset is None else Venue(asset, quote, MarketClock(quote.time, open=True), self._costs)
+        if quote.symbol not in assets:
+            raise UnknownSymbol(quote.symbol, "symbol")
+        return Venue(assets[quote.symbol], quote, MarketClock(quote.time, open=True), self._costs)

@@ -20,7 +20,7 @@ from quantmesh.portfolio.adapters.venue.desk import OrderDesk
 from quantmesh.portfolio.core.halts.model import HaltKind
 from quantmesh.portfolio.core.market import Quote
 from quantmesh.portfolio.core.venue.book import Book
-from quantmesh.portfolio.core.venue.model import Proposal
+from quantmesh.portfolio.core.venue.model import Proposal, RestingOrder
 
 log = get_logger(__name__)
 
@@ -65,7 +65,7 @@ class Term:
             self._tasks = tasks
             tasks.create_task(Broadcast(subject=ORDERS, handle=self._on_event, backlog=_BACKLOG).run(self._bus))
             await self._load()
-            for work in (self._follow_orders, self._follow_halts, self._follow_clock):
+            for work in (self._follow_orders, self._follow_halts, self._cancel_killed, self._follow_clock):
                 tasks.create_task(work())
             subscription = await self._bus.subscribe(QUOTES, self._on_message)
             try:
@@ -173,16 +173,26 @@ class Term:
                 await self._read_again(changed)
 
     async def _follow_halts(self) -> None:
-        """A kill switch cancels what is open, for as long as it is on: also what was accepted in the same instant."""
         while True:
             await self._breakers.read()
+            await asyncio.sleep(_HALTS_SECONDS)
+
+    async def _cancel_killed(self) -> None:
+        """A kill switch cancels what is open, for as long as it is on: also what was accepted in the same instant."""
+        while True:
             for symbol in self._book.symbols():
                 halt = self._breakers.halt_of(symbol)
                 if halt is not None and halt.kind is HaltKind.KILL_SWITCH:
-                    for order in self._book.orders(symbol):
-                        await self._desk.cancel(order, halt.reason)
-                        self._book.remove(order.id)
+                    orders = self._book.orders(symbol)
+                    for start in range(0, len(orders), _AT_ONCE):
+                        async with asyncio.TaskGroup() as tasks:
+                            for order in orders[start : start + _AT_ONCE]:
+                                tasks.create_task(self._cancel(order, halt.reason))
             await asyncio.sleep(_HALTS_SECONDS)
+
+    async def _cancel(self, order: RestingOrder, reason: str) -> None:
+        await self._desk.cancel(order, reason)
+        self._book.remove(order.id)
 
     async def _follow_clock(self) -> None:
         """Orders expire and halts are lifted by market time, also where no quote comes any more."""
