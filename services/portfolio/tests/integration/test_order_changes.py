@@ -1,6 +1,7 @@
 """Orders replaced and cancelled, what denies them, and what a preview and a list show of them."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHoldin
 from quantmesh.portfolio.core.ledger_errors import MarginInUse
 from quantmesh.portfolio.core.order_errors import IllegalTransition, OrderChanged
 
-from .fakes import NO_CONTEXT, Service, User, order_request
+from .fakes import NO_CONTEXT, SESSION_CLOSE, Service, User, order_request
 from .order_desk import STATUS, Desk, events_of, sized
 
 
@@ -35,6 +36,29 @@ async def test_a_replacement_moves_the_reservation_and_its_version(account: tupl
         "order.filled",
         "transaction.recorded",
     ]
+
+
+async def test_a_day_order_is_not_brought_back_after_its_session(
+    service: Service, account: tuple[User, str, Desk]
+) -> None:
+    user, portfolio_id, desk = account
+    order = await user.order(portfolio_id, "10", limit="120")
+    service.market.live["AAPL"] = replace(sized("130", None), time=SESSION_CLOSE)
+    with pytest.raises(IllegalTransition, match="that is expired cannot be replaced"):
+        await user.replace(order, limit_price="131")
+    assert await desk.expire(order.id) is not None
+
+
+async def test_without_a_quote_a_market_order_cannot_be_priced_anew(
+    service: Service, account: tuple[User, str, Desk]
+) -> None:
+    user, portfolio_id, _ = account
+    service.market.live["AAPL"] = sized("130", "4")
+    order = await user.order(portfolio_id, "10", tif="gtc")
+    assert STATUS[order.status] == "partially_filled"
+    del service.market.live["AAPL"]
+    with pytest.raises(Unavailable, match="no quote for AAPL"):
+        await user.replace(order, quantity="20")
 
 
 async def test_only_less_of_the_same_keeps_its_place(service: Service, account: tuple[User, str, Desk]) -> None:

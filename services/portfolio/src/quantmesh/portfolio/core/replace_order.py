@@ -6,10 +6,11 @@ from decimal import Decimal
 from uuid import UUID
 
 from quantmesh.chassis.errors import Violation
+from quantmesh.portfolio.core.errors import MarketUnavailable
 from quantmesh.portfolio.core.execution import Venue, check_instrument
 from quantmesh.portfolio.core.numbers import plain
-from quantmesh.portfolio.core.order_errors import InvalidOrder
-from quantmesh.portfolio.core.order_states import OrderStep, following
+from quantmesh.portfolio.core.order_errors import IllegalTransition, InvalidOrder
+from quantmesh.portfolio.core.order_states import OrderStatus, OrderStep, following
 from quantmesh.portfolio.core.order_work import OrderWork, books_for, locked, with_halt
 from quantmesh.portfolio.core.orders import Order, OrderRequest
 from quantmesh.portfolio.core.ports import Ledger
@@ -58,24 +59,30 @@ async def replace_order(
     now: datetime,
     new_id: NewId,
 ) -> Order:
-    """Raises OrderChanged, IllegalTransition, InvalidOrder, InsufficientCash or InsufficientHolding."""
+    """Raises OrderChanged, IllegalTransition, InvalidOrder, InsufficientCash or InsufficientHolding, and
+    MarketUnavailable where an order without a price of its own has no quote to be priced by.
+    """
     order, recorded_at = await locked(ledger, order_id, now)
     order.expect(expected_version)
     request = replacement.of(order)
     check_instrument(request, venue.asset)
     venue = await with_halt(ledger, venue)
-    changed = replace(order, request=request)
     time = venue.time
+    if order.has_expired(time):
+        raise IllegalTransition(OrderStatus.EXPIRED, OrderStep.REPLACED)
+    changed = replace(order, request=request)
+    price = worst_price(changed, venue)
+    if price is None:
+        detail = f"There is no quote for {request.symbol} by which the order could be priced."
+        raise MarketUnavailable(detail)
     books = await books_for(ledger, order, time)
     work = OrderWork(order, books, recorded_at, new_id, ledger.take_liquidity)
-    price = worst_price(changed, venue)
     work.take(
         OrderStep.REPLACED,
         time,
         request=request,
         priority_at=order.priority_at if is_less_of(order.request, request) else recorded_at,
-        # Without a quote an order that has no price of its own keeps what it has.
-        reserved=order.reserved if price is None else work.required(changed, price, venue, time),
+        reserved=work.required(changed, price, venue, time),
     )
     if venue.tradable_quote is not None:
         await work.match(venue, venue.tradable_quote, work.order.open_quantity, behind_resting=True)
