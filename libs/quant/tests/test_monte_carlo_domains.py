@@ -126,3 +126,28 @@ def test_every_payoff_and_process_has_its_name() -> None:
     for name, kind in (monte_carlo.PAYOFFS | monte_carlo.PROCESSES).items():
         assert kind.__name__ == name.title().replace("_", "")
         assert getattr(monte_carlo, kind.__name__) is kind
+
+
+@pytest.mark.parametrize(
+    ("payoff", "process", "steps", "message"),
+    [
+        (Spread("call", 1.0, 1.0), PROCESS, 8, "process must be"),
+        (European("call", 100.0, 1.0), PAIR, 8, "process must be one of a single asset"),
+        (
+            Asian("call", 100.0, 1.0, observations=3),
+            PROCESS,
+            8,
+            "observations must be a positive divisor of the 8 steps",
+        ),
+        (European("call", 100.0, 1e5), PROCESS, 8, "rate must be at most 400"),
+        (European("call", 100.0, 1.0), PROCESS, 0, "steps must be"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused_without_a_path(
+    payoff: Any, process: Any, steps: int, message: str
+) -> None:
+    with pytest.raises(DomainError, match=message):
+        monte_carlo.check(payoff, process, paths=2**40, steps=steps)
+    with pytest.raises(DomainError, match=message):
+        price(payoff, process, paths=2, steps=steps)
+    monte_carlo.check(European("call", 100.0, 1.0), PROCESS, paths=2**40, steps=8)

@@ -9,6 +9,7 @@ from google.protobuf.struct_pb2 import Struct
 from quantmesh.api.common.v1 import job_pb2
 from quantmesh.api.pricing.v1 import pricing_pb2
 from quantmesh.api.pricing.v1 import simulation_pb2 as pb
+from quantmesh.chassis.errors import InvalidInput, Violation
 from quantmesh.gateway.http.models.simulation import SimulationShown
 
 from .edges import ADA, Edge
@@ -119,6 +120,33 @@ async def test_a_matrix_of_another_shape_or_model_is_refused(edge: Edge, body: d
     answer = await edge.http.post(PATH, json=body)
     assert answer.status_code == 422
     assert [item["pointer"] for item in answer.json()["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "pointer"),
+    [
+        (BODY, "process.volatility.values", "#/volatility/values"),
+        (BODY, "process", "#/spots"),
+        (BODY, "payoff.strike", "#/payoff/strike"),
+        (BODY | {"payoff": {"kind": "european"}, "option_type": "put", "strike": 90}, "payoff.strike", "#/strike"),
+        (BODY, "payoff.observations", "#/payoff/observations"),
+        (BODY, "paths", "#/paths"),
+        (BODY, "idempotency-key", "header/Idempotency-Key"),
+        (ON_GRID, "process.times[1]", "#/grid/times/1"),
+        (ON_GRID, "process.volatilities[0][1]", "#/grid/volatilities/0/1"),
+        (ON_GRID, "process.spot", "#/spot"),
+        (TWO_ASSETS, "process.spots[1]", "#/spots/1"),
+        (TWO_ASSETS, "process.volatilities[1].times[0]", "#/volatilities/1/times/0"),
+        (TWO_ASSETS, "payoff.weights", "#/payoff/weights"),
+    ],
+)
+async def test_what_pricing_refuses_is_named_by_its_place_in_the_body(
+    edge: Edge, body: dict[str, Any], field: str, pointer: str
+) -> None:
+    body = body if "time_to_expiry" in body["payoff"] else body | {"time_to_expiry": 1}
+    edge.peers["pricing"].answers["Simulate"] = InvalidInput("no", violations=[Violation(field, "must be another")])
+    answer = await edge.http.post(PATH, json=body)
+    assert (answer.status_code, answer.json()["errors"]) == (422, [{"pointer": pointer, "detail": "must be another"}])
 
 
 async def test_a_price_too_large_to_count_stays_a_number(edge: Edge) -> None:

@@ -162,6 +162,30 @@ async def test_what_is_wrong_is_named(pricing: Pricing, asked: pb.SimulateReques
         await simulate(pricing, asked)
 
 
+@pytest.mark.parametrize(
+    ("payoff", "message"),
+    [
+        (OF_TWO_ASSETS[1], r"^process must be"),
+        (OF_TWO_ASSETS[0], r"^payoff\.weights must be one for each of the 1 assets"),
+        (
+            pb.Payoff(asian=pb.AsianPayoff(option_type=CALL, strike=1, time_to_expiry=1, observations=100)),
+            r"^payoff\.observations must be a positive divisor of the 128 steps",
+        ),
+        (
+            pb.Payoff(european=pb.VanillaPayoff(option_type=CALL, strike=1, time_to_expiry=1e5)),
+            r"^process\.rate must be at most 400",
+        ),
+    ],
+)
+async def test_long_work_that_does_not_fit_together_is_refused_and_no_job(
+    pricing: Pricing, payoff: pb.Payoff, message: str
+) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        await simulate(pricing, request(payoff, paths=200_000, steps=128))
+    async with pricing.database.system_transaction() as session:
+        assert await session.scalar(text("SELECT count(*) FROM job")) == 0
+
+
 async def test_long_work_is_a_job_with_the_same_result(pricing: Pricing) -> None:
     asked = request(paths=200_000, steps=128)
     answer = await pricing.peer.call(SimulationServiceStub(pricing.peer.channel).Simulate, asked)

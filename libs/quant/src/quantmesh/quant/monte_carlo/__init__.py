@@ -21,7 +21,7 @@ from quantmesh.quant.monte_carlo._lognormal import CorrelatedAssets, GeometricBr
 from quantmesh.quant.monte_carlo._lookbacks import Lookback
 from quantmesh.quant.monte_carlo._payoff import Payoff
 from quantmesh.quant.monte_carlo._process import Process
-from quantmesh.quant.monte_carlo._result import Result, price
+from quantmesh.quant.monte_carlo._result import Result, check, price
 from quantmesh.quant.monte_carlo._structured import Autocallable, Cliquet
 from quantmesh.quant.monte_carlo._vanilla import Digital, European
 
@@ -51,6 +51,7 @@ __all__ = [
     "Spread",
     "StandardErrors",
     "WorstOf",
+    "check",
     "load_kernels",
     "price",
 ]

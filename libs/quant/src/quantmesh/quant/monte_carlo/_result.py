@@ -62,12 +62,8 @@ def price(
     after every block of paths, in the caller's thread; whatever it raises ends the simulation and reaches the caller.
     """
     settings = Settings(paths, steps, sampler, seed, antithetic, control_variates)
-    payoff.check(process)
-    schedule = schedule_of(payoff.time_to_expiry, steps)
-    if abs(accrued := schedule.total(process.rate)) > LARGEST_EXPONENT:
-        raise DomainError("rate", process.rate, f"at most {LARGEST_EXPONENT} over the time to expiry, not {accrued:g}")
+    schedule = _checked(payoff, process, steps)
     if not isinstance(payoff, American):
-        check_observations(payoff.observations, steps)
         found = _simulate(payoff, process, schedule, settings, progress)
         return _result(found, None, payoff, process, settings, progress)
     policy = fit(payoff, process, schedule, settings)
@@ -75,6 +71,24 @@ def price(
     found = _simulate(earning, process, schedule, settings, _part(progress, 0.0))
     bound = _simulate(Exercise(payoff, policy, dual=True), process, schedule, settings, _part(progress, 0.5))
     return _result(found, bound.estimates[0], earning, process, settings, progress)
+
+
+def check(
+    payoff: Payoff | American, process: Process, *, paths: int, steps: int, sampler: str = "sobol", seed: int = 0
+) -> None:
+    """Raises the DomainError that `price` would begin with, where its arguments do not fit together."""
+    Settings(paths, steps, sampler, seed, antithetic=True, control_variates=True)
+    _checked(payoff, process, steps)
+
+
+def _checked(payoff: Payoff | American, process: Process, steps: int) -> Schedule:
+    payoff.check(process)
+    schedule = schedule_of(payoff.time_to_expiry, steps)
+    if abs(accrued := schedule.total(process.rate)) > LARGEST_EXPONENT:
+        raise DomainError("rate", process.rate, f"at most {LARGEST_EXPONENT} over the time to expiry, not {accrued:g}")
+    if not isinstance(payoff, American):
+        check_observations(payoff.observations, steps)
+    return schedule
 
 
 def _simulate(

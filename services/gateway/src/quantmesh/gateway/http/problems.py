@@ -63,7 +63,6 @@ _ENVELOPES = (
     "bates.",
     "sabr.",
     "sabr_normal.",
-    "process.",
     "positions.positions",
     "options.",
     "page.",

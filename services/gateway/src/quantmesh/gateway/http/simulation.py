@@ -1,6 +1,9 @@
 """/options/monte-carlo: prices by simulation, long ones as jobs."""
 
+from dataclasses import replace
+
 from quantmesh.api.pricing.v1.simulation_pb2_grpc import SimulationServiceStub
+from quantmesh.chassis.errors import InvalidInput
 from quantmesh.chassis.rpc import Peer
 from quantmesh.gateway.http.answer import Answer, accepted, ok, replayed
 from quantmesh.gateway.http.models import simulation as models
@@ -36,7 +39,13 @@ class Simulation:
 
     async def simulate(self, body: models.MonteCarloBody) -> Answer:
         request = translation.simulate_request(body)
-        answer, again = await self._pricing.call_replayable(self._stub.Simulate, request, timeout_seconds=_SECONDS)
+        try:
+            answer, again = await self._pricing.call_replayable(self._stub.Simulate, request, timeout_seconds=_SECONDS)
+        except InvalidInput as error:
+            error.violations = tuple(
+                replace(each, field=translation.place(each.field, body)) for each in error.violations
+            )
+            raise
         if answer.HasField("job"):
             location = f"/api/v2/jobs/{answer.job.id}"
             return accepted(job(answer.job), location=location, headers=replayed(again))

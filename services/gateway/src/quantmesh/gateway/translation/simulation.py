@@ -1,5 +1,6 @@
 """Prices by simulation: JSON to messages."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -7,7 +8,7 @@ from google.protobuf.message import Message
 
 from quantmesh.api.pricing.v1 import simulation_pb2 as pb
 from quantmesh.gateway.http.models.pricing_models import PARAMETERS
-from quantmesh.gateway.http.models.simulation import Curve, CurveBody, MonteCarloBody
+from quantmesh.gateway.http.models.simulation import OF_CONTRACT, Curve, CurveBody, GridBody, MonteCarloBody
 
 _SAMPLERS = {"sobol": pb.SAMPLER_SOBOL, "pseudo": pb.SAMPLER_PSEUDO}
 
@@ -29,6 +30,20 @@ def simulate_request(body: MonteCarloBody) -> pb.SimulateRequest:
         value = getattr(body.payoff, name)
         _set(payoff, name, getattr(body, name, None) if value is None else value)
     return request
+
+
+def place(field: str, body: MonteCarloBody) -> str:
+    """Where the body has what pricing names by its place in the message."""
+    if field == "process":
+        # Of one asset for a payoff on several, or the other way round.
+        return "spots"
+    part, _, rest = field.partition(".")
+    name = re.split(r"[.\[]", rest)[0]
+    if part == "process":
+        return f"grid.{rest}" if body.grid is not None and name in GridBody.model_fields else rest
+    if part == "payoff" and name in OF_CONTRACT and getattr(body.payoff, name, None) is None:
+        return rest
+    return field
 
 
 def _set(message: Message, name: str, value: Any) -> None:

@@ -49,7 +49,8 @@ def _made(name: str, message: Message, kinds: dict[str, type]) -> Any:
                 raise InvalidArgument(f"{name}.{field.name}", "none", f"given, for {kind}")
         return kinds[kind](**values)
     except DomainError as error:
-        raise InvalidArgument(f"{name}.{error.argument}", error.value, error.requirement) from error
+        row = "" if error.index is None else f"[{error.index}]"
+        raise InvalidArgument(f"{name}.{error.argument}{row}", error.value, error.requirement) from error
 
 
 def _is_given(message: Message, field: FieldDescriptor) -> bool:

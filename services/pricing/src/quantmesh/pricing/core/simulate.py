@@ -20,6 +20,8 @@ _COST_OF_GREEKS = 4
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
+    """Raises InvalidArgument where its contents do not fit together."""
+
     payoff: monte_carlo.Payoff
     process: monte_carlo.Process
     paths: int
@@ -27,6 +29,14 @@ class Simulation:
     sampler: str
     seed: int
     greeks: bool
+
+    def __post_init__(self) -> None:
+        try:
+            monte_carlo.check(
+                self.payoff, self.process, paths=self.paths, steps=self.steps, sampler=self.sampler, seed=self.seed
+            )
+        except DomainError as error:
+            raise InvalidArgument.placed(error, self.place) from error
 
     @property
     def cost(self) -> int:

@@ -9,7 +9,7 @@ from quantmesh.gateway.http.models.options import NonNegative, OptionType, Posit
 from quantmesh.gateway.http.models.payoffs import MAXIMUM_ASSETS, Payoff
 from quantmesh.gateway.http.models.pricing_models import PARAMETERS, check_places
 
-_OF_CONTRACT = ("option_type", "strike", "time_to_expiry")
+OF_CONTRACT = ("option_type", "strike", "time_to_expiry")
 
 
 class CurveBody(Body):
@@ -109,7 +109,7 @@ class MonteCarloBody(Body):
         own = {*_SEVERAL, "dividend_yields", "dividend_yield"}.union(*_FIELDS.values())
         taken = needed | ({"dividend_yields"} if several else {"dividend_yield"})
         missing: dict[tuple[str, ...], str] = {(name,): "the process needs it" for name in needed - given}
-        for name in _OF_CONTRACT:
+        for name in OF_CONTRACT:
             if name in type(self.payoff).model_fields:
                 inside = getattr(self.payoff, name) is not None
                 if inside and name in given:
