@@ -12,6 +12,7 @@ from quantmesh.risk.core.errors import InvalidLimits, MissingHistory
 from quantmesh.risk.core.limits.account import Account
 from quantmesh.risk.core.limits.definition import Limit, Rule, checked_limits
 from quantmesh.risk.core.limits.measures import INFINITE, measure
+from quantmesh.risk.core.limits.rehearsal import rehearse
 from quantmesh.risk.core.limits.utilisation import State, crossings, utilisation, utilisations
 from quantmesh.risk.core.model import History
 
@@ -166,3 +167,9 @@ def test_a_rule_may_be_limited_twice_where_its_parameters_differ() -> None:
     assert len(checked_limits([ninety_nine, ninety_five])) == 2
     with pytest.raises(InvalidLimits, match="twice"):
         checked_limits([ninety_nine, limit(Rule.VALUE_AT_RISK, "2")])
+
+
+def test_a_rehearsal_measures_every_rule() -> None:
+    found = rehearse()
+    assert {each.limit.rule for each in found} == set(Rule)
+    assert State.UNKNOWN not in {each.state for each in found}

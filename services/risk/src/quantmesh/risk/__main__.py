@@ -28,6 +28,7 @@ from quantmesh.risk.adapters.rpc.exposure import ExposureRpc
 from quantmesh.risk.adapters.rpc.limits import LimitRpc
 from quantmesh.risk.adapters.rpc.margin import MarginRpc
 from quantmesh.risk.adapters.rpc.stress import StressRpc
+from quantmesh.risk.core.limits.rehearsal import rehearse
 
 
 class RiskSettings(ServiceSettings):
@@ -69,6 +70,7 @@ async def load_kernels() -> None:
     """Compile, or take from the cache, what answers need, so that none of them waits for it."""
     for family in ("black_scholes", "revaluation", "garch", "optimize"):
         await asyncio.to_thread(kernels.load, family)
+    await asyncio.to_thread(rehearse)
 
 
 if __name__ == "__main__":
