@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -113,6 +114,63 @@ async def test_performance_is_time_weighted_over_the_closes(service: Service) ->
     assert then.series[-1].date == "2020-01-06"
 
 
+async def test_performance_is_explained_compared_and_told_by_the_month(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create(lots=2)
+    service.market.history["AAPL"] = {
+        date(2020, 1, 3): Decimal(100),
+        date(2020, 1, 31): Decimal(110),
+        date(2020, 2, 3): Decimal(121),
+    }
+    service.market.history["MSFT"] = {
+        date(2020, 1, 2): Decimal(50),
+        date(2020, 1, 3): Decimal(50),
+        date(2020, 1, 31): Decimal(55),
+        date(2020, 2, 3): Decimal("60.5"),
+    }
+    await user.deposit(portfolio.id, "1000.00", "2020-01-02")
+    trade = {"symbol": "AAPL", "fee": "1.00"}
+    await user.record(portfolio.id, type="buy", quantity="8", price="100", at="2020-01-03", **trade)
+    await user.record(portfolio.id, type="sell", quantity="2", price="115", at="2020-02-03", **trade)
+    wrong = await user.record(portfolio.id, type="interest", amount="50.00", at="2020-01-31")
+    await user.record(portfolio.id, type="interest", amount="5.00", at="2020-01-31")
+    user.call("reversal")
+    reversal = pb.ReverseTransactionRequest(portfolio_id=portfolio.id, transaction_id=wrong.transaction.id)
+    await service.rpc.ReverseTransaction(reversal, NO_CONTEXT)
+    user.call()
+    answer = await service.rpc.GetPerformance(
+        pb.GetPerformanceRequest(
+            portfolio_id=portfolio.id,
+            explain=True,
+            benchmark="MSFT",
+            frequency=pb.PERFORMANCE_FREQUENCY_MONTHLY,
+        ),
+        NO_CONTEXT,
+    )
+    told = answer.explanation
+    # 1000 in, 8 x 100 paid and 2 x 115 got: 433 of cash with interest less fees, and 6 x 121 of shares.
+    assert [
+        getattr(told, name).amount.value
+        for name in ("start_value", "deposits", "withdrawals", "income", "fees", "realized_gains", "unrealized_gains")
+    ] == ["0.00", "1000.00", "0.00", "5.00", "2.00", "30.00", "126.00"]
+    assert (told.currency_gains.amount.value, told.end_value.amount.value) == ("0.00", "1159.00")
+    assert [(item.symbol, item.gain.value) for item in told.contributions] == [("AAPL", "154.00"), ("", "5.00")]
+    assert sum(item.contribution for item in told.contributions) == pytest.approx(answer.time_weighted_return)
+    assert [(flow.date, flow.amount.value, flow.remaining) for flow in told.cash_flows] == [
+        ("2020-01-02", "1000.00", 1)
+    ]
+    assert answer.simple_return == pytest.approx(0.159, abs=1e-12)
+    assert answer.money_weighted.period_return == pytest.approx(0.159, abs=1e-12)
+    assert answer.benchmark.time_weighted_return == pytest.approx(0.21)
+    assert answer.benchmark.beta > 0.5
+    assert [point.date for point in answer.series] == ["2020-01-31", "2020-02-03"]
+    assert answer.series[1].period_return == pytest.approx(1159 / 1083 - 1, abs=1e-3)
+    plain = await service.rpc.GetPerformance(pb.GetPerformanceRequest(portfolio_id=portfolio.id), NO_CONTEXT)
+    assert not plain.HasField("explanation")
+    assert not plain.HasField("benchmark")
+    assert plain.time_weighted_return == answer.time_weighted_return
+
+
 async def test_a_split_on_a_raw_series_is_no_loss(service: Service) -> None:
     user = service.user()
     portfolio = await user.create()
@@ -140,11 +198,12 @@ async def test_performance_refuses_what_it_cannot_tell(service: Service) -> None
     user.call()
     with pytest.raises(RateMissing, match="no exchange rate from EUR into USD on 2020-01-02"):
         await service.rpc.GetPerformance(pb.GetPerformanceRequest(portfolio_id=portfolio.id), NO_CONTEXT)
-    for start, end in (("2020-02-30", ""), ("2020-03-01", "2020-02-01")):
+    dollars = await user.create()
+    refused: list[dict[str, Any]] = [{"start": "2020-02-30"}, {"start": "2020-03-01", "end": "2020-02-01"}]
+    refused += [{"benchmark": "NOBODY"}, {"frequency": 9}, {"risk_free_rate": float("nan")}]
+    for wrong in refused:
         with pytest.raises(InvalidInput):
-            await service.rpc.GetPerformance(
-                pb.GetPerformanceRequest(portfolio_id=portfolio.id, start=start, end=end), NO_CONTEXT
-            )
+            await service.rpc.GetPerformance(pb.GetPerformanceRequest(portfolio_id=dollars.id, **wrong), NO_CONTEXT)
 
 
 async def test_the_log_is_read_from_any_number_on(service: Service) -> None:
