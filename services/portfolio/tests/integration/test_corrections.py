@@ -10,6 +10,7 @@ import pytest
 
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.errors import NotFound
+from quantmesh.portfolio.adapters.snapshot_maker import SnapshotMaker
 from quantmesh.portfolio.core.errors import BeforeSplit, InsufficientCash, InsufficientHolding
 from quantmesh.portfolio.core.ledger_errors import AlreadyReversed, ImportNotFound, ReversalNotReversed
 
@@ -238,3 +239,16 @@ async def test_a_reversal_leaves_open_orders_what_they_reserve(account: tuple[Se
     await user.cancel(resting.id)
     await reverse(user, portfolio_id, paid_in.transaction.id)
     assert await held(user, portfolio_id) == {"USD": "10000.00"}
+
+
+async def test_a_reversal_of_what_a_snapshot_holds_is_folded_in(account: tuple[Service, User, str]) -> None:
+    service, user, portfolio_id = account
+    await user.buy(portfolio_id, "10", "100", "2020-01-03", "IBM")
+    wrong = await user.buy(portfolio_id, "7", "200", "2020-01-06", "IBM")
+    maker = SnapshotMaker(service.database, due_events=1, step=1)
+    await maker.make_due()
+    answer = await reverse(user, portfolio_id, wrong.transaction.id)
+    assert (answer.position.quantity.value, answer.position.average_cost.value) == ("10", "100")
+    assert await held(user, portfolio_id) == {"USD": "9000.00", "IBM": "10"}
+    await maker.make_due()
+    assert await held(user, portfolio_id) == {"USD": "9000.00", "IBM": "10"}

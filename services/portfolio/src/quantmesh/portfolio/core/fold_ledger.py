@@ -23,6 +23,14 @@ async def fold_ledger(journal: Journal, portfolio_id: UUID, method: LotMethod, v
     return LedgerState(snapshot, folded, held, since if snapshot is None else sum_of(snapshot.cash, since))
 
 
+async def fold_instruments(
+    journal: Journal, portfolio_id: UUID, method: LotMethod, view: View, symbols: Collection[str]
+) -> dict[str, FoldedLots]:
+    """Those of `symbols` that moved since the newest snapshot; of many lots those between the ends may be one."""
+    snapshot = await journal.snapshot(portfolio_id, view, fold_name(method))
+    return await _fold_since(journal, portfolio_id, method, view, snapshot, symbols)
+
+
 async def _fold_since(
     journal: Journal,
     portfolio_id: UUID,

@@ -9,6 +9,7 @@ from uuid import UUID
 from quantmesh.chassis.errors import Violation
 from quantmesh.portfolio.core.admission import Books, Holding, admit, currency_of, touched
 from quantmesh.portfolio.core.errors import InvalidTransaction
+from quantmesh.portfolio.core.fold_ledger import fold_instruments
 from quantmesh.portfolio.core.lots import FoldedLots, Position, fold_lots
 from quantmesh.portfolio.core.margin import require_margin
 from quantmesh.portfolio.core.model import Entry, LotMethod, Portfolio, Transaction, TransactionInput, TransactionType
@@ -73,12 +74,13 @@ async def post(
 
 
 async def fold_touched(ledger: Ledger, portfolio: Portfolio, holdings: Iterable[Holding]) -> dict[str, FoldedLots]:
-    """The lots of what was touched, as they are now; where sales name lots, all of them have to be there."""
+    """The lots of what was just touched, as they are now; where sales name lots, all of them have to be there."""
     symbols = [commodity for account, commodity in holdings if account == SECURITIES]
     if not symbols:
         return {}
-    movements = await ledger.movements(portfolio.id, View(), symbols)
-    return fold_lots(movements, portfolio.lot_method, strict=portfolio.lot_method is LotMethod.SPECIFIC)
+    if portfolio.lot_method is LotMethod.SPECIFIC:
+        return fold_lots(await ledger.movements(portfolio.id, View(), symbols), portfolio.lot_method, strict=True)
+    return await fold_instruments(ledger, portfolio.id, portfolio.lot_method, View(seq=portfolio.seq), symbols)
 
 
 def changed(books: Books, entries: Iterable[Entry]) -> dict[Holding, Decimal]:

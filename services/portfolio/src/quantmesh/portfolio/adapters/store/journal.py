@@ -46,11 +46,9 @@ _SINCE = """(
 _POSTED = f"transaction AS t {_WITH_POSTINGS}"
 _POSTED_SINCE = f"{_SINCE} {_WITH_POSTINGS}"
 
-# What was made out of what was held then: a split, and an exercise that delivers.
-COUNTED = """(
-        t.type = 'split'
-        OR t.type IN ('option_exercise', 'option_assignment') AND t.option ->> 'settlement' = 'physical'
-    )"""
+# What was made out of what was held then: a split, and an exercise that delivers. The types are those of their index.
+COUNTED = """t.type IN ('split', 'option_exercise', 'option_assignment')
+      AND (t.type = 'split' OR t.option ->> 'settlement' = 'physical')"""
 NOT_TAKEN_BACK = """t.type <> 'reversal' AND NOT EXISTS (
         SELECT FROM transaction AS r WHERE r.portfolio_id = t.portfolio_id AND r.reverses = t.id
     )"""
