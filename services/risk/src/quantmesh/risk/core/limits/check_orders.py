@@ -70,6 +70,7 @@ class _Checking:
         self._orders = orders
         self._history = history
         self._symbols = {order.symbol for order in orders}
+        self._readings_before: dict[Limit, Reading] = {}
 
     def change(self, limit: Limit, orders: Sequence[Order]) -> Change | None:
         """None where the limit is on another symbol."""
@@ -77,7 +78,10 @@ class _Checking:
             return None
         orders = [order for order in orders if order.quantity]
         resting = [*self._account.open_orders, *(order for order in orders if order.rests)]
-        before = self._reading(limit, self._before, self._account.open_orders, ())
+        before = self._readings_before.get(limit)
+        if before is None:
+            before = self._reading(limit, self._before, self._account.open_orders, ())
+            self._readings_before[limit] = before
         after = self._reading(limit, self._before.after(orders), resting, orders)
         keeps = _keeps(limit, before.value, after.value, is_closing=self._before.closes(orders))
         return Change(limit, before, after, denied=not keeps)
