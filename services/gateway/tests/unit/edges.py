@@ -131,7 +131,7 @@ def make_edge(*, limits: LimitPolicies | None = None, slow_seconds: float = 10.0
     last_quotes = LastQuotes()
     quotes, forecasts, logs = QuoteFeed(last_quotes), ForecastFeed(), AccountLogs(peers["portfolio"])
     halts = HaltFeed(peers["portfolio"], SystemClock())
-    directory = JobDirectory({name: peers[name] for name in ("portfolio", "prediction")})
+    directory = JobDirectory({name: peers[name] for name in ("portfolio", "prediction", "pricing")})
     desk = StreamDesk(credentials, KnownSymbols(peers["market"]), quotes, forecasts, halts, logs, directory)
     stream = StreamServer(desk, slow_seconds=slow_seconds)
     waiting_for: list[str] = []

@@ -163,6 +163,8 @@ async def test_long_work_answers_where_its_job_is(edge: Edge) -> None:
     assert answer.status_code == 202
     assert answer.headers["location"] == f"/api/v2/jobs/pricing-{ADA}"
     assert answer.json()["status"] == "queued"
+    edge.peers["pricing"].answers["GetJob"] = job_pb2.GetJobResponse(job=job)
+    assert (await edge.http.get(answer.headers["location"])).json() == answer.json()
 
 
 @pytest.mark.parametrize(

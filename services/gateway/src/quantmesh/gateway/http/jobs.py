@@ -10,13 +10,19 @@ from quantmesh.api.common.v1.job_pb2 import CancelJobRequest, GetJobRequest, Job
 from quantmesh.api.common.v1.job_pb2_grpc import JobServiceStub
 from quantmesh.chassis.errors import NotFound
 from quantmesh.chassis.rpc import Peer
-from quantmesh.gateway.http.answer import Answer, ok
+from quantmesh.gateway.http.answer import Answer, accepted, ok
+from quantmesh.gateway.http.edge import Header
 from quantmesh.gateway.http.models.jobs import JobShown
 from quantmesh.gateway.http.operations import Operations
 from quantmesh.gateway.translation.jobs import job
 
 _JOB_ID = r"^[a-z]{1,32}-[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 JobId = Annotated[str, StringConstraints(pattern=_JOB_ID)]
+
+
+def accepted_job(message: Job, headers: tuple[Header, ...] = ()) -> Answer:
+    """202 with the job, and where it is followed."""
+    return accepted(job(message), location=f"/api/v2/jobs/{message.id}", headers=headers)
 
 
 class JobDirectory:

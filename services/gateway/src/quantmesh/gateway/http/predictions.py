@@ -4,7 +4,8 @@ from quantmesh.api.common.v1.common_pb2 import PageRequest
 from quantmesh.api.prediction.v1 import prediction_pb2 as pb
 from quantmesh.api.prediction.v1.prediction_pb2_grpc import PredictionServiceStub
 from quantmesh.chassis.rpc import Peer
-from quantmesh.gateway.http.answer import Answer, accepted, ok, replayed, tagged
+from quantmesh.gateway.http.answer import Answer, ok, replayed, tagged
+from quantmesh.gateway.http.jobs import accepted_job
 from quantmesh.gateway.http.models import predictions as models
 from quantmesh.gateway.http.models.base import Id, PageQuery, Symbol
 from quantmesh.gateway.http.models.jobs import JobShown
@@ -12,7 +13,6 @@ from quantmesh.gateway.http.operations import Operations
 from quantmesh.gateway.http.route import QueryOf
 from quantmesh.gateway.translation import predictions as translation
 from quantmesh.gateway.translation.common import next_cursor
-from quantmesh.gateway.translation.jobs import job
 
 
 class Predictions:
@@ -99,4 +99,4 @@ class Predictions:
     async def train(self, body: models.TrainBody) -> Answer:
         request = translation.train_request(body)
         answer, again = await self._prediction.call_replayable(self._stub.TrainModel, request)
-        return accepted(job(answer.job), location=f"/api/v2/jobs/{answer.job.id}", headers=replayed(again))
+        return accepted_job(answer.job, replayed(again))

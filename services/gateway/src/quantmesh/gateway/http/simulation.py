@@ -5,13 +5,14 @@ from dataclasses import replace
 from quantmesh.api.pricing.v1.simulation_pb2_grpc import SimulationServiceStub
 from quantmesh.chassis.errors import InvalidInput
 from quantmesh.chassis.rpc import Peer
-from quantmesh.gateway.http.answer import Answer, accepted, ok, replayed
+from quantmesh.gateway.http.answer import Answer, ok, replayed
+from quantmesh.gateway.http.jobs import accepted_job
 from quantmesh.gateway.http.models import simulation as models
 from quantmesh.gateway.http.models.jobs import JobShown
 from quantmesh.gateway.http.operations import Operations
 from quantmesh.gateway.translation import simulation as translation
 from quantmesh.gateway.translation.common import struct
-from quantmesh.gateway.translation.jobs import job, whole
+from quantmesh.gateway.translation.jobs import whole
 
 _SECONDS = 15.0
 
@@ -47,6 +48,5 @@ class Simulation:
             )
             raise
         if answer.HasField("job"):
-            location = f"/api/v2/jobs/{answer.job.id}"
-            return accepted(job(answer.job), location=location, headers=replayed(again))
+            return accepted_job(answer.job, replayed(again))
         return ok(whole(struct(answer.simulation)))

@@ -3,8 +3,9 @@
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.api.portfolio.v1.portfolio_pb2_grpc import PortfolioServiceStub
 from quantmesh.chassis.rpc import Peer
-from quantmesh.gateway.http.answer import Answer, accepted, created, ok, replayed
+from quantmesh.gateway.http.answer import Answer, created, ok, replayed
 from quantmesh.gateway.http.call import Call
+from quantmesh.gateway.http.jobs import accepted_job
 from quantmesh.gateway.http.models import transactions as models
 from quantmesh.gateway.http.models.base import Id
 from quantmesh.gateway.http.models.jobs import JobShown
@@ -12,7 +13,6 @@ from quantmesh.gateway.http.operations import Operations
 from quantmesh.gateway.http.route import QueryOf
 from quantmesh.gateway.translation import transactions as translation
 from quantmesh.gateway.translation.common import next_cursor, page_request
-from quantmesh.gateway.translation.jobs import job
 
 _IMPORT_BODY_BYTES = 16 * 1024 * 1024
 # A body of so many bytes has to arrive; what is done with it takes less.
@@ -127,5 +127,5 @@ class Transactions:
             self._stub.ImportTransactions, request, timeout_seconds=_IMPORT_SECONDS
         )
         if answer.HasField("job"):
-            return accepted(job(answer.job), location=f"/api/v2/jobs/{answer.job.id}", headers=replayed(again))
+            return accepted_job(answer.job, replayed(again))
         return ok(translation.imported(answer, portfolio_id), headers=replayed(again))
