@@ -54,13 +54,6 @@ class Seal(Protocol):
     def open(self, sealed: bytes, place: str) -> bytes: ...
 
 
-class _NoSeal:
-    def close(self, answer: bytes, place: str) -> bytes:  # noqa: ARG002  wherever it is kept
-        return answer
-
-    open = close
-
-
 async def once(
     session: AsyncSession,
     owner_id: UUID,
@@ -70,7 +63,7 @@ async def once(
     answer: type[Answer],
     run: Callable[[], Awaitable[Answer]],
     required: bool = False,
-    seal: Seal = _NoSeal(),  # noqa: B008  it has no state
+    seal: Seal | None = None,
 ) -> Answer:
     """Run the effect in this transaction, or answer what the first call with the same key answered.
 
@@ -93,13 +86,15 @@ async def once(
     found = (await session.execute(_FIND, place)).one_or_none()
     if found is not None:
         _check_same(found, key, request_hash)
-        return answer.FromString(seal.open(bytes(found.answer), name))
+        kept = bytes(found.answer)
+        return answer.FromString(kept if seal is None else seal.open(kept, name))
     if not locked:
         msg = f"The first request with the idempotency key {key!r} is still being worked on."
         raise TwinRunning(msg, retry_after_seconds=0.2)
     response = await run()
-    kept = seal.close(response.SerializeToString(deterministic=True), name)
-    await session.execute(_KEEP, {**place, "request_hash": request_hash, "answer": kept})
+    kept = response.SerializeToString(deterministic=True)
+    sealed = kept if seal is None else seal.close(kept, name)
+    await session.execute(_KEEP, {**place, "request_hash": request_hash, "answer": sealed})
     return response
 
 
