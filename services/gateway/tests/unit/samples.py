@@ -18,6 +18,7 @@ from quantmesh.gateway.http.models import (
     jobs,
     market,
     orders,
+    performance,
     portfolios,
     predictions,
     snapshot,
@@ -95,11 +96,23 @@ FORECAST = prediction_pb2.Forecast(
     skill=prediction_pb2.Skill(skill=float("nan"), windows=10),
     as_of=NOW,
 )
+ZERO = Money(amount=Decimal(value="0.00"), currency="USD")
 PERFORMANCE = portfolio_pb2.GetPerformanceResponse(
     time_weighted_return=0.1,
     annualized_return=float("inf"),
     series=[portfolio_pb2.PerformancePoint(date="2020-01-02", value=amount("1.00"), net_flow=amount("1.00"))],
     exchange_rates=[portfolio_pb2.TranslationRate(currency="EUR", rate=amount("1.1"), date="2020-01-02")],
+    money_weighted=portfolio_pb2.MoneyWeightedReturn(period_return=0.1, internal_rates=[0.1]),
+    benchmark=portfolio_pb2.BenchmarkComparison(symbol="MSFT", beta=1.2),
+    explanation=portfolio_pb2.PerformanceExplanation(
+        **dict.fromkeys(
+            ("start_value", "deposits", "withdrawals", "income", "fees", "realized_gains", "unrealized_gains"), ZERO
+        ),
+        currency_gains=ZERO,
+        end_value=ZERO,
+        cash_flows=[portfolio_pb2.PerformanceCashFlow(date="2020-01-02", amount=amount("1.00"), remaining=1.0)],
+        contributions=[portfolio_pb2.PerformanceContribution(gain=amount("0.10"), contribution=0.1)],
+    ),
 )
 OPTIMUM = risk_pb2.OptimizeResponse(
     optimal=risk_pb2.Allocation(weights={"AAPL": 1.0}),
@@ -189,7 +202,7 @@ READS: list[tuple[str, str, str, Any, type[BaseModel]]] = [
         ),
         portfolios.PositionsShown,
     ),
-    (f"{ROOT}/performance", "portfolio", "GetPerformance", PERFORMANCE, portfolios.PerformanceShown),
+    (f"{ROOT}/performance", "portfolio", "GetPerformance", PERFORMANCE, performance.PerformanceShown),
     (
         f"{ROOT}/ledger",
         "portfolio",

@@ -88,8 +88,23 @@ class Portfolios:
         query = {**_at(as_of), "lots": "true" if lots else None}
         return self._transport.call("GET", f"/portfolios/{portfolio_id}/positions", Positions, query=query)
 
-    def performance(self, portfolio_id: str, as_of: datetime | None = None) -> Performance:
-        return self._transport.call("GET", f"/portfolios/{portfolio_id}/performance", Performance, query=_at(as_of))
+    def performance(
+        self,
+        portfolio_id: str,
+        as_of: datetime | None = None,
+        *,
+        explain: bool = False,
+        benchmark: str | None = None,
+        frequency: str = "daily",
+    ) -> Performance:
+        """`frequency` of the series: daily, weekly or monthly."""
+        query = {
+            **_at(as_of),
+            "explain": "true" if explain else "false",
+            "benchmark": benchmark,
+            "frequency": frequency,
+        }
+        return self._transport.call("GET", f"/portfolios/{portfolio_id}/performance", Performance, query=query)
 
     def ledger(self, portfolio_id: str) -> Iterator[LedgerEntry]:
         return self._transport.pages(f"/portfolios/{portfolio_id}/ledger", Page[LedgerEntry])

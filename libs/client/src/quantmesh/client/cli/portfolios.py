@@ -56,10 +56,19 @@ def positions(portfolio: PortfolioId, as_of: AsOf = None) -> None:
         console.print(f"1 {rate.currency} is {rate.rate:.6f} since {rate.date}{' (stale)' if rate.stale else ''}")
 
 
-def performance(portfolio: PortfolioId, as_of: AsOf = None) -> None:
-    """Time-weighted return, volatility and drawdown."""
+def performance(
+    portfolio: PortfolioId,
+    as_of: AsOf = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Where the change in value came from.")] = False,
+    benchmark: Annotated[str, typer.Option(metavar="SYMBOL", help="Compare with it.")] = "",
+) -> None:
+    """Returns, risk, and on request what explains them."""
     with signed_in() as client:
-        console.print(tables.performance_facts(client.portfolios.performance(portfolio, as_of)))
+        result = client.portfolios.performance(portfolio, as_of, explain=explain, benchmark=benchmark or None)
+    console.print(tables.performance_facts(result))
+    if result.explanation is not None:
+        console.print(tables.explanation_facts(result.explanation))
+        console.print(tables.contributions_table(result.explanation.contributions))
 
 
 def _total(value: object) -> str:

@@ -8,7 +8,15 @@ from rich.table import Table
 from quantmesh.client.models.analytics import Allocation, Forecast, Optimization, OptionPrice, ValueAtRisk
 from quantmesh.client.models.base import Money
 from quantmesh.client.models.events import DeadLetter
-from quantmesh.client.models.portfolios import Import, LedgerEntry, Performance, Portfolio, Positions
+from quantmesh.client.models.portfolios import (
+    Import,
+    LedgerEntry,
+    Performance,
+    PerformanceContribution,
+    PerformanceExplanation,
+    Portfolio,
+    Positions,
+)
 
 
 def money(value: Decimal | float | None) -> str:
@@ -83,12 +91,46 @@ def performance_facts(performance: Performance) -> Table:
     worst = percent(performance.maximum_drawdown)
     if performance.maximum_drawdown_start and performance.maximum_drawdown_end:
         worst += f" ({performance.maximum_drawdown_start} to {performance.maximum_drawdown_end})"
-    return facts(
+    compared = performance.benchmark
+    rows = [
         ("time-weighted return", percent(performance.time_weighted_return)),
         ("per year", percent(performance.annualized_return)),
+        ("money-weighted return", percent(performance.money_weighted.period_return)),
+        ("simple return", percent(performance.simple_return)),
         ("volatility per year", percent(performance.volatility)),
+        ("Sharpe ratio", number(performance.sharpe_ratio)),
+        ("Sortino ratio", number(performance.sortino_ratio)),
         ("maximum drawdown", worst),
+    ]
+    if compared is not None:
+        rows += [
+            (compared.symbol, percent(compared.time_weighted_return)),
+            ("alpha per year", percent(compared.alpha)),
+            ("beta", number(compared.beta)),
+        ]
+    return facts(*rows)
+
+
+def explanation_facts(explained: PerformanceExplanation) -> Table:
+    """From the start's value to the end's, line by line."""
+    return facts(
+        ("start", cash_text([explained.start_value])),
+        ("+ deposits", cash_text([explained.deposits])),
+        ("- withdrawals", cash_text([explained.withdrawals])),
+        ("+ income", cash_text([explained.income])),
+        ("- fees", cash_text([explained.fees])),
+        ("+ realized gains", cash_text([explained.realized_gains])),
+        ("+ unrealized gains", cash_text([explained.unrealized_gains])),
+        ("+ currency gains", cash_text([explained.currency_gains])),
+        ("= end", cash_text([explained.end_value])),
     )
+
+
+def contributions_table(contributions: Iterable[PerformanceContribution]) -> Table:
+    made = table("holding", "gain", "contribution", right=["gain", "contribution"])
+    for item in contributions:
+        made.add_row(item.symbol or "cash", f"{item.gain:,f}", percent(item.contribution))
+    return made
 
 
 def ledger_table(entries: Iterable[LedgerEntry]) -> Table:

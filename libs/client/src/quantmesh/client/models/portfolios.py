@@ -124,11 +124,62 @@ class Import(Answer):
 
 
 class PerformancePoint(Answer):
+    """`period_return` is since the point before."""
+
     date: date
     value: Decimal
     net_flow: Decimal
     time_weighted_return: float
     drawdown: float
+    period_return: float
+
+
+class MoneyWeighted(Answer):
+    """`internal_rates` are all that solve; with none the modified Dietz return stands in."""
+
+    period_return: float | None
+    annualized_return: float | None
+    internal_rates: tuple[float, ...]
+    modified_dietz_return: float | None
+
+
+class BenchmarkComparison(Answer):
+    symbol: str
+    time_weighted_return: float
+    alpha: float | None
+    beta: float | None
+
+
+class PerformanceCashFlow(Answer):
+    """`remaining` is the share of the period that lay ahead of it."""
+
+    date: date
+    amount: Decimal
+    remaining: float
+
+
+class PerformanceContribution(Answer):
+    """`symbol` is None for cash, account fees and rounding."""
+
+    symbol: str | None
+    gain: Decimal
+    contribution: float
+
+
+class PerformanceExplanation(Answer):
+    """start + deposits - withdrawals + income - fees + realized + unrealized + currency gains = end."""
+
+    start_value: Money
+    deposits: Money
+    withdrawals: Money
+    income: Money
+    fees: Money
+    realized_gains: Money
+    unrealized_gains: Money
+    currency_gains: Money
+    end_value: Money
+    cash_flows: tuple[PerformanceCashFlow, ...]
+    contributions: tuple[PerformanceContribution, ...]
 
 
 class Performance(Answer):
@@ -136,10 +187,16 @@ class Performance(Answer):
 
     time_weighted_return: float
     annualized_return: float | None
+    simple_return: float | None
+    money_weighted: MoneyWeighted
     volatility: float | None
+    sharpe_ratio: float | None
+    sortino_ratio: float | None
     maximum_drawdown: float
     maximum_drawdown_start: date | None
     maximum_drawdown_end: date | None
+    benchmark: BenchmarkComparison | None
+    explanation: PerformanceExplanation | None
     value: Money | None
     series: tuple[PerformancePoint, ...]
     next_cursor: str | None

@@ -12,6 +12,7 @@ from quantmesh.gateway.http.call import Call
 from quantmesh.gateway.http.models import portfolios as models
 from quantmesh.gateway.http.models.base import Id, PageQuery
 from quantmesh.gateway.http.models.optimization import OptimizationShown, PortfolioOptimizeBody
+from quantmesh.gateway.http.models.performance import PerformanceQuery, PerformanceShown
 from quantmesh.gateway.http.models.snapshot import SnapshotShown
 from quantmesh.gateway.http.operations import Operations
 from quantmesh.gateway.http.rebalance import Rebalance
@@ -19,7 +20,8 @@ from quantmesh.gateway.http.route import QueryOf
 from quantmesh.gateway.http.transactions import Transactions
 from quantmesh.gateway.translation import optimization
 from quantmesh.gateway.translation import portfolios as translation
-from quantmesh.gateway.translation.common import day_request, instant_request, next_cursor, page_request
+from quantmesh.gateway.translation.common import instant_request, next_cursor, page_request
+from quantmesh.gateway.translation.performance import performance, performance_request
 from quantmesh.gateway.translation.snapshot import snapshot
 
 _READ_SECONDS = 15.0
@@ -119,9 +121,9 @@ class Portfolios:
             "GET",
             "/{portfolio_id}/performance",
             self.performance,
-            summary="Time-weighted return and drawdown, as numbers and as a series",
+            summary="Time-weighted, money-weighted and simple return, risk, and what explains them",
             scope="portfolio:read",
-            answer=models.PerformanceShown,
+            answer=PerformanceShown,
             deadline_seconds=_READ_SECONDS,
         )
         add(
@@ -207,17 +209,10 @@ class Portfolios:
         answer = await self._portfolio.call(self._stub.GetPositions, request, timeout_seconds=_READ_SECONDS)
         return ok(translation.positions(answer))
 
-    async def performance(self, portfolio_id: Id, query: QueryOf[models.PerformanceQuery]) -> Answer:
-        request = pb.GetPerformanceRequest(
-            portfolio_id=portfolio_id,
-            as_of=instant_request(query.as_of),
-            known_at=instant_request(query.known_at),
-            start=day_request(query.start),
-            end=day_request(query.end),
-            page=page_request(query.limit, query.cursor),
-        )
+    async def performance(self, portfolio_id: Id, query: QueryOf[PerformanceQuery]) -> Answer:
+        request = performance_request(portfolio_id, query)
         answer = await self._portfolio.call(self._stub.GetPerformance, request, timeout_seconds=_READ_SECONDS)
-        return ok(translation.performance(answer))
+        return ok(performance(answer))
 
     async def ledger(self, portfolio_id: Id, query: QueryOf[models.LedgerQuery]) -> Answer:
         request = pb.ListLedgerRequest(

@@ -7,11 +7,9 @@ import orjson
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.gateway.translation.common import (
     decimal,
-    finite,
     instant,
     inverse,
     money,
-    next_cursor,
     optional_money,
 )
 
@@ -82,32 +80,6 @@ def positions(answer: pb.GetPositionsResponse) -> dict[str, Any]:
         "as_of": instant(answer, "as_of"),
         "known_at": instant(answer, "known_at"),
         "seq": answer.seq,
-    }
-
-
-def performance(answer: pb.GetPerformanceResponse) -> dict[str, Any]:
-    return {
-        "time_weighted_return": answer.time_weighted_return,
-        "annualized_return": finite(answer.annualized_return),
-        "volatility": finite(answer.volatility),
-        "maximum_drawdown": answer.maximum_drawdown,
-        "maximum_drawdown_start": answer.maximum_drawdown_start or None,
-        "maximum_drawdown_end": answer.maximum_drawdown_end or None,
-        "value": optional_money(answer, "value"),
-        "series": [
-            {
-                "date": point.date,
-                "value": point.value.value,
-                "net_flow": point.net_flow.value,
-                "time_weighted_return": point.time_weighted_return,
-                "drawdown": point.drawdown,
-            }
-            for point in answer.series
-        ],
-        "next_cursor": next_cursor(answer.page),
-        "exchange_rates": [translation_rate(rate) for rate in answer.exchange_rates],
-        "as_of": instant(answer, "as_of"),
-        "known_at": instant(answer, "known_at"),
     }
 
 

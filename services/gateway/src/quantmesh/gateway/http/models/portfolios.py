@@ -9,7 +9,6 @@ from quantmesh.gateway.http.models.base import (
     Body,
     CurrencyCode,
     Cursor,
-    Day,
     DecimalText,
     MoneyShown,
     Name,
@@ -44,15 +43,6 @@ class PositionsQuery(BitemporalQuery):
 
 class LedgerQuery(BitemporalQuery):
     limit: Annotated[int, Field(ge=1, le=500)] = 100
-    cursor: Cursor = ""
-
-
-class PerformanceQuery(BitemporalQuery):
-    start: Day | None = None
-    end: Day | None = None
-    limit: Annotated[int, Field(ge=1, le=10_000, description="Points of the series on a page, at most one a day.")] = (
-        5_000
-    )
     cursor: Cursor = ""
 
 
@@ -119,29 +109,6 @@ class PositionsShown(Shown):
     as_of: ShownInstant | None
     known_at: ShownInstant | None
     seq: Annotated[int, Field(description="The number of the account's log that this is true at.")]
-
-
-class PerformancePointShown(Shown):
-    date: ShownDate
-    value: DecimalText
-    net_flow: DecimalText
-    time_weighted_return: float
-    drawdown: float
-
-
-class PerformanceShown(Shown):
-    time_weighted_return: float
-    annualized_return: float | None
-    volatility: float | None
-    maximum_drawdown: float
-    maximum_drawdown_start: ShownDate | None
-    maximum_drawdown_end: ShownDate | None
-    value: MoneyShown | None
-    series: list[PerformancePointShown]
-    next_cursor: Annotated[str | None, Field(description="Of the series; all else is of the whole period.")]
-    exchange_rates: list[TranslationRateShown]
-    as_of: ShownInstant | None
-    known_at: ShownInstant | None
 
 
 class PostingShown(Shown):
