@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from quantmesh.quant._arguments import DIVIDEND_YIELD, POSITIVE_SPOT, RATE, Domain, Floats, check_scalar
-from quantmesh.quant.monte_carlo._curves import Curve, Schedule, check_curve, shifted
-from quantmesh.quant.monte_carlo._process import Evolve, carries
+from quantmesh.quant._arguments import Domain, Floats, check_scalar
+from quantmesh.quant.monte_carlo._curves import Schedule
+from quantmesh.quant.monte_carlo._process import Evolve, OneAsset
 
 _VARIANCE = Domain("v0", 0.0, 1e4, "a variance per year from 0 to 1e4")
 _SPEED = Domain("kappa", 0.0, 1e4, "a number per year from 0 to 1e4")
@@ -15,15 +15,12 @@ _CORRELATION = Domain("rho", -1.0, 1.0, "a number from -1 to 1")
 
 
 @dataclass(frozen=True, slots=True)
-class Heston:
+class Heston(OneAsset):
     """dv = kappa (theta - v) dt + sigma sqrt(v) dW, v at first `v0`, correlated with the spot by `rho`.
 
     With the martingale correction forwards are exact for any number of steps. Vega is by the square root of `v0`.
     """
 
-    spot: float
-    rate: Curve
-    dividend_yield: Curve
     v0: float
     kappa: float
     theta: float
@@ -31,9 +28,8 @@ class Heston:
     rho: float
 
     def __post_init__(self) -> None:
-        check_scalar(self.spot, POSITIVE_SPOT)
-        check_curve("rate", self.rate, RATE)
-        check_curve("dividend_yield", self.dividend_yield, DIVIDEND_YIELD)
+        # Classes with slots have no super() of their own.
+        OneAsset.__post_init__(self)
         check_scalar(self.v0, _VARIANCE)
         check_scalar(self.kappa, _SPEED)
         check_scalar(self.theta, _VARIANCE._replace(name="theta"))
@@ -41,15 +37,8 @@ class Heston:
         check_scalar(self.rho, _CORRELATION)
 
     @property
-    def asset_spots(self) -> tuple[float, ...]:
-        return (self.spot,)
-
-    @property
     def factors(self) -> int:
         return 2
-
-    def carries(self, schedule: Schedule) -> Floats:
-        return carries(self.rate, (self.dividend_yield,), schedule)
 
     def evolve(self, schedule: Schedule, with_variance: bool) -> Evolve:
         from quantmesh.quant.monte_carlo import _path_kernels as kernels
@@ -72,12 +61,6 @@ class Heston:
             ends = 2.0 / length * block[step, 1] if length > 0.0 else 2.0 * states[step]
             states[step + 1] = np.maximum(ends - states[step], 0.0)
         return states
-
-    def with_spots(self, spots: tuple[float, ...]) -> "Heston":
-        return replace(self, spot=spots[0])
-
-    def with_rate_shift(self, shift: float) -> "Heston":
-        return replace(self, rate=shifted(self.rate, shift))
 
     def volatility_ranges(self) -> tuple[tuple[float, float], ...]:
         volatility = math.sqrt(self.v0)

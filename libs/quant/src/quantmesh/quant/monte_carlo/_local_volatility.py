@@ -7,31 +7,26 @@ from itertools import pairwise
 
 import numpy as np
 
-from quantmesh.quant._arguments import DIVIDEND_YIELD, POSITIVE_SPOT, RATE, VOLATILITY, Floats, check_scalar
+from quantmesh.quant._arguments import VOLATILITY, Floats, check_scalar
 from quantmesh.quant.errors import DomainError
-from quantmesh.quant.monte_carlo._curves import Curve, Schedule, check_curve, shifted
-from quantmesh.quant.monte_carlo._process import Evolve, carries
+from quantmesh.quant.monte_carlo._curves import Schedule
+from quantmesh.quant.monte_carlo._process import Evolve, OneAsset
 
 
 @dataclass(frozen=True, eq=False)
-class LocalVolatility:
+class LocalVolatility(OneAsset):
     """`volatilities[i][j]` at `times[i]` and `spots[j]`, linear in time and in the logarithm of the spot, flat beyond.
 
     Paths follow Euler's scheme for the logarithm with the volatility of every step's middle: forwards are exact, other
     prices to first order in the step. Vega is by a parallel shift; spots move under a grid that stays.
     """
 
-    spot: float
-    rate: Curve
-    dividend_yield: Curve
     times: Sequence[float] | Floats
     spots: Sequence[float] | Floats
     volatilities: Sequence[Sequence[float]] | Floats
 
     def __post_init__(self) -> None:
-        check_scalar(self.spot, POSITIVE_SPOT)
-        check_curve("rate", self.rate, RATE)
-        check_curve("dividend_yield", self.dividend_yield, DIVIDEND_YIELD)
+        super().__post_init__()
         for name, nodes in (("times", self.times), ("spots", self.spots)):
             for index, (before, after) in enumerate(pairwise((-1.0 if name == "times" else 0.0, *nodes))):
                 if not before < after < math.inf:
@@ -44,15 +39,8 @@ class LocalVolatility:
             check_scalar(float(grid[row, column]), VOLATILITY._replace(name=f"volatilities[{row}][{column}]"))
 
     @property
-    def asset_spots(self) -> tuple[float, ...]:
-        return (self.spot,)
-
-    @property
     def factors(self) -> int:
         return 1
-
-    def carries(self, schedule: Schedule) -> Floats:
-        return carries(self.rate, (self.dividend_yield,), schedule)
 
     def evolve(self, schedule: Schedule, with_variance: bool) -> Evolve:
         from quantmesh.quant.monte_carlo import _path_kernels as kernels
@@ -68,12 +56,6 @@ class LocalVolatility:
             kernels.local_volatility(block, start, nodes, rows, lengths, drifts, with_variance)
 
         return evolve
-
-    def with_spots(self, spots: tuple[float, ...]) -> "LocalVolatility":
-        return replace(self, spot=spots[0])
-
-    def with_rate_shift(self, shift: float) -> "LocalVolatility":
-        return replace(self, rate=shifted(self.rate, shift))
 
     def volatility_ranges(self) -> tuple[tuple[float, float], ...]:
         grid = np.asarray(self.volatilities)

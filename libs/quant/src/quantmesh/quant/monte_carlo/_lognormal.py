@@ -15,37 +15,26 @@ from quantmesh.quant._arguments import (
 )
 from quantmesh.quant.errors import DomainError
 from quantmesh.quant.monte_carlo._curves import Curve, Schedule, check_curve, range_of, shifted
-from quantmesh.quant.monte_carlo._process import Evolve, carries
+from quantmesh.quant.monte_carlo._process import Evolve, OneAsset, carries
 
 # How far below zero rounding may take a pivot or an eigenvalue of a matrix that is only just semidefinite.
 _TOLERANCE = 1e-10
 
 
 @dataclass(frozen=True, slots=True)
-class GeometricBrownianMotion:
+class GeometricBrownianMotion(OneAsset):
     """One asset; rate, dividend yield and volatility per year may be piecewise constant in time."""
 
-    spot: float
-    rate: Curve
-    dividend_yield: Curve
     volatility: Curve
 
     def __post_init__(self) -> None:
-        check_scalar(self.spot, POSITIVE_SPOT)
-        check_curve("rate", self.rate, RATE)
-        check_curve("dividend_yield", self.dividend_yield, DIVIDEND_YIELD)
+        # Classes with slots have no super() of their own.
+        OneAsset.__post_init__(self)
         check_curve("volatility", self.volatility, VOLATILITY)
-
-    @property
-    def asset_spots(self) -> tuple[float, ...]:
-        return (self.spot,)
 
     @property
     def factors(self) -> int:
         return 1
-
-    def carries(self, schedule: Schedule) -> Floats:
-        return carries(self.rate, (self.dividend_yield,), schedule)
 
     def variances(self, schedule: Schedule) -> Floats:
         """Covariances of the logarithms over each step, `[step, asset, asset]`."""
@@ -53,12 +42,6 @@ class GeometricBrownianMotion:
 
     def evolve(self, schedule: Schedule, with_variance: bool) -> Evolve:
         return _evolve(self.asset_spots, (self.volatility,), self.carries(schedule), np.eye(1), schedule, with_variance)
-
-    def with_spots(self, spots: tuple[float, ...]) -> "GeometricBrownianMotion":
-        return replace(self, spot=spots[0])
-
-    def with_rate_shift(self, shift: float) -> "GeometricBrownianMotion":
-        return replace(self, rate=shifted(self.rate, shift))
 
     def volatility_ranges(self) -> tuple[tuple[float, float], ...]:
         return (range_of(self.volatility),)

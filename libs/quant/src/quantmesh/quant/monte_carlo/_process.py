@@ -1,12 +1,13 @@
 """What a simulation asks of a process, and what several processes share."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
 import numpy as np
 
-from quantmesh.quant._arguments import Floats
-from quantmesh.quant.monte_carlo._curves import Curve, Schedule
+from quantmesh.quant._arguments import DIVIDEND_YIELD, POSITIVE_SPOT, RATE, Floats, check_scalar
+from quantmesh.quant.monte_carlo._curves import Curve, Schedule, check_curve, shifted
 
 Evolve = Callable[[Floats], None]
 
@@ -39,3 +40,30 @@ class Process(Protocol):
 def carries(rate: Curve, dividend_yields: tuple[Curve, ...], schedule: Schedule) -> Floats:
     accrued = [schedule.accrued(rate) - schedule.accrued(dividend_yield) for dividend_yield in dividend_yields]
     return np.cumsum(np.array(accrued).T, axis=0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OneAsset:
+    """What processes of one asset share: rate and dividend yield per year may be piecewise constant in time."""
+
+    spot: float
+    rate: Curve
+    dividend_yield: Curve
+
+    def __post_init__(self) -> None:
+        check_scalar(self.spot, POSITIVE_SPOT)
+        check_curve("rate", self.rate, RATE)
+        check_curve("dividend_yield", self.dividend_yield, DIVIDEND_YIELD)
+
+    @property
+    def asset_spots(self) -> tuple[float, ...]:
+        return (self.spot,)
+
+    def carries(self, schedule: Schedule) -> Floats:
+        return carries(self.rate, (self.dividend_yield,), schedule)
+
+    def with_spots(self, spots: tuple[float, ...]) -> Self:
+        return replace(self, spot=spots[0])
+
+    def with_rate_shift(self, shift: float) -> Self:
+        return replace(self, rate=shifted(self.rate, shift))

@@ -51,8 +51,7 @@ def frontier(
     for name in ("maximum_holdings", "minimum_position"):
         if getattr(constraints, name) is not None:
             raise DomainError(name, getattr(constraints, name), "left out: the frontier would break off")
-    require_feasible(limits)
-    walk = _Walk(moments.covariance, moments.mean, limits)
+    walk = _Walk(moments.covariance, moments.mean, limits, require_feasible(limits))
     allocations, gap = walk.through(points)
     build = allocator(limits, moments, moments.variance)
     return Frontier(
@@ -66,11 +65,11 @@ def frontier(
 class _Walk:
     """From the least variance up: each point starts from the one before, whose assets are mostly its own."""
 
-    def __init__(self, matrix: Floats, mean: Floats, limits: Limits) -> None:
+    def __init__(self, matrix: Floats, mean: Floats, limits: Limits, linear: LinearObjective) -> None:
         self._matrix = matrix
         self._mean = mean
         self._limits = limits
-        self._linear = LinearObjective(limits)
+        self._linear = linear
         self._gap = 0.0
 
     def through(self, points: int) -> tuple[list[Floats], float]:

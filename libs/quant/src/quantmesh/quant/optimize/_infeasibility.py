@@ -37,9 +37,10 @@ class SoftLimit(NamedTuple):
     value: float
 
 
-def require_feasible(limits: Limits) -> None:
-    """Raises InfeasibleError where no weights satisfy the limits."""
-    if not LinearObjective(limits).is_feasible():
+def require_feasible(limits: Limits) -> LinearObjective:
+    """Objectives within the limits. Raises InfeasibleError where no weights satisfy them."""
+    linear = LinearObjective(limits)
+    if not linear.is_feasible():
         soft = _soft_limits(limits)
         relaxations = _least_relaxations(limits, soft)
         changes = [
@@ -55,6 +56,7 @@ def require_feasible(limits: Limits) -> None:
         )
     if limits.is_discrete:
         require_feasible_holdings(limits)
+    return linear
 
 
 def _soft_limits(limits: Limits) -> list[SoftLimit]:

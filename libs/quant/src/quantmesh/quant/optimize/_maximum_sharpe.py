@@ -39,10 +39,11 @@ def maximum_sharpe(
     limits = constraints.limits(moments.count)
     if limits.budget <= 0.0:
         raise DomainError("budget", limits.budget, "positive")
-    require_feasible(limits)
+    linear = require_feasible(limits)
     excess = moments.mean - risk_free_rate
-    reachable = limits if not limits.is_discrete else on_chosen(limits, first_choice(limits, -excess))
-    richest, loss = LinearObjective(reachable).least(-excess)
+    if limits.is_discrete:
+        linear = LinearObjective(on_chosen(limits, first_choice(limits, -excess)))
+    richest, loss = linear.least(-excess)
     if loss >= 0.0:
         most = risk_free_rate - loss / float(richest.sum())
         raise DomainError("risk_free_rate", risk_free_rate, f"below {most:.6g}, the most that weights can earn")

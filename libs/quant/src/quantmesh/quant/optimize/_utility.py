@@ -40,11 +40,11 @@ class Utility:
 def least_utility(utility: Utility) -> tuple[Floats, Certificate]:
     """Raises InfeasibleError where nothing satisfies the limits."""
     limits = utility.limits
-    require_feasible(limits)
+    linear = require_feasible(limits)
     if limits.is_discrete:
         return _by_choice(utility)
     weights, solver, iterations = _by_exchange(utility) if limits.is_box else _by_clarabel(utility)
-    return weights, Certificate(solver, iterations, utility.bound(weights, LinearObjective(limits)))
+    return weights, Certificate(solver, iterations, utility.bound(weights, linear))
 
 
 def _by_exchange(utility: Utility) -> tuple[Floats, str, int]:
