@@ -12,7 +12,6 @@ from uuid import UUID
 from google.protobuf.message import Message
 
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
-from quantmesh.chassis.clock import Clock
 from quantmesh.chassis.context import CallContext, Caller, set_call
 from quantmesh.chassis.database_errors import ConcurrentUpdate
 from quantmesh.chassis.errors import QuantmeshError, Unavailable
@@ -23,12 +22,13 @@ from .commands import Account, Command, Wishes
 from .replica import Watcher
 from .scheduler import Actor, Died, Scheduler, State, current_actor
 
-_COMMANDS = 7
+_COMMANDS = 6
 _ATTEMPTS = 12
 _IS_GIVEN_UP = 0.15
 _IS_ASKED_AGAIN = 0.25
 _HAS_TWIN = 0.15
-_LOOKS = 0.3
+_LOOKS = 0.25
+_IS_CHANGED = 0.5
 _SCOPES = frozenset({"portfolio:read", "portfolio:write", "orders:write"})
 _NOBODY: Any = None
 
@@ -113,7 +113,7 @@ class Client:
     name: str
     account: Account
     draw: random.Random
-    clock: Clock
+    wishes: Wishes
     scheduler: Scheduler
     replicas: list[Replica]
     claims: dict[str, Claim]
@@ -121,15 +121,16 @@ class Client:
     mine: list[Command] = field(default_factory=list)
 
     async def live(self) -> None:
-        wishes = Wishes(self.draw, self.account, self.clock.now)
         for number in range(_COMMANDS):
             await self.scheduler.pause("next wish")
             if self.mine and self.draw.random() < _IS_ASKED_AGAIN:
                 await self.insist(self.draw.choice(self.mine))
             elif self.draw.random() < _LOOKS:
                 await self.look()
+            elif (orders := self._orders()) and self.draw.random() < _IS_CHANGED:
+                await self.change(self.draw.choice(orders))
             else:
-                command = wishes.command(f"{self.name}-{number}")
+                command = self.wishes.command(f"{self.name}-{number}")
                 self.mine.append(command)
                 self.claims[command.key] = Claim(command)
                 if self.draw.random() < _HAS_TWIN:
@@ -145,18 +146,35 @@ class Client:
                 return
             await self.scheduler.pause("repetition")
 
+    async def change(self, order_id: str) -> None:
+        """Cancel an order or ask for another quantity of it, as if it were still as it was last seen."""
+        found = await self._ask("GetOrder", pb.GetOrderRequest(id=order_id))
+        if not isinstance(found, pb.GetOrderResponse):
+            return
+        await self.scheduler.pause("change of an order")
+        if self.draw.random() < 0.5:
+            await self._ask("CancelOrder", pb.CancelOrderRequest(id=order_id))
+        else:
+            request = pb.ReplaceOrderRequest(id=order_id, expected_version=found.order.version)
+            request.quantity.value = str(self.draw.randrange(1, 8))
+            await self._ask("ReplaceOrder", request)
+
+    def _orders(self) -> list[str]:
+        answers = (self.claims[command.key].answer for command in self.mine if command.method == "PlaceOrder")
+        return [pb.PlaceOrderResponse.FromString(answer).order.id for answer in answers if answer is not None]
+
     async def look(self) -> None:
         """The log goes on where it ended, and what is shown of the account is possible."""
         request = pb.ListEventsRequest(
             portfolio_id=self.account.portfolio_id, after=self.seen_until, limit=self.draw.randrange(1, 30)
         )
-        log = await self._read("ListEvents", request)
+        log = await self._ask("ListEvents", request)
         if isinstance(log, pb.ListEventsResponse):
             numbers = [event.seq for event in log.events]
             if numbers != list(range(self.seen_until + 1, self.seen_until + 1 + len(numbers))):
                 raise Violation(f"the log after {self.seen_until} goes on with {numbers}")
             self.seen_until += len(numbers)
-        shown = await self._read("GetPositions", pb.GetPositionsRequest(portfolio_id=self.account.portfolio_id))
+        shown = await self._ask("GetPositions", pb.GetPositionsRequest(portfolio_id=self.account.portfolio_id))
         if isinstance(shown, pb.GetPositionsResponse) and any(cash.amount.value.startswith("-") for cash in shown.cash):
             raise Violation(f"cash is shown as {shown.cash}")
 
@@ -182,12 +200,12 @@ class Client:
         self.scheduler.history.tell(f"{line}: {type(answer).__name__}")
         return Outcome.ANSWERED
 
-    async def _read(self, method: str, request: Message) -> Message | None:
+    async def _ask(self, method: str, request: Message) -> Message | None:
         replica = self.draw.choice(self.replicas)
         try:
             answer = await replica.call(self.account.owner_id, "", method, request)
-        except (Died, Unavailable) as unknown:
-            self.scheduler.history.tell(f"{self.name}: {method} at {replica.name}: {type(unknown).__name__}")
+        except (Died, QuantmeshError) as told:
+            self.scheduler.history.tell(f"{self.name}: {method} at {replica.name}: {type(told).__name__}")
             return None
         except Exception as error:
             raise Violation(f"{self.name}: {method} at {replica.name}: {error!r}") from error

@@ -17,7 +17,6 @@ from .scheduler import Scheduler
 _READER = Path(__file__).with_name("reader")
 _POOL = 24
 _CRASH_SECONDS = 10.0
-_TABLES = "SELECT string_agg(schemaname || '.' || tablename, ', ') FROM pg_tables WHERE schemaname = %s"
 Restart = Callable[[], None]
 
 
@@ -32,24 +31,17 @@ class Cluster:
         self._restart = restart
 
     async def prepare(self) -> None:
-        """Before anybody else connects: who closes a circle of waiting finds that out at once, and is its victim."""
+        """Before anybody else connects."""
         for watcher in (self.portfolio_watcher, self.reader_watcher):
-            ((name,),) = await watcher.rows("SELECT current_database()")
-            await watcher.execute(f"ALTER DATABASE {name} SET deadlock_timeout = '1ms'")
+            await watcher.prepare()
 
     async def begin(self, scheduler: Scheduler | None) -> None:
         """For a run of `scheduler`, on empty tables."""
         for stepped in (*self.portfolios, self.reader):
             stepped.scheduler = scheduler
         if scheduler is not None:
-            for watcher, schema in ((self.portfolio_watcher, "portfolio"), (self.reader_watcher, "reader")):
-                ((tables,),) = await watcher.rows(_TABLES, [schema])
-                kept = f"{schema}.alembic_version"
-                emptied = ", ".join(table for table in tables.split(", ") if table != kept)
-                # Triggers that protect the ledger look away for the superuser alone.
-                await watcher.execute(
-                    f"BEGIN; SET LOCAL session_replication_role = replica; TRUNCATE {emptied} RESTART IDENTITY; COMMIT"
-                )
+            for watcher in (self.portfolio_watcher, self.reader_watcher):
+                await watcher.empty()
 
     async def restart(self) -> None:
         """As by a crash: nothing is flushed, everybody is cut off."""

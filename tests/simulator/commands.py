@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from google.protobuf.message import Message
@@ -11,6 +12,7 @@ from google.protobuf.message import Message
 from quantmesh.api.common.v1.common_pb2 import Decimal as DecimalMessage
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.times import to_timestamp
+from quantmesh.portfolio.core.market import Quote
 
 from .market import SYMBOLS
 
@@ -30,10 +32,6 @@ class Command:
     method: str
     request: Message
 
-    @property
-    def is_order(self) -> bool:
-        return self.method == "PlaceOrder"
-
 
 @dataclass
 class Wishes:
@@ -42,13 +40,14 @@ class Wishes:
     draw: random.Random
     account: Account
     now: Callable[[], datetime]
+    quotes: Callable[[], list[Quote]]
 
     def command(self, key: str) -> Command:
         kinds: list[tuple[Callable[[str], tuple[str, Message]], int]] = [
             (self._cash, 4),
             (self._trade, 4),
             (self._income, 1),
-            (self._order, 6),
+            (self._order, 8),
             (self._import, 1),
         ]
         kind = self.draw.choices([kind for kind, _ in kinds], [weight for _, weight in kinds])[0]
@@ -78,16 +77,29 @@ class Wishes:
         )
 
     def _order(self, key: str) -> tuple[str, Message]:
-        side = self.draw.choice([pb.ORDER_SIDE_BUY, pb.ORDER_SIDE_BUY, pb.ORDER_SIDE_SELL])
-        return "PlaceOrder", pb.PlaceOrderRequest(
+        """Of every type; prices lie around the quote, so that some wait and some do not."""
+        quote = self.draw.choice(self.quotes())
+        kinds = [pb.ORDER_TYPE_MARKET, pb.ORDER_TYPE_LIMIT, pb.ORDER_TYPE_STOP, pb.ORDER_TYPE_STOP_LIMIT]
+        kind = self.draw.choices(kinds, [2, 4, 1, 1])[0]
+        takes = [pb.TIME_IN_FORCE_DAY, pb.TIME_IN_FORCE_GTC, pb.TIME_IN_FORCE_IOC, pb.TIME_IN_FORCE_FOK]
+        has_stop = kind in {pb.ORDER_TYPE_STOP, pb.ORDER_TYPE_STOP_LIMIT}
+        request = pb.PlaceOrderRequest(
             portfolio_id=self.account.portfolio_id,
-            symbol=self.draw.choice(SYMBOLS),
-            side=side,
-            type=pb.ORDER_TYPE_MARKET,
-            quantity=number(str(self.draw.randrange(1, 5))),
-            time_in_force=pb.TIME_IN_FORCE_DAY,
+            symbol=quote.symbol,
+            side=self.draw.choice([pb.ORDER_SIDE_BUY, pb.ORDER_SIDE_BUY, pb.ORDER_SIDE_SELL]),
+            type=kind,
+            quantity=number(str(self.draw.randrange(1, 7))),
+            time_in_force=self.draw.choice(takes[:2] if has_stop else takes),
             client_order_id=self.draw.choice(["", key]),
         )
+        if kind in {pb.ORDER_TYPE_LIMIT, pb.ORDER_TYPE_STOP_LIMIT}:
+            request.limit_price.value = str(self._near(quote.price))
+        if has_stop:
+            request.stop_price.value = str(self._near(quote.price))
+        return "PlaceOrder", request
+
+    def _near(self, price: Decimal) -> Decimal:
+        return price + Decimal(self.draw.randrange(-60, 61)) / 100
 
     def _import(self, key: str) -> tuple[str, Message]:
         rows = "".join(

@@ -2,11 +2,12 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
+from quantmesh.portfolio.core.market import Quote
 
 from .clients import Claim, Violation
 from .replica import Watcher
@@ -71,6 +72,17 @@ _ALWAYS = {
         LEFT JOIN transaction t ON t.portfolio_id = o.portfolio_id AND t.order_id = o.id
         GROUP BY o.id, o.filled_quantity HAVING o.filled_quantity <> coalesce(sum(t.quantity), 0)
     """,
+    "what is reserved is not what open orders need": """
+        SELECT account, commodity, h.reserved, o.reserved
+        FROM (SELECT portfolio_id, account, commodity, reserved FROM holding) AS h
+        FULL JOIN (
+            SELECT portfolio_id, CASE side WHEN 'buy' THEN 'assets:cash' ELSE 'assets:securities' END AS account,
+                CASE side WHEN 'buy' THEN currency ELSE symbol END AS commodity, sum(reserved) AS reserved
+            FROM placed_order WHERE status IN ('accepted', 'partially_filled') GROUP BY 1, 2, 3
+        ) AS o USING (portfolio_id, account, commodity)
+        WHERE coalesce(h.reserved, 0) <> coalesce(o.reserved, 0)
+    """,
+    "more is reserved than there is": "SELECT commodity, amount, reserved FROM holding WHERE reserved > amount",
     "a key had its effect twice": """
         SELECT note, count(*) FROM transaction WHERE note <> '' AND import_id IS NULL GROUP BY note HAVING count(*) > 1
         UNION ALL
@@ -112,6 +124,21 @@ async def check_claims(watcher: Watcher, claims: Mapping[str, Claim]) -> None:
         raise Violation(f"orders were acknowledged, and are not there: {lost}")
     if len(orders - acknowledged_orders) > uncertain_orders:
         raise Violation(f"{len(orders)} orders came of {len(acknowledged_orders)} to {uncertain_orders} more wishes")
+
+
+async def check_sizes(watcher: Watcher, quotes: Iterable[Quote]) -> None:
+    """No more was bought or sold on a quote than it was good for, by all orders of all portfolios together."""
+    sizes = {
+        (quote.symbol, quote.time, kind): size
+        for quote in quotes
+        for kind, size in (("sell", quote.bid_size), ("buy", quote.ask_size))
+    }
+    for symbol, executed_at, kind, quantity in await watcher.rows(
+        "SELECT symbol, executed_at, type, sum(quantity) FROM transaction WHERE order_id IS NOT NULL GROUP BY 1, 2, 3"
+    ):
+        size = sizes.get((symbol, executed_at, kind))
+        if size is None or quantity > size:
+            raise Violation(f"{quantity} {symbol} {kind} at {executed_at}, where the quote was for {size}")
 
 
 async def check_log_rebuilds_state(watcher: Watcher) -> None:

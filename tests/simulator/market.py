@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Collection, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from quantmesh.chassis.clock import Clock
@@ -13,6 +13,8 @@ SYMBOLS = ("AAPL", "IBM", "MSFT")
 _TICK = Decimal("0.01")
 _HALF_SPREAD = Decimal("0.05")
 _LONGEST_STEP_TICKS = 40
+_LARGEST_SIZE = 6
+_SESSION = timedelta(seconds=8)
 
 
 class SeededMarket:
@@ -23,19 +25,31 @@ class SeededMarket:
         self._clock = clock
         self.is_open = True
         self.is_silent = False
-        self.prices = {symbol: Decimal(100 + 50 * index) for index, symbol in enumerate(SYMBOLS)}
-        self.stale: set[str] = set()
+        self.moves = 0
+        self._opened_at = clock.now()
+        self._latest = {
+            symbol: self._made(symbol, Decimal(100 + 50 * index), stale=False) for index, symbol in enumerate(SYMBOLS)
+        }
+        self.history = list(self._latest.values())
 
     def move(self) -> str:
         """One quote changes; what it became."""
-        symbol = self._draw.choice(SYMBOLS)
-        self.prices[symbol] += _TICK * self._draw.randrange(-_LONGEST_STEP_TICKS, _LONGEST_STEP_TICKS + 1)
-        self.stale ^= {symbol} if self._draw.random() < 0.1 else set()
-        return f"{symbol} at {self.prices[symbol]}{' (stale)' if symbol in self.stale else ''}"
+        before = self._latest[self._draw.choice(SYMBOLS)]
+        price = before.price + _TICK * self._draw.randrange(-_LONGEST_STEP_TICKS, _LONGEST_STEP_TICKS + 1)
+        quote = self._latest[before.symbol] = self._made(before.symbol, price, stale=self._draw.random() < 0.1)
+        self.history.append(quote)
+        self.moves += 1
+        return f"{quote.symbol} at {quote.price}, {quote.bid_size} and {quote.ask_size}{' (stale)' * quote.stale}"
+
+    def latest(self) -> list[Quote]:
+        return list(self._latest.values())
 
     async def clock(self) -> MarketClock:
+        """One session follows the other; day orders end with theirs."""
         self._answer()
-        return MarketClock(self._clock.now(), self.is_open, "" if self.is_open else "closed")
+        now = self._clock.now()
+        close = self._opened_at + _SESSION * ((now - self._opened_at) // _SESSION + 1)
+        return MarketClock(now, self.is_open, "" if self.is_open else "closed", close)
 
     async def now(self, at_least: datetime) -> datetime:
         return (await self.clock()).time
@@ -45,14 +59,14 @@ class SeededMarket:
         return {
             symbol: Asset(symbol, "USD", Adjustment.RAW, _TICK, Decimal(1), tradable=True)
             for symbol in symbols
-            if symbol in self.prices
+            if symbol in self._latest
         }
 
     async def quotes(
         self, symbols: Collection[str], as_of: datetime | None = None, known_at: datetime | None = None
     ) -> Mapping[str, Quote]:
         self._answer()
-        return {symbol: self._quote(symbol) for symbol in symbols if symbol in self.prices}
+        return {symbol: self._latest[symbol] for symbol in symbols if symbol in self._latest}
 
     async def closes(
         self, symbols: Collection[str], start: date, end: date, as_of: datetime | None, known_at: datetime | None
@@ -72,16 +86,17 @@ class SeededMarket:
         self._answer()
         return {}
 
-    def _quote(self, symbol: str) -> Quote:
-        price = self.prices[symbol]
+    def _made(self, symbol: str, price: Decimal, *, stale: bool) -> Quote:
         return Quote(
             symbol,
             price,
             price - _HALF_SPREAD,
             price + _HALF_SPREAD,
             self._clock.now(),
-            symbol in self.stale,
+            stale,
             "USD",
+            bid_size=Decimal(self._draw.randrange(1, _LARGEST_SIZE + 1)),
+            ask_size=Decimal(self._draw.randrange(1, _LARGEST_SIZE + 1)),
         )
 
     def _answer(self) -> None:

@@ -15,17 +15,18 @@ from quantmesh.api.portfolio.v1 import events_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.failpoints import Failpoint
 from quantmesh.portfolio.adapters.rpc import PortfolioRpc
-from quantmesh.portfolio.core.orders import ExecutionCosts
+from quantmesh.portfolio.core.execution import ExecutionCosts
 
 from .broker import Broker, bus_of
 from .clients import Claim, Client, Replica
 from .cluster import Cluster
 from .commands import Account, Wishes
 from .couriers import Readers, Relays
-from .invariants import check_always, check_arrivals, check_claims, check_log_rebuilds_state
+from .invariants import check_always, check_arrivals, check_claims, check_log_rebuilds_state, check_sizes
 from .market import SeededMarket
 from .replica import SteppedDatabase
 from .scheduler import Actor, Died, History, Scheduler, State, Stuck
+from .venues import Venues
 
 _CLIENTS = 4
 _RESTARTED_EACH = 20
@@ -36,8 +37,12 @@ _COSTS = ExecutionCosts(Decimal(1), Decimal("0.01"), Decimal(1))
 _SUBJECTS: dict[str, type[Message]] = {
     "portfolio.transaction.recorded": events_pb2.TransactionRecorded,
     "portfolio.order.accepted": events_pb2.OrderAccepted,
+    "portfolio.order.triggered": events_pb2.OrderTriggered,
+    "portfolio.order.replaced": events_pb2.OrderReplaced,
+    "portfolio.order.partially_filled": events_pb2.OrderPartiallyFilled,
     "portfolio.order.filled": events_pb2.OrderFilled,
     "portfolio.order.cancelled": events_pb2.OrderCancelled,
+    "portfolio.order.expired": events_pb2.OrderExpired,
     "portfolio.order.rejected": events_pb2.OrderRejected,
 }
 
@@ -106,7 +111,8 @@ class _Run:
             name = f"client {number}"
             account = accounts[number % 3]
             draw = random.Random(f"{scheduler.seed} {name}")  # noqa: S311  a failing seed replays
-            client = Client(name, account, draw, scheduler.clock, scheduler, self._replicas, self.claims)
+            wishes = Wishes(draw, account, scheduler.clock.now, self._market.latest)
+            client = Client(name, account, draw, wishes, scheduler, self._replicas, self.claims)
             scheduler.add(name, client.live)
         bus = bus_of(self._broker)
         self._relays = relays = Relays(scheduler, self._cluster.portfolios[0].database, bus, self._commits)
@@ -115,6 +121,9 @@ class _Run:
         for subject, message in _SUBJECTS.items():
             scheduler.add(f"reader of {subject}", partial(readers.run, subject, message, self._over))
         # Two leaders may overlap for a moment.
+        for name, stepped in zip(("venue", "second venue"), self._cluster.portfolios, strict=True):
+            venue = Venues(scheduler, stepped.database, self._market, _COSTS)
+            scheduler.add(name, partial(venue.run, self._clients_have_left))
         subject = "portfolio.transaction.recorded"
         scheduler.add(f"second reader of {subject}", partial(readers.run, subject, _SUBJECTS[subject], self._over))
 
@@ -124,7 +133,7 @@ class _Run:
         waiting = self._waiting()
         if self._steps > _LONGEST_RUN:
             raise Stuck(f"{self._steps} steps, and no end")
-        if not any(actor.name.startswith("client") for actor in self._scheduler.actors):
+        if self._clients_have_left() and not any("venue" in actor.name for actor in self._scheduler.actors):
             await self._end()
             return ""
         if self._steps == self._restart_due:
@@ -157,6 +166,7 @@ class _Run:
         await check_claims(watcher, self.claims)
         await check_log_rebuilds_state(watcher)
         await check_arrivals(watcher, self._cluster.reader_watcher)
+        await check_sizes(watcher, self._market.history)
 
     async def tell_log(self) -> int:
         """The accounts' logs go into the history; how many events they have."""
@@ -174,6 +184,9 @@ class _Run:
     def _commits(self) -> int:
         return sum(stepped.commits for stepped in self._cluster.portfolios)
 
+    def _clients_have_left(self) -> bool:
+        return not any(actor.name.startswith("client") for actor in self._scheduler.actors)
+
     def _over(self) -> bool:
         return self._is_over
 
@@ -186,7 +199,8 @@ class _Run:
         if not isinstance(answer, pb.CreatePortfolioResponse):
             raise TypeError(answer)
         account = Account(owner_id, answer.portfolio.id)
-        command = Wishes(self._draw, account, self._scheduler.clock.now).deposit(f"begin {name}", _BEGINNING)
+        wishes = Wishes(self._draw, account, self._scheduler.clock.now, self._market.latest)
+        command = wishes.deposit(f"begin {name}", _BEGINNING)
         claim = self.claims[command.key] = Claim(command)
         recorded = await self._replicas[0].handle(owner_id, command.key, command.method, command.request)
         claim.told(recorded.SerializeToString(deterministic=True))
@@ -242,8 +256,13 @@ class _Run:
         return f"the broker is restored without its last {size} messages"
 
     async def _process_dies(self) -> str:
-        waiting = [actor for actor in self._waiting() if actor.at not in {"start", "next wish", "repetition"}]
-        return await self._kill(self._draw.choice(waiting)) if waiting else ""
+        calling = {actor for replica in self._replicas for actor in replica.calls.values()}
+        mortal = [
+            actor
+            for actor in self._waiting()
+            if actor in calling or not (actor.name.startswith("client") or actor.at == "start")
+        ]
+        return await self._kill(self._draw.choice(mortal)) if mortal else ""
 
     async def _look(self) -> str:
         await self._check()

@@ -41,11 +41,10 @@ async def test_a_seed_replays_exactly(cluster: Cluster) -> None:
     assert again.history.digest == first.history.digest
 
 
-async def test_nothing_is_lost_where_postgres_itself_is_killed_and_comes_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seed", filter(restarts_postgres, SEEDS))
+async def test_nothing_is_lost_where_postgres_itself_is_killed_and_comes_back(tmp_path: Path, seed: int) -> None:
     server = PostgresServer(tmp_path / "postgres", free_port(), secrets.token_hex(16))
-    with running(server, tmp_path / "postgres.log") as started:
+    with running(server, tmp_path / "postgres.log") as started, replayable(seed):
         async with open_cluster(server, partial(crash_and_start_again, server, started)) as cluster:
-            for seed in filter(restarts_postgres, SEEDS):
-                with replayable(seed):
-                    outcome = await simulate(cluster, seed)
-                assert "! Postgres restarts" in outcome.history.lines
+            outcome = await simulate(cluster, seed)
+    assert "! Postgres restarts" in outcome.history.lines
