@@ -102,9 +102,7 @@ class OrderMethods(Methods):
     async def CancelOrder(self, request: pb.CancelOrderRequest, context: Context) -> pb.CancelOrderResponse:
         order_id = _order_id(request.id)
         expected = request.expected_version if request.HasField("expected_version") else None
-        async with self._store() as store:
-            order = await store.order(order_id)
-        market_time = await self._market.now(order.created_at)
+        market_time = (await self._market.clock()).time
         async with self._store() as store:
             cancelled = await cancel_order(
                 store, order_id, market_time, self._clock.now(), uuid7, expected_version=expected
