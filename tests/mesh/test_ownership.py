@@ -40,6 +40,17 @@ REQUESTS: dict[str, Request] = {
         headers=key(),
     ),
     "list orders": lambda user, it: user.get(f"{API}/orders", params={"portfolio_id": it}),
+    "limits": lambda user, it: user.get(f"{API}/risk/limits/{it}"),
+    "set limits": lambda user, it: user.put(f"{API}/risk/limits/{it}", json={"limits": []}),
+    "what if": lambda user, it: user.post(
+        f"{API}/risk/limits/{it}/what-if", json={"orders": [{"symbol": "AAPL", "side": "buy", "quantity": "1"}]}
+    ),
+    "plan rebalancing": lambda user, it: user.post(f"{API}/portfolios/{it}/rebalance", json={"target_weights": {}}),
+    "rebalance": lambda user, it: user.post(
+        f"{API}/portfolios/{it}/rebalance/execute",
+        json={"orders": [{"symbol": "AAPL", "side": "buy", "quantity": "1"}]},
+        headers=key(),
+    ),
     "value at risk": lambda user, it: user.post(f"{API}/risk/var", json={"portfolio_id": it}),
     "optimize": lambda user, it: user.post(
         f"{API}/risk/optimize", json={"objective": "risk_parity", "portfolio_id": it}

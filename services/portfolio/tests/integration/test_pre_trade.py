@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -189,10 +189,11 @@ async def test_where_no_quantity_passes_none_is_suggested_and_several_are_sugges
     checks.limits.without = limits_pb2.CheckOrderResponse(
         changes=DENIED.changes, passing_quantities=[common_pb2.Decimal(value="4"), common_pb2.Decimal(value="0.00")]
     )
-    both = (await checks.check(trade(portfolio.id), trade(portfolio.id, "1", "MSFT"))).denial
+    basket = [replace(each, in_basket=True) for each in (trade(portfolio.id), trade(portfolio.id, "1", "MSFT"))]
+    both = (await checks.check(*basket)).denial
     assert both is not None
-    orders = json.loads(both.metadata["suggestion"])["orders"]
-    assert [(each["symbol"], each["quantity"]) for each in orders] == [("AAPL", "4")]
+    order = {"symbol": "AAPL", "side": "buy", "quantity": "4"}
+    assert json.loads(both.metadata["suggestion"]) == {"orders": [order]}
 
 
 @pytest.mark.parametrize(

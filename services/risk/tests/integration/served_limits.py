@@ -71,7 +71,12 @@ class StandInAccounts:
         owner_id, found = self.known.get(portfolio_id, (None, account()))
         if owner_id != current_caller().user_id:
             raise NotFound("There is no such portfolio.")
-        return found
+        unknown = {
+            symbol: Instrument(symbol, Decimal(0), "", None, None)
+            for symbol in symbols
+            if symbol not in found.instruments
+        }
+        return replace(found, instruments={**found.instruments, **unknown})
 
 
 def account(cash: str = "10000", day_profit: str = "0", **held: str) -> Account:

@@ -177,6 +177,10 @@ async def test_what_if_tells_the_same_of_the_live_account(limits: Limits) -> Non
     answer = await limits.peer.call(limits.stub.WhatIf, request)
     assert [(each.before.value, each.after.value) for each in answer.changes if each.denied] == [("450.0", "1950.0")]
     assert [each.value for each in answer.passing_quantities] == ["3"]
+    unknown = pb.WhatIfRequest(portfolio_id=portfolio, orders=[order("AAPL", "1"), order("NOPE", "1")])
+    with pytest.raises(InvalidInput) as refused:
+        await limits.peer.call(limits.stub.WhatIf, unknown)
+    assert [each.field for each in refused.value.violations] == ["orders[1].symbol"]
 
 
 async def test_each_crossing_is_told_once_by_the_clock(limits: Limits) -> None:

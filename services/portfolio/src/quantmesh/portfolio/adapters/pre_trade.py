@@ -26,6 +26,7 @@ from quantmesh.portfolio.core.pre_trade_errors import KycRefused, LimitDenial, L
 _KYC_SECONDS = 5.0
 _MOST_KEPT = 10_000
 _REPLACEABLE = frozenset({"quantity", "limit_price", "stop_price"})
+_IN_BASKETS = frozenset({"symbol", "side", "quantity"})
 _SIDES = {side: number for number, side in translate_orders.ORDER_SIDES.items()}
 _STATUS_NAMES = {number: name.removeprefix("KYC_STATUS_").lower() for name, number in compliance_pb2.KycStatus.items()}
 _REFUSED = frozenset({compliance_pb2.KYC_STATUS_REJECTED, compliance_pb2.KYC_STATUS_SUSPENDED})
@@ -153,7 +154,7 @@ def _shown(message: Any, field: str) -> str | None:
 
 
 def _suggestion(trades: Sequence[ProposedTrade], answer: limits_pb2.CheckOrderResponse) -> dict[str, Any] | None:
-    """The request that passes: one order as /orders takes it, or several as a list."""
+    """The request that passes: an order, the replacement of one, or a basket."""
     passing = [
         _body(trade, quantity)
         for trade, message in zip(trades, answer.passing_quantities, strict=False)
@@ -161,13 +162,14 @@ def _suggestion(trades: Sequence[ProposedTrade], answer: limits_pb2.CheckOrderRe
     ]
     if not passing:
         return None
-    return passing[0] if len(trades) == 1 else {"orders": passing}
+    return {"orders": passing} if trades[0].in_basket else passing[0]
 
 
 def _body(trade: ProposedTrade, quantity: Decimal) -> dict[str, str]:
-    """What was asked, as /orders takes it, but for the quantity; of a replacement what may be replaced."""
+    """What was asked, but for the quantity: as /orders takes it; of a replacement, and of a basket, what those take."""
     asked = {**asdict(trade.request), "quantity": quantity + trade.filled_quantity}
     shown = {name: plain(value) if isinstance(value, Decimal) else value for name, value in asked.items() if value}
-    if trade.replaces is not None:
-        return {name: value for name, value in shown.items() if name in _REPLACEABLE}
+    if trade.replaces is not None or trade.in_basket:
+        taken = _IN_BASKETS if trade.in_basket else _REPLACEABLE
+        return {name: value for name, value in shown.items() if name in taken}
     return {"portfolio_id": str(trade.portfolio_id), **shown}

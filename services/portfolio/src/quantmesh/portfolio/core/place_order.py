@@ -5,6 +5,7 @@ All in one transaction with its postings, its reservation and its events. What n
 """
 
 import asyncio
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -23,11 +24,16 @@ from quantmesh.portfolio.core.reservations import worst_price
 
 async def ask_venue(market: Market, symbol: str, costs: ExecutionCosts) -> Venue:
     """Before the ledger is touched. Raises UnknownSymbol."""
-    assets, clock, quotes = await asyncio.gather(market.assets([symbol]), market.clock(), market.quotes([symbol]))
-    asset = assets.get(symbol)
-    if asset is None:
-        raise UnknownSymbol(symbol, "symbol")
-    return Venue(asset, quotes.get(symbol), clock, costs)
+    return (await ask_venues(market, [symbol], costs))[symbol]
+
+
+async def ask_venues(market: Market, symbols: Collection[str], costs: ExecutionCosts) -> Mapping[str, Venue]:
+    """The same of several, at one instant."""
+    assets, clock, quotes = await asyncio.gather(market.assets(symbols), market.clock(), market.quotes(symbols))
+    unknown = [symbol for symbol in symbols if symbol not in assets]
+    if unknown:
+        raise UnknownSymbol(unknown[0], "symbol")
+    return {symbol: Venue(assets[symbol], quotes.get(symbol), clock, costs) for symbol in symbols}
 
 
 async def place_order(

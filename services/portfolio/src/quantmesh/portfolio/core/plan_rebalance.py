@@ -1,5 +1,6 @@
 """A portfolio's plan of rebalancing: from what is held, wanted and quoted to trades that can be looked at."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -74,9 +75,7 @@ async def plan_at_market(
     account = holdings.account
     held = {symbol: units for symbol, units in account.units.items() if units}
     symbols = sorted(targets.keys() | held.keys())
-    assets = await market.assets(symbols)
-    quotes = await market.quotes(symbols)
-    clock = await market.clock()
+    assets, clock, quotes = await asyncio.gather(market.assets(symbols), market.clock(), market.quotes(symbols))
     candidates = []
     for symbol in symbols:
         asset = assets.get(symbol)

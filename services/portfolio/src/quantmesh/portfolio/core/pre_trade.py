@@ -15,7 +15,7 @@ from quantmesh.portfolio.core.orders import Order, OrderRequest
 class ProposedTrade:
     """An order at the price that it would trade at, or at which its cash is reserved.
 
-    `replaces` is the open order whose place it takes.
+    `replaces` is the open order whose place it takes; `in_basket` where it is placed together with others.
     """
 
     portfolio_id: UUID
@@ -23,6 +23,7 @@ class ProposedTrade:
     asset: Asset
     price: Decimal
     replaces: Order | None = None
+    in_basket: bool = False
 
     @property
     def filled_quantity(self) -> Decimal:

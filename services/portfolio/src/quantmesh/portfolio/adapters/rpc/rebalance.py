@@ -1,6 +1,5 @@
 """Rebalancing: plans, and the baskets that carry them out."""
 
-import asyncio
 from uuid import UUID
 
 from quantmesh.api.portfolio.v1 import portfolio_pb2
@@ -16,7 +15,7 @@ from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.core.lots import fold_lots
 from quantmesh.portfolio.core.numbers import ZERO
 from quantmesh.portfolio.core.place_basket import BasketOrder, basket_request, place_basket, sales_first
-from quantmesh.portfolio.core.place_order import ask_venue
+from quantmesh.portfolio.core.place_order import ask_venues
 from quantmesh.portfolio.core.plan_rebalance import Holdings, MarketPlan, checked_targets, plan_at_market
 from quantmesh.portfolio.core.ports import View
 from quantmesh.portfolio.core.pre_trade import ProposedTrade
@@ -72,8 +71,8 @@ class RebalanceRpc(Methods, RebalanceServiceServicer):
                 side = translate.chosen(translate_orders.ORDER_SIDES, each.side, "side")
                 requests.append(basket_request(each.symbol, side, from_proto(each.quantity, "quantity")))
         requests = sales_first(requests)
-        venues = await asyncio.gather(*(ask_venue(self._market, asked.symbol, self._costs) for asked in requests))
-        return [BasketOrder(asked, venue) for asked, venue in zip(requests, venues, strict=True)]
+        venues = await ask_venues(self._market, [asked.symbol for asked in requests], self._costs)
+        return [BasketOrder(asked, venues[asked.symbol]) for asked in requests]
 
 
 def _proposed(portfolio_id: UUID, order: BasketOrder) -> ProposedTrade:
@@ -81,7 +80,7 @@ def _proposed(portfolio_id: UUID, order: BasketOrder) -> ProposedTrade:
     price = trade_price(order.request, order.venue)
     if price is None:
         raise BasketRefused(order.request.symbol, order.venue.problem or "there is no price to trade at")
-    return ProposedTrade(portfolio_id, order.request, order.venue.asset, price)
+    return ProposedTrade(portfolio_id, order.request, order.venue.asset, price, in_basket=True)
 
 
 def _plan(planned: MarketPlan) -> pb.PlanRebalanceResponse:

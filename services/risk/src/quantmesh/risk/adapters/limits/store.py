@@ -31,7 +31,8 @@ _WATCH = text(
     " ON CONFLICT (portfolio_id) DO UPDATE SET due_at = excluded.due_at"
 )
 _FORGET = text("DELETE FROM limit_watch WHERE portfolio_id = :portfolio_id")
-_HASTEN = text("UPDATE limit_watch SET due_at = now() WHERE portfolio_id = :portfolio_id AND due_at > now()")
+# Also where it is due already: whoever measures it now may have read the account before.
+_HASTEN = text("UPDATE limit_watch SET due_at = now() WHERE portfolio_id = :portfolio_id")
 _DUE = text("SELECT portfolio_id, owner_id, due_at FROM limit_watch WHERE due_at <= now() ORDER BY due_at LIMIT :limit")
 _LOCK = text("SELECT portfolio_id FROM limit_watch WHERE portfolio_id = :portfolio_id FOR UPDATE")
 # What became due again meanwhile stays due.

@@ -103,6 +103,9 @@ class LimitRpc(LimitServiceServicer):
         orders = _orders(request)
         portfolio_id = _portfolio_id(request.portfolio_id)
         account = await self._accounts.account(request.portfolio_id, {order.symbol for order in orders})
+        for index, order in enumerate(orders):
+            if not account.instrument(order.symbol).is_known:
+                raise UnknownChoice(f"orders[{index}].symbol", f"{order.symbol} is not in the asset catalogue")
         definition = await self._definition(portfolio_id)
         verdict = await self._measuring.verdict(definition.limits + FIGURES, account, orders)
         return pb.WhatIfResponse(

@@ -14,7 +14,7 @@ ZERO = Decimal(0)
 class Instrument:
     """`quantity` is negative where short; `price` is in `currency`, `exchange_rate` turns that into the base currency.
 
-    Either is None where nobody knows it.
+    Either is None where nobody knows it; the currency is empty of what the market does not know.
     """
 
     symbol: str
@@ -24,6 +24,11 @@ class Instrument:
     exchange_rate: Decimal | None
     lot_size: Decimal = Decimal(1)
     stale: bool = False
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the market has such an instrument."""
+        return bool(self.currency)
 
     @property
     def unit_value(self) -> Decimal:
