@@ -4,14 +4,14 @@ from functools import partial
 
 from pydantic import Field
 
-from quantmesh.api.auth.v1 import auth_pb2
+from quantmesh.api.auth.v1 import auth_pb2, compliance_pb2
 from quantmesh.api.blockchain.v1 import blockchain_pb2
 from quantmesh.api.common.v1 import job_pb2
 from quantmesh.api.market.v1 import market_pb2
 from quantmesh.api.portfolio.v1 import halts_pb2, portfolio_pb2
 from quantmesh.api.prediction.v1 import prediction_pb2
 from quantmesh.api.pricing.v1 import pricing_pb2
-from quantmesh.api.risk.v1 import risk_pb2
+from quantmesh.api.risk.v1 import limits_pb2, risk_pb2
 from quantmesh.chassis.cache import Cache, open_redis
 from quantmesh.chassis.events import Broadcast
 from quantmesh.chassis.events.dead_letters import DeadLetters
@@ -75,7 +75,11 @@ async def wire(service: Service[GatewaySettings]) -> None:
     """Build the parts and hand them to the service; nothing has been accepted yet."""
     settings = service.settings
     jobs = job_pb2.DESCRIPTOR.services_by_name["JobService"]
-    auth = service.peer("auth", auth_pb2.DESCRIPTOR.services_by_name["AuthService"])
+    auth = service.peer(
+        "auth",
+        auth_pb2.DESCRIPTOR.services_by_name["AuthService"],
+        compliance_pb2.DESCRIPTOR.services_by_name["ComplianceService"],
+    )
     market = service.peer("market", market_pb2.DESCRIPTOR.services_by_name["MarketService"])
     portfolio = service.peer(
         "portfolio",
@@ -84,7 +88,11 @@ async def wire(service: Service[GatewaySettings]) -> None:
         jobs,
     )
     pricing = service.peer("pricing", pricing_pb2.DESCRIPTOR.services_by_name["PricingService"], jobs)
-    risk = service.peer("risk", risk_pb2.DESCRIPTOR.services_by_name["RiskService"])
+    risk = service.peer(
+        "risk",
+        risk_pb2.DESCRIPTOR.services_by_name["RiskService"],
+        limits_pb2.DESCRIPTOR.services_by_name["LimitService"],
+    )
     prediction = service.peer("prediction", prediction_pb2.DESCRIPTOR.services_by_name["PredictionService"], jobs)
     blockchain = service.peer("blockchain", blockchain_pb2.DESCRIPTOR.services_by_name["BlockchainService"])
 
