@@ -101,6 +101,26 @@ async def test_each_snapshot_is_of_one_moment(service: Service) -> None:
         assert mirror.seq == 1 + mirror.units["AAPL"]
 
 
+async def test_a_snapshot_shows_the_open_orders_and_what_they_keep(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    await user.deposit(portfolio.id, "1000")
+    await user.buy(portfolio.id, "4", "100")
+    buying = await user.order(portfolio.id, "2", limit="50", tif="gtc")
+    selling = await user.order(portfolio.id, "3", side="sell", limit="9999", tif="gtc")
+    cancelled = await user.order(portfolio.id, "1", limit="40", tif="gtc")
+    user.call()
+    await service.rpc.CancelOrder(pb.CancelOrderRequest(id=cancelled.id), NO_CONTEXT)
+    shown = await snapshot(service, user, portfolio.id)
+    assert [order.id for order in shown.open_orders] == [buying.id, selling.id]
+    reserved = {item.commodity: Decimal(item.amount.value) for item in shown.reserved}
+    assert reserved["AAPL"] == 3
+    assert reserved["USD"] == Decimal(buying.reserved.amount.value) >= 100
+    # Kept for them, and still there.
+    assert Decimal(shown.cash[0].amount.value) == 600
+    assert shown.seq == (await user.events(portfolio.id)).last_seq
+
+
 async def test_a_foreign_snapshot_is_not_found(service: Service) -> None:
     portfolio = await service.user().create()
     for unknown in (portfolio.id, str(uuid4()), "nonsense"):
