@@ -29,6 +29,7 @@ from .samples import START
         ({"type": OrderType.LIMIT}, "limit_price"),
         ({"type": OrderType.LIMIT, "limit_price": Decimal(0)}, "limit_price"),
         ({"type": OrderType.LIMIT, "limit_price": Decimal("Infinity")}, "limit_price"),
+        ({"type": OrderType.LIMIT, "limit_price": Decimal(10) ** 4, "quantity": Decimal(10) ** 11}, "limit_price"),
         ({"type": OrderType.STOP}, "stop_price"),
         ({"type": OrderType.STOP_LIMIT, "limit_price": Decimal(1)}, "stop_price"),
     ],

@@ -67,7 +67,7 @@ class OrderRequest:
             allowed = f"more than zero and less than {plain(QUANTITY_LIMIT)}"
             violations.append(Violation("quantity", f"{self.quantity} must be {allowed}"))
         for field, price in self.prices.items():
-            problem = _price_problem(self.type, field, price)
+            problem = _price_problem(self.type, field, price) or self._too_much_at(price)
             if problem is not None:
                 violations.append(Violation(field, problem))
         if self.has_stop and self.time_in_force in AT_ONCE:
@@ -79,6 +79,13 @@ class OrderRequest:
             )
         if violations:
             raise InvalidOrder(violations)
+
+    @exactly
+    def _too_much_at(self, price: Decimal | None) -> str | None:
+        """Neither the ledger nor a reservation could hold it."""
+        if price is None or not self.quantity.is_finite() or self.quantity * price < LIMIT:
+            return None
+        return f"{plain(price)} for each of {plain(self.quantity)} must come to less than {plain(LIMIT)}"
 
     @property
     def prices(self) -> Mapping[str, Decimal | None]:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from quantmesh.chassis.errors import QuantmeshError
+from quantmesh.portfolio.core.currency import round_cash
 from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding
 from quantmesh.portfolio.core.execution import Venue, execution_price, fee_of, traded_value
 from quantmesh.portfolio.core.liquidity import LiquidityRequest
@@ -76,7 +77,8 @@ def _estimated(
     fee, value = ZERO, ZERO
     if price is not None:
         notional = asked.request.quantity * price
-        fee, value = fee_of(asked, notional, asset, venue.costs), traded_value(notional, asset)
+        fee = fee_of(asked, notional, asset, venue.costs)
+        value = round_cash(traded_value(notional, asset), asset.currency)
     sign = 1 if asked.request.side is OrderSide.BUY else -1
     return OrderPreview(
         order=decided,
