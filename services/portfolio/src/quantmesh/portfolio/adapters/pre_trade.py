@@ -29,7 +29,7 @@ _REPLACEABLE = frozenset({"quantity", "limit_price", "stop_price"})
 _IN_BASKETS = frozenset({"symbol", "side", "quantity"})
 _SIDES = {side: number for number, side in translate_orders.ORDER_SIDES.items()}
 _STATUS_NAMES = {number: name.removeprefix("KYC_STATUS_").lower() for name, number in compliance_pb2.KycStatus.items()}
-_REFUSED = frozenset({compliance_pb2.KYC_STATUS_REJECTED, compliance_pb2.KYC_STATUS_SUSPENDED})
+_UNDECIDED = frozenset({compliance_pb2.KYC_STATUS_UNVERIFIED, compliance_pb2.KYC_STATUS_PENDING})
 _MONEY_RULES = frozenset(
     {
         limits_pb2.LIMIT_RULE_GROSS_EXPOSURE,
@@ -73,7 +73,7 @@ class PreTradePeers:
             raise PreTradeUnavailable(self._rules.deadline_seconds) from error
         changes = [change for each in answer.changes if (change := _figure(each, answer.base_currency)) is not None]
         is_approved = status == compliance_pb2.KYC_STATUS_APPROVED
-        if status in _REFUSED or (self._rules.kyc_required and not is_approved):
+        if not is_approved and (self._rules.kyc_required or status not in _UNDECIDED):
             refusal = KycRefused(_STATUS_NAMES[status], approval_is_required=self._rules.kyc_required)
             return PreTradeAnswer(refusal, changes)
         if answer.allowed:
