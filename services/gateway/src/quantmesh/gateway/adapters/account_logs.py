@@ -1,6 +1,7 @@
 """The accounts' logs: read page by page from portfolio, and live from its events."""
 
 from collections.abc import Callable
+from typing import Any
 
 import orjson
 from google.protobuf.message import DecodeError
@@ -18,21 +19,11 @@ log = get_logger(__name__)
 
 SUBJECT = "qm.portfolio.>"
 PAGE = 500
-# What the log's events travel in, each with the event itself in `event`.
-_CARRIERS = {
-    carrier.DESCRIPTOR.full_name: carrier
-    for carrier in (
-        events_pb2.TransactionRecorded,
-        events_pb2.OrderAccepted,
-        events_pb2.OrderCancelled,
-        events_pb2.OrderExpired,
-        events_pb2.OrderFilled,
-        events_pb2.OrderPartiallyFilled,
-        events_pb2.OrderRejected,
-        events_pb2.OrderReplaced,
-        events_pb2.OrderTriggered,
-        events_pb2.AlertRaised,
-    )
+# What the log's events travel in: whatever portfolio tells with the event itself in `event`.
+_CARRIERS: dict[str, Any] = {
+    message.full_name: getattr(events_pb2, name)
+    for name, message in events_pb2.DESCRIPTOR.message_types_by_name.items()
+    if "event" in message.fields_by_name
 }
 # Called with an event's number and its frame.
 Follower = Callable[[int, Frame], None]
