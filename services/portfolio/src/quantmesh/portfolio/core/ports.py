@@ -135,8 +135,8 @@ class Ledger(Journal, Protocol):
         """The entries that were made out of what was held of `symbols`: id, symbol, executed_at and seq."""
         ...
 
-    async def forget_import(self, portfolio_id: UUID, import_id: UUID) -> None:
-        """Its rows may come again."""
+    async def forget_imported(self, portfolio_id: UUID, transaction_ids: Sequence[UUID]) -> None:
+        """The rows that they were recorded for may come again."""
         ...
 
     async def option_terms(self, portfolio_id: UUID, symbols: Collection[str]) -> Mapping[str, OptionTerms]:

@@ -15,7 +15,15 @@ from quantmesh.portfolio.core.balance import BalanceHistory
 from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding
 from quantmesh.portfolio.core.ledger_errors import AlreadyReversed, ReversalNotReversed
 from quantmesh.portfolio.core.margin import require_margin
-from quantmesh.portfolio.core.model import Entry, Portfolio, Posting, Transaction, TransactionInput, TransactionType
+from quantmesh.portfolio.core.model import (
+    Entry,
+    LotMethod,
+    Portfolio,
+    Posting,
+    Transaction,
+    TransactionInput,
+    TransactionType,
+)
 from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.ports import Ledger
 from quantmesh.portfolio.core.posting_rules import CASH, SECURITIES
@@ -64,8 +72,9 @@ async def reverse_import(
         _reversal_of(item, seq, note, recorded_at, new_id) for seq, item in enumerate(standing, start=first_seq)
     ]
     await ledger.append(reversals, balances)
-    await ledger.forget_import(portfolio_id, import_id)
-    await fold_touched(ledger, portfolio, balances)
+    await ledger.forget_imported(portfolio_id, [item.id for item in recorded])
+    if portfolio.lot_method is LotMethod.SPECIFIC:
+        await fold_touched(ledger, portfolio, balances)
     if portfolio.margin_enabled and min(balances.values()) < ZERO:
         await require_margin(ledger, portfolio, reversals[-1].entry)
     return ReversedImport(import_id, len(standing), first_seq, portfolio.seq)

@@ -34,9 +34,8 @@ _COUNTED = text(
 )
 _FORGET = text(
     """
-    DELETE FROM imported_row AS i USING transaction AS t
-    WHERE i.portfolio_id = :portfolio_id AND t.portfolio_id = i.portfolio_id AND t.id = i.transaction_id
-      AND t.import_id = :import_id
+    DELETE FROM imported_row
+    WHERE portfolio_id = :portfolio_id AND transaction_id = ANY(CAST(:transaction_ids AS uuid[]))
     """
 )
 _TERMS = text(
@@ -67,8 +66,9 @@ class CorrectionStore(Owned):
         found = await self._session.execute(_COUNTED, {"portfolio_id": portfolio_id, "symbols": list(symbols)})
         return [(row.id, row.symbol, row.executed_at, row.seq) for row in found]
 
-    async def forget_import(self, portfolio_id: UUID, import_id: UUID) -> None:
-        await self._session.execute(_FORGET, {"portfolio_id": portfolio_id, "import_id": import_id})
+    async def forget_imported(self, portfolio_id: UUID, transaction_ids: Sequence[UUID]) -> None:
+        keys = {"portfolio_id": portfolio_id, "transaction_ids": list(transaction_ids)}
+        await self._session.execute(_FORGET, keys)
 
     async def option_terms(self, portfolio_id: UUID, symbols: Collection[str]) -> Mapping[str, OptionTerms]:
         found = await self._session.execute(_TERMS, {"portfolio_id": portfolio_id, "symbols": list(symbols)})
