@@ -125,6 +125,24 @@ async def test_cancelled_and_replaced_orders_leave_the_book(venue: VenueService,
         assert (await venue.seen(user, moved)).status == RESTING
 
 
+async def test_fills_on_a_quote_end_when_a_newer_one_has_come(venue: VenueService, nats_server: RunningServer) -> None:
+    user, portfolio = await venue.account()
+    orders = [await user.order(portfolio, "1", limit="125", tif="gtc") for _ in range(40)]
+    async with venue.runner(nats_server.url):
+        marker = await user.order(portfolio, "1", limit="129", tif="gtc")
+        await venue.until(user, marker, FILLED, "128.95")
+        await venue.tick("124")
+        await asyncio.sleep(0.02)
+        await venue.tick("128")
+        behind = await user.order(portfolio, "1", limit="127", tif="gtc")
+        await venue.until(user, behind, FILLED, "126")
+        now = [(await venue.seen(user, order)).status for order in orders]
+        assert RESTING in now, "the price has gone, and with it the fills"
+        for order in orders:
+            await venue.until(user, order, FILLED, "124")
+    assert (await kinds(user, portfolio)).count("order.filled") == 42
+
+
 @pytest.mark.parametrize("trouble", ["stale", "crossed", "one-sided", "old"])
 async def test_nothing_fills_on_a_bad_quote(venue: VenueService, nats_server: RunningServer, trouble: str) -> None:
     user, portfolio = await venue.account()

@@ -105,14 +105,14 @@ class Term:
             line.woken.clear()
             if line.quote is None:
                 continue
+            is_new, seen = line.quote is not seen, line.quote
+            quote = self._judged(seen)
+            if is_new and quote.is_good:
+                await self._breakers.on_price(quote)
             async with self._working:
-                is_new, seen = line.quote is not seen, line.quote
-                quote = self._judged(seen)
-                if is_new and quote.is_good:
-                    await self._breakers.on_price(quote)
                 if not self._breakers.may_trade(quote.symbol):
                     quote = replace(quote, stale=True)
-                await self._do(self._book.on_quote(quote), quote.time, quote)
+                await self._match(quote, line, seen)
 
     def _judged(self, quote: Quote) -> Quote:
         if quote.received_at is None:
@@ -121,19 +121,28 @@ class Term:
         metrics.QUOTE_AGE.observe(age.total_seconds())
         return replace(quote, stale=True) if age > _LIVE_FOR else quote
 
-    async def _do(self, proposals: list[Proposal], market_time: datetime, quote: Quote | None) -> None:
-        ended: set[UUID] = set()
-        for proposal in proposals:
-            order_id = proposal.order.id
-            if order_id in ended:
+    async def _match(self, quote: Quote, line: _Line, seen: Quote) -> None:
+        """Until a newer quote comes: what is not done by then rests on as it did, and is matched with that one."""
+        settled: set[UUID] = set()
+        for number, proposal in enumerate(self._book.on_quote(quote)):
+            order = proposal.order
+            if order.id in settled:
                 continue
-            order = await self._desk.decide(proposal, market_time, quote)
-            if order is not None:
+            if number and line.quote is not seen:
                 self._book.put(order)
-                continue
-            self._book.remove(order_id)
-            ended.add(order_id)
+                settled.add(order.id)
+            elif not await self._do(proposal, quote.time, quote):
+                settled.add(order.id)
         metrics.OPEN_ORDERS.set(len(self._book))
+
+    async def _do(self, proposal: Proposal, market_time: datetime, quote: Quote | None) -> bool:
+        """Whether the order rests on."""
+        order = await self._desk.decide(proposal, market_time, quote)
+        if order is None:
+            self._book.remove(proposal.order.id)
+        else:
+            self._book.put(order)
+        return order is not None
 
     async def _on_event(self, envelope: EventEnvelope) -> None:
         """All events of orders carry the order in the same place; what it says is read from the table."""
@@ -203,5 +212,6 @@ class Term:
                 log.info("the market's time is not known", error=error.detail)
             else:
                 await self._breakers.on_time(market_time)
-                await self._do(self._book.on_time(market_time), market_time, None)
+                for proposal in self._book.on_time(market_time):
+                    await self._do(proposal, market_time, None)
             await asyncio.sleep(_CLOCK_SECONDS)
