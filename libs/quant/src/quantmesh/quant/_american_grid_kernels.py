@@ -7,8 +7,11 @@ from numba import njit, types
 
 from quantmesh.quant import _american_certain_formulas as certain
 from quantmesh.quant import _american_grid_formulas as formulas
-from quantmesh.quant._american_kernels import at
+from quantmesh.quant import (
+    _american_kernels,  # noqa: F401  importing it lets kernels call `certain_value_and_greeks`
+)
 from quantmesh.quant._black_scholes_kernels import OPTIONS
+from quantmesh.quant._column_kernels import at
 from quantmesh.quant._elementary_kernels import compile_as
 
 _FORMULAS: tuple[Callable[..., Any], ...] = (

@@ -25,6 +25,7 @@ from quantmesh.quant._american_boundary_kernels import (
 from quantmesh.quant._american_premium_kernels import evaluate, tabulate
 from quantmesh.quant._black_scholes_formulas import is_inside_domain
 from quantmesh.quant._black_scholes_kernels import OPTIONS
+from quantmesh.quant._column_kernels import at
 from quantmesh.quant._elementary import logarithm_of_ratio
 from quantmesh.quant._elementary_kernels import INLINE, compile_as
 
@@ -37,10 +38,6 @@ _FORMULAS: tuple[Callable[..., Any], ...] = (
 )
 for _formula in _FORMULAS:
     compile_as(_formula, _formula, {"error_model": "numpy"})
-
-
-def _at(column: Any, row: int) -> Any:
-    return column[0] if column.size == 1 else column[row]
 
 
 def _store(
@@ -89,6 +86,25 @@ def _needs_values(scratch: Any) -> bool:
     for j in range(1, BLOCK):
         strongest = max(strongest, scratch[DRIFT + j])
     return bool(strongest > formulas.MOSTLY_SLOPES)
+
+
+def _find_premiums(
+    scratch: Any,
+    filled: int,
+    fractions: Any,
+    points: Any,
+    interpolation: Any,
+    counts: Any,
+    starts: Any,
+    premium_points: Any,
+    premium_interpolation: Any,
+    squares: Any,
+    tables: Any,
+) -> None:
+    """Of a block with so many contracts: the boundaries, and what the premium's integral takes from them."""
+    repeat_first(scratch, filled)
+    find_boundary(scratch, fractions, points, interpolation, counts, starts, needs_values(scratch), squares)
+    tabulate(scratch, squares[0], premium_points, premium_interpolation, tables)
 
 
 def _spread_out(scratch: Any, tables: Any, column: int, single: Any, table: Any) -> None:
@@ -143,10 +159,19 @@ def _price(
             members[filled] = row
             filled += 1
         if filled == BLOCK or (filled > 0 and row == stop - 1):
-            repeat_first(scratch, filled)
-            with_values = needs_values(scratch)
-            find_boundary(scratch, fractions, points, interpolation, counts, starts, with_values, squares)
-            tabulate(scratch, squares[0], premium_points, premium_interpolation, tables)
+            find_premiums(
+                scratch,
+                filled,
+                fractions,
+                points,
+                interpolation,
+                counts,
+                starts,
+                premium_points,
+                premium_interpolation,
+                squares,
+                tables,
+            )
             evaluate(scratch, premium_points, tables, premium_points.shape[0], outputs.shape[1] > 1)
             for j in range(filled):
                 i = members[j]
@@ -250,10 +275,19 @@ def _price_over_spots(
             members[filled] = row
             filled += 1
         if filled == BLOCK or (filled > 0 and row == stop - 1):
-            repeat_first(scratch, filled)
-            with_values = needs_values(scratch)
-            find_boundary(scratch, fractions, points, interpolation, counts, starts, with_values, squares)
-            tabulate(scratch, squares[0], premium_points, premium_interpolation, tables)
+            find_premiums(
+                scratch,
+                filled,
+                fractions,
+                points,
+                interpolation,
+                counts,
+                starts,
+                premium_points,
+                premium_interpolation,
+                squares,
+                tables,
+            )
             for j in range(filled):
                 spread_out(scratch, tables, j, single, table)
                 i = members[j]
@@ -275,9 +309,9 @@ def _price_over_spots(
     return invalid
 
 
-at = njit(**INLINE)(_at)
 repeat_first = njit(error_model="numpy")(_repeat_first)
 needs_values = njit(**INLINE)(_needs_values)
+find_premiums = njit(error_model="numpy")(_find_premiums)
 spread_out = njit(error_model="numpy")(_spread_out)
 store = njit(error_model="numpy")(_store)
 price_spots = njit(**LOOPS)(_price_spots)

@@ -45,7 +45,7 @@ _NO_CONVERGENCE = (
     "farther from -1 and 1: with these parameters the spot ends at a strike, and its integral hardly converges"
 )
 # The kernel's rows of outputs: price and Greeks, then the slopes in each model's parameters.
-PRICE_ROWS, HESTON_ROWS, BATES_ROWS = 1, 11, 14
+PRICE_ROWS, GREEKS_ROWS, HESTON_ROWS, BATES_ROWS = 1, 6, 11, 14
 # Columns that make up a law, time to expiry last: the first key to sort by.
 _LAW = (12, 11, 10, 9, 8, 7, 6, 5, 2)
 

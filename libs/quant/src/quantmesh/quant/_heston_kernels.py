@@ -11,6 +11,7 @@ from quantmesh.quant import _elementary
 from quantmesh.quant import _heston_moments as moments
 from quantmesh.quant import _heston_nodes as nodes
 from quantmesh.quant import _heston_quadrature as quadrature
+from quantmesh.quant._column_kernels import at
 from quantmesh.quant._elementary_kernels import INLINE, compile_as
 from quantmesh.quant._heston_moments import Law
 
@@ -21,40 +22,35 @@ _OPTIONS: Any = {**nodes.PLAIN, "cache": True}
 compile_as(european.is_inside_domain, european.is_inside_domain)
 
 
-def _element(column: Any, row: int) -> float:
-    value: float = column[0] if column.size == 1 else column[row]
-    return value
-
-
 def _law_of(columns: Any, row: int) -> Law:
     return Law(
-        element(columns[2], row),
-        element(columns[5], row),
-        element(columns[6], row),
-        element(columns[7], row),
-        element(columns[8], row),
-        element(columns[9], row),
-        element(columns[10], row),
-        element(columns[11], row),
-        element(columns[12], row),
+        at(columns[2], row),
+        at(columns[5], row),
+        at(columns[6], row),
+        at(columns[7], row),
+        at(columns[8], row),
+        at(columns[9], row),
+        at(columns[10], row),
+        at(columns[11], row),
+        at(columns[12], row),
     )
 
 
 def _is_inside_domain(columns: Any, row: int, law: Law) -> bool:
     return european.is_inside_domain(
-        element(columns[0], row),
-        element(columns[1], row),
+        at(columns[0], row),
+        at(columns[1], row),
         law.time,
-        element(columns[3], row),
-        element(columns[4], row),
+        at(columns[3], row),
+        at(columns[4], row),
         law.v0,
     ) & moments.is_inside_domain(law)
 
 
 def _log_forward_over_strike(columns: Any, row: int, law: Law) -> float:
-    spot = max(element(columns[0], row), _elementary.TINY)
-    strike = max(element(columns[1], row), _elementary.TINY)
-    drift: float = (element(columns[3], row) - element(columns[4], row)) * law.time
+    spot = max(at(columns[0], row), _elementary.TINY)
+    strike = max(at(columns[1], row), _elementary.TINY)
+    drift: float = (at(columns[3], row) - at(columns[4], row)) * law.time
     moneyness: float = _elementary.logarithm_of_ratio(spot, strike)
     return moneyness + drift
 
@@ -70,9 +66,9 @@ def _fill_row(
     sums: Any,
     outputs: Any,
 ) -> None:
-    sign = float(signs[0] if signs.size == 1 else signs[row])
-    spot, strike = element(columns[0], row), element(columns[1], row)
-    rate, dividend_yield = element(columns[3], row), element(columns[4], row)
+    sign = float(at(signs, row))
+    spot, strike = at(columns[0], row), at(columns[1], row)
+    rate, dividend_yield = at(columns[3], row), at(columns[4], row)
     carry = _elementary.exponential(-dividend_yield * law.time)
     discount = _elementary.exponential(-rate * law.time)
     carried_spot, discounted_strike = spot * carry, strike * discount
@@ -104,17 +100,19 @@ def _fill_row(
     paid = 0.0 if sign > 0.0 else law.time * discounted_strike
     outputs[5, row] = law.time * scale * (0.5 * covered - slope) - paid
     for i in range(FIRST_PARAMETER, outputs.shape[0]):
-        series = nodes.BY_V0 + i - FIRST_PARAMETER
-        outputs[i, row] = -scale * sums[series if series < nodes.BY_TIME else series + 1]
+        series = nodes.BY_V0 if i == FIRST_PARAMETER else nodes.BY_KAPPA + i - FIRST_PARAMETER - 1
+        outputs[i, row] = -scale * sums[series]
 
 
 def _evaluate(order: Any, sign: Any, columns: Any, outputs: Any) -> int:
     """Fill the columns of outputs named by `order`; answers how many rows lie outside their domain.
 
     The row whose integral does not converge is answered as -1 less its number.
-    One row of outputs is the price alone; eleven have Heston's parameters, fourteen the jumps' too.
+    One row of outputs is the price alone; six have the Greeks, eleven Heston's parameters, fourteen the jumps' too.
     """
-    count = nodes.PRICE_SERIES if outputs.shape[0] == 1 else outputs.shape[0] - 2
+    count = outputs.shape[0] - 2
+    if outputs.shape[0] <= FIRST_PARAMETER:
+        count = nodes.PRICE_SERIES if outputs.shape[0] == 1 else nodes.GREEKS_SERIES
     coefficients = np.empty(nodes.COEFFICIENTS)
     reaches = np.empty(2)
     invalid = 0
@@ -155,7 +153,6 @@ def _evaluate(order: Any, sign: Any, columns: Any, outputs: Any) -> int:
     return invalid
 
 
-element = njit(**INLINE)(_element)
 law_of = njit(**INLINE)(_law_of)
 is_inside_domain = njit(**INLINE)(_is_inside_domain)
 log_forward_over_strike = njit(**nodes.PLAIN)(_log_forward_over_strike)

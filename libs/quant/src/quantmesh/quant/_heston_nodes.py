@@ -12,10 +12,11 @@ from quantmesh.quant._elementary_kernels import INLINE, compile_as
 from quantmesh.quant._heston_moments import Law
 
 NODES = 32
-# Series over the nodes: the integral, its slope in k, the density, and the integral by v0, kappa, theta, sigma, rho and
-# time; then by the three parameters of the jumps. Coefficients lie in two rows each, real and imaginary, and phi last.
-PRICE_SERIES, HESTON_SERIES, BATES_SERIES = 1, 9, 12
-SLOPE, DENSITY, BY_V0, BY_TIME, BY_JUMPS = 1, 2, 3, 8, 9
+# Series over the nodes: the integral, its slope in k, the density, and the integral by v0 and time, which Greeks need;
+# then by kappa, theta, sigma and rho, and by the three parameters of the jumps. Coefficients lie in two rows each, real
+# and imaginary, and phi last.
+PRICE_SERIES, GREEKS_SERIES, HESTON_SERIES, BATES_SERIES = 1, 5, 9, 12
+SLOPE, DENSITY, BY_V0, BY_TIME, BY_KAPPA, BY_JUMPS = 1, 2, 3, 4, 5, 9
 COEFFICIENTS = 2 * NODES * (BATES_SERIES + 1)
 # Of e, so that its power is a double.
 _LARGEST_SWING = 700.0
@@ -57,11 +58,11 @@ def _exponents(first: int, step: float, law: Law, count: int, coefficients: Any)
             )
             store(coefficients, phi, j, psi)
             store(coefficients, BY_V0, j, by_v0)
-            store(coefficients, BY_V0 + 1, j, by_kappa)
-            store(coefficients, BY_V0 + 2, j, by_theta)
-            store(coefficients, BY_V0 + 3, j, by_sigma)
-            store(coefficients, BY_V0 + 4, j, by_rho)
             store(coefficients, BY_TIME, j, by_time)
+            store(coefficients, BY_KAPPA, j, by_kappa)
+            store(coefficients, BY_KAPPA + 1, j, by_theta)
+            store(coefficients, BY_KAPPA + 2, j, by_sigma)
+            store(coefficients, BY_KAPPA + 3, j, by_rho)
     if count == BATES_SERIES or law.jump_intensity > 0.0:
         real, imaginary = 2 * NODES * phi, 2 * NODES * phi + NODES
         for j in range(NODES):

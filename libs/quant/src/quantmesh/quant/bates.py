@@ -10,7 +10,7 @@ from typing import NamedTuple
 from numpy.typing import ArrayLike
 
 from quantmesh.quant._evaluation import Value
-from quantmesh.quant._heston_evaluation import BATES_ROWS, HESTON_ROWS, PRICE_ROWS, evaluate_rows
+from quantmesh.quant._heston_evaluation import BATES_ROWS, GREEKS_ROWS, PRICE_ROWS, evaluate_rows
 from quantmesh.quant.black_scholes import Greeks, PriceAndGreeks
 
 
@@ -70,7 +70,7 @@ def price_and_greeks(
     """Both in one pass; the Greeks are those of `greeks`."""
     contract = (spot, strike, time_to_expiry, rate, dividend_yield)
     law = (v0, kappa, theta, sigma, rho, jump_intensity, jump_mean, jump_volatility)
-    return PriceAndGreeks(*evaluate_rows(option_type, (*contract, *law), HESTON_ROWS)[:6])
+    return PriceAndGreeks(*evaluate_rows(option_type, (*contract, *law), GREEKS_ROWS))
 
 
 def greeks(
@@ -93,7 +93,7 @@ def greeks(
     """As `heston.greeks`: at unchanged parameters, vega per 1.00 of the initial volatility sqrt(v0)."""
     contract = (spot, strike, time_to_expiry, rate, dividend_yield)
     law = (v0, kappa, theta, sigma, rho, jump_intensity, jump_mean, jump_volatility)
-    return Greeks(*evaluate_rows(option_type, (*contract, *law), HESTON_ROWS)[1:6])
+    return Greeks(*evaluate_rows(option_type, (*contract, *law), GREEKS_ROWS)[1:])
 
 
 def parameter_gradients(

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from numpy.typing import ArrayLike
 
 from quantmesh.quant._evaluation import Value
-from quantmesh.quant._heston_evaluation import HESTON_ROWS, PRICE_ROWS, evaluate_rows
+from quantmesh.quant._heston_evaluation import GREEKS_ROWS, HESTON_ROWS, PRICE_ROWS, evaluate_rows
 from quantmesh.quant.black_scholes import Greeks, PriceAndGreeks
 
 _NO_JUMPS = (0.0, 0.0, 0.0)
@@ -65,7 +65,7 @@ def price_and_greeks(
     """Both in one pass; the Greeks are those of `greeks`."""
     contract = (spot, strike, time_to_expiry, rate, dividend_yield)
     return PriceAndGreeks(
-        *evaluate_rows(option_type, (*contract, v0, kappa, theta, sigma, rho, *_NO_JUMPS), HESTON_ROWS)[:6]
+        *evaluate_rows(option_type, (*contract, v0, kappa, theta, sigma, rho, *_NO_JUMPS), GREEKS_ROWS)
     )
 
 
@@ -88,7 +88,7 @@ def greeks(
     Where the variance to expiry is zero, vega is 0 and the others are those of the discounted intrinsic value.
     """
     contract = (spot, strike, time_to_expiry, rate, dividend_yield)
-    return Greeks(*evaluate_rows(option_type, (*contract, v0, kappa, theta, sigma, rho, *_NO_JUMPS), HESTON_ROWS)[1:6])
+    return Greeks(*evaluate_rows(option_type, (*contract, v0, kappa, theta, sigma, rho, *_NO_JUMPS), GREEKS_ROWS)[1:])
 
 
 def parameter_gradients(
