@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from quantmesh.chassis.context import CallContext, set_call
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.database_errors import ConcurrentUpdate
-from quantmesh.chassis.errors import Unavailable
+from quantmesh.chassis.errors import NotFound, Unavailable
 from quantmesh.chassis.migration import run_migrations
 from quantmesh.chassis.provision import provision
 from quantmesh.local.testing import RunningServer, ServiceDatabase
@@ -51,6 +51,21 @@ async def test_the_pool_is_well_within_five_seconds_of_a_killed_servers_return(
     assert time.monotonic() - begun < 5
     async with database.transaction(OWNER) as session:
         assert await session.scalar(text("SELECT count(*) FROM account")) == 8
+
+
+async def test_a_refusal_stays_one_where_the_connection_died_before_its_rollback(
+    ledger: ServiceDatabase, open_database: Open
+) -> None:
+    database = open_database(ledger.url, pool_size=1)
+    for _ in range(3):
+        with pytest.raises(NotFound, match="nothing there"):
+            async with database.transaction(OWNER) as session:
+                backend = await session.scalar(text("SELECT pg_backend_pid()"))
+                with psycopg.connect(ledger.admin_url) as admin:
+                    admin.execute("SELECT pg_terminate_backend(%s, 5000)", [backend])
+                raise NotFound("nothing there")
+    async with database.transaction(OWNER) as session:
+        assert await session.scalar(text("SELECT 1")) == 1
 
 
 async def test_a_connection_that_died_in_the_pool_costs_the_next_request_nothing(

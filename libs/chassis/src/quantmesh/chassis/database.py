@@ -159,7 +159,7 @@ class Database:
         finally:
             # Also the rollback; a cancelled one would leave a connection in the pool that still holds locks.
             try:
-                await _uninterrupted(session.close())
+                await _uninterrupted(_end(session))
             finally:
                 self._transactions -= 1
                 if not self._transactions:
@@ -196,6 +196,15 @@ async def driver_connection(session: AsyncSession) -> AsyncConnection[Any]:
         msg = f"psycopg's connection was expected behind the session, not {type(connection).__name__}"
         raise TypeError(msg)
     return connection
+
+
+async def _end(session: AsyncSession) -> None:
+    """Roll back what was not committed, and give the connection back."""
+    try:
+        await session.close()
+    except FOREIGN:
+        # It died meanwhile, so Postgres has rolled back: what the caller was about to be told stays true.
+        await session.invalidate()
 
 
 async def _uninterrupted(work: Coroutine[Any, Any, None]) -> None:

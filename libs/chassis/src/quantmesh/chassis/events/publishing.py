@@ -1,13 +1,13 @@
 """Batches onto JetStream, without waiting between messages.
 
-The client library's own `publish_async` costs 90 us a message, a task switch and a system call among them; this costs
-20, over the same connection.
+The client library's own `publish_async` costs several times as much a message: a task switch and a system call each.
 """
 
 import asyncio
 import json
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import count
 
 from nats.aio.msg import Msg
@@ -36,11 +36,9 @@ class SentBatch:
 
     async def settled(self, seconds: float) -> list[Acknowledgement | None]:
         """In the order of the messages; None for what was refused, or not acknowledged in time."""
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._settled.wait()
-        except TimeoutError:
-            pass
         return self._acknowledgements
 
     def expect(self) -> int:
