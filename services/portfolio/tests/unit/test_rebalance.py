@@ -108,6 +108,16 @@ def test_gains_stay_within_what_may_be_realised_and_losses_make_room() -> None:
     assert quantities(some) == {"A": -5, "B": -10, "C": 15}
 
 
+def test_a_loss_that_is_too_small_to_take_makes_no_room() -> None:
+    candidates = [
+        candidate("A", "0", "10", cost="60"),
+        candidate("B", "0", "1", cost="500"),
+        candidate("C", "1"),
+    ]
+    wishes = Wishes(minimum_trade=Decimal(150), maximum_gain=ZERO)
+    assert plan_rebalance(candidates, ZERO, wishes, no_fee).trades == []
+
+
 def test_what_open_orders_keep_is_not_sold() -> None:
     plan = plan_rebalance([candidate("A", "0", "10", sellable="4")], ZERO, Wishes(), no_fee)
     assert quantities(plan) == {"A": -4}

@@ -99,7 +99,7 @@ def _quote(asset: Asset, quotes: Mapping[str, Quote], base_currency: str, held: 
         reason = "is no instrument that an order can be placed for by weight"
     elif held < ZERO:
         reason = "is held short; close that position first"
-    elif quote is None:
+    elif quote is None or quote.price <= ZERO:
         reason = "has no price now"
     if reason or quote is None:
         raise CannotRebalance(asset.symbol, reason)

@@ -120,6 +120,8 @@ def plan_rebalance(
     purse = _Purse(cash - wishes.cash_buffer, fee_of)
     positions = [_rounded_down(each, invested) for each in candidates]
     positions = _with_remainders(positions, purse, invested)
+    # Before gains are weighed, since a loss makes room only where it is taken; and after, for what was cut.
+    positions = [_worth_trading(position, wishes.minimum_trade, purse) for position in positions]
     positions = _within_gain(positions, wishes.maximum_gain)
     positions = [_worth_trading(position, wishes.minimum_trade, purse) for position in positions]
     positions = _affordable(positions, wishes.minimum_trade, purse)
@@ -146,16 +148,15 @@ def _rounded_down(candidate: Candidate, invested: Decimal) -> _Position:
 def _with_remainders(positions: Sequence[_Position], purse: _Purse, invested: Decimal) -> list[_Position]:
     """One lot more where the most was cut off, within the targets' sum and within the cash."""
     left = sum((each.candidate.target * invested - each.value for each in positions), ZERO)
-    kept = list(positions)
+    kept, cash = list(positions), purse.after(positions)
     by_remainder = sorted(range(len(kept)), key=lambda place: (-kept[place].remainder, kept[place].candidate.symbol))
     for place in by_remainder:
         position = kept[place]
         cost = position.candidate.lot_size * position.candidate.price
         more = replace(position, lots=position.lots + 1, remainder=position.remainder - 1)
-        if position.remainder > ZERO and cost <= left:
-            tried = [*kept[:place], more, *kept[place + 1 :]]
-            if purse.after(tried) >= ZERO:
-                kept, left = tried, left - cost
+        cash_left = cash + purse.flow(more) - purse.flow(position)
+        if position.remainder > ZERO and cost <= left and cash_left >= ZERO:
+            kept[place], cash, left = more, cash_left, left - cost
     return kept
 
 
@@ -197,15 +198,16 @@ def _worth_trading(position: _Position, minimum: Decimal, purse: _Purse) -> _Pos
 
 def _affordable(positions: Sequence[_Position], minimum: Decimal, purse: _Purse) -> list[_Position]:
     """Purchases give way until the cash suffices, those that got the most beyond their targets first."""
-    kept = list(positions)
+    kept, missing = list(positions), -purse.after(positions)
     for place in sorted(range(len(kept)), key=lambda place: kept[place].remainder):
-        position, missing = kept[place], -purse.after(kept)
         if missing <= ZERO:
             break
+        position = kept[place]
         if position.lots > 0:
             fewer = (missing / (position.candidate.lot_size * position.fill_price)).to_integral_value(ROUND_CEILING)
             left = replace(position, lots=max(position.lots - int(fewer), 0))
             kept[place] = _worth_trading(left, minimum, purse)
+            missing -= purse.flow(kept[place]) - purse.flow(position)
     return kept
 
 
