@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from quantmesh.api.common.v1.job_pb2 import JOB_STATUS_QUEUED, Job
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.gateway.http.models.transactions import RecordedTransactionShown, ReversedImportShown
 
@@ -71,6 +72,13 @@ async def test_an_import_is_taken_back_by_its_id(edge: Edge) -> None:
     assert answer.status_code == 201
     assert ReversedImportShown.model_validate_json(answer.content).reversed_rows == 3
     assert peer.last("ReverseImport").import_id == OPENER
+
+
+async def test_a_long_import_is_taken_back_by_a_job(edge: Edge) -> None:
+    job = Job(id=f"portfolio-{ADA}", kind="reverse-import", status=JOB_STATUS_QUEUED)
+    edge.peers["portfolio"].answers["ReverseImport"] = pb.ReverseImportResponse(job=job)
+    answer = await edge.http.post(f"{ROOT}/transactions/import/{OPENER}/reverse", json={}, headers=KEY)
+    assert (answer.status_code, answer.headers["location"]) == (202, f"/api/v2/jobs/{job.id}")
 
 
 async def test_margin_is_switched_without_renaming(edge: Edge) -> None:

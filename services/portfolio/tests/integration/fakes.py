@@ -19,9 +19,9 @@ from quantmesh.chassis.context import CallContext, Caller, set_call
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.jobs import JobRpc, JobWorker
 from quantmesh.chassis.times import to_timestamp
-from quantmesh.portfolio.adapters.import_job import ImportJob
+from quantmesh.portfolio.adapters.import_job import ImportJob, ReversalJob
 from quantmesh.portfolio.adapters.rpc import PortfolioRpc
-from quantmesh.portfolio.adapters.store.imports import IMPORT_JOB
+from quantmesh.portfolio.adapters.store.imports import IMPORT_JOB, REVERSAL_JOB
 from quantmesh.portfolio.core.errors import MarketUnavailable
 from quantmesh.portfolio.core.market import Adjustment, Asset, Closes, ExchangeRate, MarketClock, Quote, RateHistory
 
@@ -308,7 +308,9 @@ class Service:
     async def worker(self) -> AsyncIterator[None]:
         """Long imports are done while this is open."""
         job = ImportJob(self.database, self.market, self.clock)
-        working = asyncio.create_task(JobWorker(self.database, {IMPORT_JOB: job.run}).run())
+        reversal = ReversalJob(self.database, self.clock)
+        worker = JobWorker(self.database, {IMPORT_JOB: job.run, REVERSAL_JOB: reversal.run})
+        working = asyncio.create_task(worker.run())
         yield
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)

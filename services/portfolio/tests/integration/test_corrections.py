@@ -252,3 +252,20 @@ async def test_a_reversal_of_what_a_snapshot_holds_is_folded_in(account: tuple[S
     assert await held(user, portfolio_id) == {"USD": "9000.00", "IBM": "10"}
     await maker.make_due()
     assert await held(user, portfolio_id) == {"USD": "9000.00", "IBM": "10"}
+
+
+async def test_a_long_import_is_taken_back_by_a_job(account: tuple[Service, User, str]) -> None:
+    service, user, portfolio_id = account
+    rows = [f"deposit,{number + 1},2020-01-0{2 + number % 8}T15:00:00Z" for number in range(1_002)]
+    async with service.worker():
+        imported = await user.import_csv(portfolio_id, "type,amount,executed_at\n" + "\n".join(rows))
+        import_id = str((await service.ended(user, imported.job.id)).result["import_id"])
+        answer = await reverse_import(user, portfolio_id, import_id)
+        job = await service.ended(user, answer.job.id)
+    assert dict(job.result) == {
+        "import_id": import_id,
+        "reversed_rows": 1_002,
+        "first_seq": 1_004,
+        "last_seq": 2_005,
+    }
+    assert await held(user, portfolio_id) == {"USD": "10000.00"}

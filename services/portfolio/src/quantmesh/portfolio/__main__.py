@@ -22,7 +22,7 @@ from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.jobs import JobRpc, JobWorker
 from quantmesh.chassis.service import Service, serve
 from quantmesh.portfolio.adapters.accounts import Accounts
-from quantmesh.portfolio.adapters.import_job import ImportJob
+from quantmesh.portfolio.adapters.import_job import ImportJob, ReversalJob
 from quantmesh.portfolio.adapters.option_expiry import OptionExpiry
 from quantmesh.portfolio.adapters.peers import MarketPeer
 from quantmesh.portfolio.adapters.pre_trade import PreTradePeers, PreTradeRules
@@ -32,7 +32,7 @@ from quantmesh.portfolio.adapters.rpc.accounts import AccountRpc
 from quantmesh.portfolio.adapters.rpc.halts import HaltRpc
 from quantmesh.portfolio.adapters.rpc.rebalance import RebalanceRpc
 from quantmesh.portfolio.adapters.snapshot_maker import SnapshotMaker
-from quantmesh.portfolio.adapters.store.imports import IMPORT_JOB
+from quantmesh.portfolio.adapters.store.imports import IMPORT_JOB, REVERSAL_JOB
 from quantmesh.portfolio.adapters.venue.breakers import Breakers
 from quantmesh.portfolio.adapters.venue.desk import OrderDesk
 from quantmesh.portfolio.adapters.venue.runner import VenueRunner
@@ -101,7 +101,8 @@ def _pre_trade(service: Service[PortfolioSettings], accounts: Accounts) -> PreTr
 
 def _work(service: Service[PortfolioSettings], market: MarketPeer) -> None:
     imports = ImportJob(service.database, market, service.clock)
-    service.add_task("jobs", JobWorker(service.database, {IMPORT_JOB: imports.run}).run)
+    reversals = ReversalJob(service.database, service.clock)
+    service.add_task("jobs", JobWorker(service.database, {IMPORT_JOB: imports.run, REVERSAL_JOB: reversals.run}).run)
     service.add_task("snapshots", SnapshotMaker(service.database).run)
     service.add_task("option expiry", OptionExpiry(service.database, market, service.clock).run)
     every_seconds = 3600.0 * service.settings.portfolio_verify_hours

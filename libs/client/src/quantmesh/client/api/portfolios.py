@@ -57,9 +57,13 @@ class Portfolios:
         return self._transport.call("POST", path, Transaction, json={"note": note}, idempotent=True)
 
     def reverse_import(self, portfolio_id: str, import_id: str, note: str = "") -> ReversedImport:
-        """Take back all that an import recorded; its file may then come again."""
+        """Take back all that an import recorded; its file may then come again. A long one's job is waited for."""
         path = f"/portfolios/{portfolio_id}/transactions/import/{import_id}/reverse"
-        return self._transport.call("POST", path, ReversedImport, json={"note": note}, idempotent=True)
+        response = self._transport.send("POST", path, json={"note": note}, idempotent=True)
+        if response.status_code != HTTPStatus.ACCEPTED:
+            return ReversedImport.model_validate_json(response.content)
+        job = self._jobs.wait(Job.model_validate_json(response.content), None)
+        return ReversedImport.model_validate(job.result)
 
     def transactions(self, portfolio_id: str) -> Iterator[Transaction]:
         return self._transport.pages(f"/portfolios/{portfolio_id}/transactions", Page[Transaction])

@@ -75,9 +75,10 @@ class Transactions:
             "POST",
             "/{portfolio_id}/transactions/import/{import_id}/reverse",
             self.reverse_import,
-            summary="Take back all that an import recorded; its file may then come again",
+            summary="Take back all that an import recorded; its file may then come again. A long import's is a job",
             scope="portfolio:write",
             answer=models.ReversedImportShown,
+            job=JobShown,
             status=201,
             idempotency="required",
             takes_body=True,
@@ -117,6 +118,8 @@ class Transactions:
         answer, again = await self._portfolio.call_replayable(
             self._stub.ReverseImport, request, timeout_seconds=_IMPORT_SECONDS
         )
+        if answer.HasField("job"):
+            return accepted_job(answer.job, replayed(again))
         return created(translation.reversed_import(answer), headers=replayed(again))
 
     async def import_transactions(self, call: Call, portfolio_id: Id, query: QueryOf[models.ImportQuery]) -> Answer:

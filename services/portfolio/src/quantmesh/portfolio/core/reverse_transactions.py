@@ -13,6 +13,7 @@ from uuid import UUID
 from quantmesh.portfolio.core.admission import Holding, already_counted
 from quantmesh.portfolio.core.balance import BalanceHistory
 from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding
+from quantmesh.portfolio.core.import_transactions import Progress, no_progress
 from quantmesh.portfolio.core.ledger_errors import AlreadyReversed, ReversalNotReversed
 from quantmesh.portfolio.core.margin import require_margin
 from quantmesh.portfolio.core.model import (
@@ -57,7 +58,13 @@ async def reverse_transaction(
 
 
 async def reverse_import(
-    ledger: Ledger, portfolio_id: UUID, import_id: UUID, note: str, now: datetime, new_id: NewId
+    ledger: Ledger,
+    portfolio_id: UUID,
+    import_id: UUID,
+    note: str,
+    now: datetime,
+    new_id: NewId,
+    progress: Progress = no_progress,
 ) -> ReversedImport:
     """What of it stands, as a whole; its rows are forgotten, so that the file may come again."""
     await ledger.advance(portfolio_id, 0, now)
@@ -71,7 +78,8 @@ async def reverse_import(
     reversals = [
         _reversal_of(item, seq, note, recorded_at, new_id) for seq, item in enumerate(standing, start=first_seq)
     ]
-    await ledger.append(reversals, balances)
+    count = len(reversals)
+    await ledger.append(reversals, balances, lambda rows: progress(rows / count, f"{rows} of {count} rows reversed"))
     await ledger.forget_imported(portfolio_id, [item.id for item in recorded])
     if portfolio.lot_method is LotMethod.SPECIFIC:
         await fold_touched(ledger, portfolio, balances)

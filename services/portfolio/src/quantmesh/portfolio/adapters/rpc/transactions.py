@@ -10,7 +10,7 @@ from quantmesh.chassis.errors import QuantmeshError
 from quantmesh.chassis.identity import requires
 from quantmesh.chassis.ids import uuid7
 from quantmesh.portfolio.adapters import translate
-from quantmesh.portfolio.adapters.import_job import is_long
+from quantmesh.portfolio.adapters.import_job import INLINE_ROWS, is_long
 from quantmesh.portfolio.adapters.rpc.base import Context, Methods, id_or_none, portfolio_id_of, within
 from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.core.errors import InvalidRequest, TransactionNotFound
@@ -70,6 +70,9 @@ class TransactionMethods(Methods):
         note = checked_note(request.note)
 
         async def reverse(store: Store) -> pb.ReverseImportResponse:
+            await store.portfolio(portfolio_id)
+            if await store.imported_rows(portfolio_id, import_id) > INLINE_ROWS:
+                return pb.ReverseImportResponse(job=await store.enqueue_reversal(request))
             done = await reverse_import(store, portfolio_id, import_id, note, self._clock.now(), uuid7)
             return pb.ReverseImportResponse(
                 import_id=str(done.import_id),

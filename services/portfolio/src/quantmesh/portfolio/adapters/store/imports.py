@@ -6,11 +6,12 @@ from uuid import UUID
 from sqlalchemy import text
 
 from quantmesh.api.common.v1.job_pb2 import Job
-from quantmesh.api.portfolio.v1.portfolio_pb2 import ImportTransactionsRequest
+from quantmesh.api.portfolio.v1.portfolio_pb2 import ImportTransactionsRequest, ReverseImportRequest
 from quantmesh.chassis import jobs
 from quantmesh.portfolio.adapters.store.owned import Owned
 
 IMPORT_JOB = "import-transactions"
+REVERSAL_JOB = "reverse-import"
 _ROWS_AT_ONCE = 10_000
 
 _IMPORTED = text(
@@ -19,6 +20,7 @@ _IMPORTED = text(
     WHERE portfolio_id = :portfolio_id AND fingerprint = ANY(:fingerprints)
     """
 )
+_COUNT = text("SELECT count(*) FROM transaction WHERE portfolio_id = :portfolio_id AND import_id = :import_id")
 _REMEMBER = text(
     """
     INSERT INTO imported_row (portfolio_id, owner_id, fingerprint, transaction_id)
@@ -31,6 +33,14 @@ _REMEMBER = text(
 class ImportStore(Owned):
     async def enqueue_import(self, request: ImportTransactionsRequest) -> Job:
         return await jobs.enqueue(self._session, self._owner_id, IMPORT_JOB, request)
+
+    async def enqueue_reversal(self, request: ReverseImportRequest) -> Job:
+        return await jobs.enqueue(self._session, self._owner_id, REVERSAL_JOB, request)
+
+    async def imported_rows(self, portfolio_id: UUID, import_id: UUID) -> int:
+        """How many an import recorded."""
+        keys = {"portfolio_id": portfolio_id, "import_id": import_id}
+        return int(await self._session.scalar(_COUNT, keys) or 0)
 
     async def imported(self, portfolio_id: UUID, fingerprints: Collection[bytes]) -> Mapping[bytes, UUID]:
         found = await self._session.execute(
