@@ -57,13 +57,17 @@ async def test_a_refusal_stays_one_where_the_connection_died_before_its_rollback
     ledger: ServiceDatabase, open_database: Open
 ) -> None:
     database = open_database(ledger.url, pool_size=1)
+
+    async def refuse() -> None:
+        async with database.transaction(OWNER) as session:
+            backend = await session.scalar(text("SELECT pg_backend_pid()"))
+            with psycopg.connect(ledger.admin_url) as admin:
+                admin.execute("SELECT pg_terminate_backend(%s, 5000)", [backend])
+            raise NotFound("nothing there")
+
     for _ in range(3):
         with pytest.raises(NotFound, match="nothing there"):
-            async with database.transaction(OWNER) as session:
-                backend = await session.scalar(text("SELECT pg_backend_pid()"))
-                with psycopg.connect(ledger.admin_url) as admin:
-                    admin.execute("SELECT pg_terminate_backend(%s, 5000)", [backend])
-                raise NotFound("nothing there")
+            await refuse()
     async with database.transaction(OWNER) as session:
         assert await session.scalar(text("SELECT 1")) == 1
 
