@@ -31,6 +31,7 @@ from quantmesh.portfolio.core.model import (
     TransactionType,
 )
 from quantmesh.portfolio.core.numbers import plain
+from quantmesh.portfolio.core.told import id_text
 
 Name = TypeVar("Name", bound=StrEnum)
 
@@ -121,11 +122,11 @@ def entry(value: Entry) -> pb.Transaction:
 
 def transaction(value: Transaction) -> pb.Transaction:
     message = entry(value.entry)
-    message.id = str(value.id)
-    message.portfolio_id = str(value.portfolio_id)
+    message.id = id_text(value.id)
+    message.portfolio_id = id_text(value.portfolio_id)
     message.recorded_at.CopyFrom(to_timestamp(value.recorded_at))
     message.order_id = "" if value.order_id is None else str(value.order_id)
-    message.import_id = "" if value.import_id is None else str(value.import_id)
+    message.import_id = "" if value.import_id is None else id_text(value.import_id)
     message.reverses = "" if value.reverses is None else str(value.reverses)
     message.reversed_by = "" if value.reversed_by is None else str(value.reversed_by)
     return message
@@ -199,7 +200,7 @@ def exchange_rates(rates: Mapping[str, ExchangeRate]) -> list[pb.TranslationRate
 def account_event(value: AccountEvent) -> pb.AccountEvent:
     return pb.AccountEvent(
         seq=value.seq,
-        portfolio_id=str(value.portfolio_id),
+        portfolio_id=id_text(value.portfolio_id),
         type=value.type,
         time=to_timestamp(value.time),
         recorded_at=to_timestamp(value.recorded_at),

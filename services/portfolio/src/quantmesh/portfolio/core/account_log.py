@@ -12,10 +12,10 @@ from quantmesh.portfolio.core.numbers import plain
 from quantmesh.portfolio.core.order_states import OrderStep
 from quantmesh.portfolio.core.orders import Fill, Order
 from quantmesh.portfolio.core.times import rfc3339
-from quantmesh.portfolio.core.told import lots_told, option_told
+from quantmesh.portfolio.core.told import id_text, lots_told, option_told
 
 TRANSACTION_RECORDED = "transaction.recorded"
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ def transaction_members(portfolio_id: UUID, entry: Entry, recorded: Transaction 
     """A transaction as the API shows it; `recorded` is None for what a dry run would record."""
     asked, currency = entry.input, entry.currency
     return {
-        "id": None if recorded is None else str(recorded.id),
-        "portfolio_id": str(portfolio_id),
+        "id": None if recorded is None else id_text(recorded.id),
+        "portfolio_id": id_text(portfolio_id),
         "type": asked.type.value,
         "symbol": asked.symbol or None,
         "quantity": _plain(asked.quantity),
@@ -134,4 +134,4 @@ def _instant(value: datetime | None) -> str | None:
 
 
 def _text(value: UUID | None) -> str | None:
-    return None if value is None else str(value)
+    return None if value is None else id_text(value)

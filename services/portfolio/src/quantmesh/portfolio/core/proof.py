@@ -7,11 +7,11 @@ from decimal import Decimal
 from quantmesh.portfolio.core.model import Transaction
 from quantmesh.portfolio.core.numbers import plain
 from quantmesh.portfolio.core.times import to_microseconds
-from quantmesh.portfolio.core.told import lots_told, option_told
+from quantmesh.portfolio.core.told import id_text, lots_told, option_told
 
 SCHEMA = "quantmesh.portfolio.transaction.v1"
 SALT_BYTES = 32
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, check_circular=False).encode
 
 Keccak256 = Callable[[bytes], bytes]
 
@@ -22,8 +22,8 @@ def payload_of(transaction: Transaction, salt: bytes) -> bytes:
     asked = entry.input
     members: dict[str, object] = {
         "schema": SCHEMA,
-        "transaction_id": str(transaction.id),
-        "portfolio_id": str(transaction.portfolio_id),
+        "transaction_id": id_text(transaction.id),
+        "portfolio_id": id_text(transaction.portfolio_id),
         "type": asked.type.value,
         "symbol": asked.symbol or None,
         "quantity": _plain(asked.quantity),
@@ -37,7 +37,7 @@ def payload_of(transaction: Transaction, salt: bytes) -> bytes:
         "executed_at": to_microseconds(asked.executed_at),
         "recorded_at": to_microseconds(transaction.recorded_at),
         "order_id": None if transaction.order_id is None else str(transaction.order_id),
-        "import_id": None if transaction.import_id is None else str(transaction.import_id),
+        "import_id": None if transaction.import_id is None else id_text(transaction.import_id),
         "reverses": None if transaction.reverses is None else str(transaction.reverses),
         "side": None if asked.side is None else asked.side.value,
         "lots": lots_told(asked.lots) or None,

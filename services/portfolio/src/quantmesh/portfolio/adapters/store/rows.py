@@ -20,13 +20,13 @@ from quantmesh.portfolio.core.model import (
 )
 from quantmesh.portfolio.core.numbers import plain
 from quantmesh.portfolio.core.option_terms import ExerciseStyle, OptionTerms, OptionType, Settlement
-from quantmesh.portfolio.core.told import lots_told, option_told
+from quantmesh.portfolio.core.told import id_text, lots_told, option_told
 
 Row = Mapping[str, object]
 
 
 # Decimals, ids and times as text, which Postgres reads exactly.
-dump = json.JSONEncoder(default=str, separators=(",", ":")).encode
+dump = json.JSONEncoder(default=str, separators=(",", ":"), check_circular=False).encode
 
 
 # Rows come without their portfolio and owner, which all rows of a statement share.
@@ -36,7 +36,7 @@ def transaction_row(transaction: Transaction) -> Row:
     entry = transaction.entry
     asked = entry.input
     row = {
-        "id": transaction.id,
+        "id": id_text(transaction.id),
         "seq": transaction.seq,
         "type": asked.type.value,
         "symbol": asked.symbol,
@@ -52,7 +52,7 @@ def transaction_row(transaction: Transaction) -> Row:
         "executed_at": asked.executed_at,
         "recorded_at": transaction.recorded_at,
         "order_id": transaction.order_id,
-        "import_id": transaction.import_id,
+        "import_id": None if transaction.import_id is None else id_text(transaction.import_id),
     }
     # Few have any of these, and what is not there is null.
     if asked.side is not None:
@@ -67,7 +67,7 @@ def transaction_row(transaction: Transaction) -> Row:
 
 
 def posting_rows(transaction: Transaction) -> Iterable[Row]:
-    transaction_id = str(transaction.id)
+    transaction_id = id_text(transaction.id)
     for ordinal, posting in enumerate(transaction.entry.postings):
         yield {
             "transaction_id": transaction_id,
@@ -80,7 +80,7 @@ def posting_rows(transaction: Transaction) -> Iterable[Row]:
 
 def salt_row(transaction: Transaction, salt: bytes) -> Row:
     return {
-        "transaction_id": transaction.id,
+        "transaction_id": id_text(transaction.id),
         "salt": f"\\x{salt.hex()}",
     }
 
