@@ -39,6 +39,12 @@ REQUESTS: dict[str, Request] = {
         json={"portfolio_id": it, "symbol": "AAPL", "side": "buy", "quantity": "1"},
         headers=key(),
     ),
+    "reverse a transaction": lambda user, it: user.post(
+        f"{API}/portfolios/{it}/transactions/{it}/reverse", json={}, headers=key()
+    ),
+    "reverse an import": lambda user, it: user.post(
+        f"{API}/portfolios/{it}/transactions/import/{it}/reverse", json={}, headers=key()
+    ),
     "list orders": lambda user, it: user.get(f"{API}/orders", params={"portfolio_id": it}),
     "limits": lambda user, it: user.get(f"{API}/risk/limits/{it}"),
     "set limits": lambda user, it: user.put(f"{API}/risk/limits/{it}", json={"limits": []}),

@@ -77,8 +77,12 @@ class OptionExpiry:
     async def settle_due(self) -> None:
         """All that have expired by the market's time; each once, since what is settled is not held any more."""
         now = (await self._market.clock()).time
+        prices: dict[tuple[str, datetime], Decimal | None] = {}
         for held in await self._due(now):
-            price = await self._price(held)
+            place = held.terms.underlying, held.terms.expiry
+            if place not in prices:
+                prices[place] = await self._price(*place)
+            price = prices[place]
             if price is None:
                 self._tell(held, f"nobody quoted {held.terms.underlying} then")
             else:
@@ -92,10 +96,9 @@ class OptionExpiry:
                 for row in found
             ]
 
-    async def _price(self, held: ExpiredOption) -> Decimal | None:
-        """Of the underlying, at the expiry; None where nobody quoted it then."""
-        underlying = held.terms.underlying
-        quote = (await self._market.quotes([underlying], held.terms.expiry)).get(underlying)
+    async def _price(self, underlying: str, expiry: datetime) -> Decimal | None:
+        """None where nobody quoted it then."""
+        quote = (await self._market.quotes([underlying], expiry)).get(underlying)
         return None if quote is None or quote.stale else quote.price
 
     async def _settle(self, held: ExpiredOption, price: Decimal) -> None:
