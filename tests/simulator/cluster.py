@@ -61,11 +61,15 @@ class Cluster:
             await watcher.close()
 
 
-def crash_and_start_again(server: PostgresServer, started: RunningServer) -> None:
+def crash(server: PostgresServer) -> None:
     """As `pg_ctl stop -m immediate`: nothing is flushed, nobody is told, and the next start recovers."""
     postmaster = psutil.Process(int((server.folder / "data" / "postmaster.pid").read_text().split()[0]))
     postmaster.send_signal(signal.SIGQUIT)
     postmaster.wait(_CRASH_SECONDS)
+
+
+def crash_and_start_again(server: PostgresServer, started: RunningServer) -> None:
+    crash(server)
     started.kill()
     started.start_again()
 

@@ -41,6 +41,9 @@ class SeededMarket:
         self.moves += 1
         return f"{quote.symbol} at {quote.price}, {quote.bid_size} and {quote.ask_size}{' (stale)' * quote.stale}"
 
+    def quote(self, symbol: str) -> Quote:
+        return self._latest[symbol]
+
     def latest(self) -> list[Quote]:
         return list(self._latest.values())
 

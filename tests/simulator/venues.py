@@ -9,6 +9,7 @@ from quantmesh.chassis.errors import Conflict, Unavailable
 from quantmesh.portfolio.adapters.venue.desk import OrderDesk
 from quantmesh.portfolio.adapters.venue.term import Term
 from quantmesh.portfolio.core.execution import ExecutionCosts
+from quantmesh.portfolio.core.market import Quote
 
 from .market import SeededMarket
 from .scheduler import Died, Scheduler, current_actor
@@ -16,6 +17,18 @@ from .scheduler import Died, Scheduler, current_actor
 # Its events and its quotes come from the simulation; the breakers are told of neither.
 _NOBODY: Any = cast("Any", None)
 _BOOK_IS_LEVELLED = 0.4
+
+
+class _LatestQuote:
+    """What a venue is told of a symbol while it is at work on an earlier quote."""
+
+    def __init__(self, market: SeededMarket, symbol: str) -> None:
+        self._market = market
+        self._symbol = symbol
+
+    @property
+    def quote(self) -> Quote:
+        return self._market.quote(self._symbol)
 
 
 class Venues:
@@ -44,9 +57,10 @@ class Venues:
                 versions, known = await self._desk.open_versions(), term._book.versions()
                 await self._read_again(term, {order_id for order_id, _ in versions.items() ^ known.items()})
             for quote in self._market.latest():
-                await term._do(term._book.on_quote(quote), quote.time, quote)
+                await term._match(quote, cast("Any", _LatestQuote(self._market, quote.symbol)), quote)
             market_time = await self._desk.market_time()
-            await term._do(term._book.on_time(market_time), market_time, None)
+            for proposal in term._book.on_time(market_time):
+                await term._do(proposal, market_time, None)
 
     def _has_work(self, seen: int, has_ended: Callable[[], bool]) -> bool:
         return self._market.moves != seen or has_ended()
