@@ -62,28 +62,6 @@ async def test_an_infinite_greek_is_null(edge: Edge) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "first", "all_orders"),
-    [(False, False, False), (True, True, False), ("first", True, False), ("all", True, True)],
-)
-async def test_greeks_are_asked_for_by_order(edge: Edge, asked: bool | str, first: bool, all_orders: bool) -> None:
-    edge.peers["pricing"].answers["Price"] = ANSWER
-    await edge.http.post(PRICE, json={**BODY, "greeks": asked})
-    sent = edge.peers["pricing"].last("Price")
-    assert (sent.greeks, sent.higher_orders) == (first, all_orders)
-
-
-async def test_greeks_of_higher_order_are_shown_where_they_were_answered(edge: Edge) -> None:
-    answer = pb.PriceResponse()
-    answer.CopyFrom(ANSWER)
-    answer.greeks.vanna, answer.greeks.color = -0.3, float("inf")
-    edge.peers["pricing"].answers["Price"] = answer
-    shown = (await edge.http.post(PRICE, json={**BODY, "greeks": "all"})).json()
-    PriceShown.model_validate(shown)
-    assert list(shown["greeks"]) == ["delta", "gamma", "vega", "theta", "rho", "vanna", "color"]
-    assert (shown["greeks"]["vanna"], shown["greeks"]["color"]) == (-0.3, None)
-
-
-@pytest.mark.parametrize(
     ("change", "pointer"),
     [
         ({"greeks": "second"}, "#/greeks"),

@@ -1,11 +1,14 @@
-"""Which fields each pricing model takes, and what becomes of them."""
+"""Which fields each pricing model takes, what becomes of them, and the Greeks that are asked for."""
 
 from typing import Any
 
+import pytest
+
 from quantmesh.api.pricing.v1 import pricing_pb2 as pb
+from quantmesh.gateway.http.models.options import PriceShown
 
 from .edges import Edge
-from .test_options import ANSWER, PRICE
+from .test_options import ANSWER, BODY, PRICE
 
 
 async def test_each_model_is_passed_on_with_its_own_parameters(edge: Edge) -> None:
@@ -49,3 +52,25 @@ async def test_cash_dividends_are_passed_on(edge: Edge) -> None:
     answer = await edge.http.post(PRICE, json=body | {"dividends": [{"time": 0.25, "amount": 1.5}]})
     assert answer.status_code == 200, answer.text
     assert list(edge.peers["pricing"].last("Price").contract.dividends) == [pb.CashDividend(time=0.25, amount=1.5)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "all_orders"),
+    [(False, False, False), (True, True, False), ("first", True, False), ("all", True, True)],
+)
+async def test_greeks_are_asked_for_by_order(edge: Edge, asked: bool | str, first: bool, all_orders: bool) -> None:
+    edge.peers["pricing"].answers["Price"] = ANSWER
+    await edge.http.post(PRICE, json={**BODY, "greeks": asked})
+    sent = edge.peers["pricing"].last("Price")
+    assert (sent.greeks, sent.higher_orders) == (first, all_orders)
+
+
+async def test_greeks_of_higher_order_are_shown_where_they_were_answered(edge: Edge) -> None:
+    answer = pb.PriceResponse()
+    answer.CopyFrom(ANSWER)
+    answer.greeks.vanna, answer.greeks.color = -0.3, float("inf")
+    edge.peers["pricing"].answers["Price"] = answer
+    shown = (await edge.http.post(PRICE, json={**BODY, "greeks": "all"})).json()
+    PriceShown.model_validate(shown)
+    assert list(shown["greeks"]) == ["delta", "gamma", "vega", "theta", "rho", "vanna", "color"]
+    assert (shown["greeks"]["vanna"], shown["greeks"]["color"]) == (-0.3, None)

@@ -10,24 +10,21 @@ from quantmesh.quant import _american_formulas as formulas
 from quantmesh.quant._american_boundary_kernels import (
     BLOCK,
     DELTA,
-    DRIFT,
     GAMMA,
-    GAP,
     LOG_SPOT,
     LOOPS,
     NOW,
     ROWS,
     SPOT,
     VALUE,
-    find_boundary,
     load_put,
 )
-from quantmesh.quant._american_premium_kernels import evaluate, tabulate
+from quantmesh.quant._american_premium_kernels import evaluate, find_premiums, repeat_first
 from quantmesh.quant._black_scholes_formulas import is_inside_domain
 from quantmesh.quant._black_scholes_kernels import OPTIONS
 from quantmesh.quant._column_kernels import at
 from quantmesh.quant._elementary import logarithm_of_ratio
-from quantmesh.quant._elementary_kernels import INLINE, compile_as
+from quantmesh.quant._elementary_kernels import compile_as
 
 _FORMULAS: tuple[Callable[..., Any], ...] = (
     is_inside_domain,
@@ -71,40 +68,6 @@ def _store(
     answer[1] = sign if exercised else delta
     answer[2] = 0.0 if exercised else gamma
     answer[4] = 0.0 if exercised else rate * price - growth - 0.5 * (volatility * spot) ** 2 * gamma
-
-
-def _repeat_first(scratch: Any, filled: int) -> None:
-    """A block is always full."""
-    for i in range(GAP // BLOCK):
-        for j in range(filled, BLOCK):
-            scratch[i * BLOCK + j] = scratch[i * BLOCK]
-
-
-def _needs_values(scratch: Any) -> bool:
-    """Whether some column's drift is so strong that system A alone would diverge."""
-    strongest = scratch[DRIFT]
-    for j in range(1, BLOCK):
-        strongest = max(strongest, scratch[DRIFT + j])
-    return bool(strongest > formulas.MOSTLY_SLOPES)
-
-
-def _find_premiums(
-    scratch: Any,
-    filled: int,
-    fractions: Any,
-    points: Any,
-    interpolation: Any,
-    counts: Any,
-    starts: Any,
-    premium_points: Any,
-    premium_interpolation: Any,
-    squares: Any,
-    tables: Any,
-) -> None:
-    """Of a block with so many contracts: the boundaries, and what the premium's integral takes from them."""
-    repeat_first(scratch, filled)
-    find_boundary(scratch, fractions, points, interpolation, counts, starts, needs_values(scratch), squares)
-    tabulate(scratch, squares[0], premium_points, premium_interpolation, tables)
 
 
 def _spread_out(scratch: Any, tables: Any, column: int, single: Any, table: Any) -> None:
@@ -309,9 +272,6 @@ def _price_over_spots(
     return invalid
 
 
-repeat_first = njit(error_model="numpy")(_repeat_first)
-needs_values = njit(**INLINE)(_needs_values)
-find_premiums = njit(error_model="numpy")(_find_premiums)
 spread_out = njit(error_model="numpy")(_spread_out)
 store = njit(error_model="numpy")(_store)
 price_spots = njit(**LOOPS)(_price_spots)

@@ -18,6 +18,7 @@ from quantmesh.quant._american_boundary_kernels import (
     DISCOUNT,
     DRIFT,
     GAMMA,
+    GAP,
     INTERPOLATED,
     LOG_AT_EXPIRY,
     LOG_BOUNDARY,
@@ -31,11 +32,12 @@ from quantmesh.quant._american_boundary_kernels import (
     VALUE,
     YIELD_TIME,
     copy,
+    find_boundary,
     interpolate,
 )
 from quantmesh.quant._black_scholes_formulas import density
 from quantmesh.quant._elementary import exponential, mills_ratio, square_root
-from quantmesh.quant._elementary_kernels import compile_as
+from quantmesh.quant._elementary_kernels import INLINE, compile_as
 
 _FORMULAS: tuple[Callable[..., Any], ...] = (
     formulas.premium_distances,
@@ -129,5 +131,42 @@ def _evaluate(scratch: Any, premium_points: Any, tables: Any, count: int, with_s
                 scratch[GAMMA + j] += weight * gamma
 
 
+def _repeat_first(scratch: Any, filled: int) -> None:
+    """A block is always full."""
+    for i in range(GAP // BLOCK):
+        for j in range(filled, BLOCK):
+            scratch[i * BLOCK + j] = scratch[i * BLOCK]
+
+
+def _needs_values(scratch: Any) -> bool:
+    """Whether some column's drift is so strong that system A alone would diverge."""
+    strongest = scratch[DRIFT]
+    for j in range(1, BLOCK):
+        strongest = max(strongest, scratch[DRIFT + j])
+    return bool(strongest > formulas.MOSTLY_SLOPES)
+
+
+def _find_premiums(
+    scratch: Any,
+    filled: int,
+    fractions: Any,
+    points: Any,
+    interpolation: Any,
+    counts: Any,
+    starts: Any,
+    premium_points: Any,
+    premium_interpolation: Any,
+    squares: Any,
+    tables: Any,
+) -> None:
+    """Of a block with so many contracts: the boundaries, and what the premium's integral takes from them."""
+    repeat_first(scratch, filled)
+    find_boundary(scratch, fractions, points, interpolation, counts, starts, needs_values(scratch), squares)
+    tabulate(scratch, squares[0], premium_points, premium_interpolation, tables)
+
+
 tabulate = njit(**LOOPS)(_tabulate)
 evaluate = njit(**LOOPS)(_evaluate)
+repeat_first = njit(error_model="numpy")(_repeat_first)
+needs_values = njit(**INLINE)(_needs_values)
+find_premiums = njit(error_model="numpy")(_find_premiums)
