@@ -121,7 +121,7 @@ def fold_lots(
             known = before.get(movement.symbol) if before else None
             nothing = FoldedLots(movement.symbol, movement.currency, (), ZERO, movement.executed_at)
             book = books[movement.symbol] = _OpenLots(known or nothing, method, strict=strict)
-        if movement.reverses is None and movement.transaction_id not in undone:
+        if not undone or (movement.reverses is None and movement.transaction_id not in undone):
             book.apply(movement)
     return {symbol: book.folded() for symbol, book in books.items()}
 
@@ -155,7 +155,7 @@ class _OpenLots:
         if self._held and (self._held > ZERO) is not (quantity > ZERO):
             closing = quantity if abs(quantity) <= abs(self._held) else -self._held
             share = paid if closing == quantity else to_stored(paid * closing / quantity)
-            self._realized -= share + self.relieve(closing, movement)
+            self._realized -= share + self.relieve(closing, movement.lots)
             quantity -= closing
             paid -= share
         elif movement.lots and self._strict:
@@ -163,15 +163,15 @@ class _OpenLots:
         if quantity:
             self._open(Lot(quantity, paid, movement.executed_at, movement.transaction_id))
 
-    def relieve(self, closing: Decimal, movement: SecurityMovement | None = None) -> Decimal:
-        """The cost of as many units as close what is held on the other side, which leave the lots."""
+    def relieve(self, closing: Decimal, chosen: Iterable[LotChoice] = ()) -> Decimal:
+        """The cost of as many units as close what is held on the other side; they leave the lots, `chosen` first."""
         relieved = ZERO
         left = abs(closing)
-        for choice in movement.lots if movement else ():
+        for choice in chosen:
             place = self._place_of(choice.transaction_id)
             taken, cost = (ZERO, ZERO) if place is None else self._take(place, min(left, choice.quantity))
-            if movement and self._strict and taken < choice.quantity:
-                raise LotNotOpen(choice.transaction_id, self._symbol, movement.executed_at)
+            if self._strict and taken < choice.quantity:
+                raise LotNotOpen(choice.transaction_id, self._symbol, self._moved_at)
             left -= taken
             relieved += cost
         while left and self._lots:
@@ -185,7 +185,7 @@ class _OpenLots:
         self._held += lot.quantity
         if self._pooled and self._lots:
             pool = self._lots[0]
-            self._lots[0] = replace(pool, quantity=pool.quantity + lot.quantity, cost=pool.cost + lot.cost)
+            self._lots[0] = Lot(pool.quantity + lot.quantity, pool.cost + lot.cost, pool.opened_at, pool.transaction_id)
         else:
             self._lots.append(lot)
 
