@@ -214,6 +214,13 @@ async def test_replicas_tell_of_a_crossing_once_between_them(limits: Limits) -> 
     async with limits.database.system_transaction() as session:
         due_at = await session.scalar(text("SELECT due_at FROM limit_watch"))
     set_call(CallContext().on_behalf_of(ADA))
+
+    async def connect() -> None:
+        async with limits.database.system_transaction() as session:
+            await session.execute(text("SELECT pg_sleep(0.5)"))
+
+    # All have a connection, so that nobody is done before the others begin.
+    await asyncio.gather(*(connect() for _ in range(6)))
     due = Due(UUID(portfolio), ADA, due_at)
     await asyncio.gather(*(limits.watch.measure(due) for _ in range(6)))
     assert await limits.kinds() == ["breached"]
