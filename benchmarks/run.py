@@ -19,7 +19,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 PEERS = ROOT / ".venv-bench"
 NUMERICS = tuple(sorted(path.stem for path in HERE.glob("quant_*.py")))
-ALONE = (*NUMERICS, "market_ticks", "event_delivery", "order_matching")
+ALONE = (*NUMERICS, "market_ticks", "event_delivery", "order_matching", "ledger_reads", "import_rows")
 ON_A_MESH = (
     "start",
     "gateway_latency",

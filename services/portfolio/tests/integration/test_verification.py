@@ -93,6 +93,7 @@ async def test_an_untouched_ledger_is_what_its_journal_says(service: Service) ->
         ),
         ("UPDATE holding SET amount = amount + 1 WHERE account = 'assets:cash'", "assets:cash USD"),
         ("DELETE FROM holding WHERE commodity = 'MSFT'", "assets:securities MSFT"),
+        ("UPDATE holding SET reserved = 1 WHERE account = 'assets:cash'", "assets:cash reserved USD"),
         ('UPDATE ledger_snapshot SET cash = \'{"USD": "1"}\' WHERE number = 3', "snapshot 3 cash USD"),
         ("UPDATE snapshot_position SET cost = cost + 1 WHERE from_number = 3", "snapshot 3 position AAPL"),
         ("UPDATE snapshot_position SET symbol = 'IBM' WHERE from_number = 3", "snapshot 3 position AAPL"),

@@ -101,7 +101,23 @@ _HOLDINGS = text(
     ORDER BY account, commodity LIMIT 1
     """
 )
-_AT_ONCE = (_BEYOND, _STRAY, _HOLDINGS)
+_RESERVED = text(
+    """
+    SELECT account || ' reserved', commodity, p.seq, coalesce(open.reserved, 0)::text AS expected,
+           coalesce(holding.reserved, 0)::text AS found
+    FROM (
+        SELECT CASE side WHEN 'buy' THEN 'assets:cash' ELSE 'assets:securities' END AS account,
+               CASE side WHEN 'buy' THEN currency ELSE symbol END AS commodity, sum(reserved) AS reserved
+        FROM placed_order WHERE portfolio_id = :portfolio_id GROUP BY 1, 2
+    ) AS open
+    FULL JOIN (SELECT account, commodity, reserved FROM holding WHERE portfolio_id = :portfolio_id) AS holding
+        USING (account, commodity)
+    CROSS JOIN (SELECT seq FROM portfolio WHERE id = :portfolio_id) AS p
+    WHERE coalesce(open.reserved, 0) <> coalesce(holding.reserved, 0)
+    ORDER BY account, commodity LIMIT 1
+    """
+)
+_AT_ONCE = (_BEYOND, _STRAY, _HOLDINGS, _RESERVED)
 _SNAPSHOTS = text(
     """
     SELECT number, seq, executed_until, cash FROM ledger_snapshot
