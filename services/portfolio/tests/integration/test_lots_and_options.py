@@ -1,4 +1,4 @@
-"""Named lots, the life of options, and accounts that may owe, on a real ledger."""
+"""Named lots and the life of options, on a real ledger."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,12 +10,10 @@ import pytest
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.errors import QuantmeshError
 from quantmesh.portfolio.adapters.keccak import keccak256
-from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding, InvalidTransaction
+from quantmesh.portfolio.core.errors import InsufficientHolding, InvalidTransaction
 from quantmesh.portfolio.core.ledger_errors import (
     BeforeExercise,
     LotNotOpen,
-    MarginExceeded,
-    MarginInUse,
     MarginNotEnabled,
     OutsideOptionLife,
 )
@@ -260,63 +258,6 @@ option_exercise,{CALL},1,,,2020-03-04T15:00:00Z
     assert len(answer.accepted) == 3
     assert [(row.line, row.field) for row in answer.rejected] == [(5, "type")]
     assert await held(user, portfolio_id) == {"USD": "49240.00", CALL: "2"}
-
-
-async def test_borrowed_shares_are_sold_and_bought_back(service: Service) -> None:
-    user, portfolio_id = await account(service, margin=True, cash="1000.00")
-    sold = await record(user, portfolio_id, "sell", "IBM", "10", price="100")
-    assert (sold.position.quantity.value, sold.cash.amount.value) == ("-10", "2000.00")
-    paid: dict[str, Any] = {
-        "type": "dividend",
-        "symbol": "IBM",
-        "amount": "5",
-        "side": pb.POSITION_SIDE_SHORT,
-        "currency": "USD",
-    }
-    assert (await user.record(portfolio_id, **paid, at="2020-03-03")).cash.amount.value == "1995.00"
-    bought = await record(user, portfolio_id, "buy", "IBM", "10", price="90", at="2020-03-04")
-    assert (bought.position.quantity.value, bought.position.realized_pnl.value) == ("0", "100.00")
-
-
-async def test_an_account_with_margin_owes_as_much_as_its_equity_carries(service: Service) -> None:
-    user, portfolio_id = await account(service, margin=True, cash="1000.00")
-    # At half, a thousand carries two thousand.
-    with pytest.raises(MarginExceeded, match=r"needs an equity of 1000\.05 USD at cost, but there would be 1000\.00"):
-        await record(user, portfolio_id, "buy", "IBM", "1", price="2000.10")
-    bought = await record(user, portfolio_id, "buy", "IBM", "20", price="100")
-    assert bought.cash.amount.value == "-1000.00"
-    taken: dict[str, Any] = {"type": "withdrawal", "amount": "0.01", "currency": "USD"}
-    with pytest.raises(MarginExceeded):
-        await user.record(portfolio_id, **taken, at="2020-03-03")
-    assert (await user.positions(portfolio_id)).cash[0].amount.value == "-1000.00"
-
-
-async def test_margin_is_switched_off_when_nothing_is_owed(service: Service) -> None:
-    user, portfolio_id = await account(service, margin=True, cash="1000.00")
-    await record(user, portfolio_id, "buy", "IBM", "15", price="100")
-
-    async def switch(*, on: bool) -> pb.Portfolio:
-        user.call()
-        request = pb.UpdatePortfolioRequest(id=portfolio_id, margin_enabled=on)
-        return (await user.rpc.UpdatePortfolio(request, NO_CONTEXT)).portfolio
-
-    with pytest.raises(MarginInUse, match=r"-500 USD"):
-        await switch(on=False)
-    await record(user, portfolio_id, "sell", "IBM", "5", price="100", at="2020-03-03")
-    assert (await switch(on=False)).margin_enabled is False
-    with pytest.raises(InsufficientCash):
-        await record(user, portfolio_id, "buy", "IBM", "1", price="100", at="2020-03-04")
-    assert (await switch(on=True)).name == "Options"
-
-
-async def test_the_database_lets_nobody_owe_without_margin(service: Service) -> None:
-    user, portfolio_id = await account(service)
-    async with await psycopg.AsyncConnection.connect(
-        service.app_url, options="-c search_path=portfolio", autocommit=True
-    ) as connection:
-        await connection.execute("SELECT set_config('app.owner_id', %s, false)", [str(user.owner_id)])
-        with pytest.raises(psycopg.errors.CheckViolation, match="would be -1"):
-            await connection.execute("UPDATE holding SET amount = -1 WHERE portfolio_id = %s", [portfolio_id])
 
 
 @pytest.mark.usefixtures("options")

@@ -59,3 +59,15 @@ def test_numbers_of_the_same_digits_differ() -> None:
 def test_a_number_and_a_missing_one_differ() -> None:
     without = "buy,AAPL,10,73.35,{},2020-01-02T15:00:00Z,first"
     assert fingerprints(without.format("")) != fingerprints(without.format("1"))
+
+
+def test_a_row_is_known_by_what_it_was_always_known_by() -> None:
+    # Files that were imported before rows had a side have to be recognised.
+    assert fingerprints(BUY)[0].hex() == "c79cca6166b013cd3cafddebcc33d6dc"
+
+
+def test_the_two_sides_of_an_option_are_two_rows() -> None:
+    header = "type,symbol,quantity,price,side,executed_at"
+    opening = "option_open,AAPL200221P00080000,1,5.00,{},2020-01-03T15:00:00Z"
+    sides = [fingerprints(opening.format(side), header=header)[0] for side in ("", "long", "short")]
+    assert len(set(sides)) == 3

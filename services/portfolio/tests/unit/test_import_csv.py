@@ -6,7 +6,7 @@ import pytest
 
 from quantmesh.portfolio.core.errors import UnreadableImport
 from quantmesh.portfolio.core.import_csv import ROW_LIMIT, RejectedRow, Row, check_header, read_rows
-from quantmesh.portfolio.core.model import TransactionType
+from quantmesh.portfolio.core.model import PositionSide, TransactionType
 
 HEADER = "type,symbol,quantity,price,amount,fee,currency,executed_at,note"
 DEPOSIT = "deposit,,,,100.50,,USD,2020-01-02T15:00:00Z,"
@@ -29,6 +29,21 @@ def test_rows_become_transactions_with_their_lines() -> None:
     assert rejected == []
     assert [(row.line, row.input.type) for row in rows] == [(2, TransactionType.DEPOSIT), (3, TransactionType.BUY)]
     assert (rows[1].input.price, rows[1].input.fee, rows[1].input.note) == (Decimal("73.35"), Decimal(1), "first")
+
+
+def test_an_option_s_side_is_a_column() -> None:
+    header = "type,symbol,quantity,price,side,executed_at"
+    opening = "option_open,AAPL200221P00080000,1,5.00,{},2020-01-03T15:00:00Z"
+    rows, rejected = read("\n".join([header, opening.format("Short"), opening.format("")]).encode())
+    assert rejected == []
+    assert [row.input.side for row in rows] == [PositionSide.SHORT, None]
+    _, rejected = read("\n".join([header, opening.format("sideways")]).encode())
+    assert [(row.line, row.field, row.reason) for row in rejected] == [(2, "side", "'sideways' is none of long, short")]
+
+
+def test_a_file_reverses_nothing() -> None:
+    (refused,) = rejections("reversal,AAPL,,,,,,2020-01-03T15:00:00Z,")
+    assert (refused.field, "reverse the transaction" in refused.reason) == ("type", True)
 
 
 def test_column_order_byte_order_mark_line_ends_and_blank_lines_do_not_matter() -> None:
