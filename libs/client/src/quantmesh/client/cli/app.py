@@ -10,7 +10,9 @@ from quantmesh.client.cli import (
     analytics,
     events,
     halts,
+    kyc,
     ledger,
+    limits,
     options,
     orders,
     portfolios,
@@ -36,6 +38,8 @@ streams.add_to(app)
 proofs.add_to(app)
 events.add_to(app)
 halts.add_to(app)
+limits.add_to(app)
+kyc.add_to(app)
 app.command()(demo)
 
 
