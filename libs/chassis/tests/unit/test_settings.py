@@ -27,3 +27,13 @@ def test_wrong_settings_are_named_without_their_values(
     assert "ledger: QUANTMESH_DATABASE_POOL_SIZE: Input should be a valid integer" in complaint
     assert "ledger: QUANTMESH_LEDGER_ENCRYPTION_KEY: Field required" in complaint
     assert "secret" not in complaint
+
+
+def test_a_setting_that_is_not_json_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("QUANTMESH_TARGETS", "{secret")
+    monkeypatch.setattr(sys, "argv", ["ledger"])
+    with pytest.raises(SystemExit, match="2"):
+        serve("ledger", ServiceSettings, wire)
+    assert capsys.readouterr().err == "ledger: QUANTMESH_TARGETS: is not JSON\n"

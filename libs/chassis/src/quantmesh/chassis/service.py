@@ -12,7 +12,6 @@ from typing import Any, Generic, TypeVar
 
 import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
-from pydantic import ValidationError
 
 from quantmesh.chassis.cancellation import end, raise_if_cancelled
 from quantmesh.chassis.clock import SystemClock
@@ -24,7 +23,7 @@ from quantmesh.chassis.relay import Relay
 from quantmesh.chassis.rpc.keys import AuthKeys, ServiceTokens
 from quantmesh.chassis.rpc.peer import Peer, close_all, open_channel
 from quantmesh.chassis.rpc.server import AddToServer, RpcServer
-from quantmesh.chassis.settings import ServiceSettings
+from quantmesh.chassis.settings import ServiceSettings, WrongSettings
 from quantmesh.chassis.shutdown import end_process_within
 from quantmesh.chassis.telemetry.logs import configure_logs, get_logger
 from quantmesh.chassis.telemetry.ops import OpsServer
@@ -247,10 +246,8 @@ def serve(
     """The entry point of `python -m quantmesh.<name> [migrate | worker]`; ends the process."""
     try:
         settings = settings_type.load(os.environ)
-    except ValidationError as error:
-        for problem in error.errors():
-            variable = "QUANTMESH_" + "_".join(str(part) for part in problem["loc"]).upper()
-            sys.stderr.write(f"{name}: {variable}: {problem['msg']}\n")  # not its value, which may be a secret
+    except WrongSettings as wrong:
+        sys.stderr.writelines(f"{name}: {complaint}\n" for complaint in str(wrong).splitlines())
         sys.exit(2)
     command = sys.argv[1] if len(sys.argv) > 1 else "serve"
     configure_logs(name if command == "serve" else f"{name}-{command}", settings.log_level)

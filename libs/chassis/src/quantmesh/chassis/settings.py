@@ -1,13 +1,21 @@
 """Settings that every service has; only a service's `__main__.py` reads the environment, through `load`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Self
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 _TARGET = re.compile(r"^QUANTMESH_([A-Z0-9_]+)_TARGET$")
+_NOT_JSON = re.compile(r'value for field "(\w+)"')
+
+
+class WrongSettings(Exception):
+    """A line per variable, with what is wrong about it: never its value, which may be a secret."""
+
+    def __init__(self, complaints: list[str]) -> None:
+        super().__init__("\n".join(complaints))
 
 
 class ServiceSettings(BaseSettings):
@@ -40,6 +48,16 @@ class ServiceSettings(BaseSettings):
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Self:
-        """From the environment, with every `QUANTMESH_<PEER>_TARGET` gathered into `targets`."""
+        """From the environment, with every `QUANTMESH_<PEER>_TARGET` gathered into `targets`. Raises WrongSettings."""
         targets = {match[1].lower(): value for name, value in environ.items() if (match := _TARGET.match(name))}
-        return cls(targets=targets)
+        try:
+            return cls(targets=targets)
+        except ValidationError as error:
+            raise WrongSettings([_complaint(problem["loc"], problem["msg"]) for problem in error.errors()]) from None
+        except SettingsError as error:
+            field = _NOT_JSON.search(str(error))
+            raise WrongSettings([_complaint([field[1] if field else ""], "is not JSON")]) from None
+
+
+def _complaint(place: Iterable[object], description: str) -> str:
+    return f"QUANTMESH_{'_'.join(str(part) for part in place).upper()}: {description}"
