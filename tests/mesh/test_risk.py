@@ -1,6 +1,7 @@
 """Value at risk, stress, margin, backtests and exposures through the gateway, on the prices that come with it."""
 
 import math
+from datetime import date, timedelta
 from typing import Any
 
 import httpx
@@ -87,10 +88,14 @@ def test_students_t_has_more_beyond_the_quantile_than_normal_shocks(user: httpx.
     assert refused["errors"][0]["pointer"] == "#/distribution"
 
 
-def test_volumes_that_are_not_given_are_those_of_the_bars(user: httpx.Client) -> None:
-    shown = post(user, "exposure", {"positions": [{"symbol": "AAPL", "quantity": "100000"}]})
-    aapl = shown["exposures"][0]
-    bars = user.get(f"{API}/market/AAPL/bars", params={"end": shown["as_of"][:10]}).json()["data"]
-    volumes = [float(bar["volume"]) for bar in bars[-15:]]
-    assert min(volumes) <= aapl["daily_volume"] <= max(volumes)
-    assert aapl["days_to_sell"] == pytest.approx(100_000 / (0.2 * aapl["daily_volume"]))
+def test_volumes_that_are_not_given_are_those_of_the_bars_that_have_any(user: httpx.Client) -> None:
+    shown = post(user, "exposure", {"positions": [{"symbol": "BTC-USD", "quantity": "5000"}]})
+    coin = shown["exposures"][0]
+    last = date.fromisoformat(shown["as_of"][:10])
+    month = {"start": str(last - timedelta(days=30)), "end": str(last)}
+    bars = user.get(f"{API}/market/BTC-USD/bars", params=month).json()["data"]
+    volumes = [float(bar["volume"]) for bar in bars if bar["volume"] is not None]
+    assert coin["daily_volume"] == pytest.approx(sum(volumes) / len(volumes))
+    assert coin["days_to_sell"] == pytest.approx(5000 / (0.2 * coin["daily_volume"]))
+    closes_alone = post(user, "exposure", {"positions": [{"symbol": "AAPL", "quantity": "100"}]})
+    assert (closes_alone["exposures"][0]["daily_volume"], closes_alone["liquidity"]) == (None, None)
