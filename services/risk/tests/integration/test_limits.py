@@ -1,54 +1,25 @@
 """Limits as they are set, used and watched, on a real Postgres and a real broker."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from quantmesh.api.common.v1.common_pb2 import EventEnvelope
-from quantmesh.api.portfolio.v1.events_pb2 import TransactionRecorded
-from quantmesh.api.portfolio.v1.portfolio_pb2 import Transaction
 from quantmesh.api.risk.v1 import limits_pb2 as pb
 from quantmesh.api.risk.v1 import risk_pb2
-from quantmesh.chassis.context import CallContext, set_call
-from quantmesh.chassis.errors import InvalidInput, NotFound, PermissionDenied, PreconditionFailed, Unavailable
-from quantmesh.chassis.events import Consumer, EventBus
-from quantmesh.chassis.events.streams import ensure_stream
-from quantmesh.chassis.outbox import partition_of
+from quantmesh.chassis.errors import InvalidInput, NotFound, PermissionDenied, PreconditionFailed
 from quantmesh.chassis.times import to_timestamp
-from quantmesh.local.testing import NewDatabase, RunningServer
-from quantmesh.risk.adapters.limits.store import Due
-from quantmesh.risk.adapters.limits.watch import LimitWatch
+from quantmesh.local.testing import NewDatabase
 
-from .served_limits import ADA, BOB, Limits, account, account_message, act_as, limit, often, order, served_limits
+from .served_limits import ADA, BOB, Limits, account, account_message, act_as, limit, order, served_limits
 
 
 @pytest.fixture
 async def limits(service_database: NewDatabase) -> AsyncIterator[Limits]:
     async with served_limits(service_database("risk").url) as served:
         yield served
-
-
-@asynccontextmanager
-async def watching(watch: LimitWatch) -> AsyncIterator[None]:
-    running = asyncio.create_task(watch.run())
-    yield
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-
-
-async def become(limits: Limits, *kinds: str, seconds: float = 15.0) -> None:
-    """Wait until exactly these events were told, and give a further one the time to come."""
-    async with asyncio.timeout(seconds):
-        while await limits.kinds() != list(kinds):  # noqa: ASYNC110  another connection's commit is no event here
-            await asyncio.sleep(0.05)
-    await asyncio.sleep(0.3)
-    assert await limits.kinds() == list(kinds)
 
 
 async def test_a_definition_is_kept_in_versions_and_guarded_by_them(limits: Limits) -> None:
@@ -181,128 +152,3 @@ async def test_what_if_tells_the_same_of_the_live_account(limits: Limits) -> Non
     with pytest.raises(InvalidInput) as refused:
         await limits.peer.call(limits.stub.WhatIf, unknown)
     assert [each.field for each in refused.value.violations] == ["orders[1].symbol"]
-
-
-async def test_each_crossing_is_told_once_by_the_clock(limits: Limits) -> None:
-    portfolio = limits.accounts.open(AAPL="3")
-    await limits.set(portfolio, limit("gross_exposure", "1000"), limit("leverage", "100"))
-    async with watching(often(limits.watch)):
-        await asyncio.sleep(1.5)
-        assert await limits.kinds() == []
-        limits.accounts.hold(portfolio, AAPL="7")
-        await become(limits, "breached")
-        limits.accounts.hold(portfolio, AAPL="6")
-        await become(limits, "breached", "cleared")
-        limits.accounts.hold(portfolio, AAPL="8")
-        await become(limits, "breached", "cleared", "breached")
-    told = await limits.told()
-    assert [message.utilisation.value.value for _, message in told] == ["1050.0", "900.0", "1200.0"]
-    assert {message.portfolio_id for _, message in told} == {portfolio}
-
-
-async def test_a_breach_is_not_told_again_after_a_restart(limits: Limits) -> None:
-    portfolio = limits.accounts.open(AAPL="7")
-    await limits.set(portfolio, limit("gross_exposure", "1000"))
-    for _ in range(3):
-        async with watching(often(limits.watch)):
-            await become(limits, "breached")
-
-
-async def test_replicas_tell_of_a_crossing_once_between_them(limits: Limits) -> None:
-    portfolio = limits.accounts.open(AAPL="7")
-    await limits.set(portfolio, limit("gross_exposure", "1000"))
-    async with limits.database.system_transaction() as session:
-        due_at = await session.scalar(text("SELECT due_at FROM limit_watch"))
-    set_call(CallContext().on_behalf_of(ADA))
-
-    async def connect() -> None:
-        async with limits.database.system_transaction() as session:
-            await session.execute(text("SELECT pg_sleep(0.5)"))
-
-    # All have a connection, so that nobody is done before the others begin.
-    await asyncio.gather(*(connect() for _ in range(6)))
-    due = Due(UUID(portfolio), ADA, due_at)
-    await asyncio.gather(*(limits.watch.measure(due) for _ in range(6)))
-    assert await limits.kinds() == ["breached"]
-
-
-async def test_limits_that_are_raised_or_withdrawn_clear_the_breach(limits: Limits) -> None:
-    raised, withdrawn = limits.accounts.open(AAPL="7"), limits.accounts.open(AAPL="7")
-    for portfolio in (raised, withdrawn):
-        await limits.set(portfolio, limit("gross_exposure", "1000"))
-    async with watching(limits.watch):
-        await become(limits, "breached", "breached")
-        await limits.set(raised, limit("gross_exposure", "2000"))
-        await become(limits, "breached", "breached", "cleared")
-        await limits.set(withdrawn)
-        await become(limits, "breached", "breached", "cleared", "cleared")
-    last = (await limits.told())[-1][1]
-    assert (last.portfolio_id, last.utilisation.reason) == (withdrawn, "the limit was withdrawn")
-
-
-async def test_a_silent_portfolio_service_breaches_nothing_and_is_asked_again(limits: Limits) -> None:
-    portfolio = limits.accounts.open(AAPL="7")
-    await limits.set(portfolio, limit("gross_exposure", "1000"))
-    limits.accounts.available = False
-    with pytest.raises(Unavailable):
-        await limits.get(portfolio)
-    async with watching(often(limits.watch)):
-        await asyncio.sleep(1.0)
-        assert await limits.kinds() == []
-        limits.accounts.available = True
-        await become(limits, "breached")
-
-
-async def test_a_portfolio_that_is_gone_is_watched_no_more(limits: Limits) -> None:
-    portfolio = limits.accounts.open()
-    await limits.set(portfolio, limit("leverage", "1"))
-    del limits.accounts.known[portfolio]
-    async with watching(limits.watch), asyncio.timeout(15):
-        left = 1
-        while left:
-            await asyncio.sleep(0.05)
-            async with limits.database.system_transaction() as session:
-                left = await session.scalar(text("SELECT count(*) FROM limit_watch")) or 0
-
-
-async def test_a_recorded_transaction_is_measured_at_once_and_the_same_event_once(
-    limits: Limits, nats_server: RunningServer
-) -> None:
-    portfolio = limits.accounts.open(AAPL="3")
-    await limits.set(portfolio, limit("gross_exposure", "1000"))
-    bus = EventBus(nats_server.url, "risk")
-    await bus.connect()
-    consumer = Consumer(
-        "limits",
-        subject="qm.portfolio.transaction.recorded",
-        message=TransactionRecorded,
-        handle=limits.watch.handle,
-    )
-    consuming = asyncio.create_task(consumer.run(limits.database, bus))
-    message = TransactionRecorded(transaction=Transaction(id=str(uuid4()), portfolio_id=portfolio))
-    now = to_timestamp(datetime.now(UTC))
-    envelope = EventEnvelope(
-        event_id=str(uuid4()),
-        aggregate_id=portfolio,
-        aggregate_version=1,
-        owner_id=str(ADA),
-        occurred_at=now,
-        recorded_at=now,
-        schema_version=1,
-        type=message.DESCRIPTOR.full_name,
-        payload=message.SerializeToString(),
-    )
-    # The clock alone would look again in an hour.
-    async with watching(limits.watch):
-        await asyncio.sleep(1.0)
-        limits.accounts.hold(portfolio, AAPL="7")
-        await asyncio.sleep(0.7)
-        assert await limits.kinds() == []
-        await ensure_stream(bus.jetstream, "portfolio")
-        for _ in range(2):
-            subject = f"qm.portfolio.transaction.recorded.{partition_of(portfolio)}"
-            await bus.jetstream.publish(subject, envelope.SerializeToString())
-        await become(limits, "breached")
-    consuming.cancel()
-    await asyncio.gather(consuming, return_exceptions=True)
-    await bus.close()
