@@ -22,6 +22,7 @@ from quantmesh.portfolio.core.pre_trade_errors import LimitDenial, LimitExceeded
 from quantmesh.portfolio.core.rebalance_errors import BasketRefused, CannotRebalance, InvalidRebalance
 
 from .fakes import COSTS, NO_CONTEXT, Service, User, decimal, quote
+from .order_desk import sized
 
 BUY, SELL = pb.ORDER_SIDE_BUY, pb.ORDER_SIDE_SELL
 
@@ -200,6 +201,21 @@ async def test_what_was_planned_can_be_placed_as_it_is(service: Service) -> None
     assert positions.cash[0].amount.value == plan.cash_after.value
     assert Decimal(plan.cash_after.value) >= 100
     assert not (await own.plan(portfolio, {"AAPL": 0.3, "MSFT": 0.7}, cash_buffer="100", minimum_trade="300")).trades
+
+
+async def test_baskets_that_trade_the_same_symbols_the_other_way_round_do_not_wait_for_each_other(
+    service: Service,
+) -> None:
+    service.market.live |= {symbol: sized("100", "1000", symbol=symbol) for symbol in ("AAPL", "MSFT")}
+    baskets = [(("AAPL", SELL, "1"), ("MSFT", BUY, "1")), (("MSFT", SELL, "1"), ("AAPL", BUY, "1"))]
+    placing = []
+    for number in range(8):
+        user = service.user()
+        portfolio = await invested(user)
+        await user.buy(portfolio, "10", "100", "2020-01-07", symbol="MSFT")
+        placing.append(rebalancer(service, user).execute(portfolio, *baskets[number % 2]))
+    for answer in await asyncio.gather(*placing):
+        assert {order.status for order in answer.orders} == {pb.ORDER_STATUS_FILLED}
 
 
 @pytest.mark.parametrize("trouble", ["stale", "cash", "units", "size", "limit"])

@@ -43,6 +43,8 @@ async def place_basket(
 ) -> tuple[UUID, list[Order]]:
     """In the order given. Raises BasketRefused, NotTradable or InvalidOrder, and then nothing is written."""
     basket_id, placed = new_id(), []
+    await ledger.advance(portfolio_id, 0, now)
+    await ledger.lock_sizes([each.request.symbol for each in orders])
     for each in orders:
         symbol = each.request.symbol
         try:

@@ -163,6 +163,10 @@ class Ledger(Journal, Protocol):
         """Keep `more` of a balance for open orders, or less where that is negative."""
         ...
 
+    async def lock_sizes(self, symbols: Collection[str]) -> None:
+        """What is used of these symbols' quotes moves no more until commit. After the portfolio's lock."""
+        ...
+
     async def take_liquidity(self, request: LiquidityRequest) -> Decimal:
         """What the order gets of its quote's size, used from now on; the symbol stays locked until commit."""
         ...

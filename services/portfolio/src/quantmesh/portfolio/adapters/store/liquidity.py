@@ -1,5 +1,6 @@
 """What is used of each symbol's quote, by whatever process."""
 
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 
@@ -21,6 +22,14 @@ _LOCK = text(
     RETURNING quoted_at, bid_used, ask_used, limit_since
     """
 )
+# One after the other by name, so that two that want the same symbols never wait for each other.
+_LOCK_ALL = text(
+    """
+    INSERT INTO venue_symbol AS v (symbol, quoted_at, bid_used, ask_used)
+    SELECT symbol, '-infinity', 0, 0 FROM unnest(CAST(:symbols AS text[])) AS symbol ORDER BY symbol
+    ON CONFLICT (symbol) DO UPDATE SET quoted_at = v.quoted_at
+    """
+)
 _AHEAD = text("SELECT resting_ahead(:symbol, :side, :price, :time, :order_id)")
 _USE = {
     OrderSide.BUY: text("UPDATE venue_symbol SET ask_used = ask_used + :quantity WHERE symbol = :symbol"),
@@ -29,6 +38,9 @@ _USE = {
 
 
 class LiquidityStore(Owned):
+    async def lock_sizes(self, symbols: Collection[str]) -> None:
+        await self._session.execute(_LOCK_ALL, {"symbols": list(symbols)})
+
     async def take_liquidity(self, request: LiquidityRequest) -> Decimal:
         size, quote, order = request.size, request.quote, request.order
         if size is None:
