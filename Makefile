@@ -110,8 +110,10 @@ $(STUBS): $(PACKAGES) $(PROTOS) scripts/generate_stubs.py
 	$(BIN)/python scripts/generate_stubs.py
 	@touch $@
 
-# Compiled once and kept beside their source: the first batch would wait for it otherwise.
+# Compiled once and kept beside their source: the first batch would wait for it otherwise. Numba looks at the file of a
+# kernel alone, not at the formulas that it is made of: after any change all are compiled anew.
 $(KERNELS): $(PACKAGES) $(wildcard libs/quant/src/quantmesh/quant/*.py libs/quant/src/quantmesh/quant/*/*.py)
+	@find libs/quant/src -name '*.nb[ic]' -delete
 	$(BIN)/python -m quantmesh.quant.kernels
 	@touch $@
 
