@@ -191,6 +191,17 @@ async def test_performance_of_an_empty_portfolio_is_empty(service: Service) -> N
     assert (list(answer.series), answer.time_weighted_return) == ([], 0.0)
 
 
+async def test_the_first_day_of_the_calendar_has_a_benchmark_without_closes(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    await user.deposit(portfolio.id, "5.00", "0001-01-01")
+    user.call()
+    asked = pb.GetPerformanceRequest(portfolio_id=portfolio.id, benchmark="MSFT", explain=True)
+    answer = await service.rpc.GetPerformance(asked, NO_CONTEXT)
+    assert (answer.benchmark.symbol, answer.benchmark.HasField("beta")) == ("MSFT", False)
+    assert answer.explanation.end_value.amount.value == "5.00"
+
+
 async def test_performance_refuses_what_it_cannot_tell(service: Service) -> None:
     user = service.user()
     portfolio = await user.create()

@@ -137,7 +137,8 @@ async def _benchmark(market: Market, asked: PerformanceQuestion, first: date, la
         raise UnknownSymbol(asked.benchmark, "benchmark")
     if first > last:
         return {}
-    since = max(first, asked.start or first) - _BEFORE
+    begin = max(first, asked.start or first)
+    since = begin - min(_BEFORE, begin - date.min)
     closes = await market.closes([asked.benchmark], since, last, asked.as_of, asked.known_at)
     return closes.get(asked.benchmark, {})
 
