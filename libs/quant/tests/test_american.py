@@ -184,6 +184,17 @@ def test_two_boundaries_are_right_to_1e_6(monkeypatch: pytest.MonkeyPatch) -> No
     np.testing.assert_allclose(fast, finest, rtol=0, atol=2e-4)
 
 
+@pytest.mark.parametrize("volatility", [0.1, 1.0, 3.0, 8.0, 19.0, 30.0, 1e4, 1e6])
+def test_with_two_boundaries_calls_mirror_puts_and_lie_within_their_bounds(volatility: float) -> None:
+    spots = np.array([60.0, 100.0, 140.0])
+    call: Any = ("call", spots, 100.0, 1.0, -0.05, -0.02, volatility)
+    calls = np.asarray(american.price(*call))
+    np.testing.assert_allclose(calls, american.price("put", 100.0, spots, 1.0, -0.02, -0.05, volatility), rtol=1e-9)
+    assert np.all(calls >= np.asarray(black_scholes.price(*call)) - 1e-9)
+    # Its spot, grown at what it costs to hold.
+    assert np.all(calls <= spots * math.exp(0.02) + 1e-9)
+
+
 def test_between_two_boundaries_a_put_has_its_intrinsic_value_and_outside_more() -> None:
     spots = np.array([20.0, 85.0, 130.0])
     excess = np.asarray(american.price("put", spots, 100.0, 1.0, -0.01, -0.05, 0.05)) - np.maximum(100.0 - spots, 0.0)

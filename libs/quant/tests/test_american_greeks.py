@@ -39,20 +39,23 @@ def test_an_exercised_option_has_delta_one_and_no_other_greeks() -> None:
         np.testing.assert_array_equal(getattr(greeks, name), [0.0, 0.0])
 
 
-def test_greeks_with_two_boundaries_agree_with_differences() -> None:
-    terms = (100.0, 1.0, -0.01, -0.03, 0.1)
+@pytest.mark.parametrize(("kind", "rate", "dividend_yield"), [("put", -0.01, -0.03), ("call", -0.03, -0.01)])
+def test_greeks_with_two_boundaries_agree_with_differences(kind: str, rate: float, dividend_yield: float) -> None:
+    terms = (100.0, 1.0, rate, dividend_yield, 0.1)
     spots = np.array([90.0, 95.0, 110.0])
-    greeks = american.greeks("put", spots, *terms)
-    up, middle, down = (american.price("put", spots + by, *terms, accuracy="high_precision") for by in (0.5, 0.0, -0.5))
+    greeks = american.greeks(kind, spots, *terms)
+    up, middle, down = (american.price(kind, spots + by, *terms, accuracy="high_precision") for by in (0.5, 0.0, -0.5))
     np.testing.assert_allclose(greeks.delta, np.subtract(up, down), atol=1e-3)
     np.testing.assert_allclose(greeks.gamma, (np.add(up, down) - 2 * np.asarray(middle)) / 0.25, atol=1e-3)
-    later, sooner = (american.price("put", spots, 100.0, 1.0 + by, *terms[2:]) for by in (0.01, -0.01))
+    later, sooner = (american.price(kind, spots, 100.0, 1.0 + by, *terms[2:]) for by in (0.01, -0.01))
     np.testing.assert_allclose(greeks.theta, np.subtract(sooner, later) / 0.02, atol=2e-3)
 
 
 def test_many_spots_of_a_contract_are_priced_as_each_by_itself() -> None:
-    spots = np.array([[0.0, 60.0, 95.0, 130.0], [0.0, 80.0, 100.0, 300.0], [40.0, 85.0, 100.0, 115.0]])
-    rate, dividend_yield = np.array([0.05, -0.01, -0.01]), np.array([0.02, 0.03, -0.04])
+    spots = np.array(
+        [[0.0, 60.0, 95.0, 130.0], [0.0, 80.0, 100.0, 300.0], [40.0, 85.0, 100.0, 115.0], [0.0, 85.0, 100.0, 115.0]]
+    )
+    rate, dividend_yield = np.array([0.05, -0.01, -0.01, -0.04]), np.array([0.02, 0.03, -0.04, -0.01])
     for kind in ("put", "call"):
         over = american.price_over_spots(kind, spots, 100.0, 1.0, rate, dividend_yield, 0.12)
         each = american.price(kind, spots, 100.0, 1.0, rate[:, None], dividend_yield[:, None], 0.12)

@@ -1,6 +1,6 @@
 """Columns of American options through the kernels, and what these leave alone through the method that it belongs to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -80,7 +80,7 @@ def prices_over_spots(columns: Columns, spots: Floats, accuracy: Accuracy) -> Fl
     if found.size:
         signs, *contract = _taken(columns, found)
         own = spots if spots.shape[0] == 1 else spots[found]
-        outputs[found] = price_on_grids(signs, own, contract, NO_DIVIDENDS, NO_DIVIDENDS, accuracy)[..., 0]
+        outputs[found] = _on_grids_of_puts(signs, own, contract, accuracy)[..., 0]
     return outputs
 
 
@@ -140,8 +140,28 @@ def greeks_with_dividends(
 
 def _between_two_boundaries(rows: _Rows, accuracy: Accuracy) -> Floats:
     """Vega and rho are left at 0."""
-    on_grid = price_on_grids(rows.signs, rows.spot[:, None], rows[2:], NO_DIVIDENDS, NO_DIVIDENDS, accuracy)[:, 0]
+    on_grid = _on_grids_of_puts(rows.signs, rows.spot[:, None], rows[2:], accuracy)[:, 0]
     return _with_theta(rows, on_grid, american=True)
+
+
+def _on_grids_of_puts(signs: NDArray[np.int8], spots: Floats, contract: Sequence[Floats], accuracy: Accuracy) -> Floats:
+    """As `price_on_grids`, a call as puts with rate and yield exchanged, whose payoff a grid of any width holds.
+
+    A call on S struck at K is worth S / K puts on K^2 / S struck at K (McDonald and Schroder, 1998).
+    """
+    strike, time, rate, dividend_yield, volatility = contract
+    is_call = signs > 0
+    mirrored = is_call[:, None]
+    spots, strikes = np.broadcast_arrays(spots, strike[:, None])
+    ratio = np.where(spots > 0.0, spots, strikes) / strikes
+    own = np.where(mirrored, strikes / ratio, spots)
+    rates = np.where(is_call, dividend_yield, rate), np.where(is_call, rate, dividend_yield)
+    puts = np.full(signs.size, -1, np.int8)
+    found = price_on_grids(puts, own, (strike, time, *rates, volatility), NO_DIVIDENDS, NO_DIVIDENDS, accuracy)
+    price, slope, curvature = np.moveaxis(found, -1, 0)
+    calls = np.stack([ratio * price, price / strikes - slope / ratio, curvature / ratio**3], axis=-1)
+    calls[spots == 0.0] = 0.0
+    return np.where(mirrored[..., None], calls, found)
 
 
 def _exercised(rows: _Rows, price: Floats) -> NDArray[np.bool_]:

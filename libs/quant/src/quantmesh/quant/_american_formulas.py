@@ -33,6 +33,8 @@ _LEAST_GAP = 1e-12
 # From the first to the second number of deviations by which the drift lowers the spot, system B takes over from A.
 MOSTLY_SLOPES = 0.3
 _ONLY_VALUES = 1.7
+# Beyond it a put with two boundaries, below its strike grown to expiry at any time, is worth that within 1e-22.
+_MOST_DEVIATION = 20.0
 # Below it an option is worth within 1e-12 of its spot what it is worth without volatility.
 LEAST_DEVIATION = 1e-12
 
@@ -42,9 +44,11 @@ def kind_of(
 ) -> int:
     if not is_inside_domain(spot, strike, time, rate, dividend_yield, volatility):
         return INVALID
-    if volatility * square_root(time) < LEAST_DEVIATION or spot == 0.0 or strike == 0.0:
+    deviation = volatility * square_root(time)
+    if deviation < LEAST_DEVIATION or spot == 0.0 or strike == 0.0:
         return CERTAIN
-    return kind_of_put(dividend_yield, rate) if sign > 0.0 else kind_of_put(rate, dividend_yield)
+    kind = kind_of_put(dividend_yield, rate) if sign > 0.0 else kind_of_put(rate, dividend_yield)
+    return EUROPEAN if kind == TWO_BOUNDARIES and deviation > _MOST_DEVIATION else kind
 
 
 def kind_of_put(rate: float, dividend_yield: float) -> int:
