@@ -85,11 +85,13 @@ class Replica:
             self.given_up.discard(call)
 
     async def die(self, scheduler: Scheduler, watcher: Watcher) -> None:
-        await watcher.end([actor.backend for actor in self.calls.values() if actor.backend is not None])
+        calls = dict(self.calls)
+        self.given_up.update(calls)
+        await watcher.end([actor.backend for actor in calls.values() if actor.backend is not None])
         scheduler.locks_released()
-        for call, actor in self.calls.items():
-            self.given_up.add(call)
-            if actor.state is State.WAITING and actor.turn is not None:
+        for call, actor in calls.items():
+            # Those that were waiting for a lock have noticed already.
+            if call in self.calls and actor.state is State.WAITING:
                 scheduler.resume(actor, Died())
         self._rpc = self._build()
 

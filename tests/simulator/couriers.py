@@ -1,6 +1,6 @@
 """The relay, and consumers of everything that it publishes, step by step."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import partial
 from typing import cast
@@ -24,6 +24,8 @@ from .scheduler import Died, Scheduler, current_actor
 
 _BATCH = 8
 _FAILURE = 0.05
+# With more of them an event would become a dead letter.
+_MOST_FAILURES = 3
 _ARRIVED = text(
     "INSERT INTO arrival (subject, aggregate_id, version, event_id) VALUES (:subject, :aggregate_id, :version, :id)"
 )
@@ -78,6 +80,7 @@ class Readers:
         self._database = database
         self._bus = bus
         self._broker = broker
+        self._failures: Counter[str] = Counter()
 
     async def run(self, subject: str, message: type[Message], is_over: Callable[[], bool]) -> None:
         consumer = Consumer(
@@ -104,7 +107,9 @@ class Readers:
             await settling._settle_in_order(messages)
 
     async def _arrive(self, subject: str, session: AsyncSession, envelope: EventEnvelope, _: Message) -> None:
-        if self._broker.is_faulty and current_actor().random.random() < _FAILURE:
+        is_due = self._broker.is_faulty and self._failures[envelope.event_id] < _MOST_FAILURES
+        if is_due and current_actor().random.random() < _FAILURE:
+            self._failures[envelope.event_id] += 1
             raise HandlerFailed(envelope.event_id)
         await session.execute(
             _ARRIVED,

@@ -13,7 +13,8 @@ from quantmesh.local.testing import ServiceDatabase
 
 from .scheduler import Scheduler, current_actor, has_actor
 
-_BLOCKED = "SELECT cardinality(pg_blocking_pids(%s)) > 0"
+_BLOCKERS = "SELECT pg_blocking_pids(%s)"
+_CANCEL = "SELECT pg_cancel_backend(%s)"
 _END_BACKENDS = "SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) AS pid"
 _TABLES = "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname = %s ORDER BY 1"
 _LEFT = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(%s)"
@@ -50,8 +51,11 @@ class Watcher:
             f"BEGIN; SET LOCAL session_replication_role = replica; TRUNCATE {tables} RESTART IDENTITY; COMMIT"
         )
 
-    async def is_blocked(self, backend: int) -> bool:
-        return bool((await self.rows(_BLOCKED, [backend]))[0][0])
+    async def blockers(self, backend: int) -> list[int]:
+        return list((await self.rows(_BLOCKERS, [backend]))[0][0])
+
+    async def cancel(self, backend: int) -> None:
+        await self.rows(_CANCEL, [backend])
 
     async def end(self, backends: list[int]) -> None:
         """As the death of their client: open transactions are rolled back, locks are free once this returns."""
@@ -85,6 +89,7 @@ class SteppedDatabase:
         event.listen(engine, "before_cursor_execute", self._before_statement)
         event.listen(engine, "commit", self._committing)
         event.listen(engine, "rollback", self._ending)
+        event.listen(engine, "checkin", _given_back)
 
     def _before_statement(self, connection: Connection, *_: object) -> None:
         if self.scheduler is None or not has_actor():
@@ -100,3 +105,9 @@ class SteppedDatabase:
     def _ending(self, _: Connection) -> None:
         if self.scheduler is not None:
             self.scheduler.locks_released()
+
+
+def _given_back(*_: object) -> None:
+    """What its backend waits for from now on is somebody else's matter."""
+    if has_actor():
+        current_actor().backend = None

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from quantmesh.chassis import failpoints
 
@@ -53,7 +53,14 @@ class Actor:
 
 
 _current: ContextVar[Actor] = ContextVar("simulator_actor")
-IsBlocked = Callable[[int], Awaitable[bool]]
+
+
+class Locks(Protocol):
+    """Postgres, asked from outside."""
+
+    async def blockers(self, backend: int) -> list[int]: ...
+
+    async def cancel(self, backend: int) -> None: ...
 
 
 def current_actor() -> Actor:
@@ -108,13 +115,13 @@ class VirtualClock:
 class Scheduler:
     """`disturb` is asked before each step; it may do something to the world, and says what."""
 
-    def __init__(self, seed: int, is_blocked: IsBlocked) -> None:
+    def __init__(self, seed: int, locks: Locks) -> None:
         self.seed = seed
         self.random = random.Random(seed)  # noqa: S311  a failing seed replays
         self.clock = VirtualClock()
         self.history = History()
         self.actors: list[Actor] = []
-        self._is_blocked = is_blocked
+        self._locks = locks
         self._changed = asyncio.Event()
         self._locks_released = False
 
@@ -186,7 +193,7 @@ class Scheduler:
         while self._locks_released:
             self._locks_released = False
             for actor in self.actors:
-                if actor.state is State.BLOCKED and not await self._waits_for_lock(actor):
+                if actor.state is State.BLOCKED and not await self._blockers(actor):
                     self._turn(actor, State.BLOCKED, State.RUNNING)
             await self._until_nobody_runs()
         self.history.listen()
@@ -205,8 +212,8 @@ class Scheduler:
                     await self._changed.wait()
             except TimeoutError:
                 for actor in running:
-                    if actor.state is State.RUNNING and await self._waits_for_lock(actor):
-                        self._turn(actor, State.RUNNING, State.BLOCKED)
+                    if actor.state is State.RUNNING and (blockers := await self._blockers(actor)):
+                        await self._block(actor, blockers)
             if loop.time() > deadline:
                 names = ", ".join(f"{actor.name} after {actor.at!r}" for actor in running)
                 raise Stuck(f"neither a point nor a lock was reached by {names}")
@@ -218,8 +225,18 @@ class Scheduler:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _waits_for_lock(self, actor: Actor) -> bool:
-        return actor.backend is not None and await self._is_blocked(actor.backend)
+    async def _block(self, actor: Actor, blockers: set[int]) -> None:
+        """One waits for a lock at a time: who of several gets it next is chance, which no seed could repeat."""
+        self._turn(actor, State.RUNNING, State.BLOCKED)
+        for other in self.actors:
+            is_ahead = other is not actor and other.state is State.BLOCKED
+            if is_ahead and (other.backend in blockers or blockers & await self._blockers(other)):
+                self._turn(actor, State.BLOCKED, State.RUNNING)
+                await self._locks.cancel(actor.backend or 0)
+                return
+
+    async def _blockers(self, actor: Actor) -> set[int]:
+        return set() if actor.backend is None else set(await self._locks.blockers(actor.backend))
 
     @staticmethod
     def _turn(actor: Actor, before: State, after: State) -> None:

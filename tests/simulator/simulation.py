@@ -3,7 +3,6 @@
 import random
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from uuid import UUID
@@ -22,6 +21,7 @@ from .clients import Claim, Client, Replica
 from .cluster import Cluster
 from .commands import Account, Wishes
 from .couriers import Readers, Relays
+from .identifiers import seeded_ids
 from .invariants import check_always, check_arrivals, check_claims, check_log_rebuilds_state, check_sizes
 from .market import SeededMarket
 from .replica import SteppedDatabase
@@ -47,13 +47,6 @@ _SUBJECTS: dict[str, type[Message]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    history: History
-    claims: dict[str, Claim]
-    events: int
-
-
 @contextmanager
 def replayable(seed: int) -> Iterator[None]:
     """Whatever is raised says how to have it again."""
@@ -69,21 +62,23 @@ def restarts_postgres(seed: int) -> bool:
     return seed % _RESTARTED_EACH == 0
 
 
-async def simulate(cluster: Cluster, seed: int, watch: Callable[[str], None] | None = None) -> Outcome:
+async def simulate(cluster: Cluster, seed: int, watch: Callable[[str], None] | None = None) -> History:
     """Raises Violation, Stuck, or what production code let through."""
-    scheduler = Scheduler(seed, cluster.portfolio_watcher.is_blocked)
+    scheduler = Scheduler(seed, cluster.portfolio_watcher)
     scheduler.history.watch = watch
     await cluster.begin(scheduler)
     run = _Run(cluster, scheduler)
     try:
-        with capture_logs():  # of what goes wrong on purpose
+        # The logs tell of what goes wrong on purpose.
+        with capture_logs(), seeded_ids(random.Random(f"{seed} ids"), scheduler.clock):  # noqa: S311  as above
             await run.populate()
             await scheduler.run(run.disturb)
             await run.check_at_rest()
+            await run.tell_log()
     finally:
         await scheduler.stop()
         await cluster.begin(None)
-    return Outcome(scheduler.history, run.claims, await run.tell_log())
+    return scheduler.history
 
 
 class _Run:
@@ -168,15 +163,14 @@ class _Run:
         await check_arrivals(watcher, self._cluster.reader_watcher)
         await check_sizes(watcher, self._market.history)
 
-    async def tell_log(self) -> int:
-        """The accounts' logs go into the history; how many events they have."""
+    async def tell_log(self) -> None:
+        """The accounts' logs go into the history."""
         rows = await self._cluster.portfolio_watcher.rows(
             "SELECT p.name, e.seq, e.type, e.recorded_at FROM account_event e JOIN portfolio p ON p.id = e.portfolio_id"
             " ORDER BY p.name, e.seq"
         )
         for name, seq, kind, recorded_at in rows:
             self._scheduler.history.add(f"{name} {seq} {kind} {recorded_at.isoformat()}")
-        return len(rows)
 
     def _rpc(self, stepped: SteppedDatabase) -> PortfolioRpc:
         return PortfolioRpc(stepped.database, self._market, self._scheduler.clock, _COSTS)
@@ -243,9 +237,14 @@ class _Run:
         if not calls:
             return ""
         replica, call = self._draw.choice(calls)
-        name = replica.calls[call].name
+        actor = replica.calls[call]
+        was_blocked = actor.state is State.BLOCKED
         replica.disconnect(call)
-        return f"{name} hangs up"
+        if was_blocked and actor.backend is not None:
+            # Its connection is thrown away; Postgres would notice that at some moment of its own.
+            await self._cluster.portfolio_watcher.end([actor.backend])
+            self._scheduler.locks_released()
+        return f"{actor.name} hangs up"
 
     async def _broker_fails(self) -> str:
         if self._draw.random() < 0.5:

@@ -1,0 +1,28 @@
+"""Ids drawn from the seed: an aggregate's partition hangs on its id, and ties are broken by it."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import pytest
+
+from quantmesh.chassis import ids
+
+from .scheduler import VirtualClock, current_actor, has_actor
+
+
+@contextmanager
+def seeded_ids(draw: random.Random, clock: VirtualClock) -> Iterator[None]:
+    """While this is open. Whoever takes a step draws from its own source, as several may in one."""
+
+    def randbits(bits: int) -> int:
+        return (current_actor().random if has_actor() else draw).getrandbits(bits)
+
+    def time_ns() -> int:
+        return int(clock.now().timestamp() * 1000) * 1_000_000
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ids, "secrets", SimpleNamespace(randbits=randbits))
+        patch.setattr(ids, "time", SimpleNamespace(time_ns=time_ns))
+        yield
