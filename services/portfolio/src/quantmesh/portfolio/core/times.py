@@ -2,16 +2,20 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 
 
+# Remembered, since what is recorded together is told with the same few instants again and again.
+@lru_cache(maxsize=1024)
 def rfc3339(moment: datetime) -> str:
     """In UTC with no, three or six digits of a second, as protobuf's JSON has it: 2020-01-02T15:00:00Z."""
     precision = "microseconds" if moment.microsecond % 1000 else "milliseconds" if moment.microsecond else "seconds"
     return moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
 
 
+@lru_cache(maxsize=1024)
 def to_microseconds(moment: datetime) -> str:
     """In UTC with always six digits, the one spelling that is hashed."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

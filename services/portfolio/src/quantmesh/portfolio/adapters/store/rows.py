@@ -1,11 +1,12 @@
 """Ledger values as rows of JSON, which one statement turns into rows of a table whatever their number."""
 
-import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 from quantmesh.portfolio.core.account_log import AccountEvent
 from quantmesh.portfolio.core.admission import Holding
@@ -25,8 +26,9 @@ from quantmesh.portfolio.core.told import id_text, lots_told, option_told
 Row = Mapping[str, object]
 
 
-# Decimals, ids and times as text, which Postgres reads exactly.
-dump = json.JSONEncoder(default=str, separators=(",", ":"), check_circular=False).encode
+def dump(value: object) -> str:
+    """Decimals, ids and times as text, which Postgres reads exactly."""
+    return orjson.dumps(value, default=str).decode()
 
 
 # Rows come without their portfolio and owner, which all rows of a statement share.
