@@ -13,6 +13,8 @@ from quantmesh.client.cli.login import signed_in
 from quantmesh.client.models.orders import Order, OrderPreview
 
 console = Console()
+# What is cut off cannot be cancelled.
+_ID_WIDTH = 36
 orders = typer.Typer(help="Orders: placed, previewed, changed, cancelled.", no_args_is_help=True)
 
 PortfolioId = Annotated[str, typer.Argument(metavar="PORTFOLIO", help="Its id, as `quantmesh portfolios` shows it.")]
@@ -69,12 +71,14 @@ def list_orders(
     status: Annotated[str, typer.Option(help="open, or one of the states that an order is in.")] = "open",
 ) -> None:
     """Those of a portfolio, the newest first."""
-    made = tables.table("order", "what", "status", "filled", "reserved", right=["filled"])
+    made = tables.table("order", "filled", "status", "what", right=["filled"])
+    made.columns[0].min_width = _ID_WIDTH
+    made.columns[-1].no_wrap = False
     with signed_in() as client:
         for order in client.orders.all(portfolio, status=status):
-            reserved = order.reserved
-            kept = "" if reserved is None or not reserved.amount else f"{reserved.amount:f} {reserved.commodity}"
-            made.add_row(order.id, _worded(order), order.status, f"{order.filled_quantity or 0:f}", kept)
+            made.add_row(
+                order.id, f"{(order.filled_quantity or Decimal(0)).normalize():f}", order.status, _worded(order)
+            )
     console.print(made)
 
 
@@ -111,14 +115,17 @@ def trade(portfolio: PortfolioId, side: Annotated[Side, typer.Argument()], quant
 
 
 def show(order: Order) -> None:
-    price = tables.money(order.average_fill_price)
-    console.print(f"{order.status}: {order.side} {order.filled_quantity or 0:f} {order.symbol} at {price}")
+    if order.filled_quantity:
+        price = tables.money(order.average_fill_price)
+        console.print(f"{order.status}: {order.side} {order.filled_quantity:f} {order.symbol} at {price}")
+    else:
+        console.print(f"{order.status}: {_worded(order)}")
     if order.reason:
         console.print(order.reason)
     if order.transaction_id:
         console.print(f"Transaction {order.transaction_id}; `quantmesh proof` proves it.")
     if order.status in {"accepted", "partially_filled"}:
-        console.print(f"Order {order.id} waits: {_worded(order)}")
+        console.print(f"Order {order.id} waits.")
 
 
 def _show_preview(preview: OrderPreview) -> None:
