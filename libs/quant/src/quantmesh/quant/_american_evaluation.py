@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from quantmesh.quant import _american_formulas as formulas
 from quantmesh.quant import black_scholes
-from quantmesh.quant._american_grid import NO_DIVIDENDS, price_on_grids
+from quantmesh.quant._american_between import price_puts
+from quantmesh.quant._american_grid import price_on_grids
 from quantmesh.quant._american_schemes import SIZES, Accuracy, scheme_for
 from quantmesh.quant._arguments import (
     DIVIDEND_YIELD,
@@ -80,7 +81,7 @@ def prices_over_spots(columns: Columns, spots: Floats, accuracy: Accuracy) -> Fl
     if found.size:
         signs, *contract = _taken(columns, found)
         own = spots if spots.shape[0] == 1 else spots[found]
-        outputs[found] = _on_grids_of_puts(signs, own, contract, accuracy)[..., 0]
+        outputs[found] = _as_puts(signs, own, contract, accuracy)[..., 0]
     return outputs
 
 
@@ -140,12 +141,12 @@ def greeks_with_dividends(
 
 def _between_two_boundaries(rows: _Rows, accuracy: Accuracy) -> Floats:
     """Vega and rho are left at 0."""
-    on_grid = _on_grids_of_puts(rows.signs, rows.spot[:, None], rows[2:], accuracy)[:, 0]
-    return _with_theta(rows, on_grid, american=True)
+    found = _as_puts(rows.signs, rows.spot[:, None], rows[2:], accuracy)[:, 0]
+    return _with_theta(rows, found, american=True)
 
 
-def _on_grids_of_puts(signs: NDArray[np.int8], spots: Floats, contract: Sequence[Floats], accuracy: Accuracy) -> Floats:
-    """As `price_on_grids`, a call as puts with rate and yield exchanged, whose payoff a grid of any width holds.
+def _as_puts(signs: NDArray[np.int8], spots: Floats, contract: Sequence[Floats], accuracy: Accuracy) -> Floats:
+    """As `price_puts`, a call as puts with rate and yield exchanged.
 
     A call on S struck at K is worth S / K puts on K^2 / S struck at K (McDonald and Schroder, 1998).
     """
@@ -156,12 +157,16 @@ def _on_grids_of_puts(signs: NDArray[np.int8], spots: Floats, contract: Sequence
     ratio = np.where(spots > 0.0, spots, strikes) / strikes
     own = np.where(mirrored, strikes / ratio, spots)
     rates = np.where(is_call, dividend_yield, rate), np.where(is_call, rate, dividend_yield)
-    puts = np.full(signs.size, -1, np.int8)
-    found = price_on_grids(puts, own, (strike, time, *rates, volatility), NO_DIVIDENDS, NO_DIVIDENDS, accuracy)
+    found = price_puts(own, (strike, time, *rates, volatility), accuracy)
     price, slope, curvature = np.moveaxis(found, -1, 0)
     calls = np.stack([ratio * price, price / strikes - slope / ratio, curvature / ratio**3], axis=-1)
     calls[spots == 0.0] = 0.0
-    return np.where(mirrored[..., None], calls, found)
+    answer = np.where(mirrored[..., None], calls, found)
+    # To the last digit, which the transformation may lose.
+    exercised = (slope == -1.0) & (curvature == 0.0)
+    answer[..., 0] = np.where(exercised, signs[:, None] * (spots - strikes), answer[..., 0])
+    answer[..., 1] = np.where(exercised, signs[:, None], answer[..., 1])
+    return answer
 
 
 def _exercised(rows: _Rows, price: Floats) -> NDArray[np.bool_]:

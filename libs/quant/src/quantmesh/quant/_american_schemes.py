@@ -16,6 +16,7 @@ from quantmesh.quant._arguments import Floats
 
 # The kernels add so many weighted rows at a time.
 WEIGHTS_AT_ONCE = 4
+_LEAST_DISTANCE = 1e-300  # to a collocation point: at the point itself, it alone counts
 Accuracy = Literal["fast", "accurate", "high_precision"]
 
 
@@ -47,17 +48,17 @@ SIZES: dict[Accuracy, Sizes] = {
 @cache
 def scheme_for(sizes: Sizes) -> Scheme:
     count = sizes.collocation
-    fractions = 0.5 * (1.0 + np.cos(np.pi * np.arange(count) / count))
+    fractions = collocation_points(count)
     points, interpolation = [], []
     rules = sorted(set(sizes.iterations))
     for rule in rules:
-        sine, cosine, weight = _angles(rule)
+        sine, cosine, weight = angles(rule)
         fraction = np.outer(fractions, sine)
         first = 2.0 * np.outer(fractions, cosine * weight)
         second = 2.0 * np.outer(fractions**2, sine * cosine * weight)
         points.append(np.stack([fraction, first, second], axis=-1).reshape(-1, 3))
-        interpolation.append(_interpolation(count, np.outer(fractions, cosine)).reshape(count * rule, -1))
-    sine, cosine, weight = _angles(sizes.premium)
+        interpolation.append(interpolation_weights(count, np.outer(fractions, cosine)).reshape(count * rule, -1))
+    sine, cosine, weight = angles(sizes.premium)
     offsets = dict(zip(rules, np.cumsum([0, *(count * rule for rule in rules)])[:-1], strict=True))
     return Scheme(
         fractions,
@@ -66,18 +67,24 @@ def scheme_for(sizes: Sizes) -> Scheme:
         np.array(sizes.iterations, np.int64),
         np.array([offsets[rule] for rule in sizes.iterations], np.int64),
         np.stack([sine, 2.0 * sine * cosine * weight], axis=-1),
-        _interpolation(count, cosine),
+        interpolation_weights(count, cosine),
     )
 
 
-def _angles(count: int) -> tuple[Floats, Floats, Floats]:
+def collocation_points(count: int) -> Floats:
+    """From 1 down, without 0."""
+    points: Floats = 0.5 * (1.0 + np.cos(np.pi * np.arange(count) / count))
+    return points
+
+
+def angles(count: int) -> tuple[Floats, Floats, Floats]:
     """Sine, cosine and weight of Gauss and Legendre's rule over angles from 0 to pi / 2."""
     y, weight = np.polynomial.legendre.leggauss(count)
     angle = 0.25 * np.pi * (1.0 + y)
     return np.sin(angle), np.cos(angle), 0.25 * np.pi * weight
 
 
-def _interpolation(count: int, fractions: Floats) -> Floats:
+def interpolation_weights(count: int, fractions: Floats) -> Floats:
     """Barycentric weights of the collocation points but the last, at expiry, where what is interpolated is 0.
 
     Zeros fill them up to whole groups.
@@ -86,7 +93,8 @@ def _interpolation(count: int, fractions: Floats) -> Floats:
     nodes = 0.5 * (1.0 + np.cos(np.pi * index / count))
     weights = np.where(index % 2 == 0, 1.0, -1.0)
     weights[[0, -1]] *= 0.5
-    quotients = weights / (fractions[..., None] - nodes)
+    distances = fractions[..., None] - nodes
+    quotients = weights / np.where(distances == 0.0, _LEAST_DISTANCE, distances)
     padded = np.zeros((*fractions.shape, -(-count // WEIGHTS_AT_ONCE) * WEIGHTS_AT_ONCE))
     padded[..., :count] = (quotients / quotients.sum(axis=-1, keepdims=True))[..., :-1]
     return padded

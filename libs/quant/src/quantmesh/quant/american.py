@@ -3,10 +3,11 @@
 Arguments, units, broadcasting and errors are those of `black_scholes`. The exercise boundary is found by spectral
 collocation after Andersen, Lake and Offengenden, "High Performance American Option Pricing" (2016), for rates and
 yields of either sign: an option that is never exercised early is priced in closed form, one with two boundaries (a put
-with dividend_yield < rate < 0; Andersen and Lake, 2021) by finite differences.
+with dividend_yield < rate < 0; Andersen and Lake, 2021) from both, found likewise and combined until they meet.
 
 `accuracy` bounds the error of a price at a spot of 100, over lives of days to years: "fast" to some 1e-4, "accurate" to
-1e-5, "high_precision" to 1e-8; with two boundaries to 1e-4, 1e-5 and 1e-6. The first two lose digits over decades. An
+1e-5, "high_precision" to 1e-8. The first two lose digits over decades. Two boundaries are left to finite differences,
+with errors of some 1e-4, where a put's (rate - dividend_yield) sqrt(time_to_expiry) / volatility is beyond 3 to 5. An
 option that is worth exercising has its intrinsic value, a delta of 1 or -1, and its other Greeks are 0.
 """
 
