@@ -7,7 +7,7 @@ with dividend_yield < rate < 0; Andersen and Lake, 2021) from both, found likewi
 
 `accuracy` bounds the error of a price at a spot of 100, over lives of days to years: "fast" to some 1e-4, "accurate" to
 1e-5, "high_precision" to 1e-8. The first two lose digits over decades. Two boundaries are left to finite differences,
-with errors of some 1e-4, where a put's (rate - dividend_yield) sqrt(time_to_expiry) / volatility is beyond 3 to 5. An
+with errors of some 1e-4, where a put's (rate - dividend_yield) sqrt(time_to_expiry) / volatility is beyond 2.5 to 3. An
 option that is worth exercising has its intrinsic value, a delta of 1 or -1, and its other Greeks are 0.
 """
 
