@@ -3,7 +3,8 @@
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from typing import TypeVar
 
@@ -27,31 +28,52 @@ os.register_at_fork(after_in_child=_pool.cache_clear)
 
 def run_in_chunks(task: Callable[[int, int], None], rows: int, chunk_rows: int = CHUNK_ROWS) -> None:
     """Call `task(start, stop)` until all rows are done; the first error in row order is raised."""
-    if rows <= chunk_rows:
-        task(0, rows)
-        return
-    starts = range(0, rows, chunk_rows)
-    futures = [_pool().submit(task, start, min(start + chunk_rows, rows)) for start in starts]
-    try:
-        for future in futures:
-            future.result()
-    finally:
-        for future in futures:
-            future.cancel()
+
+    def run(chunk: int) -> None:
+        task(chunk * chunk_rows, min((chunk + 1) * chunk_rows, rows))
+
+    deque(results_in_order(run, -(-rows // chunk_rows)), maxlen=0)
 
 
 def results_in_order(task: Callable[[int], _T], count: int) -> Iterator[_T]:
-    """`task(0)`, `task(1)`, ... up to `count`, a few of them ahead of the one that is waited for."""
-    if count == 1:
-        yield task(0)
-        return
-    ahead = 4 * thread_count()
-    futures: deque[Future[_T]] = deque(_pool().submit(task, index) for index in range(min(ahead, count)))
+    """`task(0)`, `task(1)`, ... up to `count`, each as soon as those before it are done; the first error is raised.
+
+    The caller works too: one that only waited would be woken, on a core that is busy, for each result.
+    """
+    # Each goes to whoever is free: taking the next number of a range is atomic.
+    numbers = iter(range(count))
+    finished: dict[int, _T] = {}
+    failed: dict[int, BaseException] = {}
+
+    def work() -> Iterator[None]:
+        for number in numbers:
+            try:
+                finished[number] = task(number)
+            except BaseException as error:
+                failed[number] = error
+                _skip(numbers)
+                raise
+            yield
+
+    helpers = [_pool().submit(_skip, work()) for _ in range(min(thread_count(), count) - 1)]
+    given = 0
     try:
-        for index in range(count):
-            yield futures.popleft().result()
-            if index + ahead < count:
-                futures.append(_pool().submit(task, index + ahead))
+        with suppress(Exception):
+            for _ in work():
+                while given in finished:
+                    yield finished.pop(given)
+                    given += 1
     finally:
-        for future in futures:
-            future.cancel()
+        _skip(numbers)
+        for helper in helpers:
+            if not helper.cancel():
+                helper.exception()
+    while given in finished:
+        yield finished.pop(given)
+        given += 1
+    if failed:
+        raise failed[min(failed)]
+
+
+def _skip(rest: Iterator[object]) -> None:
+    deque(rest, maxlen=0)
