@@ -14,13 +14,17 @@ PACKAGES := $(VENV)/.packages
 STUBS := $(VENV)/.stubs
 KERNELS := $(VENV)/.kernels
 NODE := node_modules/.package-lock.json
+# What proves the charts needs other versions than the services do.
+OPS := .venv-ops
+OPS_PACKAGES := $(OPS)/.packages
+CHART_TESTS := deploy/k8s/tests
 PROJECTS := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
 PROTOS := $(shell find protos -name '*.proto')
 SOURCES := libs services scripts tests benchmarks deploy conftest.py
 s ?=
 seeds ?= 500
 
-.PHONY: help setup demo up down status logs clean test mutants soak check format bench images protos baseline contracts lock
+.PHONY: help setup demo up down status logs clean test mutants soak check charts format bench images protos baseline contracts lock
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,7 +47,7 @@ logs: setup ## the end of each log, or one of them: make logs s=pricing
 
 clean: ## stop the mesh and remove its data and everything that was installed or generated
 	@if [ -x $(BIN)/python ] && [ -d .quantmesh ]; then $(BIN)/python -m quantmesh.local clean; fi
-	rm -rf .quantmesh $(VENV) .venv-bench node_modules contracts/out contracts/cache libs/api/src/quantmesh/api/*/
+	rm -rf .quantmesh $(VENV) $(OPS) .venv-bench node_modules contracts/out contracts/cache libs/api/src/quantmesh/api/*/
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find libs services scripts tests -name __pycache__ -prune -exec rm -rf {} +
 
@@ -67,6 +71,11 @@ check: setup ## formatting, lint, types, import rules, protos
 	$(BIN)/buf lint protos
 	$(BIN)/buf breaking protos --against protos/image.binpb
 	npm run --silent contracts:check
+	@$(MAKE) --no-print-directory charts
+
+charts: setup $(OPS_PACKAGES) ## lint and render the charts and prove what they make
+	$(BIN)/mypy --python-executable $(OPS)/bin/python $(wildcard $(CHART_TESTS)/*.py)
+	$(OPS)/bin/pytest $(CHART_TESTS)
 
 format: setup ## rewrite the sources as `make check` wants them
 	$(BIN)/ruff check --fix .
@@ -104,6 +113,11 @@ $(BIN)/uv:
 $(PACKAGES): $(BIN)/uv requirements.lock $(PROJECTS)
 	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(foreach project,$(PROJECTS),--editable $(dir $(project)))
+	@touch $@
+
+$(OPS_PACKAGES): $(BIN)/uv $(CHART_TESTS)/requirements.lock
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(OPS)
+	$(BIN)/uv pip sync --quiet --require-hashes --python $(OPS)/bin/python $(CHART_TESTS)/requirements.lock
 	@touch $@
 
 $(STUBS): $(PACKAGES) $(PROTOS) scripts/generate_stubs.py

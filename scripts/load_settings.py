@@ -1,0 +1,56 @@
+"""Load the settings of services from given environments, as each service does at its start.
+
+Reads from standard input a JSON list of {"service": ..., "environment": {...}}; writes
+{"variables": {service: the names that it reads}, "complaints": [a list of sentences per environment]}.
+"""
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+
+from quantmesh.chassis.settings import ServiceSettings, WrongSettings
+
+_PREFIX = "QUANTMESH_"
+
+
+def main() -> None:
+    wanted = json.load(sys.stdin)
+    settings = {name: settings_of(name) for name in sorted({each["service"] for each in wanted})}
+    answer = {
+        "variables": {name: variables_of(kind) for name, kind in settings.items()},
+        "complaints": [complaints(settings[each["service"]], each["environment"]) for each in wanted],
+    }
+    json.dump(answer, sys.stdout)
+
+
+def settings_of(service: str) -> type[ServiceSettings]:
+    entry = importlib.import_module(f"quantmesh.{service}.__main__")
+    found = [
+        value
+        for value in vars(entry).values()
+        if isinstance(value, type) and issubclass(value, ServiceSettings) and value.__module__ == entry.__name__
+    ]
+    if len(found) != 1:
+        sys.exit(f"{entry.__file__} has {len(found)} classes of settings, not one")
+    return found[0]
+
+
+def variables_of(settings: type[ServiceSettings]) -> list[str]:
+    return sorted(f"{_PREFIX}{name}".upper() for name in settings.model_fields if name != "targets")
+
+
+def complaints(settings: type[ServiceSettings], environment: Mapping[str, str]) -> list[str]:
+    # Fields are read from the process' own environment.
+    os.environ.clear()
+    os.environ.update(environment)
+    try:
+        settings.load(environment)
+    except WrongSettings as wrong:
+        return str(wrong).splitlines()
+    return []
+
+
+if __name__ == "__main__":
+    main()
