@@ -72,9 +72,9 @@ def _signs_of(option_type: ArrayLike) -> NDArray[np.int8]:
 
 
 def _check_signs(signs: NDArray[np.int8], option_type: ArrayLike) -> None:
-    wrong = np.flatnonzero((signs != 1) & (signs != -1))
-    if wrong.size:
-        row = int(wrong[0])
+    wrong = np.abs(signs) != 1
+    if wrong.any():
+        row = int(wrong.argmax())
         value = np.asarray(option_type).flat[row]
         raise DomainError("option_type", repr(value), OPTION_TYPE_REQUIREMENT, row if signs.ndim else None)
 
