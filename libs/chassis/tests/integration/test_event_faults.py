@@ -139,8 +139,8 @@ async def test_what_waits_for_an_absent_broker_shows_in_the_metrics(
     await post(database, "a", "ONE", "TWO")
 
     def waits() -> bool:
-        rows = REGISTRY.get_sample_value("quantmesh_outbox_unpublished", {"service": "ledger"})
-        age = REGISTRY.get_sample_value("quantmesh_outbox_lag_seconds", {"service": "ledger"})
+        rows = REGISTRY.get_sample_value("quantmesh_outbox_unpublished", {"schema": "ledger"})
+        age = REGISTRY.get_sample_value("quantmesh_outbox_lag_seconds", {"schema": "ledger"})
         return rows == 2 and (age or 0.0) > 0.0
 
     await until(waits, seconds=15)

@@ -62,10 +62,10 @@ _FORGET = """
         (SELECT id FROM outbox WHERE published_at < now() - interval '7 days' LIMIT 10000)
 """
 
-_PUBLISHED = Counter("quantmesh_outbox_published_total", "Events acknowledged by the broker", ["service"])
-_REPUBLISHED = Counter("quantmesh_outbox_republished_total", "Events that the broker had lost", ["service"])
-_ROWS = Gauge("quantmesh_outbox_unpublished", "Events that wait for the broker", ["service"])
-_AGE = Gauge("quantmesh_outbox_lag_seconds", "Age of the oldest event that waits", ["service"])
+_PUBLISHED = Counter("quantmesh_outbox_published_total", "Events acknowledged by the broker", ["schema"])
+_REPUBLISHED = Counter("quantmesh_outbox_republished_total", "Events that the broker had lost", ["schema"])
+_ROWS = Gauge("quantmesh_outbox_unpublished", "Events that wait for the broker", ["schema"])
+_AGE = Gauge("quantmesh_outbox_lag_seconds", "Age of the oldest event that waits", ["schema"])
 
 
 class Relay:
@@ -109,19 +109,22 @@ class _Turn:
         await self._connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
         await self._connection.execute(_READ_IN_ORDER)
         await self._publisher.open()
+        _REPUBLISHED.labels(self._service)  # there from the start: what appears with a first one shows no increase
         log.info("relay publishes")
         try:
             while True:
                 raise_if_cancelled()
+                await self._measure()
                 if not await self._bus.wait_connected(_POLL_SECONDS):
-                    await self._measure()
                     continue
                 if self._bus.epoch != self._swept_epoch or time.monotonic() - self._swept_at > _SWEEP_SECONDS:
                     await self._sweep()
                 await self._publish_all()
-                await self._measure()
                 await self._wait_for_rows()
         finally:
+            # Whoever leads next measures; what this process last saw would stay for ever.
+            _ROWS.remove(self._service)
+            _AGE.remove(self._service)
             await asyncio.shield(self._publisher.close())
 
     async def _wait_for_rows(self) -> None:

@@ -19,12 +19,14 @@ from quantmesh.chassis.database import Database
 from quantmesh.chassis.events import Consumer, EventBus
 from quantmesh.chassis.housekeeping import keep_house
 from quantmesh.chassis.identity import TokenVerifier
+from quantmesh.chassis.readiness import failing
 from quantmesh.chassis.relay import Relay
 from quantmesh.chassis.rpc.keys import AuthKeys, ServiceTokens
 from quantmesh.chassis.rpc.peer import Peer, close_all, open_channel
 from quantmesh.chassis.rpc.server import AddToServer, RpcServer
 from quantmesh.chassis.settings import ServiceSettings, WrongSettings
 from quantmesh.chassis.shutdown import end_process_within
+from quantmesh.chassis.telemetry.build import show_build
 from quantmesh.chassis.telemetry.logs import configure_logs, get_logger
 from quantmesh.chassis.telemetry.ops import OpsServer
 from quantmesh.chassis.telemetry.tracing import configure_tracing, shutdown_tracing
@@ -36,7 +38,6 @@ Step = Callable[[], Awaitable[None]]
 _READINESS_SECONDS = 1.0
 # While something is missing it is looked for more often, so that a start or a recovery is seen at once.
 _RECOVERY_SECONDS = 0.2
-_CHECK_SECONDS = 2.0
 # By this multiple of the seconds that calls in flight are given the process has ended.
 _BOUND = 1.4
 
@@ -195,7 +196,7 @@ class Service(Generic[SettingsT]):
     async def _watch_readiness(self, server: RpcServer | None) -> None:
         serving: bool | None = None
         while True:
-            self._waiting_for = [name for name, check in self._parts.checks.items() if not await _passes(name, check)]
+            self._waiting_for = await failing(self._parts.checks)
             # Whoever was asked may have swallowed a cancellation.
             raise_if_cancelled()
             if serving != (not self._waiting_for):
@@ -250,7 +251,9 @@ def serve(
         sys.stderr.writelines(f"{name}: {complaint}\n" for complaint in str(wrong).splitlines())
         sys.exit(2)
     command = sys.argv[1] if len(sys.argv) > 1 else "serve"
-    configure_logs(name if command == "serve" else f"{name}-{command}", settings.log_level)
+    program = name if command == "serve" else f"{name}-{command}"
+    configure_logs(program, settings.log_level)
+    show_build(program, settings.revision)
     if command == "migrate":
         if settings.migration_url is None:
             sys.exit(_missing(name, "QUANTMESH_MIGRATION_URL"))
@@ -281,16 +284,6 @@ async def _run(name: str, settings: SettingsT, wire: Wire[SettingsT]) -> bool:
     # What was loaded stays: it is not looked through again and again for garbage.
     gc.freeze()
     return await service.run(lambda: end_process_within(_BOUND * settings.shutdown_seconds))
-
-
-async def _passes(name: str, check: Step) -> bool:
-    try:
-        async with asyncio.timeout(_CHECK_SECONDS):
-            await check()
-    except Exception as error:  # noqa: BLE001  whatever it is, the part is not ready
-        log.debug("check failed", check=name, error=str(error))
-        return False
-    return True
 
 
 def _missing(name: str, variable: str) -> str:

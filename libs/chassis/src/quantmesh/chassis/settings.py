@@ -36,6 +36,8 @@ class ServiceSettings(BaseSettings):
     otlp_endpoint: str = ""
     trace_sample_ratio: float = Field(default=1.0, ge=0.0, le=1.0)
     log_level: str = "INFO"
+    # The commit that an image was built from; the image itself sets it.
+    revision: str = "unknown"
     shutdown_seconds: float = Field(default=10.0, gt=0.0)
     targets: dict[str, str] = Field(default_factory=dict)
     # Unset: only where the environment is "local"; elsewhere workers do jobs, a deployment of their own.

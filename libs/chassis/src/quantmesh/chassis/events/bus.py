@@ -24,7 +24,7 @@ BROKER_FAULTS = (nats.errors.Error, OSError, TimeoutError, Unavailable)
 Handle = Callable[[str, bytes], Awaitable[None]]
 MessageHandle = Callable[[Msg], Awaitable[None]]
 
-_DROPPED = Counter("quantmesh_bus_dropped_total", "Core messages dropped while the broker was away", ["service"])
+_DROPPED = Counter("quantmesh_bus_dropped_total", "Core messages dropped while the broker was away")
 
 
 @dataclass(eq=False)
@@ -104,12 +104,12 @@ class EventBus:
         Events that must arrive go through the outbox.
         """
         if not self.is_connected:
-            _DROPPED.labels(self.service).inc()
+            _DROPPED.inc()
             return False
         try:
             await self.client.publish(subject, payload, headers=headers)
         except (nats.errors.Error, OSError):
-            _DROPPED.labels(self.service).inc()
+            _DROPPED.inc()
             return False
         raise_if_cancelled()
         return True

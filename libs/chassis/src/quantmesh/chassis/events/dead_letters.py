@@ -76,6 +76,10 @@ class DeadLetters:
             waiting = (state.subjects or {}).get(subject, 0)
         _WAITING.labels(f"{service}-{consumer}").set(waiting)
 
+    def forget(self, service: str, consumer: str) -> None:
+        """Show no number any more, where another process goes on measuring."""
+        _WAITING.remove(f"{service}-{consumer}")
+
     async def after(self, number: int, limit: int) -> list[DeadLetter]:
         """Oldest first. Raises Unavailable."""
         letters: list[DeadLetter] = []

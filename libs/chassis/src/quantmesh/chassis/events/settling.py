@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 from contextlib import suppress
-from itertools import count
 from typing import Protocol
 
 import nats.errors
@@ -34,10 +33,10 @@ _LONGEST_DELAY_SECONDS = 2.0
 _PARKED_SECONDS = 2.0
 _DELIVERIES_BEFORE_TRIM_CHECK = 2
 # Others replay and forget dead letters too.
-_TURNS_PER_MEASUREMENT = 10
+_MEASURE_SECONDS = 10.0
 
 _EVENTS = Counter("quantmesh_consumer_events_total", "Events by what became of them", ["consumer", "outcome"])
-_PENDING = Gauge("quantmesh_consumer_pending", "Events in the stream, not yet given to the consumer", ["consumer"])
+_PENDING = Gauge("quantmesh_consumer_pending", "Events in the stream that the consumer has not settled", ["consumer"])
 
 
 class Applies(Protocol):
@@ -78,9 +77,9 @@ class Settling:
 
     async def run(self, pulled: PullSubscription) -> None:
         """Until a fault of the broker, which is raised. Partitions go side by side, each in its order."""
-        await self._dead_letters.measure(self._database.service, self._consumer.name)
         try:
             async with asyncio.TaskGroup() as group:
+                group.create_task(self._measure())
                 group.create_task(self._keep_alive(pulled))
                 while True:
                     raise_if_cancelled()
@@ -91,7 +90,6 @@ class Settling:
                         await self._room.wait()
                         continue
                     for message in await pulled.batch(free):
-                        _PENDING.labels(self._durable).set(message.metadata.num_pending)
                         self._unfinished[id(message)] = message
                         if message.subject not in self._lanes:
                             lane = self._lanes[message.subject] = asyncio.Queue()
@@ -99,6 +97,10 @@ class Settling:
                         self._lanes[message.subject].put_nowait(message)
         except ExceptionGroup as faults:
             raise faults.exceptions[0] from None
+        finally:
+            # Whoever consumes next measures; what this process last saw would stay for ever.
+            _PENDING.remove(self._durable)
+            self._dead_letters.forget(self._database.service, self._consumer.name)
 
     async def give_back(self, waiting: list[Msg]) -> None:
         """All that is not settled goes to whoever consumes next."""
@@ -118,16 +120,23 @@ class Settling:
 
     async def _keep_alive(self, pulled: PullSubscription) -> None:
         """Slow handlers keep their messages, and those waiting behind them; what parked in vain is delivered anew."""
-        for turn in count(1):
+        while True:
             raise_if_cancelled()
             await asyncio.sleep(ACK_WAIT_SECONDS / 4)
-            if turn % _TURNS_PER_MEASUREMENT == 0:
-                await self._dead_letters.measure(self._database.service, self._consumer.name)
             for message in self._parking.take_overdue(_PARKED_SECONDS):
                 await self._delay(message, "overdue")
             for message in (*self._unfinished.values(), *self._parking.messages(), *pulled.waiting()):
                 with suppress(nats.errors.MsgAlreadyAckdError):
                     await message.in_progress()
+
+    async def _measure(self) -> None:
+        """The broker is asked: what stands still brings no message that would tell."""
+        while True:
+            raise_if_cancelled()
+            await self._dead_letters.measure(self._database.service, self._consumer.name)
+            info = await self._bus.jetstream.consumer_info(self._consumer.stream, self._durable)
+            _PENDING.labels(self._durable).set((info.num_pending or 0) + (info.num_ack_pending or 0))
+            await asyncio.sleep(_MEASURE_SECONDS)
 
     async def _settle_in_order(self, messages: list[Msg]) -> None:
         """All in one transaction where they are several and nothing is wrong with any, else one by one."""

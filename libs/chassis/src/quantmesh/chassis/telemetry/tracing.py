@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from opentelemetry.trace import SpanKind
 
 _FLUSH_SECONDS = 1.0
+# Of a traceparent's flags (W3C Trace Context, 3.2.2.5.1).
+_SAMPLED = 1
 
 _provider: "TracerProvider | None" = None
 _exporter: "SpanExporter | None" = None
@@ -66,6 +68,14 @@ def is_traceparent(text: str) -> bool:
     if [len(part) for part in parts] != [2, 32, 16, 2] or parts[0] != "00":
         return False
     return all(set(part) <= set("0123456789abcdef") for part in parts) and bool(int(parts[1], 16) and int(parts[2], 16))
+
+
+def exemplar(traceparent: str) -> dict[str, str] | None:
+    """What leads from a histogram's bucket to the trace of one observation; None where that trace is kept nowhere."""
+    if _provider is None or not is_traceparent(traceparent):
+        return None
+    _, trace_id, _, flags = traceparent.split("-")
+    return {"trace_id": trace_id} if int(flags, 16) & _SAMPLED else None
 
 
 def client_span(name: str) -> AbstractContextManager[str]:
