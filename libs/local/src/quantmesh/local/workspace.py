@@ -11,14 +11,25 @@ SERVERS = ("postgres", "nats", "redis", "evm")
 
 
 @dataclass(frozen=True)
+class WorkerDeclaration:
+    """What `python -m quantmesh.<service> worker` calls, where the service has one."""
+
+    servers: tuple[str, ...]
+    peers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ServiceDeclaration:
-    """`environment` maps names of variables to templates, see `environment.py`."""
+    """`environment` maps names of variables to templates, see `environment.py`; `consumers` the publishing services
+    to the durable JetStream consumers on their streams."""
 
     name: str
     ports: Mapping[str, int]
     servers: tuple[str, ...]
     peers: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    consumers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    worker: WorkerDeclaration | None = None
 
 
 @dataclass(frozen=True)
@@ -54,10 +65,13 @@ def _declaration(project: Path) -> ServiceDeclaration:
         raise LocalError(f"{project} has no [tool.quantmesh]; docs/adding-a-service.md shows one.")
     if unknown := set(table["servers"]) - set(SERVERS):
         raise LocalError(f"{project} needs unknown servers {sorted(unknown)}; known are {', '.join(SERVERS)}.")
+    worker = table.get("worker")
     return ServiceDeclaration(
         name=name,
         ports={key.removesuffix("_port"): value for key, value in table.items() if key.endswith("_port")},
         servers=tuple(table["servers"]),
         peers=tuple(table["peers"]),
         environment=table.get("environment", {}),
+        consumers={publisher: tuple(durables) for publisher, durables in table.get("consumers", {}).items()},
+        worker=WorkerDeclaration(tuple(worker["servers"]), tuple(worker["peers"])) if worker else None,
     )
