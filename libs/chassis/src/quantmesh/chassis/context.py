@@ -44,6 +44,11 @@ class CallContext:
     idempotency_key: str = ""
     traceparent: str = ""
 
+    @property
+    def trace_id(self) -> str:
+        """32 digits in hex; empty outside any trace."""
+        return self.traceparent[3:35]
+
     def remaining_seconds(self) -> float | None:
         return None if self.deadline is None else self.deadline - time.monotonic()
 

@@ -66,13 +66,20 @@ class Arrival:
     def in_call(self, consumer: str) -> Iterator[None]:
         """What is done here is done for the event's owner, in its trace, and timed."""
         traceparent = (self.message.headers or {}).get("traceparent", "")
-        with (
-            tracing.server_span(f"{consumer} {self.subject}", traceparent) as span,
-            _SECONDS.labels(consumer).time(),
-        ):
+        attributes = {
+            "messaging.system": "nats",
+            "messaging.destination.name": self.subject,
+            "messaging.consumer.group.name": consumer,
+            "messaging.message.id": self.envelope.event_id,
+        }
+        with tracing.consumer_span(f"process {self.subject}", traceparent, attributes) as span:
             context = CallContext(request_id=self.envelope.event_id, traceparent=span)
             set_call(context if self.owner_id is None else context.on_behalf_of(self.owner_id))
-            yield
+            started = time.perf_counter()
+            try:
+                yield
+            finally:
+                _SECONDS.labels(consumer).observe(time.perf_counter() - started, tracing.exemplar(span))
 
     def observe_lag(self, consumer: str) -> None:
         _LAG.labels(consumer).observe(max(0.0, time.time() - self.envelope.recorded_at.ToNanoseconds() / 1e9))

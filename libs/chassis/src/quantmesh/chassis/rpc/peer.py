@@ -75,6 +75,7 @@ class Peer:
         self._in_flight = 0
         self._breaker = breaker or Breaker(name)
         self._methods: dict[str, str] = {}
+        self._span_attributes = {"rpc.system": "grpc", "peer.service": name}
 
     async def call(
         self, method: Unary[Request, Response], request: Request, *, timeout_seconds: float | None = None
@@ -104,7 +105,7 @@ class Peer:
         started = time.perf_counter()
         code = "OK"
         try:
-            with tracing.client_span(name) as traceparent:
+            with tracing.client_span(name, self._span_attributes) as traceparent:
                 call = cast("Any", method)(
                     request, timeout=timeout, metadata=await self._metadata(context, traceparent)
                 )
@@ -136,7 +137,7 @@ class Peer:
         code = "OK"
         call = None
         try:
-            with tracing.client_span(name) as traceparent:
+            with tracing.client_span(name, self._span_attributes) as traceparent:
                 call = cast("Any", method)(
                     requests, timeout=timeout, metadata=await self._metadata(context, traceparent)
                 )

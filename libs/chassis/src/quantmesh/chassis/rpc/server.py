@@ -6,6 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, cast
 
 import grpc
@@ -27,7 +28,7 @@ log = get_logger(__name__)
 _SECONDS = Histogram(
     "quantmesh_rpc_seconds",
     "Time a call was served in",
-    ["service", "method", "code"],
+    ["rpc_service", "method", "code"],
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
 )
 _REQUEST_ID_LIMIT = 128
@@ -132,10 +133,10 @@ class _Guard:
     ) -> Callable[[Any, ServicerContext], Awaitable[Any]]:
         async def serve(request: Any, context: ServicerContext) -> Any:
             started = time.perf_counter()
-            code = "OK"
+            code, traceparent = "OK", ""
             try:
                 metadata = _metadata(context)
-                with tracing.server_span(self._full_name, metadata.get("traceparent", "")) as traceparent:
+                with self._span(metadata) as traceparent:
                     await self._admit(context, metadata, traceparent)
                     response = await behaviour(request, context)
                 if was_replayed():
@@ -146,7 +147,7 @@ class _Guard:
                 await self._refuse(error, context)
                 raise
             finally:
-                _SECONDS.labels(self._service, self._method, code).observe(time.perf_counter() - started)
+                self._measure(code, started, traceparent)
 
         return serve
 
@@ -155,10 +156,10 @@ class _Guard:
     ) -> Callable[[Any, ServicerContext], AsyncIterator[Any]]:
         async def serve(request: Any, context: ServicerContext) -> AsyncIterator[Any]:
             started = time.perf_counter()
-            code = "OK"
+            code, traceparent = "OK", ""
             try:
                 metadata = _metadata(context)
-                with tracing.server_span(self._full_name, metadata.get("traceparent", "")) as traceparent:
+                with self._span(metadata) as traceparent:
                     await self._admit(context, metadata, traceparent)
                     async for response in behaviour(request, context):
                         yield response
@@ -167,9 +168,20 @@ class _Guard:
                 await self._refuse(error, context)
                 raise
             finally:
-                _SECONDS.labels(self._service, self._method, code).observe(time.perf_counter() - started)
+                self._measure(code, started, traceparent)
 
         return serve
+
+    def _span(self, metadata: dict[str, str]) -> AbstractContextManager[str]:
+        attributes = {
+            "rpc.system": "grpc",
+            "quantmesh.request_id": metadata.get("x-request-id", "")[:_REQUEST_ID_LIMIT],
+        }
+        return tracing.server_span(self._full_name, metadata.get("traceparent", ""), attributes)
+
+    def _measure(self, code: str, started: float, traceparent: str) -> None:
+        seconds = time.perf_counter() - started
+        _SECONDS.labels(self._service, self._method, code).observe(seconds, tracing.exemplar(traceparent))
 
     async def _admit(self, context: ServicerContext, metadata: dict[str, str], traceparent: str) -> None:
         caller: Caller | None = None

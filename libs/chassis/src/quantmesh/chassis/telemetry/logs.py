@@ -18,8 +18,8 @@ def configure_logs(service: str, level: str) -> None:
         call = current_call()
         if call.request_id:
             event["request_id"] = call.request_id
-        if call.traceparent:
-            event["trace_id"] = call.traceparent.split("-")[1]
+        if call.trace_id:
+            event["trace_id"] = call.trace_id
         return event
 
     shared: list[Any] = [

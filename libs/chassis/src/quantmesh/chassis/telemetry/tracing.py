@@ -5,16 +5,23 @@ The SDK is loaded only where it is used: it takes memory and time in each of eig
 
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from quantmesh.chassis.errors import QuantmeshError, Unavailable
+
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SpanExporter
-    from opentelemetry.trace import SpanKind
+    from opentelemetry.trace import Span, SpanKind, Tracer
+
+Attributes = Mapping[str, str | int | float | bool]
 
 _FLUSH_SECONDS = 1.0
+_QUERY_LIMIT = 2048
 # Of a traceparent's flags (W3C Trace Context, 3.2.2.5.1).
 _SAMPLED = 1
 
@@ -78,37 +85,117 @@ def exemplar(traceparent: str) -> dict[str, str] | None:
     return {"trace_id": trace_id} if int(flags, 16) & _SAMPLED else None
 
 
-def client_span(name: str) -> AbstractContextManager[str]:
+def client_span(name: str, attributes: Attributes | None = None) -> AbstractContextManager[str]:
     """A span around a call out; gives the traceparent to send, empty where nothing is traced."""
     if _provider is None:
         return nullcontext("")
     from opentelemetry.trace import SpanKind
 
-    return _span(name, "", SpanKind.CLIENT)
+    return _span(name, "", SpanKind.CLIENT, attributes)
 
 
-def server_span(name: str, traceparent: str) -> AbstractContextManager[str]:
-    """A span around a call in, below the caller's; gives the traceparent of this span."""
+def server_span(name: str, traceparent: str, attributes: Attributes | None = None) -> AbstractContextManager[str]:
+    """A span around a call in, below the caller's; gives the traceparent of this span, a fresh one where none came."""
     if _provider is None:
-        return nullcontext(traceparent)
+        return nullcontext(traceparent or new_traceparent())
     from opentelemetry.trace import SpanKind
 
-    return _span(name, traceparent, SpanKind.SERVER)
+    return _span(name, traceparent, SpanKind.SERVER, attributes)
+
+
+def consumer_span(name: str, traceparent: str, attributes: Attributes | None = None) -> AbstractContextManager[str]:
+    """A span around the handling of an event, below the call that recorded it; otherwise as `server_span`."""
+    if _provider is None:
+        return nullcontext(traceparent or new_traceparent())
+    from opentelemetry.trace import SpanKind
+
+    return _span(name, traceparent, SpanKind.CONSUMER, attributes)
+
+
+def describe_span(name: str, attributes: Attributes, *, failed: bool) -> None:
+    """What is known of the current span only at its end, such as the route that a path belongs to."""
+    if _provider is None:
+        return
+    from opentelemetry.trace import Status, StatusCode, get_current_span
+
+    span = get_current_span()
+    span.update_name(name)
+    span.set_attributes(attributes)
+    if failed:
+        span.set_status(Status(StatusCode.ERROR))
+
+
+def add_span(name: str, traceparent: str, began: datetime, ended: datetime, attributes: Attributes) -> None:
+    """A span of what nobody sat waiting for, below that of `traceparent`; nothing where that was not sampled."""
+    if _provider is None or not is_traceparent(traceparent):
+        return
+    span = _tracer(_provider).start_span(
+        name, context=_context(traceparent), attributes=attributes, start_time=_nanoseconds(began)
+    )
+    span.end(_nanoseconds(ended))
+
+
+def statement_span(query: str) -> AbstractContextManager[str]:
+    """A span around one SQL statement, whose values travel beside its text and are left out.
+
+    Only below another span: what a service does by itself would be a trace per statement.
+    """
+    if _provider is None:
+        return nullcontext("")
+    from opentelemetry.trace import SpanKind, get_current_span
+
+    if not get_current_span().is_recording():
+        return nullcontext("")
+    operation = query.split(maxsplit=1)[0].upper()
+    attributes = {
+        "db.system.name": "postgresql",
+        "db.operation.name": operation,
+        "db.query.text": query.strip()[:_QUERY_LIMIT],
+    }
+    return _span(operation, "", SpanKind.CLIENT, attributes)
 
 
 @contextmanager
-def _span(name: str, traceparent: str, kind: "SpanKind") -> Iterator[str]:
-    from opentelemetry.trace import use_span
-    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+def _span(name: str, traceparent: str, kind: "SpanKind", attributes: Attributes | None) -> Iterator[str]:
+    from opentelemetry.trace import Status, StatusCode, use_span
 
-    propagator = TraceContextTextMapPropagator()
-    parent = propagator.extract({"traceparent": traceparent}) if traceparent else None
-    tracer = _provider.get_tracer("quantmesh") if _provider is not None else None
-    if tracer is None:
+    if _provider is None:
         yield traceparent
         return
-    span = tracer.start_span(name, context=parent, kind=kind)
-    with use_span(span, end_on_exit=True):
-        carrier: dict[str, str] = {}
-        propagator.inject(carrier)
-        yield carrier.get("traceparent", traceparent)
+    span = _tracer(_provider).start_span(name, context=_context(traceparent), kind=kind, attributes=attributes)
+    with use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False):
+        try:
+            yield _traceparent_of(span)
+        except Exception as error:
+            span.set_attribute("error.type", type(error).__qualname__)
+            # A refusal is an answer; only what failed is an error of this span.
+            if not _is_refusal(error):
+                span.record_exception(error)
+                span.set_status(Status(StatusCode.ERROR, str(error)))
+            raise
+
+
+def _is_refusal(error: Exception) -> bool:
+    return isinstance(error, QuantmeshError) and error.problem != "internal" and not isinstance(error, Unavailable)
+
+
+def _tracer(provider: "TracerProvider") -> "Tracer":
+    return provider.get_tracer("quantmesh")
+
+
+def _context(traceparent: str) -> "Context | None":
+    """That of the caller; None, which means the current one, without any."""
+    if not traceparent:
+        return None
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    return TraceContextTextMapPropagator().extract({"traceparent": traceparent})
+
+
+def _traceparent_of(span: "Span") -> str:
+    context = span.get_span_context()
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+
+
+def _nanoseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1e6) * 1000

@@ -6,6 +6,7 @@ from typing import Any
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from quantmesh.chassis.context import CallContext, set_call
 from quantmesh.chassis.telemetry import tracing
 from quantmesh.chassis.telemetry.logs import get_logger
 from quantmesh.gateway.http.edge import KEY, Edge, Header
@@ -58,11 +59,20 @@ class Envelope:
             await send(message)
 
         given = edge.header(b"traceparent")
-        parent = given if given and tracing.is_traceparent(given) else tracing.new_traceparent()
+        parent = given if tracing.is_traceparent(given) else ""
         method = scope.get("method", "WEBSOCKET")
-        with tracing.server_span(f"{method} {scope['path'][:128]}", parent) as traceparent:
+        with tracing.server_span(method, parent, {"quantmesh.request_id": edge.request_id}) as traceparent:
             edge.traceparent = traceparent
-            await self._app(scope, receive, send_on)
+            # Also what is logged before a route is found tells its request.
+            set_call(CallContext(request_id=edge.request_id, traceparent=traceparent))
+            try:
+                await self._app(scope, receive, send_on)
+            finally:
+                tracing.describe_span(
+                    f"{method} {edge.route}",
+                    {"http.request.method": method, "http.route": edge.route, "http.response.status_code": status},
+                    failed=status >= 500,
+                )
         if scope["type"] == "http":
             self._measure(method, edge, status, time.perf_counter() - started)
 
@@ -72,7 +82,7 @@ class Envelope:
         observe = self._observe.get(name)
         if observe is None:
             observe = self._observe[name] = _SECONDS.labels(*name).observe
-        observe(seconds)
+        observe(seconds, tracing.exemplar(edge.traceparent))
         if status >= 500 or seconds > 5.0:
             log.warning(
                 "request",
