@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from prometheus_client import Counter
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -10,6 +11,8 @@ from redis.exceptions import RedisError
 from quantmesh.chassis.telemetry.logs import get_logger
 
 log = get_logger(__name__)
+
+_READS = Counter("quantmesh_cache_reads_total", "Keys looked up, by what was found", ["cache", "outcome"])
 
 CacheFault = (RedisError, OSError, TimeoutError)
 
@@ -35,14 +38,17 @@ class Cache:
         self._redis = open_redis(url, timeout_seconds=timeout_seconds)
         self._prefix = prefix
         self._down = False
+        self._hits, self._misses, self._faults = (_READS.labels(prefix, each) for each in ("hit", "miss", "fault"))
 
     async def get(self, key: str) -> bytes | None:
         try:
             value = await self._redis.get(self._name(key))
         except CacheFault as error:
             self._fault(error)
+            self._faults.inc()
             return None
         self._answered()
+        self._count([value])
         return value.encode() if isinstance(value, str) else value
 
     async def set(self, key: str, value: bytes, ttl_seconds: float) -> None:
@@ -61,8 +67,10 @@ class Cache:
             values = await self._redis.mget([self._name(key) for key in keys])
         except CacheFault as error:
             self._fault(error)
+            self._faults.inc(len(keys))
             return [None] * len(keys)
         self._answered()
+        self._count(values)
         return [value.encode() if isinstance(value, str) else value for value in values]
 
     async def set_many(self, values: Mapping[str, bytes], ttl_seconds: float) -> None:
@@ -93,6 +101,11 @@ class Cache:
 
     def _name(self, key: str) -> str:
         return f"{self._prefix}:{key}"
+
+    def _count(self, values: Sequence[object]) -> None:
+        missed = sum(value is None for value in values)
+        self._misses.inc(missed)
+        self._hits.inc(len(values) - missed)
 
     def _fault(self, error: Exception) -> None:
         if not self._down:
