@@ -7,6 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from prometheus_client import Gauge
+
 from quantmesh.chassis.clock import Clock
 from quantmesh.chassis.errors import Conflict, Unavailable
 from quantmesh.chassis.telemetry.logs import get_logger
@@ -33,6 +35,9 @@ _AHEAD_SECONDS, _LEAST_AHEAD_SECONDS, _LOOK_SECONDS = 1.5, 0.5, 0.25
 # A process that was suspended does not race through what it missed.
 _LONGEST_STEP_SECONDS = 1.0
 _RETRY_SECONDS = 0.5
+
+_LAST_QUOTE = Gauge("quantmesh_market_last_quote_timestamp_seconds", "When quotes were last sent, Unix time")
+_ENDED = Gauge("quantmesh_market_feed_ended", "1 while the feed that is played has come to the end of its data")
 
 
 class Publisher(Protocol):
@@ -95,6 +100,7 @@ class ReplayFeed:
                 state = await self._store.take()
                 self._waiting = False
                 if state is None:
+                    _ENDED.set(0)
                     self._clock.show((await self._store.read()).position)
                     await asyncio.sleep(_LOOK_SECONDS)
                 else:
@@ -116,6 +122,7 @@ class ReplayFeed:
         log.info("feed plays", epoch=state.epoch, session=str(state.position.session), ended=state.position.ended)
         position: Position | None = state.position
         while position is not None:
+            _ENDED.set(position.ended)
             position = await (self._rest(position) if position.ended else self._play_session(position))
 
     async def _play_session(self, position: Position) -> Position | None:
@@ -181,6 +188,7 @@ class ReplayFeed:
         self._quotes.feed(quotes)
         for symbol, (_quote, message) in quotes.items():
             await self._bus.publish(f"quotes.{symbol}", message)
+        _LAST_QUOTE.set(received_at.timestamp())
         self._ticks.add(prices.symbols, to_micros(market_time), price, bid, ask)
 
     def _quote(

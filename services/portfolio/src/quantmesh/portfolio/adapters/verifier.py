@@ -19,6 +19,7 @@ log = get_logger(__name__)
 
 _WINDOW = 20_000
 _BREAKS = Gauge("quantmesh_ledger_breaks", "Portfolios whose ledger differs from what its journal says")
+_VERIFIED = Gauge("quantmesh_ledger_verified_timestamp_seconds", "When all ledgers were last verified, Unix time")
 # What is being looked at, for whoever waits.
 Progress = Callable[[str], None]
 
@@ -38,6 +39,7 @@ class Verifier:
                 log.warning("the ledgers' verification is put off", error=fault.detail)
                 continue
             _BREAKS.set(len(breaks))
+            _VERIFIED.set_to_current_time()
             for broken in breaks:
                 log.error("a ledger is broken", difference=str(broken))
 

@@ -5,6 +5,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Final
 
+from prometheus_client import Gauge
+
 from quantmesh.api.prediction.v1 import prediction_pb2 as pb
 from quantmesh.prediction.adapters.peers import MarketDay, MarketPeer
 from quantmesh.prediction.adapters.store import Store
@@ -13,6 +15,13 @@ from quantmesh.prediction.core.naive import NAIVE_VERSION
 
 LIFETIME_SECONDS: Final = 1.0
 """How long after an activation a process may still answer by the model before."""
+
+_COVERAGE = Gauge(
+    "quantmesh_prediction_interval_coverage", "Share of outcomes inside the active model's intervals", ["timeframe"]
+)
+_SKILL = Gauge(
+    "quantmesh_prediction_skill", "Share of the naive squared error that the active model takes away", ["timeframe"]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,9 @@ class StandingMemo:
             if self._standing is None or time.monotonic() >= self._good_until:
                 asked = time.monotonic()
                 day, active = await asyncio.gather(self._market.day(), self._store.active_models())
+                for timeframe, model in active.items():
+                    _COVERAGE.labels(timeframe).set(model.skill.interval_coverage)
+                    _SKILL.labels(timeframe).set(model.skill.skill)
                 self._standing = Standing(day, {timeframe: model.version for timeframe, model in active.items()})
                 # Counted from the question: what became true after it may not be in the answer.
                 self._good_until = asked + LIFETIME_SECONDS

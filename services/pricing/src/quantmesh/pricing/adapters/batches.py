@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 
+from quantmesh.pricing.adapters import metrics
 from quantmesh.pricing.adapters.arrow_columns import (
     IMPLIED_SCHEMA,
     ColumnReader,
@@ -80,6 +81,7 @@ class Batches:
             if rows > most_rows:
                 raise InvalidColumns("arrow", f"more than {most_rows:,} rows; send them in several calls")
             held += messages
+        metrics.BATCH_ROWS.inc(rows)
         for message in held:
             for start in range(0, len(message), _PIECE_BYTES):
                 yield message[start : start + _PIECE_BYTES]

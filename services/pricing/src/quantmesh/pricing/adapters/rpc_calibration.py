@@ -9,6 +9,7 @@ from quantmesh.api.pricing.v1 import calibration_pb2 as pb
 from quantmesh.api.pricing.v1 import pricing_pb2
 from quantmesh.api.pricing.v1.calibration_pb2_grpc import CalibrationServiceServicer
 from quantmesh.chassis.identity import requires
+from quantmesh.pricing.adapters import metrics
 from quantmesh.pricing.adapters.quotes import market_quotes
 from quantmesh.pricing.adapters.translate import model_name
 from quantmesh.pricing.core.calibrate_model import calibrate_model
@@ -26,7 +27,10 @@ class CalibrationRpc(CalibrationServiceServicer):
 
 def _calibrated(request: pb.CalibrateRequest) -> Calibration:
     market = market_quotes(request.quotes, request.spot, request.rate, request.dividend_yield)
-    return calibrate_model(model_name(request.model), market, dict(request.fixed), request.confidence or _CONFIDENCE)
+    model = model_name(request.model)
+    found = calibrate_model(model, market, dict(request.fixed), request.confidence or _CONFIDENCE)
+    metrics.CALIBRATION_ERROR.labels(model).observe(found.rmse)
+    return found
 
 
 def _response(model: pricing_pb2.Model.ValueType, found: Calibration) -> pb.CalibrateResponse:

@@ -11,6 +11,7 @@ from grpc.aio import ServicerContext
 from quantmesh.api.pricing.v1 import surface_pb2 as pb
 from quantmesh.api.pricing.v1.surface_pb2_grpc import SurfaceServiceServicer
 from quantmesh.chassis.identity import requires
+from quantmesh.pricing.adapters import metrics
 from quantmesh.pricing.adapters.quotes import market_quotes, signs_of
 from quantmesh.pricing.adapters.translate import STYLES
 from quantmesh.pricing.core.errors import InvalidArgument
@@ -73,11 +74,13 @@ def _fit(market: pb.SurfaceQuotes) -> FittedSurface:
     parametrization = _PARAMETRIZATIONS.get(market.parametrization)
     if parametrization is None:
         raise InvalidArgument("parametrization", market.parametrization, "PARAMETRIZATION_SVI or _SSVI")
-    return fit_surface(
+    fitted = fit_surface(
         market_quotes(market.quotes, market.spot, market.rate, market.dividend_yield),
         forwards_from_parity=market.forwards_from_parity,
         parametrization=parametrization,
     )
+    metrics.CALIBRATION_ERROR.labels(parametrization).observe(fitted.fit.rmse)
+    return fitted
 
 
 def _volatilities(fitted: FittedSurface, points: Sequence[pb.SurfacePoint]) -> Floats:
