@@ -15,7 +15,9 @@ from quantmesh.quant import _threads, black_scholes
 from quantmesh.quant.exotics import barriers
 from quantmesh.quant.monte_carlo import Asian, Barrier, European, GeometricBrownianMotion, Heston, Lookback, price
 from quantmesh.quant.monte_carlo import _moments_kernels as moments_kernels
-from quantmesh.quant.monte_carlo import _random_kernels as kernels
+from quantmesh.quant.monte_carlo import _pseudo_random_kernels as pseudo
+from quantmesh.quant.monte_carlo import _sobol_kernels as sobol
+from quantmesh.quant.monte_carlo import _tiles as tiles
 from quantmesh.quant.monte_carlo._sampling import PseudoRandom, Shape, Sobol
 from quantmesh.quant.monte_carlo._simulation import shape_of
 from quantmesh.quant.monte_carlo._sobol import bridge, direction_numbers
@@ -91,7 +93,7 @@ def test_distances_of_pairs_are_right_from_the_centre_to_the_last_bit_of_the_tai
 def test_pseudo_random_pairs_have_every_direction_at_every_distance() -> None:
     block = np.empty((1, 1, 1 << 16))
     PseudoRandom(single(1), 1 << 16, 5, False).fill(0, block)
-    half = kernels.TILE // 2
+    half = tiles.TILE // 2
     first, second = block.reshape(-1, 2, half).swapaxes(0, 1).reshape(2, -1)
     turns, distances = np.arctan2(second, first) / (2.0 * np.pi) % 1.0, 0.5 * (first**2 + second**2)
     for near in (distances < np.log(2.0), distances > np.log(2.0)):
@@ -106,18 +108,18 @@ def test_kernels_agree_with_their_python_twins() -> None:
             rows = np.array([0, 2], np.int64)
             ours[:], twin[:] = -1.0, -1.0
             arguments: Any = (rows, 1, np.uint64(9), 4, antithetic)
-            kernels.fill_pseudo(ours, *arguments)
+            pseudo.fill(ours, *arguments)
             with pytest.MonkeyPatch.context() as patch:
                 use_twins(patch)
-                kernels._fill_pseudo(twin, *arguments)
+                pseudo._fill(twin, *arguments)
             np.testing.assert_allclose(ours, twin, rtol=1e-9, atol=1e-13)
         ours, twin = np.empty((3, 2, 16)), np.empty((3, 2, 16))
         rows = np.array([0, 1], np.int64)
         arguments = (rows, 1, np.uint64(9), True, direction_numbers(6, 3), 2, 0, 4, *bridge(3))
-        kernels.fill_sobol(ours, *arguments)
+        sobol.fill(ours, *arguments)
         with pytest.MonkeyPatch.context() as patch:
             use_twins(patch)
-            kernels._fill_sobol(twin, *arguments)
+            sobol._fill(twin, *arguments)
         np.testing.assert_allclose(ours, twin, rtol=1e-9, atol=1e-13)
     values = np.random.default_rng(1).normal(size=(3, 12))
     results = []
@@ -132,11 +134,18 @@ def test_kernels_agree_with_their_python_twins() -> None:
 
 def use_twins(patch: pytest.MonkeyPatch) -> None:
     """A twin calls the functions by the names of their kernels."""
-    randomness = ("mix", "key_of", "following", "draw", "to_normals", "to_normal_pairs", "put", "mirror")
-    sequence = ("scramble", "combination", "first_points", "connect", "difference")
-    for name in randomness + sequence:
-        patch.setattr(kernels, name, getattr(kernels, f"_{name}"))
-    patch.setattr(kernels, "unsigned", int)
+    shared = ("mix", "key_of", "put", "mirror")
+    for module, own in (
+        (tiles, ()),
+        (pseudo, ("following", "draw", "to_normal_pairs")),
+        (sobol, ("scramble", "combination", "first_points", "connect", "difference", "to_normals")),
+    ):
+        for name in shared:
+            patch.setattr(module, name, getattr(tiles, f"_{name}"))
+        for name in own:
+            patch.setattr(module, name, getattr(module, f"_{name}"))
+    for module in (tiles, sobol):
+        patch.setattr(module, "unsigned", int)
 
 
 @pytest.mark.parametrize("sampler", ["sobol", "pseudo"])

@@ -5,10 +5,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.ids import uuid7
+from quantmesh.chassis.sql import text
 from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.core.end_order import expire_order
 from quantmesh.portfolio.core.execution import ExecutionCosts, Venue

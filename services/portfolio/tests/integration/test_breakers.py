@@ -6,10 +6,10 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Unavailable
+from quantmesh.chassis.sql import Session
 from quantmesh.portfolio.adapters.store.halts import HaltStore
 from quantmesh.portfolio.adapters.venue.breakers import Breakers
 from quantmesh.portfolio.core.halts.impose import lift_halt
@@ -120,7 +120,7 @@ class AwayAtTimes(Database):
     away = False
 
     @asynccontextmanager
-    async def system_transaction(self) -> AsyncIterator[AsyncSession]:
+    async def system_transaction(self) -> AsyncIterator[Session]:
         if self.away:
             msg = "The database cannot be reached."
             raise Unavailable(msg)

@@ -8,13 +8,13 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from sqlalchemy import text
 
 from quantmesh.api.portfolio.v1 import halts_pb2 as pb
 from quantmesh.chassis.context import CallContext, set_call
 from quantmesh.chassis.errors import InvalidInput
 from quantmesh.chassis.identity import access_of
 from quantmesh.chassis.ids import uuid7
+from quantmesh.chassis.sql import text
 from quantmesh.portfolio.adapters.rpc.halts import HaltRpc
 from quantmesh.portfolio.adapters.store.halts import HaltStore
 from quantmesh.portfolio.core.errors import HaltInForce, HaltLifted, HaltNotFound, MarketUnavailable, UnknownSymbol

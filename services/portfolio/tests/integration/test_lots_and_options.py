@@ -21,7 +21,8 @@ from quantmesh.portfolio.core.market import Adjustment, Asset, Quote
 from quantmesh.portfolio.core.option_terms import ExerciseStyle, OptionTerms, OptionType, Settlement
 from quantmesh.portfolio.core.proof import leaf_of
 
-from .fakes import NO_CONTEXT, NOW, Service, User, decimal
+from .fakes import NO_CONTEXT, NOW, Service, User
+from .messages import decimal
 from .test_corrections import held, reverse
 from .test_proof_of_transactions import announced_leaves, payload
 

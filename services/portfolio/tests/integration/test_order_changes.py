@@ -5,15 +5,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.errors import InvalidInput, Unavailable
+from quantmesh.chassis.sql import text
 from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding
 from quantmesh.portfolio.core.ledger_errors import MarginInUse
 from quantmesh.portfolio.core.order_errors import IllegalTransition, OrderChanged
 
-from .fakes import NO_CONTEXT, SESSION_CLOSE, Service, User, order_request
+from .fakes import NO_CONTEXT, SESSION_CLOSE, Service, User
+from .messages import order_request
 from .order_desk import STATUS, Desk, events_of, sized
 
 

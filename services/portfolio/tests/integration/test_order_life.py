@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from quantmesh.api.portfolio.v1 import events_pb2
+from quantmesh.chassis.sql import text
 from quantmesh.portfolio.core.order_errors import InvalidOrder
 
 from .fakes import SESSION_CLOSE, Service, User

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from quantmesh.chassis.sql import text
 from quantmesh.portfolio.core.order_states import TRANSITIONS, OrderStatus
 
 from .fakes import Service, User
@@ -162,14 +163,12 @@ async def test_what_rests_ahead_is_told_as_a_sum_over_all_owners(
     other = await stranger.create()
     await stranger.deposit(other.id)
     async with service.database.transaction(stranger.owner_id) as session:
-        connection = await session.connection()
         ahead = [
-            (
-                await connection.exec_driver_sql(
-                    "SELECT resting_ahead('AAPL', 'buy', %s, %s, %s)", (price, sized("1", None).time, uuid4())
-                )
-            ).scalar_one()
+            await session.scalar(
+                text("SELECT resting_ahead('AAPL', 'buy', :price, :time, :id)"),
+                {"price": price, "time": sized("1", None).time, "id": uuid4()},
+            )
             for price in ("121", "120", "119")
         ]
-        seen = (await connection.exec_driver_sql("SELECT count(*) FROM placed_order")).scalar_one()
+        seen = await session.scalar(text("SELECT count(*) FROM placed_order"))
     assert (ahead, seen) == ([0, 7, 12], 0)

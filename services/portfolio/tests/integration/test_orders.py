@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from quantmesh.api.portfolio.v1 import events_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.errors import InvalidInput, NotFound, Unavailable
+from quantmesh.chassis.sql import text
 from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding, UnknownSymbol
 from quantmesh.portfolio.core.order_errors import IllegalTransition, NotTradable, OrderIdTaken
 

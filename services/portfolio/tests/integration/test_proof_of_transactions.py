@@ -114,7 +114,6 @@ async def test_an_erased_salt_leaves_nothing_to_rebuild(service: Service) -> Non
     transaction_id = (await user.ledger(portfolio.id))[0].transaction_id
     assert "salt" in json.loads(await payload(service, user, transaction_id))
     async with service.database.system_transaction() as session:
-        connection = await session.connection()
-        await connection.exec_driver_sql("DELETE FROM transaction_salt")
+        await session.connection.execute("DELETE FROM transaction_salt")
     with pytest.raises(ProofErased):
         await payload(service, user, transaction_id)

@@ -11,7 +11,8 @@ from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.errors import InvalidInput
 from quantmesh.portfolio.core.errors import RateMissing
 
-from .fakes import NO_CONTEXT, Service, stamp
+from .fakes import NO_CONTEXT, Service
+from .messages import stamp
 
 
 async def test_positions_are_marked_at_the_live_quote(service: Service) -> None:

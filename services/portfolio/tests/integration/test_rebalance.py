@@ -9,11 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.api.portfolio.v1 import rebalance_pb2
 from quantmesh.chassis.errors import Conflict, InvalidInput, NotFound
+from quantmesh.chassis.sql import text
 from quantmesh.portfolio.adapters.rpc.rebalance import RebalanceRpc
 from quantmesh.portfolio.core.errors import UnknownSymbol
 from quantmesh.portfolio.core.execution import ExecutionCosts
@@ -21,7 +21,8 @@ from quantmesh.portfolio.core.pre_trade import PreTradeAnswer, ProposedTrade
 from quantmesh.portfolio.core.pre_trade_errors import LimitDenial, LimitExceeded
 from quantmesh.portfolio.core.rebalance_errors import BasketRefused, CannotRebalance, InvalidRebalance
 
-from .fakes import COSTS, NO_CONTEXT, Service, User, decimal, quote
+from .fakes import COSTS, NO_CONTEXT, Service, User, quote
+from .messages import decimal
 from .order_desk import sized
 
 BUY, SELL = pb.ORDER_SIDE_BUY, pb.ORDER_SIDE_SELL

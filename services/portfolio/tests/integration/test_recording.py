@@ -20,7 +20,8 @@ from quantmesh.portfolio.core.errors import (
     UnknownSymbol,
 )
 
-from .fakes import NO_CONTEXT, Service, transaction
+from .fakes import NO_CONTEXT, Service
+from .messages import transaction
 
 
 async def test_a_buy_answers_with_its_position_and_the_cash_that_is_left(service: Service) -> None:

@@ -5,13 +5,13 @@ from typing import Any
 from uuid import uuid4
 
 from nats.aio.msg import Msg
-from sqlalchemy import text
 
 from quantmesh.api.common.v1.common_pb2 import Decimal, EventEnvelope
 from quantmesh.api.portfolio.v1.events_pb2 import AlertRaised
 from quantmesh.api.risk.v1 import limits_pb2
 from quantmesh.api.risk.v1.events_pb2 import LimitBreached, LimitCleared
 from quantmesh.chassis.events.arrival import Arrival
+from quantmesh.chassis.sql import text
 from quantmesh.chassis.times import to_timestamp
 from quantmesh.portfolio.adapters.risk_alerts import RiskAlerts
 

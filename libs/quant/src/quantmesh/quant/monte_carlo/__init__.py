@@ -86,5 +86,6 @@ def load_kernels() -> None:
         _moments_kernels,
         _path_kernels,
         _payoff_kernels,
-        _random_kernels,
+        _pseudo_random_kernels,
+        _sobol_kernels,
     )

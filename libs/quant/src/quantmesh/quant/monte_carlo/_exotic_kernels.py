@@ -8,7 +8,7 @@ from numba import njit, types
 from quantmesh.quant import _normal_quantile as quantiles
 from quantmesh.quant._elementary import exponential, square_root
 from quantmesh.quant._elementary_kernels import unsigned
-from quantmesh.quant.monte_carlo._random_kernels import OPTIONS, TILE
+from quantmesh.quant.monte_carlo._tiles import OPTIONS, TILE
 
 
 def _lookback(

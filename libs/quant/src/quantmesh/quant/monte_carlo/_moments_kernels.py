@@ -4,7 +4,7 @@ from typing import Any
 
 from numba import njit, types
 
-from quantmesh.quant.monte_carlo._random_kernels import OPTIONS
+from quantmesh.quant.monte_carlo._tiles import OPTIONS
 
 
 def _moments(values: Any, points: int, pairs: bool, means: Any, comoments: Any) -> None:

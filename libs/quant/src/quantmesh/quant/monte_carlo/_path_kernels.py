@@ -11,7 +11,7 @@ from numba import njit, types
 
 from quantmesh.quant._elementary import INVERSE_ROOT_TWO_PI, exponential, mills_ratio, square_root
 from quantmesh.quant._elementary_kernels import INLINE
-from quantmesh.quant.monte_carlo._random_kernels import OPTIONS
+from quantmesh.quant.monte_carlo._tiles import OPTIONS
 
 
 def _lognormal(block: Any, start: Any, drifts: Any, deviations: Any, factor: Any, with_variance: bool) -> None:

@@ -10,7 +10,7 @@ from numba import njit, types
 
 from quantmesh.quant._elementary import TINY, exponential
 from quantmesh.quant._elementary_kernels import INLINE, unsigned
-from quantmesh.quant.monte_carlo._random_kernels import OPTIONS, TILE
+from quantmesh.quant.monte_carlo._tiles import OPTIONS, TILE
 
 
 def _european(block: Any, asset: int, sign: float, strike: float, discount: float, values: Any, row: int) -> None:

@@ -73,10 +73,10 @@ class PseudoRandom:
         return 1, min(self._shape.columns, self.paths - block * self._shape.columns)
 
     def fill(self, block: int, numbers: Floats) -> None:
-        from quantmesh.quant.monte_carlo import _random_kernels as kernels
+        from quantmesh.quant.monte_carlo import _pseudo_random_kernels as kernels
 
         shape = self._shape
-        kernels.fill_pseudo(numbers, shape.random_rows, shape.normals, self._seed, block, self.pairs)
+        kernels.fill(numbers, shape.random_rows, shape.normals, self._seed, block, self.pairs)
 
 
 class Sobol:
@@ -103,10 +103,10 @@ class Sobol:
         return replications, self._images * self._points
 
     def fill(self, block: int, numbers: Floats) -> None:
-        from quantmesh.quant.monte_carlo import _random_kernels as kernels
+        from quantmesh.quant.monte_carlo import _sobol_kernels as kernels
 
         replication, part = divmod(block, self._parts)
-        kernels.fill_sobol(
+        kernels.fill(
             numbers,
             self._shape.random_rows,
             self._shape.normals,
