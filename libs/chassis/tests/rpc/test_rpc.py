@@ -25,9 +25,9 @@ from quantmesh.chassis.errors import (
     kind_of,
 )
 from quantmesh.chassis.identity import AUDIENCE, ISSUER, TOKEN_TYPE, TokenVerifier, public, requires
+from quantmesh.chassis.rpc import Peer, open_channel
 from quantmesh.chassis.rpc.breaker import Breaker
 from quantmesh.chassis.rpc.keys import JwksKeys, parse_jwks
-from quantmesh.chassis.rpc.peer import Peer, open_channel
 from quantmesh.chassis.rpc.server import RpcServer, UndeclaredAccessError
 
 JOBS = job_pb2.DESCRIPTOR.services_by_name["JobService"]

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import uvloop
@@ -21,12 +22,15 @@ from quantmesh.chassis.housekeeping import keep_house
 from quantmesh.chassis.identity import TokenVerifier
 from quantmesh.chassis.readiness import failing
 from quantmesh.chassis.relay import Relay
-from quantmesh.chassis.rpc.keys import AuthKeys, ServiceTokens
-from quantmesh.chassis.rpc.peer import Peer, close_all, open_channel
+from quantmesh.chassis.rpc.keys import AuthKeys
+from quantmesh.chassis.rpc.peer import Peer
+from quantmesh.chassis.rpc.peers import Peers
 from quantmesh.chassis.rpc.server import AddToServer, RpcServer
-from quantmesh.chassis.settings import ServiceSettings, WrongSettings
+from quantmesh.chassis.rpc.tls import TlsFolder, UnusableCertificate
+from quantmesh.chassis.settings import MissingSettingError, ServiceSettings, WrongSettings
 from quantmesh.chassis.shutdown import end_process_within
 from quantmesh.chassis.telemetry.build import show_build
+from quantmesh.chassis.telemetry.forwards import forwards_of
 from quantmesh.chassis.telemetry.logs import configure_logs, get_logger
 from quantmesh.chassis.telemetry.ops import OpsServer
 from quantmesh.chassis.telemetry.tracing import configure_tracing, shutdown_tracing
@@ -38,12 +42,10 @@ Step = Callable[[], Awaitable[None]]
 _READINESS_SECONDS = 1.0
 # While something is missing it is looked for more often, so that a start or a recovery is seen at once.
 _RECOVERY_SECONDS = 0.2
+# Not later on, when effects go on without it: Kubernetes would take every replica of the mesh's edge away at once.
+_NEEDED_TO_START = frozenset({"nats"})
 # By this multiple of the seconds that calls in flight are given the process has ended.
 _BOUND = 1.4
-
-
-class MissingSettingError(Exception):
-    """A part was asked for whose address is not in the environment."""
 
 
 @dataclass
@@ -54,7 +56,6 @@ class _Parts:
     tasks: list[tuple[str, Step]] = field(default_factory=list)
     checks: dict[str, Step] = field(default_factory=dict)
     stops: list[Step] = field(default_factory=list)
-    peers: dict[str, Peer] = field(default_factory=dict)
 
 
 class Service(Generic[SettingsT]):
@@ -68,8 +69,8 @@ class Service(Generic[SettingsT]):
         self._verifier: TokenVerifier | None = None
         self._database: Database | None = None
         self._bus: EventBus | None = None
-        self._tokens: ServiceTokens | None = None
-        self._auth: Peer | None = None
+        self._tls = TlsFolder(Path(settings.tls_folder)) if settings.tls_folder else None
+        self._peers = Peers(name, settings.service_secret.get_secret_value(), settings.targets, self._tls)
         self._stopping = asyncio.Event()
         self._failed = False
         self._waiting_for = ["start"]
@@ -79,7 +80,7 @@ class Service(Generic[SettingsT]):
         """The pool; from its first use on the service is ready only while Postgres answers."""
         if self._database is None:
             if self.settings.database_url is None:
-                raise MissingSettingError(_missing(self.name, "QUANTMESH_DATABASE_URL"))
+                raise MissingSettingError(self.name, "QUANTMESH_DATABASE_URL")
             self._database = Database(
                 self.settings.database_url.get_secret_value(), self.name, pool_size=self.settings.database_pool_size
             )
@@ -91,7 +92,7 @@ class Service(Generic[SettingsT]):
     def bus(self) -> EventBus:
         if self._bus is None:
             if not self.settings.nats_url:
-                raise MissingSettingError(_missing(self.name, "QUANTMESH_NATS_URL"))
+                raise MissingSettingError(self.name, "QUANTMESH_NATS_URL")
             self._bus = EventBus(self.settings.nats_url, self.name)
             self._parts.checks["nats"] = self._bus.ping
         return self._bus
@@ -103,13 +104,13 @@ class Service(Generic[SettingsT]):
     @property
     def verifier(self) -> TokenVerifier:
         if self._verifier is None:
-            self._verifier = TokenVerifier(AuthKeys(self._auth_peer()))
+            self._verifier = TokenVerifier(AuthKeys(self._peers.auth()))
         return self._verifier
 
     @property
     def waiting_for(self) -> list[str]:
         """What is not ready, by name; empty when all is well."""
-        return self._waiting_for
+        return ["shutdown"] if self._stopping.is_set() else self._waiting_for
 
     def use_verifier(self, verifier: TokenVerifier) -> None:
         """For auth, which knows its keys without asking."""
@@ -119,16 +120,7 @@ class Service(Generic[SettingsT]):
         self, name: str, *services: ServiceDescriptor, timeout_seconds: float = 2.0, max_in_flight: int = 256
     ) -> Peer:
         """The peer called `name`, opened once; `services` tells which of its methods are reads, and so retried."""
-        if name not in self._parts.peers:
-            channel = open_channel(self._target(name), list(services))
-            self._parts.peers[name] = Peer(
-                name,
-                channel,
-                tokens=self._service_tokens(),
-                timeout_seconds=timeout_seconds,
-                max_in_flight=max_in_flight,
-            )
-        return self._parts.peers[name]
+        return self._peers.open(name, list(services), timeout_seconds, max_in_flight)
 
     def add_servicer(self, add_to_server: AddToServer, servicer: object) -> None:
         self._parts.servicers.append((add_to_server, servicer))
@@ -161,9 +153,10 @@ class Service(Generic[SettingsT]):
         if self._bus is not None:
             await self._bus.connect()
         if self._parts.servicers:
-            server = RpcServer(self.settings.grpc_bind, self.verifier)
+            server = RpcServer(self.settings.grpc_bind, self.verifier, tls=self._tls)
             for add_to_server, servicer in self._parts.servicers:
                 server.add_servicer(add_to_server, servicer)
+            await server.set_serving(False)
             await server.start()
         tasks = [asyncio.create_task(self._guarded(name, run), name=name) for name, run in self._parts.tasks]
         readiness = asyncio.create_task(self._watch_readiness(server))
@@ -172,7 +165,6 @@ class Service(Generic[SettingsT]):
         if on_stopping is not None:
             on_stopping()
         await end(readiness)
-        self._waiting_for = ["shutdown"]
         if server is not None:
             await server.stop(self.settings.shutdown_seconds)
         await end(*tasks)
@@ -194,44 +186,32 @@ class Service(Generic[SettingsT]):
             raise
 
     async def _watch_readiness(self, server: RpcServer | None) -> None:
-        serving: bool | None = None
+        ready: bool | None = None
+        started = False
         while True:
-            self._waiting_for = await failing(self._parts.checks)
+            missing = await failing(self._parts.checks)
             # Whoever was asked may have swallowed a cancellation.
             raise_if_cancelled()
-            if serving != (not self._waiting_for):
-                serving = not self._waiting_for
-                log.info("ready" if serving else "not ready", waiting_for=self._waiting_for)
+            self._waiting_for = [name for name in missing if not (started and name in _NEEDED_TO_START)]
+            if ready != (not self._waiting_for):
+                ready = not self._waiting_for
+                log.info("ready" if ready else "not ready", waiting_for=self._waiting_for)
+            if ready and not started:
+                started = True
                 if server is not None:
-                    await server.set_serving(serving)
+                    # From here on it answers, were it only that something is away, and for how long.
+                    await server.set_serving(True)
             await asyncio.sleep(_RECOVERY_SECONDS if self._waiting_for else _READINESS_SECONDS)
 
     async def _close(self) -> None:
         for step in reversed(self._parts.stops):
             await step()
-        await close_all([*self._parts.peers.values(), *([self._auth] if self._auth else [])])
+        await self._peers.close()
         if self._bus is not None:
             await self._bus.close()
         if self._database is not None:
             await self._database.close()
         shutdown_tracing()
-
-    def _target(self, peer: str) -> str:
-        target = self.settings.targets.get(peer)
-        if target is None:
-            raise MissingSettingError(_missing(self.name, f"QUANTMESH_{peer.upper()}_TARGET"))
-        return target
-
-    def _auth_peer(self) -> Peer:
-        """Auth without a service token: the way to the keys and to the token itself."""
-        if self._auth is None:
-            self._auth = Peer("auth", open_channel(self._target("auth"), []))
-        return self._auth
-
-    def _service_tokens(self) -> ServiceTokens:
-        if self._tokens is None:
-            self._tokens = ServiceTokens(self._auth_peer(), self.name, self.settings.service_secret.get_secret_value())
-        return self._tokens
 
 
 Wire = Callable[[Service[SettingsT]], Awaitable[None]]
@@ -252,11 +232,11 @@ def serve(
         sys.exit(2)
     command = sys.argv[1] if len(sys.argv) > 1 else "serve"
     program = name if command == "serve" else f"{name}-{command}"
-    configure_logs(program, settings.log_level)
+    configure_logs(program, settings.log_level, forwards_of(name, program, settings))
     show_build(program, settings.revision)
     if command == "migrate":
         if settings.migration_url is None:
-            sys.exit(_missing(name, "QUANTMESH_MIGRATION_URL"))
+            sys.exit(str(MissingSettingError(name, "QUANTMESH_MIGRATION_URL")))
         from quantmesh.chassis.migration import run_migrations
 
         run_migrations(name, settings.migration_url.get_secret_value())
@@ -272,19 +252,18 @@ def serve(
         environment=settings.environment,
         sample_ratio=settings.trace_sample_ratio,
     )
-    sys.exit(0 if uvloop.run(_run(name, settings, chosen)) else 1)
+    try:
+        service = Service(name, settings)
+    except UnusableCertificate as error:
+        sys.exit(f"{name}: QUANTMESH_TLS_FOLDER: {error}")
+    sys.exit(0 if uvloop.run(_run(service, chosen)) else 1)
 
 
-async def _run(name: str, settings: SettingsT, wire: Wire[SettingsT]) -> bool:
-    service = Service(name, settings)
+async def _run(service: Service[SettingsT], wire: Wire[SettingsT]) -> bool:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, service.stop)
     await wire(service)
     # What was loaded stays: it is not looked through again and again for garbage.
     gc.freeze()
-    return await service.run(lambda: end_process_within(_BOUND * settings.shutdown_seconds))
-
-
-def _missing(name: str, variable: str) -> str:
-    return f"{name} needs {variable}, which is not set."
+    return await service.run(lambda: end_process_within(_BOUND * service.settings.shutdown_seconds))

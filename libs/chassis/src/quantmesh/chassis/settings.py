@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Self
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 _TARGET = re.compile(r"^QUANTMESH_([A-Z0-9_]+)_TARGET$")
+_DSN = re.compile(r"https?://[^@/\s]+@[^@/\s]+(/[^\s/]+)*/\d+")
 _NOT_JSON = re.compile(r'value for field "(\w+)"')
 
 
@@ -16,6 +17,13 @@ class WrongSettings(Exception):
 
     def __init__(self, complaints: list[str]) -> None:
         super().__init__("\n".join(complaints))
+
+
+class MissingSettingError(Exception):
+    """A part was asked for whose address is not in the environment."""
+
+    def __init__(self, service: str, variable: str) -> None:
+        super().__init__(f"{service} needs {variable}, which is not set.")
 
 
 class ServiceSettings(BaseSettings):
@@ -33,15 +41,27 @@ class ServiceSettings(BaseSettings):
     grpc_bind: str = ""
     ops_bind: str = ""
     service_secret: SecretStr = SecretStr("")
+    # With tls.crt, tls.key and ca.crt: calls between services go over mutual TLS. Empty: in plain text.
+    tls_folder: str = ""
     otlp_endpoint: str = ""
     trace_sample_ratio: float = Field(default=1.0, ge=0.0, le=1.0)
     log_level: str = "INFO"
+    # Errors go there, with their traces and no value of any variable. Empty: nowhere.
+    sentry_dsn: SecretStr = SecretStr("")
     # The commit that an image was built from; the image itself sets it.
     revision: str = "unknown"
     shutdown_seconds: float = Field(default=10.0, gt=0.0)
     targets: dict[str, str] = Field(default_factory=dict)
     # Unset: only where the environment is "local"; elsewhere workers do jobs, a deployment of their own.
     serve_jobs: bool | None = None
+
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _is_a_dsn(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not _DSN.fullmatch(value.get_secret_value()):
+            msg = "is no DSN of Sentry: https://<key>@<host>/<project number>"
+            raise ValueError(msg)
+        return value
 
     @property
     def serves_jobs(self) -> bool:

@@ -5,6 +5,8 @@ import json
 # An import of 16 MiB, the edge's limit, travels in one message; columns go in pieces.
 MESSAGE_LIMIT_BYTES = 20 * 1024 * 1024
 _KEEPALIVE_MS = 20_000
+# A connection that is to go waits this long for its calls: the longest deadline at the edge.
+LONGEST_CALL_SECONDS = 60.0
 
 _BOTH: list[tuple[str, int]] = [
     ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
@@ -15,15 +17,18 @@ _BOTH: list[tuple[str, int]] = [
     ("grpc.max_send_message_length", MESSAGE_LIMIT_BYTES),
 ]
 
-SERVER_OPTIONS: list[tuple[str, int]] = [
-    *_BOTH,
-    ("grpc.http2.min_ping_interval_without_data_ms", _KEEPALIVE_MS // 2),
-    # A second process on a taken port would silently take half of the calls.
-    ("grpc.so_reuseport", 0),
-    # Bounded age lets round-robin clients find new replicas.
-    ("grpc.max_connection_age_ms", 300_000),
-    ("grpc.max_connection_age_grace_ms", 30_000),
-]
+
+def server_options(connection_age_seconds: float) -> list[tuple[str, int]]:
+    """Options of a server whose connections end after about `connection_age_seconds`, when their calls have."""
+    return [
+        *_BOTH,
+        ("grpc.http2.min_ping_interval_without_data_ms", _KEEPALIVE_MS // 2),
+        # A second process on a taken port would silently take half of the calls.
+        ("grpc.so_reuseport", 0),
+        # A client looks its peer's name up again when a connection goes: that is how it finds new replicas.
+        ("grpc.max_connection_age_ms", int(connection_age_seconds * 1000)),
+        ("grpc.max_connection_age_grace_ms", int(LONGEST_CALL_SECONDS * 1000)),
+    ]
 
 
 def channel_options(retryable: list[tuple[str, str]]) -> list[tuple[str, int | str]]:
@@ -48,6 +53,8 @@ def channel_options(retryable: list[tuple[str, str]]) -> list[tuple[str, int | s
         )
     config = {
         "loadBalancingConfig": [{"round_robin": {}}],
+        # A replica that is about to end says so, and is passed over before it closes its connections.
+        "healthCheckConfig": {"serviceName": ""},
         "methodConfig": method_config,
         "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
     }
@@ -59,4 +66,6 @@ def channel_options(retryable: list[tuple[str, str]]) -> list[tuple[str, int | s
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 1_000),
+        # By default 30 s, in which a rolling restart replaces every replica that a client knows.
+        ("grpc.dns_min_time_between_resolutions_ms", 1_000),
     ]

@@ -8,13 +8,11 @@ from collections.abc import AsyncIterable, AsyncIterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import grpc
-from google.protobuf.descriptor import ServiceDescriptor
 from prometheus_client import Histogram
 
 from quantmesh.chassis.context import CallContext, current_call
 from quantmesh.chassis.errors import QuantmeshError, Unavailable
 from quantmesh.chassis.rpc.breaker import Breaker
-from quantmesh.chassis.rpc.options import channel_options
 from quantmesh.chassis.rpc.status import from_rpc_error
 from quantmesh.chassis.telemetry import tracing
 
@@ -28,7 +26,6 @@ _SECONDS = Histogram(
     ["peer", "method", "code"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
 )
-_READS = ("Get", "List", "Verify")
 
 
 class TokenSource(Protocol):
@@ -41,17 +38,6 @@ if TYPE_CHECKING:
     # A generated stub over an asyncio channel is typed as either, by how it was annotated.
     Unary = grpc.UnaryUnaryMultiCallable[Request, Response] | grpc.aio.UnaryUnaryMultiCallable[Request, Response]
     Stream = grpc.StreamStreamMultiCallable[Request, Response] | grpc.aio.StreamStreamMultiCallable[Request, Response]
-
-
-def open_channel(target: str, services: list[ServiceDescriptor]) -> grpc.aio.Channel:
-    """A channel to `target`; the reads among the services' methods (Get, List, Verify) are retried."""
-    retryable = [
-        (service.full_name, method.name)
-        for service in services
-        for method in service.methods
-        if method.name.startswith(_READS) and not method.client_streaming
-    ]
-    return grpc.aio.insecure_channel(target, options=channel_options(retryable))
 
 
 class Peer:

@@ -18,8 +18,9 @@ from prometheus_client import Histogram
 from quantmesh.chassis.context import CallContext, Caller, set_call, was_replayed
 from quantmesh.chassis.errors import QuantmeshError, Unauthenticated
 from quantmesh.chassis.identity import Access, TokenVerifier, access_of
-from quantmesh.chassis.rpc.options import SERVER_OPTIONS
+from quantmesh.chassis.rpc.options import server_options
 from quantmesh.chassis.rpc.status import code_of, to_status
+from quantmesh.chassis.rpc.tls import TlsFolder
 from quantmesh.chassis.telemetry import tracing
 from quantmesh.chassis.telemetry.logs import get_logger
 
@@ -32,6 +33,9 @@ _SECONDS = Histogram(
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
 )
 _REQUEST_ID_LIMIT = 128
+# A server that ends has been left by its clients when no call began for so long; it waits for a fifth of its time.
+_QUIET_SECONDS = 0.1
+_DRAIN_SHARE = 0.2
 
 AddToServer = Callable[[Any, Any], None]
 if TYPE_CHECKING:
@@ -60,13 +64,24 @@ class _Recording:
 class RpcServer:
     """One port with the service's servicers, health and reflection."""
 
-    def __init__(self, bind: str, verifier: TokenVerifier) -> None:
+    def __init__(
+        self,
+        bind: str,
+        verifier: TokenVerifier,
+        *,
+        tls: TlsFolder | None = None,
+        connection_age_seconds: float = 60.0,
+    ) -> None:
         self._verifier = verifier
-        self._server = grpc.aio.server(options=SERVER_OPTIONS)
+        self._calls = _Calls()
+        self._server = grpc.aio.server(options=server_options(connection_age_seconds))
         self._services = [health.SERVICE_NAME, reflection.SERVICE_NAME]
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self.port = self._server.add_insecure_port(bind)
+        if tls is None:
+            self.port = self._server.add_insecure_port(bind)
+        else:
+            self.port = self._server.add_secure_port(bind, tls.server_credentials())
 
     def add_servicer(self, add_to_server: AddToServer, servicer: object) -> None:
         """Register a servicer with the generated `add_..._to_server`; every method must declare its access."""
@@ -78,7 +93,7 @@ class RpcServer:
             if access is None:
                 msg = f"{recording.service}/{name} declares no access; mark it @requires, @public or @service_only."
                 raise UndeclaredAccessError(msg)
-            wrapped[name] = _Guard(recording.service, name, access, self._verifier).wrap(handler)
+            wrapped[name] = _Guard(recording.service, name, access, self._verifier, self._calls).wrap(handler)
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(recording.service, wrapped),))
         self._services.append(recording.service)
 
@@ -87,24 +102,43 @@ class RpcServer:
         await self._server.start()
 
     async def set_serving(self, serving: bool) -> None:
+        """What clients go by: they call a replica that serves, and pass over one that does not."""
         status = health_pb2.HealthCheckResponse
         for service in ("", *self._services[2:]):
             await self._health.set(service, status.SERVING if serving else status.NOT_SERVING)
 
     async def stop(self, grace_seconds: float) -> None:
-        """Refuse new calls, let those in flight end within `grace_seconds`."""
+        """Send clients elsewhere, then refuse new calls, and let those in flight end, all within `grace_seconds`."""
         await self._health.enter_graceful_shutdown()
-        await self._server.stop(grace_seconds)
+        ends = time.monotonic() + grace_seconds
+        await self._calls.cease(_DRAIN_SHARE * grace_seconds)
+        await self._server.stop(max(0.0, ends - time.monotonic()))
+
+
+class _Calls:
+    """Counts calls as they begin."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+
+    async def cease(self, timeout_seconds: float) -> None:
+        """Wait until none begins any more, but no longer than `timeout_seconds`."""
+        ends = time.monotonic() + timeout_seconds
+        before = -1
+        while before != self.begun and (left := ends - time.monotonic()) > 0:
+            before = self.begun
+            await asyncio.sleep(min(_QUIET_SECONDS, left))
 
 
 class _Guard:
     """What happens around one method."""
 
-    def __init__(self, service: str, method: str, access: Access, verifier: TokenVerifier) -> None:
+    def __init__(self, service: str, method: str, access: Access, verifier: TokenVerifier, calls: _Calls) -> None:
         self._service = service
         self._method = method
         self._full_name = f"{service}/{method}"
         self._access = access
+        self._calls = calls
         self._verifier = verifier
 
     def wrap(self, handler: grpc.RpcMethodHandler[Any, Any]) -> grpc.RpcMethodHandler[Any, Any]:
@@ -132,6 +166,7 @@ class _Guard:
         self, behaviour: Callable[[Any, ServicerContext], Awaitable[Any]]
     ) -> Callable[[Any, ServicerContext], Awaitable[Any]]:
         async def serve(request: Any, context: ServicerContext) -> Any:
+            self._calls.begun += 1
             started = time.perf_counter()
             code, traceparent = "OK", ""
             try:
@@ -155,6 +190,7 @@ class _Guard:
         self, behaviour: Callable[[Any, ServicerContext], AsyncIterator[Any]]
     ) -> Callable[[Any, ServicerContext], AsyncIterator[Any]]:
         async def serve(request: Any, context: ServicerContext) -> AsyncIterator[Any]:
+            self._calls.begun += 1
             started = time.perf_counter()
             code, traceparent = "OK", ""
             try:
