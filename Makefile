@@ -22,6 +22,7 @@ PROJECTS := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
 PROTOS := $(shell find protos -name '*.proto')
 SOURCES := libs services scripts tests benchmarks deploy conftest.py
 s ?=
+first ?= 60
 seeds ?= 500
 
 .PHONY: help setup demo up down status logs clean test mutants soak check charts format bench images protos baseline contracts lock
@@ -59,7 +60,7 @@ mutants: setup ## take each protection out by a patch and demand that its test f
 	$(BIN)/python scripts/mutants.py $(s)
 
 soak: setup ## seeds of the simulator beyond those of make test; each night: make soak seeds=10000
-	$(BIN)/python -m tests.simulator --first 60 --seeds $(seeds)
+	$(BIN)/python -m tests.simulator --first $(first) --seeds $(seeds)
 
 check: setup ## formatting, lint, types, import rules, protos
 	$(BIN)/ruff format --check .
