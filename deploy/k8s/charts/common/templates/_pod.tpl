@@ -1,0 +1,38 @@
+{{- define "common.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "common.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{/* Replicas of one rollout apart from each other, over zones and over nodes. */}}
+{{- define "common.spread" -}}
+{{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+- topologyKey: {{ . }}
+  maxSkew: 1
+  whenUnsatisfiable: {{ $.root.Values.global.spread }}
+  matchLabelKeys: [pod-template-hash]
+  labelSelector:
+    matchLabels:
+      {{- include "common.selector" $ | nindent 6 }}
+{{- end }}
+{{- end -}}
+
+{{/*
+From the signal on: the list of addresses is followed (preStop), requests cease to come (2 s at most), calls in flight
+end, and by 1.4 times what these are given the process has ended; then something to spare.
+*/}}
+{{- define "common.gracePeriodSeconds" -}}
+{{- $global := .root.Values.global -}}
+{{- add $global.preStopSeconds (mulf 1.4 $global.shutdownSeconds | ceil) 2 3 -}}
+{{- end -}}
