@@ -59,7 +59,7 @@ class ServiceSettings(BaseSettings):
     @classmethod
     def _is_a_dsn(cls, value: SecretStr) -> SecretStr:
         if value.get_secret_value() and not _DSN.fullmatch(value.get_secret_value()):
-            msg = "is no DSN of Sentry: https://<key>@<host>/<project number>"
+            msg = "must be a DSN of Sentry: https://<key>@<host>/<project number>"
             raise ValueError(msg)
         return value
 

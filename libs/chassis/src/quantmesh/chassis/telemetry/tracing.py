@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from quantmesh.chassis.errors import QuantmeshError, Unavailable
+from quantmesh.chassis.telemetry.resource import resource_of
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -37,15 +38,13 @@ def configure_tracing(
     if not endpoint and exporter is None:
         return
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
     from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 
-    resource = Resource.create(
-        {"service.name": service, "service.namespace": "quantmesh", "deployment.environment.name": environment}
+    _provider = TracerProvider(
+        resource=resource_of(service, environment), sampler=ParentBased(TraceIdRatioBased(sample_ratio))
     )
-    _provider = TracerProvider(resource=resource, sampler=ParentBased(TraceIdRatioBased(sample_ratio)))
     _exporter = exporter or OTLPSpanExporter(endpoint=endpoint, insecure=True)
     _provider.add_span_processor(BatchSpanProcessor(_exporter))
 
