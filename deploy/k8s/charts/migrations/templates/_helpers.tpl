@@ -1,0 +1,3 @@
+{{- define "migrations.labels" -}}
+{{- include "common.labels" (dict "root" . "name" "migrations" "component" "job") -}}
+{{- end -}}
