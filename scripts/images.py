@@ -1,7 +1,8 @@
 """Build the image of every service, or of those named: `make images [s=auth]`.
 
-Images are tagged quantmesh-<service>:<commit>. QUANTMESH_BASE and QUANTMESH_BUILD_BASE name other bases than the
-Dockerfile's; where they are unset and deploy/docker/make_bases.sh has made local ones, those are taken.
+Images are tagged quantmesh-<service>:<commit>, behind QUANTMESH_REGISTRY/ where that is set. QUANTMESH_BASE names
+another base than the Dockerfile's; where it is unset and deploy/docker/make_base.sh has made a local one, that is
+taken.
 """
 
 import os
@@ -17,7 +18,7 @@ DOCKERFILE = "deploy/docker/Dockerfile"
 SBOM_FOLDER = ROOT / "build" / "sbom"
 # This machine's authorities, for a registry behind a private one.
 _AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
-_LOCAL_BASES = {"BASE": "localhost/quantmesh-base:local", "BUILD_BASE": "localhost/quantmesh-build-base:local"}
+_LOCAL_BASE = "localhost/quantmesh-base:local"
 _SERVICE_MEGABYTES, _WORKER_MEGABYTES = 400, 1_600
 
 
@@ -68,8 +69,8 @@ def main() -> int:
 
 def build(image: Image) -> str:
     """Its tag. The bill of what is in it, which the build wrote, lies in build/sbom afterwards."""
-    tag = f"quantmesh-{image.name}:{_run('git', 'rev-parse', '--short', 'HEAD').strip()}"
-    arguments = {"SERVICE": image.service, "EXTRA": image.extra, **bases()}
+    tag = tag_of(image)
+    arguments = {"SERVICE": image.service, "EXTRA": image.extra, "REVISION": revision(), **base()}
     command = ["buildah", "bud", "--runtime", "runc", "--network", "host", "--layers", "--tag", tag]
     command += [part for name, value in arguments.items() for part in ("--build-arg", f"{name}={value}")]
     if _AUTHORITIES.exists():
@@ -85,11 +86,20 @@ def build(image: Image) -> str:
     return tag
 
 
-def bases() -> dict[str, str]:
-    named = {name: value for name in _LOCAL_BASES if (value := os.environ.get(f"QUANTMESH_{name}"))}
-    if named or any(_run("podman", "images", "--quiet", image) == "" for image in _LOCAL_BASES.values()):
-        return named
-    return _LOCAL_BASES
+def tag_of(image: Image) -> str:
+    registry = os.environ.get("QUANTMESH_REGISTRY", "localhost").rstrip("/")
+    return f"{registry}/quantmesh-{image.name}:{revision()}"
+
+
+def revision() -> str:
+    return _run("git", "rev-parse", "--short", "HEAD").strip()
+
+
+def base() -> dict[str, str]:
+    """The Dockerfile's own where neither is there."""
+    local = _LOCAL_BASE if _run("podman", "images", "--quiet", _LOCAL_BASE) else ""
+    named = os.environ.get("QUANTMESH_BASE", local)
+    return {"BASE": named} if named else {}
 
 
 def megabytes(tag: str) -> int:
