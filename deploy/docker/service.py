@@ -8,7 +8,7 @@ from pathlib import Path
 
 compiled, writable = Path("/opt/kernels"), Path(os.environ["NUMBA_CACHE_DIR"])
 # Numba must be able to write where it reads, and the root is read-only. Half a copy would be taken for a whole one.
-if not writable.exists():
+if sys.argv[1:] != ["migrate"] and not writable.exists():
     unfinished = writable.with_suffix(".unfinished")
     shutil.copytree(compiled, unfinished, dirs_exist_ok=True)
     unfinished.rename(writable)

@@ -6,6 +6,7 @@ check is that the images serve (`make demo-containers`).
 
 import hashlib
 import shutil
+import struct
 import subprocess
 import sys
 from collections import defaultdict
@@ -22,15 +23,17 @@ _UNUSED = {
         *("include", "includes", "src", "parquet", "_acero*.so", "_azurefs*.so", "_csv*.so", "_dataset*.so"),
         *("_feather*.so", "_flight*.so", "_fs*.so", "_gcsfs*.so", "_hdfs*.so", "_json*.so", "_orc*.so"),
         *("_parquet*.so", "_s3fs*.so", "_substrait*.so", "libarrow_acero.so*", "libarrow_dataset.so*"),
-        *("libarrow_flight.so*", "libarrow_s3.so*", "libarrow_substrait.so*", "libparquet.so*"),
+        *("libarrow_flight.so*", "libarrow_python_*", "libarrow_s3.so*", "libarrow_substrait.so*", "libparquet.so*"),
     ),
     "scipy": ("cluster", "datasets", "differentiate", "fftpack", "io", "misc", "odr", "signal"),
     "numba": ("cuda", "pycc", "testing"),
-    "numpy": ("f2py",),
     "sqlalchemy": ("testing",),
 }
 # Libraries that the linker was told of and of which no symbol is used.
 _NEEDLESS = {"pyarrow": ("libarrow_substrait", "libarrow_dataset", "libarrow_acero", "libparquet")}
+
+# The kind of a segment, in a library's program headers, that is mapped.
+_LOADED = 1
 
 
 def main() -> int:
@@ -62,8 +65,25 @@ def _without_copies(libraries: list[Path]) -> list[Path]:
 
 
 def _strip(library: Path) -> None:
-    """Symbols that only a debugger reads."""
-    subprocess.run(["strip", "--strip-unneeded", library], check=True)  # noqa: S603, S607
+    """Of symbols that only a debugger reads. strip misplaces what patchelf has moved, as it has in some wheels."""
+    stripped = library.with_name(f"{library.name}.stripped")
+    subprocess.run(["strip", "--strip-unneeded", "-o", stripped, library], check=True)  # noqa: S603, S607
+    if _is_loadable(stripped):
+        stripped.replace(library)
+    else:
+        stripped.unlink()
+
+
+def _is_loadable(library: Path) -> bool:
+    """Whether each segment lies in the file as it will in memory, modulo its alignment, or the loader refuses it."""
+    content = library.read_bytes()
+    (first,) = struct.unpack_from("<Q", content, 32)
+    size, count = struct.unpack_from("<HH", content, 54)
+    for at in range(first, first + size * count, size):
+        kind, _flags, offset, address, *_, alignment = struct.unpack_from("<IIQQQQQQ", content, at)
+        if kind == _LOADED and (offset - address) % alignment:
+            return False
+    return True
 
 
 def _forget(library: Path, names: tuple[str, ...]) -> None:
