@@ -14,7 +14,7 @@ from quantmesh.local.workspace import ServiceDeclaration, Workspace
 ROOT = Path(__file__).resolve().parent.parent
 GRAPH = ROOT / "deploy/k8s/charts/common/templates/_graph.tpl"
 _TEMPLATE = """\
-{{{{/* Written by scripts/declare_graph.py from [tool.quantmesh] of services/*/pyproject.toml. */}}}}
+{{{{/* Written by scripts/declare_graph.py from [tool.quantmesh] of each pyproject.toml. */}}}}
 {{{{- define "common.graph" -}}}}
 services:
 {services}

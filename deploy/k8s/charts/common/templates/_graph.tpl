@@ -1,4 +1,4 @@
-{{/* Written by scripts/declare_graph.py from [tool.quantmesh] of services/*/pyproject.toml. */}}
+{{/* Written by scripts/declare_graph.py from [tool.quantmesh] of each pyproject.toml. */}}
 {{- define "common.graph" -}}
 services:
   auth: {"ports": {"grpc": 15051, "ops": 9101}, "servers": ["postgres", "nats", "redis"], "peers": []}

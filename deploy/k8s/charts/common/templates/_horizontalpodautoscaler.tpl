@@ -1,6 +1,7 @@
 {{/* Whether KEDA scales the part: "true" or nothing. */}}
 {{- define "common.scaledByKeda" -}}
-{{- if and .values.autoscaling.enabled .values.autoscaling.keda.enabled .root.Values.global.keda.enabled -}}
+{{- $waits := or .declared.consumers (eq .component "worker") -}}
+{{- if and .values.autoscaling.enabled .root.Values.global.keda.enabled $waits -}}
 true
 {{- end -}}
 {{- end -}}
@@ -28,7 +29,7 @@ spec:
         target:
           type: Utilization
           averageUtilization: {{ $scaling.cpuPercent }}
-    {{- if $scaling.metric.enabled }}
+    {{- if .root.Values.global.customMetrics.enabled }}
     {{- include "common.ownMetric" . | nindent 4 }}
     {{- end }}
   behavior:

@@ -29,7 +29,7 @@ spec:
           {{- include "common.selector" (dict "root" $.root "name" .) | nindent 10 }}
     {{- end }}
   ports:
-    - {protocol: TCP, port: {{ .declared.ports.grpc }}}
+    - {protocol: TCP, port: {{ $.declared.ports.grpc }}}
 {{- end }}
 {{- if .declared.ports.http }}
 - from:

@@ -33,7 +33,7 @@ spec:
         account: {{ $.root.Values.global.keda.account | quote }}
         stream: qm-{{ $publisher }}
         consumer: {{ . }}
-        lagThreshold: {{ $scaling.keda.lag | quote }}
+        lagThreshold: {{ $scaling.lag | quote }}
     {{- end }}
     {{- end }}
     {{- if eq .component "worker" }}
@@ -41,7 +41,7 @@ spec:
       metadata:
         serverAddress: {{ .root.Values.global.keda.prometheus | quote }}
         query: sum(max by (kind) (quantmesh_jobs_queued{job="{{ .name }}", namespace="{{ .root.Release.Namespace }}"}))
-        threshold: {{ $scaling.keda.lag | quote }}
+        threshold: {{ $scaling.lag | quote }}
     {{- end }}
 {{- end }}
 {{- end -}}
