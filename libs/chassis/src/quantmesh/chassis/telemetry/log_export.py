@@ -2,8 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from quantmesh.chassis.context import current_call
 from quantmesh.chassis.telemetry.logs import Fields, Forward
 from quantmesh.chassis.telemetry.resource import resource_of
+from quantmesh.chassis.telemetry.tracing import context_of
 
 if TYPE_CHECKING:
     from opentelemetry.sdk._logs.export import LogRecordExporter
@@ -50,6 +52,8 @@ def export_logs(
                     for name, value in fields.items()
                     if name not in {"event", "level", "service", "timestamp"}
                 },
+                # Some lines are written when the span has ended.
+                context=context_of(current_call().traceparent),
                 exception=exception,
             )
         )

@@ -129,7 +129,7 @@ def add_span(name: str, traceparent: str, began: datetime, ended: datetime, attr
     if _provider is None or not is_traceparent(traceparent):
         return
     span = _tracer(_provider).start_span(
-        name, context=_context(traceparent), attributes=attributes, start_time=_nanoseconds(began)
+        name, context=context_of(traceparent), attributes=attributes, start_time=_nanoseconds(began)
     )
     span.end(_nanoseconds(ended))
 
@@ -161,7 +161,7 @@ def _span(name: str, traceparent: str, kind: "SpanKind", attributes: Attributes 
     if _provider is None:
         yield traceparent
         return
-    span = _tracer(_provider).start_span(name, context=_context(traceparent), kind=kind, attributes=attributes)
+    span = _tracer(_provider).start_span(name, context=context_of(traceparent), kind=kind, attributes=attributes)
     with use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False):
         try:
             yield _traceparent_of(span)
@@ -182,8 +182,8 @@ def _tracer(provider: "TracerProvider") -> "Tracer":
     return provider.get_tracer("quantmesh")
 
 
-def _context(traceparent: str) -> "Context | None":
-    """That of the caller; None, which means the current one, without any."""
+def context_of(traceparent: str) -> "Context | None":
+    """That of a caller; None, which means the current one, without any."""
     if not traceparent:
         return None
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
