@@ -22,7 +22,7 @@ CHARTS = ROOT / "deploy/k8s/charts"
 FRAGMENTS = CHARTS / "common/schemas"
 # What the templates set themselves, from `global` and the graph.
 _SET_BY_CHARTS = {
-    "consumers_paused", "environment", "evm_url", "grpc_bind", "log_level", "nats_url", "ops_bind", "otlp_endpoint",
+    "consumers_paused", "database_pool_size", "environment", "evm_url", "grpc_bind", "log_level", "nats_url", "ops_bind", "otlp_endpoint",
     "redis_url", "revision", "serve_jobs", "shutdown_seconds", "stream_replicas", "targets", "tls_folder",
     "trace_sample_ratio", "gateway_bind", "prediction_registry",
 }  # fmt: skip

@@ -17,6 +17,9 @@ QUANTMESH_{{ . | upper }}_TARGET: "dns:///{{ . }}{{ $suffix }}:{{ (index $servic
 QUANTMESH_OTLP_ENDPOINT: {{ $global.tracing.endpoint | quote }}
 QUANTMESH_TRACE_SAMPLE_RATIO: {{ $global.tracing.sampleRatio | quote }}
 {{- end }}
+{{- if has "postgres" .declared.servers }}
+QUANTMESH_DATABASE_POOL_SIZE: {{ .values.databaseConnections | quote }}
+{{- end }}
 {{- if has "nats" .declared.servers }}
 QUANTMESH_STREAM_REPLICAS: {{ $global.streamReplicas | quote }}
 {{- end }}

@@ -15,12 +15,13 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
-{{/* Replicas of one rollout apart from each other, over zones and over nodes. */}}
+{{/* Replicas of one rollout apart from each other: over zones where there are some, and over nodes. */}}
 {{- define "common.spread" -}}
-{{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
-- topologyKey: {{ . }}
+{{- $rules := dict "topology.kubernetes.io/zone" "ScheduleAnyway" "kubernetes.io/hostname" .root.Values.global.spread }}
+{{- range $key, $rule := $rules }}
+- topologyKey: {{ $key }}
   maxSkew: 1
-  whenUnsatisfiable: {{ $.root.Values.global.spread }}
+  whenUnsatisfiable: {{ $rule }}
   matchLabelKeys: [pod-template-hash]
   labelSelector:
     matchLabels:
