@@ -20,6 +20,25 @@ async def test_replicas_behind_one_name_share_the_calls() -> None:
     assert caller.failures == []
 
 
+async def test_a_replica_that_says_it_does_not_serve_is_passed_over() -> None:
+    async with (
+        serving("a") as first,
+        serving("b", f"127.0.0.2:{first.port}"),
+        naming("127.0.0.1", "127.0.0.2") as names,
+        Caller(names.target(first.port)) as caller,
+        caller.asking(100),
+    ):
+        await caller.answered("a")
+        await first.set_serving(False)
+        await caller.answered("b")
+        before = caller.answers["a"]
+        await caller.answered("b")
+        assert caller.answers["a"] == before
+        await first.set_serving(True)
+        await caller.answered("a")
+    assert caller.failures == []
+
+
 async def test_a_replica_that_joins_later_gets_its_share_when_a_connection_has_aged() -> None:
     async with (
         serving("a", connection_age_seconds=0.3) as first,
