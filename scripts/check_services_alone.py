@@ -11,7 +11,7 @@ import tempfile
 import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from quantmesh.local.network import LOOPBACK, free_port, http_status
@@ -94,10 +94,11 @@ def _environment(service: Distribution, folder: Path) -> Path:
 def _with_libraries(distribution: Distribution) -> list[Distribution]:
     found = [distribution]
     for part in found:
-        for name in part.dependencies:
+        for dependency in part.dependencies:
+            name, _, extras = dependency.removesuffix("]").partition("[")
             library = ROOT / "libs" / name.removeprefix("quantmesh-")
             if name.startswith("quantmesh-") and all(library != each.folder for each in found):
-                found.append(Distribution.read(library))
+                found.append(replace(Distribution.read(library), extras=tuple(filter(None, extras.split(",")))))
     return found
 
 
