@@ -25,8 +25,6 @@ import numpy as np
 import psycopg
 import uvloop
 from nats.aio.msg import Msg
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope, Money
 from quantmesh.chassis import outbox
@@ -34,6 +32,7 @@ from quantmesh.chassis.database import Database
 from quantmesh.chassis.events import Consumer, EventBus
 from quantmesh.chassis.events.streams import ensure_stream
 from quantmesh.chassis.relay import Relay
+from quantmesh.chassis.sql import Session, text
 from quantmesh.local.network import free_port
 from quantmesh.local.servers import NatsServer, PostgresServer, start_and_wait
 from quantmesh.local.testing.databases import ServiceDatabase, cloned_database
@@ -146,7 +145,7 @@ async def lags(database: Database, bus: EventBus, url: str) -> tuple[float, list
     found: list[float] = []
     versions: dict[str, list[int]] = defaultdict(list)
 
-    async def handle(session: AsyncSession, envelope: EventEnvelope, message: Money) -> None:
+    async def handle(session: Session, envelope: EventEnvelope, message: Money) -> None:
         await session.execute(
             _EFFECT,
             {

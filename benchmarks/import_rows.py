@@ -20,7 +20,6 @@ from typing import cast
 from uuid import UUID, uuid4
 
 import uvloop
-from sqlalchemy import text
 
 from quantmesh.api.common.v1.job_pb2 import JOB_STATUS_QUEUED, JOB_STATUS_RUNNING, JOB_STATUS_SUCCEEDED
 from quantmesh.api.portfolio.v1.portfolio_pb2 import ImportTransactionsRequest
@@ -29,6 +28,7 @@ from quantmesh.chassis.clock import SystemClock
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.ids import uuid7
 from quantmesh.chassis.jobs import JobWorker
+from quantmesh.chassis.sql import text
 from quantmesh.local.network import free_port
 from quantmesh.local.servers import PostgresServer, start_and_wait
 from quantmesh.local.testing.databases import cloned_database

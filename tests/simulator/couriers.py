@@ -8,8 +8,6 @@ from typing import cast
 import psycopg
 from google.protobuf.message import Message
 from nats.aio.msg import Msg
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope
 from quantmesh.chassis.database import Database
@@ -18,6 +16,7 @@ from quantmesh.chassis.events import Consumer, EventBus
 from quantmesh.chassis.events.settling import Settling
 from quantmesh.chassis.leadership import leading
 from quantmesh.chassis.relay import _Turn
+from quantmesh.chassis.sql import Session, text
 
 from .broker import Broker, Durable
 from .scheduler import Died, Scheduler, current_actor
@@ -106,7 +105,7 @@ class Readers:
         for messages in lanes.values():
             await settling._settle_in_order(messages)
 
-    async def _arrive(self, subject: str, session: AsyncSession, envelope: EventEnvelope, _: Message) -> None:
+    async def _arrive(self, subject: str, session: Session, envelope: EventEnvelope, _: Message) -> None:
         is_due = self._broker.is_faulty and self._failures[envelope.event_id] < _MOST_FAILURES
         if is_due and current_actor().random.random() < _FAILURE:
             self._failures[envelope.event_id] += 1

@@ -1,14 +1,12 @@
 """The portfolio service twice: production code over its own pool, which dies and comes back."""
 
 import asyncio
-import logging
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, event
-from sqlalchemy.util import await_only
 
 from quantmesh.chassis.database import Database
+from quantmesh.chassis.sql import Parameters, Result, Session, Statement
 from quantmesh.local.testing import ServiceDatabase
 
 from .scheduler import Scheduler, current_actor, has_actor
@@ -75,39 +73,57 @@ class Watcher:
         return self._connection
 
 
+class SteppedSession(Session):
+    stepped: "SteppedDatabase"
+
+    async def begin(self) -> None:
+        await self.stepped.before_statement(self.connection)
+        await super().begin()
+
+    async def execute(self, statement: Statement, parameters: Parameters | None = None) -> Result:
+        await self.stepped.before_statement(self.connection)
+        return await super().execute(statement, parameters)
+
+    async def commit(self) -> None:
+        await super().commit()
+        self.stepped.commits += 1
+        self.stepped.ended()
+
+    async def rollback(self) -> None:
+        await super().rollback()
+        self.stepped.ended()
+
+
 class SteppedDatabase:
     """A service's own Database whose every statement waits for its turn."""
 
     def __init__(self, own: ServiceDatabase, pool_size: int) -> None:
         # Whoever waits for a connection would wait for nobody's step.
         self.database = Database(own.url, own.service, pool_size=pool_size)
+
+        class OwnSession(SteppedSession):
+            stepped = self
+
+        self.database.session_type = OwnSession
         self.scheduler: Scheduler | None = None
         self.commits = 0
-        # The pool tells at length of each connection that was cut off.
-        logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
-        engine = self.database._engine.sync_engine
-        event.listen(engine, "before_cursor_execute", self._before_statement)
-        event.listen(engine, "commit", self._committing)
-        event.listen(engine, "rollback", self._ending)
-        event.listen(engine, "checkin", _given_back)
 
-    def _before_statement(self, connection: Connection, *_: object) -> None:
+    async def before_statement(self, connection: psycopg.AsyncConnection[Any]) -> None:
         if self.scheduler is None or not has_actor():
             return
-        driver = connection.connection.driver_connection
-        current_actor().backend = None if driver is None else driver.info.backend_pid
-        await_only(self.scheduler.pause("statement"))
+        current_actor().backend = connection.info.backend_pid
+        await self.scheduler.pause("statement")
 
-    def _committing(self, connection: Connection) -> None:
-        self.commits += 1
-        self._ending(connection)
-
-    def _ending(self, _: Connection) -> None:
+    def ended(self) -> None:
+        """What its backend waits for from now on is somebody else's matter."""
         if self.scheduler is not None:
             self.scheduler.locks_released()
+        if has_actor():
+            current_actor().backend = None
 
 
-def _given_back(*_: object) -> None:
-    """What its backend waits for from now on is somebody else's matter."""
-    if has_actor():
-        current_actor().backend = None
+def database_of(session: Session) -> Database:
+    if not isinstance(session, SteppedSession):
+        msg = f"{session} is not of this simulation"
+        raise TypeError(msg)
+    return session.stepped.database

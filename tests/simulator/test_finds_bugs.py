@@ -5,16 +5,17 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from quantmesh.chassis import idempotency, outbox
 from quantmesh.chassis.events import inbox
 from quantmesh.chassis.relay import _Turn
+from quantmesh.chassis.sql import Session
 from quantmesh.local.servers import PostgresServer
 from quantmesh.portfolio.adapters.store.portfolios import PortfolioStore
 
 from .clients import Violation
 from .cluster import Cluster, open_cluster
+from .replica import database_of
 from .scheduler import Stuck
 from .simulation import simulate
 
@@ -31,8 +32,8 @@ async def cluster(postgres_server: PostgresServer) -> AsyncIterator[Cluster]:
 def outbox_outside_of_the_transaction(patch: pytest.MonkeyPatch) -> None:
     append = outbox.append_series
 
-    async def append_elsewhere(session: AsyncSession, *arguments: Any, **more: Any) -> None:
-        async with session.info["database"].system_transaction() as other:
+    async def append_elsewhere(session: Session, *arguments: Any, **more: Any) -> None:
+        async with database_of(session).system_transaction() as other:
             await append(other, *arguments, **more)
 
     patch.setattr(outbox, "append_series", append_elsewhere)
@@ -59,8 +60,8 @@ def no_idempotency(patch: pytest.MonkeyPatch) -> None:
 def answers_kept_outside_of_the_transaction(patch: pytest.MonkeyPatch) -> None:
     once = idempotency.once
 
-    async def once_elsewhere(session: AsyncSession, owner_id: Any, **more: Any) -> Any:
-        async with session.info["database"].transaction(owner_id) as other:
+    async def once_elsewhere(session: Session, owner_id: Any, **more: Any) -> Any:
+        async with database_of(session).transaction(owner_id) as other:
             return await once(other, owner_id, **more)
 
     patch.setattr(idempotency, "once", once_elsewhere)
@@ -70,7 +71,7 @@ def no_lock_on_the_portfolio(patch: pytest.MonkeyPatch) -> None:
     advance = PortfolioStore.advance
 
     async def advance_elsewhere(self: PortfolioStore, *arguments: Any) -> Any:
-        async with self._session.info["database"].transaction(self._owner_id) as other:
+        async with database_of(self._session).transaction(self._owner_id) as other:
             return await advance(PortfolioStore(other, self._owner_id), *arguments)
 
     patch.setattr(PortfolioStore, "advance", advance_elsewhere)

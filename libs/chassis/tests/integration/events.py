@@ -6,14 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope, Money
 from quantmesh.chassis import outbox
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.events import Consumer, EventBus
 from quantmesh.chassis.events.streams import ensure_stream
+from quantmesh.chassis.sql import Session, text
 
 OWNER = uuid4()
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -48,7 +46,7 @@ class Effects:
         self._database = database
         self.seen: list[str] = []
 
-    async def handle(self, session: AsyncSession, envelope: EventEnvelope, message: Money) -> None:
+    async def handle(self, session: Session, envelope: EventEnvelope, message: Money) -> None:
         self.seen.append(message.currency)
         await session.execute(
             text("INSERT INTO entry (owner_id, amount) VALUES (:owner, :version)"),

@@ -11,9 +11,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
+from psycopg import IntegrityError
 
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope, Money
 from quantmesh.chassis import outbox
@@ -21,6 +19,7 @@ from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Conflict, Unavailable
 from quantmesh.chassis.events import Consumer, EventBus
 from quantmesh.chassis.relay import Relay
+from quantmesh.chassis.sql import Session, text
 from quantmesh.local.testing import RunningServer, ServiceDatabase
 
 from .events import Start
@@ -57,7 +56,7 @@ async def write(database: Database, writer: int) -> None:
         await asyncio.sleep(0.03)
 
 
-async def handle(session: AsyncSession, envelope: EventEnvelope, message: Money) -> None:
+async def handle(session: Session, envelope: EventEnvelope, message: Money) -> None:
     aggregate = int(envelope.aggregate_id.rpartition("-")[2])
     await session.execute(
         text("INSERT INTO arrival (aggregate, version, name) VALUES (:aggregate, :version, :name)"),

@@ -3,13 +3,13 @@
 import asyncio
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope, Money
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.events import Consumer, EventBus
 from quantmesh.chassis.events.streams import ensure_stream
+from quantmesh.chassis.sql import Session
 
 from .events import SUBJECT, Effects, Start, envelope_of, send, until
 
@@ -55,7 +55,7 @@ async def test_a_poison_event_becomes_a_dead_letter_with_its_error_and_the_next_
     effects = Effects(database)
     attempts = 0
 
-    async def handle(session: AsyncSession, envelope: EventEnvelope, message: Money) -> None:
+    async def handle(session: Session, envelope: EventEnvelope, message: Money) -> None:
         nonlocal attempts
         if message.currency == "BAD":
             attempts += 1
@@ -97,7 +97,7 @@ async def test_an_unavailable_part_does_not_use_up_an_events_chances(
     effects = Effects(database)
     refusals = 4
 
-    async def handle(session: AsyncSession, envelope: EventEnvelope, message: Money) -> None:
+    async def handle(session: Session, envelope: EventEnvelope, message: Money) -> None:
         nonlocal refusals
         if refusals:
             refusals -= 1
@@ -116,7 +116,7 @@ async def test_a_consumer_stopped_in_mid_handling_leaves_the_event_to_the_next(
     effects = Effects(database)
     entered = asyncio.Event()
 
-    async def handle_for_ever(session: AsyncSession, envelope: EventEnvelope, message: Money) -> None:
+    async def handle_for_ever(session: Session, envelope: EventEnvelope, message: Money) -> None:
         await effects.handle(session, envelope, message)
         entered.set()
         await asyncio.sleep(3600)

@@ -2,12 +2,10 @@
 
 import random
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope, Money
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.events import Consumer, EventBus
+from quantmesh.chassis.sql import Session, text
 
 from .events import SUBJECT, Effects, Start, envelope_of, send, until
 
@@ -19,7 +17,7 @@ class Transactions(Effects):
         super().__init__(database)
         self.transactions: list[int] = []
 
-    async def handle(self, session: AsyncSession, envelope: EventEnvelope, message: Money) -> None:
+    async def handle(self, session: Session, envelope: EventEnvelope, message: Money) -> None:
         await super().handle(session, envelope, message)
         self.transactions.append(int(await session.scalar(text("SELECT txid_current()")) or 0))
 
@@ -58,7 +56,7 @@ async def test_one_that_fails_does_not_take_the_effects_of_the_others_with_it(
 ) -> None:
     effects = Effects(database)
 
-    async def handle(session: AsyncSession, envelope: EventEnvelope, message: Money) -> None:
+    async def handle(session: Session, envelope: EventEnvelope, message: Money) -> None:
         if message.currency == "BAD":
             raise LookupError
         await effects.handle(session, envelope, message)

@@ -5,9 +5,9 @@ import gc
 import warnings
 
 import pytest
-from sqlalchemy import text
 
 from quantmesh.chassis.database import Database
+from quantmesh.chassis.sql import text
 from quantmesh.local.testing import ServiceDatabase
 
 

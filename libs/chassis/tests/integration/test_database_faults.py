@@ -7,8 +7,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from psycopg import IntegrityError
 
 from quantmesh.chassis.context import CallContext, set_call
 from quantmesh.chassis.database import Database
@@ -16,6 +15,7 @@ from quantmesh.chassis.database_errors import ConcurrentUpdate
 from quantmesh.chassis.errors import NotFound, Unavailable
 from quantmesh.chassis.migration import run_migrations
 from quantmesh.chassis.provision import provision
+from quantmesh.chassis.sql import text
 from quantmesh.local.testing import RunningServer, ServiceDatabase
 
 from .conftest import MIGRATIONS

@@ -2,13 +2,13 @@
 
 import pytest
 from prometheus_client import REGISTRY
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope, Money
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.events import Consumer, EventBus
 from quantmesh.chassis.events.dead_letters import DeadLetter, DeadLetterNotFound, DeadLetters, NotReplayable
 from quantmesh.chassis.events.streams import ensure_stream
+from quantmesh.chassis.sql import Session
 
 from .events import SUBJECT, Effects, Start, envelope_of, send, until
 
@@ -21,7 +21,7 @@ class Picky:
         self.is_mended = False
         self.consumer = Consumer(name, subject=f"qm.{SUBJECT}", message=Money, handle=self._handle, max_deliver=1)
 
-    async def _handle(self, session: AsyncSession, envelope: EventEnvelope, message: Money) -> None:
+    async def _handle(self, session: Session, envelope: EventEnvelope, message: Money) -> None:
         if message.currency == "BAD" and not self.is_mended:
             msg = "no such currency"
             raise LookupError(msg)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from nats.js.errors import ServerError
 from prometheus_client import REGISTRY
-from sqlalchemy import text
 
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.events import EventBus
@@ -16,6 +15,7 @@ from quantmesh.chassis.events.streams import ensure_stream
 from quantmesh.chassis.migration import run_migrations
 from quantmesh.chassis.provision import provision
 from quantmesh.chassis.relay import Relay
+from quantmesh.chassis.sql import text
 from quantmesh.local.testing import RunningServer
 
 from .conftest import MIGRATIONS

@@ -5,12 +5,11 @@ import statistics
 import time
 from collections import defaultdict
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope, Money
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.events import Consumer, EventBus
 from quantmesh.chassis.relay import Relay
+from quantmesh.chassis.sql import Session
 
 from .events import SUBJECT, Start, post, until
 
@@ -24,7 +23,7 @@ async def test_eight_writers_see_their_events_take_effect_in_order_within_a_seco
     lags: list[float] = []
     writes: list[float] = []
 
-    async def handle(_session: AsyncSession, envelope: EventEnvelope, message: Money) -> None:
+    async def handle(_session: Session, envelope: EventEnvelope, message: Money) -> None:
         versions[envelope.aggregate_id].append(envelope.aggregate_version)
         lags.append(time.time() - float(message.currency))
 

@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
 
 from quantmesh.api.common.v1.common_pb2 import Money
 from quantmesh.chassis import outbox
 from quantmesh.chassis.database import Database
+from quantmesh.chassis.sql import text
 
 OWNER = uuid4()
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)

@@ -11,12 +11,12 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from sqlalchemy import text
 
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.migration import run_migrations
 from quantmesh.chassis.provision import provision
+from quantmesh.chassis.sql import text
 from quantmesh.local.network import free_port
 from quantmesh.local.servers import PostgresServer
 from quantmesh.local.testing import RunningServer

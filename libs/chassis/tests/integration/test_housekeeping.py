@@ -1,9 +1,8 @@
 from uuid import uuid4
 
-from sqlalchemy import text
-
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.housekeeping import tidy
+from quantmesh.chassis.sql import text
 
 _COUNT = text("SELECT count(*) FROM inbox")
 

@@ -7,12 +7,12 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from sqlalchemy import text
 
 from quantmesh.api.common.v1.common_pb2 import Decimal, Money
 from quantmesh.chassis import idempotency
 from quantmesh.chassis.context import CallContext, current_call, set_call, was_replayed
 from quantmesh.chassis.database import Database
+from quantmesh.chassis.sql import text
 from quantmesh.local.testing import ServiceDatabase
 
 ALICE, BOB = uuid4(), uuid4()

@@ -5,8 +5,6 @@ from uuid import uuid4
 
 import pytest
 from google.protobuf.json_format import MessageToDict
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from quantmesh.api.common.v1 import job_pb2 as pb
 from quantmesh.api.common.v1.common_pb2 import Decimal, Money
@@ -14,6 +12,7 @@ from quantmesh.chassis import idempotency, jobs
 from quantmesh.chassis.context import was_replayed
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.jobs import JobWorker, RunningJob
+from quantmesh.chassis.sql import Session, text
 
 from .events import Start
 from .test_idempotency import called_with_key
@@ -22,7 +21,7 @@ from .test_jobs import ALICE, ended, enqueue
 OPEN_ACCOUNT = text("INSERT INTO account (owner_id, name, balance) VALUES (:owner, 'savings', 1)")
 
 
-async def open_account(session: AsyncSession) -> None:
+async def open_account(session: Session) -> None:
     await session.execute(OPEN_ACCOUNT, {"owner": ALICE})
 
 

@@ -6,7 +6,6 @@ from uuid import uuid4
 
 import pytest
 from google.protobuf.json_format import MessageToDict
-from sqlalchemy import text
 
 from quantmesh.api.common.v1 import job_pb2 as pb
 from quantmesh.api.common.v1.common_pb2 import Money
@@ -14,6 +13,7 @@ from quantmesh.chassis import jobs
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import RuleBroken
 from quantmesh.chassis.jobs import JobWorker, RunningJob
+from quantmesh.chassis.sql import text
 
 from .events import Start
 

@@ -5,8 +5,6 @@ from datetime import UTC
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope, Money
 from quantmesh.chassis import outbox
@@ -14,6 +12,7 @@ from quantmesh.chassis.context import CallContext, current_call, current_caller,
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.events import Consumer, EventBus
 from quantmesh.chassis.relay import Relay
+from quantmesh.chassis.sql import Session, text
 
 from .events import NOW, OWNER, SUBJECT, Effects, Start, post, unpublished, until
 
@@ -110,7 +109,7 @@ async def test_the_trace_and_the_envelope_travel_with_the_event(
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     got: list[tuple[EventEnvelope, str, UUID]] = []
 
-    async def handle(_session: AsyncSession, envelope: EventEnvelope, _message: Money) -> None:
+    async def handle(_session: Session, envelope: EventEnvelope, _message: Money) -> None:
         got.append((envelope, current_call().traceparent, current_caller().user_id))
 
     start(Relay(database, bus).run())

@@ -6,11 +6,11 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from psycopg.errors import InsufficientPrivilege
 
-from quantmesh.chassis.database import Database, driver_connection
+from quantmesh.chassis.database import Database
 from quantmesh.chassis.provision import provision
+from quantmesh.chassis.sql import text
 from quantmesh.local.testing import ServiceDatabase
 
 ALICE, BOB = uuid4(), uuid4()
@@ -30,7 +30,7 @@ async def journal_url(ledger: ServiceDatabase) -> str:
 
 async def names_seen_by(database: Database, owner_id: UUID) -> list[str]:
     async with database.transaction(owner_id) as session:
-        return list((await session.scalars(text("SELECT name FROM account ORDER BY name"))).all())
+        return list(await session.scalars(text("SELECT name FROM account ORDER BY name")))
 
 
 async def test_two_tenants_on_one_pooled_connection_see_nothing_of_each_other(
@@ -52,12 +52,12 @@ async def test_a_forgotten_filter_neither_changes_nor_deletes_rows_of_others(dat
     async with database.transaction(BOB) as session:
         changed = await session.scalars(text("UPDATE account SET balance = 0 RETURNING name"))
         deleted = await session.scalars(text("DELETE FROM account RETURNING name"))
-        assert (changed.all(), deleted.all()) == ([], [])
+        assert (changed, deleted) == ([], [])
     assert await names_seen_by(database, ALICE) == ["alice"]
 
 
 async def test_a_row_cannot_be_written_for_another_owner(database: Database) -> None:
-    with pytest.raises(DBAPIError, match="row-level security"):
+    with pytest.raises(InsufficientPrivilege, match="row-level security"):
         async with database.transaction(BOB) as session:
             await session.execute(OPEN_ACCOUNT, {"owner_id": ALICE, "name": "forged"})
 
@@ -76,7 +76,7 @@ async def test_the_system_role_works_across_tenants_and_only_in_its_own_transact
     await open_account(database, ALICE, "alice")
     await open_account(database, BOB, "bob")
     async with database.system_transaction() as session:
-        names = (await session.scalars(text("SELECT name FROM account ORDER BY name"))).all()
+        names = await session.scalars(text("SELECT name FROM account ORDER BY name"))
     assert names == ["alice", "bob"]
     assert await names_seen_by(database, BOB) == ["bob"]
 
@@ -87,7 +87,7 @@ async def test_the_tenant_of_a_transaction_does_not_stay_on_its_connection(
     database = open_database(ledger.url, pool_size=1)
     await open_account(database, ALICE, "alice")
     async with database.transaction(ALICE) as session:
-        connection = await driver_connection(session)
+        connection = session.connection
     found = await connection.execute("SELECT current_setting('app.owner_id'), current_user")
     assert await found.fetchone() == ("", "quantmesh_ledger")
     await connection.rollback()
@@ -97,7 +97,7 @@ async def test_rows_of_an_append_only_table_never_change(ledger: ServiceDatabase
     async with database.transaction(ALICE) as session:
         await session.execute(text("INSERT INTO entry (owner_id, amount) VALUES (:owner, 1)"), {"owner": ALICE})
     for statement in ("UPDATE entry SET amount = 2", "DELETE FROM entry", "TRUNCATE entry"):
-        with pytest.raises(DBAPIError, match="permission denied"):
+        with pytest.raises(InsufficientPrivilege, match="permission denied"):
             async with database.transaction(ALICE) as session:
                 await session.execute(text(statement))
         async with await psycopg.AsyncConnection.connect(ledger.migration_url) as connection:
@@ -139,7 +139,7 @@ async def test_the_service_role_owns_nothing_and_bypasses_nothing(ledger: Servic
 
 async def test_copy_runs_in_the_transaction_of_the_session(database: Database) -> None:
     async with database.transaction(ALICE) as session:
-        connection = await driver_connection(session)
+        connection = session.connection
         async with (
             connection.cursor() as cursor,
             cursor.copy("COPY tick (symbol, price) FROM STDIN") as copy,

@@ -3,14 +3,14 @@
 import uuid
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from psycopg.errors import InsufficientPrivilege
 
 from quantmesh.api.auth.v1 import compliance_pb2 as pb
 from quantmesh.api.auth.v1.compliance_pb2_grpc import ComplianceServiceStub
 from quantmesh.api.common.v1.common_pb2 import PageRequest
 from quantmesh.auth.adapters.store import Store
 from quantmesh.chassis.errors import InvalidInput, NotFound, PermissionDenied, PreconditionFailed
+from quantmesh.chassis.sql import text
 
 from .conftest import Auth
 from .test_keys import service_token
@@ -96,6 +96,6 @@ async def test_a_kept_decision_cannot_be_changed(auth: Auth) -> None:
     auth.act_as((await auth.login()).access_token)
     await auth.peer.call(stub.SubmitKyc, pb.SubmitKycRequest())
     for statement in ("UPDATE kyc_decision SET status = 'approved'", "DELETE FROM kyc_decision"):
-        with pytest.raises(DBAPIError, match="permission denied"):
+        with pytest.raises(InsufficientPrivilege, match="permission denied"):
             async with auth.database.system_transaction() as session:
                 await session.execute(text(statement))

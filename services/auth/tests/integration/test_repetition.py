@@ -3,12 +3,12 @@
 from hashlib import sha256
 
 import pytest
-from sqlalchemy import text
 
 from quantmesh.api.auth.v1 import auth_pb2 as pb
 from quantmesh.api.auth.v1 import compliance_pb2
 from quantmesh.api.auth.v1.compliance_pb2_grpc import ComplianceServiceStub
 from quantmesh.chassis.errors import AlreadyExists, InvalidInput
+from quantmesh.chassis.sql import text
 
 from .conftest import PASSWORD, Auth
 
@@ -53,7 +53,7 @@ async def test_what_is_kept_of_a_password_cannot_be_guessed_without_the_key(auth
     auth.act_as("", key="signing up")
     await auth.peer.call(auth.stub.Register, REGISTRATION)
     async with auth.database.system_transaction() as session:
-        (kept,) = (await session.scalars(text("SELECT request_hash FROM idempotency"))).all()
+        (kept,) = await session.scalars(text("SELECT request_hash FROM idempotency"))
     assert bytes(kept) != sha256(REGISTRATION.SerializeToString(deterministic=True)).digest()
 
 

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import bcrypt
 import pytest
-from sqlalchemy import text
 
 from quantmesh.api.auth.v1 import auth_pb2 as pb
 from quantmesh.chassis.errors import AlreadyExists, InvalidInput, NotFound, TooManyRequests, Unauthenticated
+from quantmesh.chassis.sql import text
 
 from .conftest import PASSWORD, Auth
 

@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from sqlalchemy import text
 
 from quantmesh.blockchain.adapters.anchoring_loop import AnchoringLoop
 from quantmesh.blockchain.adapters.chain import EvmChain
@@ -27,6 +26,7 @@ from quantmesh.blockchain.core.model import AnchorStatus, Leaf, Network
 from quantmesh.blockchain.core.verify_proof import Refuted, verify_proof
 from quantmesh.chassis.clock import SystemClock
 from quantmesh.chassis.database import Database
+from quantmesh.chassis.sql import text
 from quantmesh.local.testing import NewDatabase, RunningServer
 
 OWNER = uuid4()

@@ -51,6 +51,8 @@ async def imported(service: Service, user: User, portfolio_id: str, csv: str, **
 async def until_it_waits(connection: psycopg.AsyncConnection) -> None:
     async with asyncio.timeout(30):
         while True:
+            # Within a transaction Postgres would show the same picture for ever.
+            await connection.execute("SELECT pg_stat_clear_snapshot()")
             found = await connection.execute(WAITING)
             if await found.fetchone():
                 return

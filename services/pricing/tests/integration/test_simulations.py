@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from google.protobuf.json_format import MessageToDict
-from sqlalchemy import text
 
 from quantmesh.api.common.v1 import job_pb2
 from quantmesh.api.common.v1.job_pb2_grpc import JobServiceStub
@@ -15,6 +14,7 @@ from quantmesh.api.pricing.v1 import simulation_pb2 as pb
 from quantmesh.api.pricing.v1.simulation_pb2_grpc import SimulationServiceStub
 from quantmesh.chassis.errors import InvalidInput, NotFound
 from quantmesh.chassis.jobs import JobWorker
+from quantmesh.chassis.sql import text
 from quantmesh.pricing.adapters import simulation_job
 from quantmesh.quant import black_scholes
 

@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 import jwt
-from sqlalchemy import text
 
 from quantmesh.api.common.v1.common_pb2 import Decimal as DecimalMessage
 from quantmesh.api.portfolio.v1 import account_pb2, portfolio_pb2
@@ -23,6 +22,7 @@ from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import NotFound, Unavailable
 from quantmesh.chassis.identity import AUDIENCE, ISSUER, TOKEN_TYPE, TokenVerifier
 from quantmesh.chassis.rpc import Peer, RpcServer, open_channel
+from quantmesh.chassis.sql import text
 from quantmesh.chassis.times import to_timestamp
 from quantmesh.risk.adapters.limits.histories import Histories
 from quantmesh.risk.adapters.limits.measuring import Measuring

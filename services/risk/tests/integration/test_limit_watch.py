@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import text
 
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope
 from quantmesh.api.portfolio.v1.events_pb2 import TransactionRecorded
@@ -17,6 +16,7 @@ from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.events import Consumer, EventBus
 from quantmesh.chassis.events.streams import ensure_stream
 from quantmesh.chassis.outbox import partition_of
+from quantmesh.chassis.sql import text
 from quantmesh.chassis.times import to_timestamp
 from quantmesh.local.testing import NewDatabase, RunningServer
 from quantmesh.risk.adapters.limits.store import Due

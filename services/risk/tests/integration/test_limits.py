@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from psycopg.errors import InsufficientPrivilege
 
 from quantmesh.api.risk.v1 import limits_pb2 as pb
 from quantmesh.api.risk.v1 import risk_pb2
 from quantmesh.chassis.errors import InvalidInput, NotFound, PermissionDenied, PreconditionFailed
+from quantmesh.chassis.sql import text
 from quantmesh.chassis.times import to_timestamp
 from quantmesh.local.testing import NewDatabase
 
@@ -40,7 +40,7 @@ async def test_a_definition_is_kept_in_versions_and_guarded_by_them(limits: Limi
     then = await limits.get(portfolio, known_at=first.recorded_at)
     assert then.definition == first
     assert (then.definition.limits[0].warning.value, len(then.utilisations)) == ("1000.50", 0)
-    with pytest.raises(DBAPIError, match="permission denied"):
+    with pytest.raises(InsufficientPrivilege, match="permission denied"):
         async with limits.database.system_transaction() as session:
             await session.execute(text("UPDATE limit_definition SET limits = '[]'"))
 

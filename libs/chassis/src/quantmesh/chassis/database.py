@@ -1,30 +1,23 @@
-"""Postgres through SQLAlchemy 2 and psycopg 3: one transaction per request or message, one tenant per transaction."""
+"""Postgres through psycopg 3: one transaction per request or message, one tenant per transaction."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from psycopg import AsyncConnection
-from sqlalchemy import Connection, event, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.orm import Session, SessionTransaction
+import psycopg
+from psycopg.conninfo import make_conninfo
 
 from quantmesh.chassis import failpoints
 from quantmesh.chassis.context import current_call
-from quantmesh.chassis.database_errors import FOREIGN, translate
+from quantmesh.chassis.database_errors import translate
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.failpoints import Failpoint
+from quantmesh.chassis.pool import Pool
+from quantmesh.chassis.sql import Session, text
 
-# One round trip per transaction: who owns it, as which role it runs, and until when a statement may run.
-_OPEN = text(
-    "SELECT set_config('app.owner_id', :owner_id, true),"
-    " set_config('role', :role, true), set_config('statement_timeout', :statement_timeout, true)"
-)
+_READ_ONLY = text("SELECT current_setting('transaction_read_only')::boolean")
 # libpq notices a dead server by itself; without these a silent one holds a connection for minutes.
 _LIBPQ = {
     "connect_timeout": "3",
@@ -35,36 +28,14 @@ _LIBPQ = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Tenancy:
-    owner_id: str
-    role: str
-
-
-class _TenantSession(Session):
-    """Every transaction that it begins knows its tenant, also one begun again after a rollback."""
-
-
-@event.listens_for(_TenantSession, "after_begin")
-def _open_transaction(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
-    database: Database = session.info["database"]
-    tenancy: _Tenancy = session.info["tenancy"]
-    connection.execute(
-        _OPEN,
-        {
-            "owner_id": tenancy.owner_id,
-            "role": tenancy.role,
-            "statement_timeout": str(database.statement_timeout_milliseconds()),
-        },
-    )
-
-
 class Database:
     """A pool of connections of one service's role, whose schema is first on the search path.
 
     Every error that means "later may succeed" leaves as `Unavailable` or `Conflict` of the chassis;
-    broken constraints stay SQLAlchemy's `IntegrityError`, for the store that knows what they mean.
+    broken constraints stay psycopg's `IntegrityError`, for the store that knows what they mean.
     """
+
+    session_type = Session
 
     def __init__(
         self,
@@ -81,15 +52,10 @@ class Database:
         self.url = url
         self._statement_timeout_seconds = statement_timeout_seconds
         self._idle_timeout_milliseconds = int(idle_transaction_timeout_seconds * 1000)
-        self._engine: AsyncEngine = create_async_engine(
-            make_url(url).set(drivername="postgresql+psycopg"),
-            pool_size=pool_size,
-            max_overflow=0,
-            pool_timeout=pool_timeout_seconds,
-            pool_recycle=1800,
-            connect_args=self.connection_options("requests"),
-            # Asks every new connection for a type that nobody uses.
-            use_native_hstore=False,
+        self._pool = Pool(
+            make_conninfo(url, **self.connection_options("requests")),
+            size=pool_size,
+            timeout_seconds=pool_timeout_seconds,
         )
         self._transactions = 0
         self._all_ended = asyncio.Event()
@@ -105,76 +71,92 @@ class Database:
         }
 
     @asynccontextmanager
-    async def transaction(self, owner_id: UUID) -> AsyncIterator[AsyncSession]:
+    async def transaction(self, owner_id: UUID) -> AsyncIterator[Session]:
         """One transaction that sees the rows of `owner_id` alone; commits on leaving, rolls back on an error."""
-        async with self._transaction(_Tenancy(str(owner_id), "none")) as session:
+        async with self._transaction(str(owner_id)) as session:
             yield session
 
     @asynccontextmanager
-    async def system_transaction(self) -> AsyncIterator[AsyncSession]:
+    async def system_transaction(self) -> AsyncIterator[Session]:
         """One transaction across tenants, as `quantmesh_<service>_system`: relays, consumers, sweeps."""
-        async with self._transaction(_Tenancy("", self.system_role)) as session:
+        async with self._transaction("", self.system_role) as session:
             yield session
 
     @asynccontextmanager
-    async def snapshot(self, owner_id: UUID) -> AsyncIterator[AsyncSession]:
+    async def snapshot(self, owner_id: UUID) -> AsyncIterator[Session]:
         """As `transaction`, for reads that must all tell of one state, whatever commits between them."""
-        async with self._transaction(_Tenancy(str(owner_id), "none"), isolation="REPEATABLE READ") as session:
+        async with self._transaction(str(owner_id), isolation="REPEATABLE READ") as session:
             yield session
 
     async def ping(self) -> None:
         """Raises Unavailable where Postgres does not answer, or takes no writes: a replica, or demoted."""
         async with self.system_transaction() as session:
-            if await session.scalar(text("SELECT current_setting('transaction_read_only')::boolean")):
+            if await session.scalar(_READ_ONLY):
                 msg = "The database takes no writes."
                 raise Unavailable(msg, retry_after_seconds=1.0)
 
     async def close(self) -> None:
         """Once the transactions under way have ended: a connection given back to a closed pool stays open for ever."""
         await self._all_ended.wait()
-        await _uninterrupted(self._engine.dispose())
+        await _uninterrupted(self._pool.close())
 
     @asynccontextmanager
-    async def _transaction(self, tenancy: _Tenancy, isolation: str = "") -> AsyncIterator[AsyncSession]:
-        session = AsyncSession(
-            self._engine,
-            sync_session_class=_TenantSession,
-            expire_on_commit=False,
-            autoflush=False,
-            info={"database": self, "tenancy": tenancy},
-        )
+    async def _transaction(
+        self, owner_id: str, role: str = "none", isolation: str = "READ COMMITTED"
+    ) -> AsyncIterator[Session]:
         self._transactions += 1
         self._all_ended.clear()
         try:
-            await self._begin(session, {"isolation_level": isolation} if isolation else {})
-            yield session
-            await failpoints.reached(Failpoint.BEFORE_COMMIT)
-            await _uninterrupted(session.commit())
-            await failpoints.reached(Failpoint.AFTER_COMMIT)
-        except FOREIGN as error:
+            async with self._session(self._opening(owner_id, role, isolation)) as session:
+                yield session
+                await failpoints.reached(Failpoint.BEFORE_COMMIT)
+                await _uninterrupted(session.commit())
+                await failpoints.reached(Failpoint.AFTER_COMMIT)
+        except psycopg.Error as error:
             known = translate(error)
             if known is None:
                 raise
             raise known from error
         finally:
-            # Also the rollback; a cancelled one would leave a connection in the pool that still holds locks.
-            try:
-                await _uninterrupted(_end(session))
-            finally:
-                self._transactions -= 1
-                if not self._transactions:
-                    self._all_ended.set()
+            self._transactions -= 1
+            if not self._transactions:
+                self._all_ended.set()
 
-    async def _begin(self, session: AsyncSession, options: dict[str, str]) -> None:
-        # Opening doubles as the ping of the pool: nothing was done yet, so a dead connection costs one repetition.
-        # The first failure invalidates the whole pool, hence the second try connects anew.
+    def _opening(self, owner_id: str, role: str, isolation: str) -> bytes:
+        """One message per transaction: who owns it, as which role it runs, and until when a statement may run.
+
+        Nothing in it was typed by anybody: ids, our own roles, a number.
+        """
+        trace_id = current_call().trace_id
+        # So that Postgres names the trace that holds a lock.
+        named = f"; SET LOCAL application_name = 'quantmesh-{self.service}-{trace_id}'" if trace_id else ""
+        return (
+            f"BEGIN ISOLATION LEVEL {isolation}; SET LOCAL ROLE {role}; SET LOCAL app.owner_id = '{owner_id}';"
+            f" SET LOCAL statement_timeout = {self.statement_timeout_milliseconds()}{named}"
+        ).encode()
+
+    @asynccontextmanager
+    async def _session(self, opening: bytes) -> AsyncIterator[Session]:
+        """A begun one on a connection of the pool; what was not committed is rolled back."""
+        session = self.session_type(await self._pool.take(), opening)
         try:
-            await session.connection(execution_options=options)
-        except DBAPIError as error:
-            if not error.connection_invalidated:
+            await self._begin(session)
+            yield session
+        finally:
+            # A cancelled rollback would leave a connection in the pool that still holds locks.
+            if session.is_open:
+                await _uninterrupted(_roll_back(session))
+            await _uninterrupted(self._pool.give_back(session.connection))
+
+    async def _begin(self, session: Session) -> None:
+        # Opening doubles as the ping of the pool: nothing was done yet, so a dead connection costs one repetition.
+        try:
+            await session.begin()
+        except psycopg.OperationalError:
+            if not session.connection.closed:
                 raise
-            await _uninterrupted(session.rollback())
-            await session.connection(execution_options=options)
+            session.connection = await self._pool.replace(session.connection)
+            await session.begin()
 
     def statement_timeout_milliseconds(self) -> int:
         """What is left of the call's deadline; raises Unavailable where that is nothing."""
@@ -188,23 +170,12 @@ class Database:
         return max(1, int(min(remaining, self._statement_timeout_seconds) * 1000))
 
 
-async def driver_connection(session: AsyncSession) -> AsyncConnection[Any]:
-    """psycopg's own connection behind an open transaction, for COPY; it commits with the session."""
-    raw = await (await session.connection()).get_raw_connection()
-    connection = raw.driver_connection
-    if not isinstance(connection, AsyncConnection):
-        msg = f"psycopg's connection was expected behind the session, not {type(connection).__name__}"
-        raise TypeError(msg)
-    return connection
-
-
-async def _end(session: AsyncSession) -> None:
-    """Roll back what was not committed, and give the connection back."""
+async def _roll_back(session: Session) -> None:
     try:
-        await session.close()
-    except FOREIGN:
+        await session.rollback()
+    except psycopg.Error:
         # It died meanwhile, so Postgres has rolled back: what the caller was about to be told stays true.
-        await session.invalidate()
+        await session.connection.close()
 
 
 async def _uninterrupted(work: Coroutine[Any, Any, None]) -> None:

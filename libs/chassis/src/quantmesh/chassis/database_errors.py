@@ -1,13 +1,8 @@
-"""Which failures of Postgres, its driver and the pool are the chassis's Unavailable or Conflict."""
+"""Which failures of Postgres and its driver are the chassis's Unavailable or Conflict."""
 
 import psycopg
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from quantmesh.chassis.errors import Conflict, QuantmeshError, Unavailable
-
-# What can leave a transaction and is not ours.
-FOREIGN = (DBAPIError, PoolTimeout, psycopg.Error)
 
 
 class ConcurrentUpdate(Conflict):
@@ -29,19 +24,8 @@ _UNAVAILABLE_STATES = frozenset(
 )
 
 
-def translate(error: BaseException) -> QuantmeshError | None:
+def translate(error: psycopg.Error) -> QuantmeshError | None:
     """None where the error is the caller's own: a broken constraint, or a bug in the SQL."""
-    if isinstance(error, PoolTimeout):
-        return Unavailable("All database connections are in use.", retry_after_seconds=_RETRY_SECONDS)
-    if isinstance(error, DBAPIError):
-        if error.connection_invalidated:
-            return Unavailable("The database connection was lost.", retry_after_seconds=_RETRY_SECONDS)
-        origin = error.orig
-        return translate(origin) if isinstance(origin, psycopg.Error) else None
-    return _translate_driver(error) if isinstance(error, psycopg.Error) else None
-
-
-def _translate_driver(error: psycopg.Error) -> QuantmeshError | None:
     state = error.sqlstate
     if state == "57014":
         return Unavailable(

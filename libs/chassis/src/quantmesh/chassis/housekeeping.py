@@ -2,12 +2,11 @@
 
 import asyncio
 
-from sqlalchemy import text
-
 from quantmesh.chassis import idempotency
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Conflict, Unavailable
 from quantmesh.chassis.events import inbox
+from quantmesh.chassis.sql import text
 from quantmesh.chassis.telemetry.logs import get_logger
 
 log = get_logger(__name__)

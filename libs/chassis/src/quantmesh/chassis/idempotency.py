@@ -2,16 +2,15 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from google.protobuf.message import Message
-from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from quantmesh.chassis.context import current_call, mark_replayed
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Conflict, InvalidInput, Violation
+from quantmesh.chassis.sql import Row, Session, text
 
 KEPT_DAYS = 7
 MAXIMUM_KEY_LENGTH = 255
@@ -55,7 +54,7 @@ class Seal(Protocol):
 
 
 async def once(
-    session: AsyncSession,
+    session: Session,
     owner_id: UUID,
     *,
     scope: str,
@@ -99,7 +98,7 @@ async def once(
 
 
 async def recall(
-    session: AsyncSession, owner_id: UUID, *, scope: str, request: Message, answer: type[Answer]
+    session: Session, owner_id: UUID, *, scope: str, request: Message, answer: type[Answer]
 ) -> Answer | None:
     """What the first call with the same key answered; None where there was none, or no key.
 
@@ -121,7 +120,7 @@ async def sweep(database: Database) -> None:
         await session.execute(_SWEEP, {"days": KEPT_DAYS})
 
 
-def _check_same(found: Row[Any], key: str, request_hash: bytes) -> None:
+def _check_same(found: Row, key: str, request_hash: bytes) -> None:
     """The first answer follows; raises KeyReused where another request comes with its key."""
     if bytes(found.request_hash) != request_hash:
         msg = f"The idempotency key {key!r} was used before, with another request; take a new key."

@@ -10,11 +10,10 @@ from itertools import pairwise
 from uuid import UUID
 
 from google.protobuf.message import Message
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from quantmesh.chassis.context import current_call
 from quantmesh.chassis.ids import uuid7
+from quantmesh.chassis.sql import Session, text
 
 PARTITIONS = 16
 
@@ -80,7 +79,7 @@ def partition_of(aggregate_id: str) -> int:
 
 
 async def append(
-    session: AsyncSession,
+    session: Session,
     subject: str,
     message: Message,
     *,
@@ -119,7 +118,7 @@ async def append(
 
 
 async def append_series(
-    session: AsyncSession,
+    session: Session,
     subject: str,
     events: Sequence[SeriesEvent],
     *,

@@ -9,7 +9,6 @@ from typing import Generic, TypeVar
 import psycopg
 from google.protobuf.message import DecodeError, Message
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope
 from quantmesh.chassis.cancellation import raise_if_cancelled
@@ -21,12 +20,13 @@ from quantmesh.chassis.events.pull import ConsumerLostError, PullSubscription
 from quantmesh.chassis.events.settling import ACK_WAIT_SECONDS, Settling
 from quantmesh.chassis.events.streams import ensure_stream, publisher_of, stream_name
 from quantmesh.chassis.leadership import while_leading
+from quantmesh.chassis.sql import Session
 from quantmesh.chassis.telemetry.logs import get_logger
 
 log = get_logger(__name__)
 
 M = TypeVar("M", bound=Message)
-Handle = Callable[[AsyncSession, EventEnvelope, M], Awaitable[None]]
+Handle = Callable[[Session, EventEnvelope, M], Awaitable[None]]
 
 
 class Consumer(Generic[M]):
@@ -155,7 +155,7 @@ class Consumer(Generic[M]):
             raise PoisonError(msg) from error
 
     @asynccontextmanager
-    async def _transaction(self, database: Database, arrival: Arrival) -> AsyncIterator[AsyncSession]:
+    async def _transaction(self, database: Database, arrival: Arrival) -> AsyncIterator[Session]:
         if not self._as_owner:
             async with database.system_transaction() as session:
                 yield session

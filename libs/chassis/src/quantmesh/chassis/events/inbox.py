@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from enum import Enum
 from uuid import UUID
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.database_errors import ConcurrentUpdate
+from quantmesh.chassis.sql import Session, text
 
 KEPT_DAYS = 30
 
@@ -109,7 +107,7 @@ class Verdict(Enum):
 
 
 async def claim(
-    session: AsyncSession, consumer: str, subject: str, envelope: EventEnvelope, *, accept_unseen: bool
+    session: Session, consumer: str, subject: str, envelope: EventEnvelope, *, accept_unseen: bool
 ) -> Verdict:
     """Mark the event as handled. After HANDLE the effect follows in this transaction; all else must roll it back.
 
@@ -128,7 +126,7 @@ async def claim(
 
 
 async def claim_together(
-    session: AsyncSession, consumer: str, subject: str, envelopes: Sequence[EventEnvelope]
+    session: Session, consumer: str, subject: str, envelopes: Sequence[EventEnvelope]
 ) -> list[Verdict]:
     """As `claim` of one after the other, in two statements; whatever the verdicts, the transaction may be committed.
 
@@ -179,13 +177,13 @@ def _judge(envelope: EventEnvelope, versions: dict[str, int], handled: set[str])
     return Verdict.HANDLE
 
 
-async def reclaim(session: AsyncSession, consumer: str, subject: str, envelope: EventEnvelope) -> Verdict:
+async def reclaim(session: Session, consumer: str, subject: str, envelope: EventEnvelope) -> Verdict:
     """As `claim`, for an event that was given up: those behind it have gone on without it."""
     version = await session.scalar(_RECLAIM, _place(consumer, subject, envelope))
     return Verdict.DUPLICATE if version is None else Verdict.HANDLE
 
 
-async def skip(session: AsyncSession, consumer: str, subject: str, envelope: EventEnvelope) -> None:
+async def skip(session: Session, consumer: str, subject: str, envelope: EventEnvelope) -> None:
     """The event went to the dead letters: those behind it need not wait for it."""
     await session.execute(_SKIP, _place(consumer, subject, envelope))
 

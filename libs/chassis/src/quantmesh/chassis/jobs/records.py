@@ -7,11 +7,10 @@ from uuid import UUID
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
-from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from quantmesh.api.common.v1 import job_pb2 as pb
 from quantmesh.chassis.errors import NotFound
+from quantmesh.chassis.sql import Row, Session, text
 from quantmesh.chassis.times import to_timestamp
 
 _STATUS = {
@@ -49,7 +48,7 @@ class JobNotFound(NotFound):
         super().__init__(f"There is no job {job_id[:64]!r}.", metadata={"job_id": job_id[:64]})
 
 
-async def enqueue(session: AsyncSession, owner_id: UUID, kind: str, parameters: Message) -> pb.Job:
+async def enqueue(session: Session, owner_id: UUID, kind: str, parameters: Message) -> pb.Job:
     """Queue work in the transaction of the request that asked for it."""
     added = await session.execute(
         _ENQUEUE, {"owner_id": owner_id, "kind": kind, "parameters": parameters.SerializeToString()}
@@ -57,7 +56,7 @@ async def enqueue(session: AsyncSession, owner_id: UUID, kind: str, parameters: 
     return _job(added.one())
 
 
-async def find(session: AsyncSession, job_id: str) -> pb.Job:
+async def find(session: Session, job_id: str) -> pb.Job:
     """Row-level security limits this to the owner's. Raises JobNotFound."""
     found = (await session.execute(_FIND, {"id": job_id})).one_or_none()
     if found is None:
@@ -65,13 +64,13 @@ async def find(session: AsyncSession, job_id: str) -> pb.Job:
     return _job(found)
 
 
-async def cancel(session: AsyncSession, job_id: str) -> pb.Job:
+async def cancel(session: Session, job_id: str) -> pb.Job:
     """A queued job ends here; a running one is told, and ends within seconds; an ended one stays as it is."""
     cancelled = (await session.execute(_CANCEL, {"id": job_id})).one_or_none()
     return _job(cancelled) if cancelled is not None else await find(session, job_id)
 
 
-def _job(row: Row[Any]) -> pb.Job:
+def _job(row: Row) -> pb.Job:
     return pb.Job(
         id=row.id,
         kind=row.kind,

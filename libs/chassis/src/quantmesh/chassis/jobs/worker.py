@@ -9,13 +9,12 @@ from typing import Any
 from uuid import UUID
 
 from prometheus_client import Counter
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from quantmesh.chassis.cancellation import end
 from quantmesh.chassis.context import CallContext, set_call
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import HTTP_STATUS, Conflict, QuantmeshError, Unavailable, kind_of
+from quantmesh.chassis.sql import Session, text
 from quantmesh.chassis.telemetry.logs import get_logger
 
 log = get_logger(__name__)
@@ -95,7 +94,7 @@ Result = Mapping[str, Any]
 Run = Callable[[RunningJob], Awaitable[Result]]
 
 
-async def succeed(session: AsyncSession, job: RunningJob, result: Result) -> None:
+async def succeed(session: Session, job: RunningJob, result: Result) -> None:
     """End a job in the transaction of its effect, so that neither is without the other, whoever dies or cancels.
 
     A job that was cancelled, or is another worker's by now, ends the work here as the next heartbeat would have.

@@ -1,14 +1,12 @@
 """SQL of KYC decisions, on one open transaction."""
 
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
+from psycopg import IntegrityError
 
 from quantmesh.auth.core.errors import KycDecidedMeanwhile
 from quantmesh.auth.core.model import KycDecision, KycStatus
+from quantmesh.chassis.sql import Row, Session, text
 
 _HISTORY = text(
     "SELECT * FROM kyc_decision WHERE owner_id = :user_id"
@@ -23,7 +21,7 @@ _ADD = text(
 class KycStore:
     """KycDecisions of the core's ports."""
 
-    def __init__(self, session: AsyncSession) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
 
     async def latest_kyc(self, user_id: UUID) -> KycDecision | None:
@@ -52,5 +50,5 @@ class KycStore:
             raise KycDecidedMeanwhile from error
 
 
-def _decision(row: Row[Any]) -> KycDecision:
+def _decision(row: Row) -> KycDecision:
     return KycDecision(row.owner_id, row.version, KycStatus(row.status), row.reason, row.decided_by, row.decided_at)

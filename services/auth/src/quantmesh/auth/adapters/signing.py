@@ -12,14 +12,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from quantmesh.auth.core.model import Grant
 from quantmesh.chassis.clock import Clock
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.identity import AUDIENCE, ISSUER, TOKEN_TYPE
+from quantmesh.chassis.sql import Session, text
 
 ROTATION = timedelta(days=30)
 # Verifiers read the key set every five minutes; a new key signs only once all of them have it.
@@ -103,11 +102,11 @@ class KeyRing:
             msg = "The signing keys have not been read yet."
             raise Unavailable(msg, retry_after_seconds=1.0)
 
-    async def _load(self, session: AsyncSession) -> list[SigningKey]:
+    async def _load(self, session: Session) -> list[SigningKey]:
         rows = (await session.execute(_LIST)).all()
         return [SigningKey(row.kid, self._open(row.kid, bytes(row.private_key)), row.active_from) for row in rows]
 
-    async def _add(self, session: AsyncSession, active_from: datetime) -> SigningKey:
+    async def _add(self, session: Session, active_from: datetime) -> SigningKey:
         key = SigningKey(secrets.token_hex(8), Ed25519PrivateKey.generate(), active_from)
         nonce = secrets.token_bytes(_NONCE_BYTES)
         sealed = nonce + self._cipher.encrypt(nonce, key.private_key.private_bytes_raw(), _associated(key.kid))

@@ -1,13 +1,11 @@
 """All of auth's SQL, on one open transaction."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from quantmesh.auth.core.model import ApiKey, Credentials, RefreshToken, Session, User
+from quantmesh.chassis import sql
+from quantmesh.chassis.sql import Row, text
 
 _ADD_USER = text(
     "INSERT INTO user_account (id, email, full_name, password_hash, roles, tier, created_at)"
@@ -63,7 +61,7 @@ _LIST_KEYS = text(
 class Store:
     """Users, Sessions and ApiKeys of the core's ports."""
 
-    def __init__(self, session: AsyncSession) -> None:
+    def __init__(self, session: sql.Session) -> None:
         self._session = session
 
     async def add_user(self, user: User, password_hash: str) -> bool:
@@ -164,11 +162,11 @@ class Store:
         await self._session.execute(_ADD_REFRESH, values)
 
 
-def _user(row: Row[Any]) -> User:
+def _user(row: Row) -> User:
     return User(row.id, row.email, row.full_name, frozenset(row.roles), row.tier, row.created_at)
 
 
-def _session(row: Row[Any]) -> Session:
+def _session(row: Row) -> Session:
     return Session(
         id=row.id,
         owner_id=row.owner_id,
@@ -180,7 +178,7 @@ def _session(row: Row[Any]) -> Session:
     )
 
 
-def _api_key(row: Row[Any]) -> ApiKey:
+def _api_key(row: Row) -> ApiKey:
     return ApiKey(
         id=row.id,
         owner_id=row.owner_id,

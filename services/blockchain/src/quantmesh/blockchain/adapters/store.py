@@ -4,13 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from quantmesh.blockchain.adapters.turn_store import TurnStore, anchor_from
 from quantmesh.blockchain.core.errors import LeafChanged
 from quantmesh.blockchain.core.model import HASH_BYTES, Inclusion, Leaf, Network
 from quantmesh.chassis.database import Database
+from quantmesh.chassis.sql import Session, text
 
 _INCLUSION = text(
     """
@@ -65,7 +63,7 @@ class Store:
             yield TurnStore(session, self._network, self._sender) if mine else None
 
 
-async def add_leaf(session: AsyncSession, leaf: Leaf) -> None:
+async def add_leaf(session: Session, leaf: Leaf) -> None:
     """Once per transaction. Raises LeafChanged where another leaf came for it before."""
     added = await session.scalar(
         _ADD_LEAF,

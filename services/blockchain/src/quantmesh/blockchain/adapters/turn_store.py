@@ -2,11 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
-
-from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from quantmesh.api.blockchain.v1.events_pb2 import AnchorConfirmed
 from quantmesh.blockchain.adapters.messages import anchor_message
@@ -14,6 +10,7 @@ from quantmesh.blockchain.core.fees import Fees
 from quantmesh.blockchain.core.model import Anchor, AnchorStatus, Attempt, Call, Network, Outcome, Place, Submission
 from quantmesh.chassis import outbox
 from quantmesh.chassis.ids import uuid7
+from quantmesh.chassis.sql import Row, Session, text
 
 _NEWEST_PLACE = text(
     """
@@ -90,7 +87,7 @@ _CLOSE = text("UPDATE submission SET outcome = :outcome, closed_at = now() WHERE
 class TurnStore:
     """A Turn. Nothing in it is seen by anybody before the transaction commits."""
 
-    def __init__(self, session: AsyncSession, network: Network, sender: str) -> None:
+    def __init__(self, session: Session, network: Network, sender: str) -> None:
         self._session = session
         self._network = network
         self._chain = {"chain_id": network.chain_id}
@@ -114,7 +111,7 @@ class TurnStore:
         return oldest
 
     async def waiting_leaves(self, limit: int) -> Sequence[bytes]:
-        return (await self._session.scalars(_WAITING_LEAVES, {"limit": limit})).all()
+        return await self._session.scalars(_WAITING_LEAVES, {"limit": limit})
 
     async def add_anchor(self, root: bytes, paths: Mapping[bytes, tuple[bytes, ...]], now: datetime) -> None:
         anchor_id = uuid7()
@@ -209,7 +206,7 @@ class TurnStore:
         )
 
 
-def anchor_from(row: Row[Any]) -> Anchor:
+def anchor_from(row: Row) -> Anchor:
     placed = row.block_number is not None
     return Anchor(
         id=row.id,

@@ -6,13 +6,13 @@ from datetime import datetime
 from decimal import Decimal
 
 import psycopg
-from sqlalchemy import text
 
 from quantmesh.chassis.clock import Clock
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Conflict, InvalidInput, NotFound, RuleBroken, Unavailable
 from quantmesh.chassis.ids import uuid7
 from quantmesh.chassis.leadership import while_leading
+from quantmesh.chassis.sql import text
 from quantmesh.chassis.telemetry.logs import get_logger
 from quantmesh.portfolio.adapters.store import Store, rows
 from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding

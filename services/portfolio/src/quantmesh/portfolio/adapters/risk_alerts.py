@@ -3,14 +3,13 @@
 import json
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope
 from quantmesh.api.portfolio.v1.events_pb2 import AlertRaised
 from quantmesh.api.risk.v1.events_pb2 import LimitBreached, LimitCleared
 from quantmesh.api.risk.v1.limits_pb2 import LimitRule, LimitState
 from quantmesh.chassis.clock import Clock
 from quantmesh.chassis.events import Consumer
+from quantmesh.chassis.sql import Session
 from quantmesh.chassis.times import from_timestamp
 from quantmesh.portfolio.adapters import translate
 from quantmesh.portfolio.adapters.store import Store
@@ -43,14 +42,14 @@ class RiskAlerts:
             ),
         ]
 
-    async def _breached(self, session: AsyncSession, envelope: EventEnvelope, message: LimitBreached) -> None:
+    async def _breached(self, session: Session, envelope: EventEnvelope, message: LimitBreached) -> None:
         await self._log(session, envelope, "risk.limit_breached", message)
 
-    async def _cleared(self, session: AsyncSession, envelope: EventEnvelope, message: LimitCleared) -> None:
+    async def _cleared(self, session: Session, envelope: EventEnvelope, message: LimitCleared) -> None:
         await self._log(session, envelope, "risk.limit_cleared", message)
 
     async def _log(
-        self, session: AsyncSession, envelope: EventEnvelope, kind: str, message: LimitBreached | LimitCleared
+        self, session: Session, envelope: EventEnvelope, kind: str, message: LimitBreached | LimitCleared
     ) -> None:
         store = Store(session, UUID(envelope.owner_id))
         try:

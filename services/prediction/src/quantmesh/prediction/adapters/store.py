@@ -6,11 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
-
 from quantmesh.api.prediction.v1 import events_pb2
 from quantmesh.chassis import outbox
 from quantmesh.chassis.database import Database
+from quantmesh.chassis.sql import Row, text
 from quantmesh.prediction.adapters.translate import forecast_message, model_message
 from quantmesh.prediction.core.model import Direction, Forecast, ModelVersion, Skill, Timeframe
 
@@ -161,7 +160,7 @@ def _model_values(model: ModelVersion) -> dict[str, Any]:
     }
 
 
-def _model(row: Row[Any]) -> ModelVersion:
+def _model(row: Row) -> ModelVersion:
     return ModelVersion(
         name=row.name,
         version=row.version,
@@ -194,7 +193,7 @@ def _forecast_values(forecast: Forecast) -> dict[str, Any]:
     }
 
 
-def _forecast(row: Row[Any]) -> Forecast:
+def _forecast(row: Row) -> Forecast:
     return Forecast(
         id=str(row.id),
         symbol=row.symbol,

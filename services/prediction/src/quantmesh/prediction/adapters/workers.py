@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final
 
-from sqlalchemy import text
-
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Conflict, Unavailable
+from quantmesh.chassis.sql import text
 from quantmesh.chassis.telemetry.logs import get_logger
 
 log = get_logger(__name__)

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import text
-
-from quantmesh.chassis.database import Database, driver_connection
+from quantmesh.chassis.database import Database
+from quantmesh.chassis.sql import text
 from quantmesh.pricing.core.ports import QuoteRecord
 
 # Row-level security rules out COPY; one statement over binary arrays comes close to it. A batch that was committed
@@ -36,7 +35,7 @@ class QuoteStore:
             [record.recorded_at for record in records],
         ]
         async with self._database.system_transaction() as session:
-            connection = await driver_connection(session)
+            connection = session.connection
             await connection.execute(_INSERT, columns)
 
     async def find(self, owner_id: UUID, quote_id: UUID) -> QuoteRecord | None:

@@ -2,11 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from sqlalchemy import Row, text
 
 from quantmesh.chassis.database import Database
+from quantmesh.chassis.sql import Row, text
 from quantmesh.market.core.model import Adjustment, Asset, AssetClass, AssetListing
 
 _FIND = text("SELECT * FROM asset WHERE symbol = ANY(:symbols)")
@@ -78,7 +76,7 @@ class AssetStore:
             await session.execute(_ADD, {"listings": json.dumps(rows)})
 
 
-def _asset(row: Row[Any]) -> Asset:
+def _asset(row: Row) -> Asset:
     listing = AssetListing(
         row.symbol,
         row.name,

@@ -3,14 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
-
-from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from quantmesh.api.market.v1.events_pb2 import BarsIngested
 from quantmesh.chassis import outbox
-from quantmesh.chassis.database import Database, driver_connection
+from quantmesh.chassis.database import Database
+from quantmesh.chassis.sql import Row, Session, text
 from quantmesh.market.adapters.store.quarantine import quarantine
 from quantmesh.market.core.model import Asset, Bar, Rejection
 from quantmesh.market.core.ports import Ingestion, StoredBars
@@ -146,7 +143,7 @@ class BarStore:
             return {row.symbol: row.version for row in await session.execute(_VERSIONS, {"source": source})}
 
 
-async def announce_session(session: AsyncSession, day: date, closed_at: datetime) -> list[str]:
+async def announce_session(session: Session, day: date, closed_at: datetime) -> list[str]:
     """An event for each bar that became known when `day` closed; their symbols."""
     symbols = [row.symbol for row in await session.execute(_CLOSED, {"day": day, "time": closed_at})]
     for symbol in symbols:
@@ -155,8 +152,8 @@ async def announce_session(session: AsyncSession, day: date, closed_at: datetime
     return symbols
 
 
-async def _stage(session: AsyncSession, ingestion: Ingestion) -> None:
-    connection = await driver_connection(session)
+async def _stage(session: Session, ingestion: Ingestion) -> None:
+    connection = session.connection
     series, source = ingestion.asset.series, ingestion.source
     async with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
         copy.set_types(_COPY_TYPES)
@@ -166,7 +163,7 @@ async def _stage(session: AsyncSession, ingestion: Ingestion) -> None:
             )
 
 
-async def _keep_account(session: AsyncSession, ingestion: Ingestion) -> None:
+async def _keep_account(session: Session, ingestion: Ingestion) -> None:
     await quarantine(session, ingestion.source, ingestion.rejections)
     if not ingestion.version:
         return
@@ -186,7 +183,7 @@ async def _keep_account(session: AsyncSession, ingestion: Ingestion) -> None:
     )
 
 
-def _bar(row: Row[Any]) -> Bar:
+def _bar(row: Row) -> Bar:
     return Bar(
         row.day,
         row.time,

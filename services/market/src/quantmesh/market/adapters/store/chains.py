@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, text
-
 from quantmesh.chassis.database import Database
+from quantmesh.chassis.sql import Row, text
 from quantmesh.market.core.option_chains import ChainQuote, OptionChain, OptionContract
 
 _LATEST = text(
@@ -55,7 +54,7 @@ class ChainStore:
             async with self._database.system_transaction() as session:
                 key = {"underlying": chain.underlying, "time": chain.time}
                 if (await session.execute(_ADD_CHAIN, key | {"spot": chain.spot, "source": chain.source})).first():
-                    await session.execute(_ADD_QUOTE, [key | _columns(quote) for quote in chain.quotes])
+                    await session.execute_many(_ADD_QUOTE, [key | _columns(quote) for quote in chain.quotes])
 
 
 def _columns(quote: ChainQuote) -> dict[str, Any]:
@@ -76,7 +75,7 @@ def _columns(quote: ChainQuote) -> dict[str, Any]:
     }
 
 
-def _quote(row: Row[Any]) -> ChainQuote:
+def _quote(row: Row) -> ChainQuote:
     contract = OptionContract(
         row.symbol,
         row.underlying,

@@ -6,10 +6,9 @@ from datetime import datetime
 
 import numpy as np
 from psycopg import sql
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from quantmesh.chassis.database import Database, driver_connection
+from quantmesh.chassis.database import Database
+from quantmesh.chassis.sql import Session, text
 from quantmesh.market.core.common_closes import CloseSeries
 from quantmesh.market.core.model import Asset
 
@@ -73,8 +72,8 @@ class CloseStore:
         return [earlier[number] if number in earlier else self._cache[number].closes for number in numbers]
 
 
-async def _load(session: AsyncSession, numbers: Sequence[int], recorded_by: datetime | None) -> dict[int, CloseSeries]:
-    connection = await driver_connection(session)
+async def _load(session: Session, numbers: Sequence[int], recorded_by: datetime | None) -> dict[int, CloseSeries]:
+    connection = session.connection
     statement = _COPY.format(
         series=sql.SQL(", ").join(sql.Literal(number) for number in numbers),
         recorded_by=sql.SQL("'infinity'") if recorded_by is None else sql.Literal(recorded_by),

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import text
-
 from quantmesh.chassis.database import Database
+from quantmesh.chassis.sql import text
 from quantmesh.market.adapters.store.bars import announce_session
 from quantmesh.market.adapters.store.ticks import forget_ticks_from
 from quantmesh.market.core.replay import Position

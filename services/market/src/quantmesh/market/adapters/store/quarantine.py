@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
-
+from quantmesh.chassis.sql import Session, text
 from quantmesh.market.core.model import Rejection
 
 _ADD = text(
@@ -13,7 +11,7 @@ _ADD = text(
 )
 
 
-async def quarantine(session: AsyncSession, source: str, rejections: Sequence[Rejection]) -> None:
+async def quarantine(session: Session, source: str, rejections: Sequence[Rejection]) -> None:
     if not rejections:
         return
     rows = [
@@ -28,4 +26,4 @@ async def quarantine(session: AsyncSession, source: str, rejections: Sequence[Re
         }
         for rejection in rejections
     ]
-    await session.execute(_ADD, rows)
+    await session.execute_many(_ADD, rows)

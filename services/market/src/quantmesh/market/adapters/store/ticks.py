@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from quantmesh.chassis.database import Database, driver_connection
+from quantmesh.chassis.database import Database
+from quantmesh.chassis.sql import Session, text
 from quantmesh.market.adapters.store.quarantine import quarantine
 from quantmesh.market.adapters.store.tick_rows import CHUNK_ROWS, HEADER, TRAILER, encode_ticks
 from quantmesh.market.core.ticks import CheckedTicks
@@ -57,7 +55,7 @@ class TickStore:
             return int(await session.scalar(_DROP, {"before": day}) or 0)
 
 
-async def forget_ticks_from(session: AsyncSession, moment: datetime) -> None:
+async def forget_ticks_from(session: Session, moment: datetime) -> None:
     """Market time goes back to `moment`: what was said of later times will be said anew."""
     await session.execute(_FORGET_FROM, {"moment": moment})
 
@@ -66,11 +64,11 @@ def day_of(time_micros: int) -> date:
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_micros)).date()
 
 
-async def _copy(session: AsyncSession, ticks: CheckedTicks) -> None:
+async def _copy(session: Session, ticks: CheckedTicks) -> None:
     count = len(ticks.series)
     if not count:
         return
-    connection = await driver_connection(session)
+    connection = session.connection
     async with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
         await copy.write(HEADER)
         for start in range(0, count, CHUNK_ROWS):

@@ -4,11 +4,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
-
+from quantmesh.chassis.sql import Row, text
 from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.core.account_state import OpenOrder, RecordedAccount
 from quantmesh.portfolio.core.errors import PortfolioNotFound
@@ -44,7 +42,7 @@ _READ = text(
 class AccountStore(Owned):
     async def account(self, portfolio_id: UUID, since: datetime | None = None) -> RecordedAccount:
         """With what changed since an instant of market time, where one is given. Raises PortfolioNotFound."""
-        found: dict[str, list[Row[Any]]] = defaultdict(list)
+        found: dict[str, list[Row]] = defaultdict(list)
         for row in await self._session.execute(_READ, {"portfolio_id": portfolio_id, "since": since}):
             found[row.kind].append(row)
         if not found["portfolio"]:
@@ -52,7 +50,7 @@ class AccountStore(Owned):
         return _recorded(portfolio_id, found)
 
 
-def _recorded(portfolio_id: UUID, found: Mapping[str, list[Row[Any]]]) -> RecordedAccount:
+def _recorded(portfolio_id: UUID, found: Mapping[str, list[Row]]) -> RecordedAccount:
     (portfolio,) = found["portfolio"]
     held, changed = found["holding"], found["change"]
     return RecordedAccount(
@@ -69,5 +67,5 @@ def _recorded(portfolio_id: UUID, found: Mapping[str, list[Row[Any]]]) -> Record
     )
 
 
-def _of(rows: list[Row[Any]], account: str) -> dict[str, Decimal]:
+def _of(rows: list[Row], account: str) -> dict[str, Decimal]:
     return {row.commodity: row.amount for row in rows if row.account == account}

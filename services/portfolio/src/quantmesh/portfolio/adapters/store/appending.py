@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import text
-
 from quantmesh.chassis import outbox
+from quantmesh.chassis.sql import text
 from quantmesh.portfolio.adapters.events import TRANSACTION_RECORDED, transaction_message
 from quantmesh.portfolio.adapters.keccak import keccak256
 from quantmesh.portfolio.adapters.store import rows

@@ -4,11 +4,9 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
-
+from quantmesh.chassis.sql import Row, text
 from quantmesh.portfolio.adapters.store import rows
 from quantmesh.portfolio.adapters.store.journal import COUNTED, NOT_TAKEN_BACK
 from quantmesh.portfolio.adapters.store.owned import Owned
@@ -75,5 +73,5 @@ class CorrectionStore(Owned):
         return {row.symbol: rows.option_terms(row.option) for row in found}
 
 
-def _standing(row: Row[Any]) -> Transaction:
+def _standing(row: Row) -> Transaction:
     return replace(rows.transaction_of(row, json.loads(row.sides)), reversed_by=row.reversed_by)

@@ -4,11 +4,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 from google.protobuf.message import Message
-from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from quantmesh.api.portfolio.v1 import halts_pb2 as pb
 from quantmesh.chassis import outbox
+from quantmesh.chassis.sql import Row, Session, text
 from quantmesh.portfolio.adapters.store import rows
 from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.adapters.translate_halts import halt_to
@@ -56,7 +55,7 @@ _AGGREGATE = "halts"
 class HaltStore:
     """Implements the core's HaltLog."""
 
-    def __init__(self, session: AsyncSession) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
 
     async def in_force(self) -> list[Halt]:
@@ -125,7 +124,7 @@ def _row(halt: Halt) -> rows.Row:
     }
 
 
-def _halt(row: Row[tuple[object, ...]]) -> Halt:
+def _halt(row: Row) -> Halt:
     return Halt(
         id=row.id,
         kind=HaltKind(row.kind),

@@ -3,11 +3,10 @@
 from collections.abc import Collection, Mapping
 from uuid import UUID
 
-from sqlalchemy import text
-
 from quantmesh.api.common.v1.job_pb2 import Job
 from quantmesh.api.portfolio.v1.portfolio_pb2 import ImportTransactionsRequest, ReverseImportRequest
 from quantmesh.chassis import jobs
+from quantmesh.chassis.sql import text
 from quantmesh.portfolio.adapters.store.owned import Owned
 
 IMPORT_JOB = "import-transactions"

@@ -6,8 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-
+from quantmesh.chassis.sql import text
 from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.adapters.store.rows import lot_choices
 from quantmesh.portfolio.adapters.store.views import SEEN, STANDING, bounds, instant
@@ -130,8 +129,10 @@ _DAILY_FLOWS = text(
 _DAILY_INCOME = text(
     f"""
     SELECT (t.executed_at AT TIME ZONE 'UTC')::date AS day, t.symbol, p.commodity,
-           coalesce(-sum(p.amount) FILTER (WHERE p.account LIKE 'income:%' OR p.account = '{DIVIDENDS_PAID}'), 0),
+           coalesce(-sum(p.amount) FILTER (WHERE p.account LIKE 'income:%' OR p.account = '{DIVIDENDS_PAID}'), 0)
+               AS income,
            coalesce(sum(p.amount) FILTER (WHERE p.account LIKE 'expenses:%' AND p.account <> '{DIVIDENDS_PAID}'), 0)
+               AS fees
     FROM {_POSTED}
     WHERE {SEEN} AND {STANDING} AND (p.account LIKE 'income:%' OR p.account LIKE 'expenses:%')
     GROUP BY 1, 2, 3

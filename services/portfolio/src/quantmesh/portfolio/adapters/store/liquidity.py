@@ -4,8 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import text
-
+from quantmesh.chassis.sql import text
 from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.core.liquidity import LiquidityRequest
 from quantmesh.portfolio.core.numbers import ZERO

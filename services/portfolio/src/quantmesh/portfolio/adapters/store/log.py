@@ -1,9 +1,9 @@
 """The account's log: each event with the next number, and in the same transaction the message that tells of it."""
 
 from google.protobuf.message import Message
-from sqlalchemy import text
 
 from quantmesh.chassis import outbox
+from quantmesh.chassis.sql import text
 from quantmesh.portfolio.adapters.store import rows
 from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.core.account_log import AccountEvent

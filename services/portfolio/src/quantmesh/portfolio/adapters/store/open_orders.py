@@ -3,9 +3,7 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
-
+from quantmesh.chassis.sql import Session, text
 from quantmesh.portfolio.core.orders import OrderSide
 from quantmesh.portfolio.core.venue.model import RestingOrder
 
@@ -25,7 +23,7 @@ _SOME = text(f"{_SELECT} AND o.id = ANY(:ids)")
 _VERSIONS = text(f"SELECT o.id, o.version {_IS_OPEN}")
 
 
-async def open_orders(session: AsyncSession, ids: Collection[UUID] | None = None) -> list[RestingOrder]:
+async def open_orders(session: Session, ids: Collection[UUID] | None = None) -> list[RestingOrder]:
     """All of them, or those of `ids` that are open still."""
     found = await session.execute(_ALL) if ids is None else await session.execute(_SOME, {"ids": list(ids)})
     return [
@@ -46,5 +44,5 @@ async def open_orders(session: AsyncSession, ids: Collection[UUID] | None = None
     ]
 
 
-async def open_versions(session: AsyncSession) -> dict[UUID, int]:
+async def open_versions(session: Session) -> dict[UUID, int]:
     return {row.id: row.version for row in await session.execute(_VERSIONS)}

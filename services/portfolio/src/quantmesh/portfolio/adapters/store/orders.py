@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import Row, text
-
+from quantmesh.chassis.sql import Row, text
 from quantmesh.portfolio.adapters.events import order_message
 from quantmesh.portfolio.adapters.store import rows
 from quantmesh.portfolio.adapters.store.log import LogStore
@@ -193,7 +192,7 @@ def _row(order: Order, owner_id: UUID) -> rows.Row:
     }
 
 
-def _order(row: Row[tuple[object, ...]]) -> Order:
+def _order(row: Row) -> Order:
     request = OrderRequest(
         symbol=row.symbol,
         side=OrderSide(row.side),

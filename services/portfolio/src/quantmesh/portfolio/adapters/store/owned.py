@@ -2,12 +2,12 @@
 
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from quantmesh.chassis.sql import Session
 
 
 class Owned:
     """One open transaction, in which row-level security shows the rows of one owner alone."""
 
-    def __init__(self, session: AsyncSession, owner_id: UUID) -> None:
+    def __init__(self, session: Session, owner_id: UUID) -> None:
         self._session = session
         self._owner_id = owner_id

@@ -4,8 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import Row, text
-
+from quantmesh.chassis.sql import Row, text
 from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.core.account_log import AccountEvent
 from quantmesh.portfolio.core.admission import Holding
@@ -152,7 +151,7 @@ class PortfolioStore(Owned):
         raise VersionMismatch(expected_version or 0, actual.version)
 
 
-def _portfolio(row: Row[tuple[object, ...]]) -> Portfolio:
+def _portfolio(row: Row) -> Portfolio:
     return Portfolio(
         id=row.id,
         name=row.name,

@@ -7,9 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
-
+from quantmesh.chassis.sql import Session, text
 from quantmesh.portfolio.adapters.store.lot_rows import between_text, folded_text
 from quantmesh.portfolio.adapters.store.views import instant
 from quantmesh.portfolio.core.lots import FoldedLots
@@ -138,13 +136,13 @@ class NewSnapshot:
 class SnapshotMaking:
     """One open transaction in the system role."""
 
-    def __init__(self, session: AsyncSession) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
 
     async def due(self, events: int) -> Sequence[UUID]:
         """The portfolios whose newest snapshot lacks so many events, is not whole, or was folded by other rules."""
         folds = json.dumps({method: fold_name(method) for method in LotMethod})
-        return (await self._session.scalars(_DUE, {"events": events, "folds": folds})).all()
+        return await self._session.scalars(_DUE, {"events": events, "folds": folds})
 
     async def head(self, portfolio_id: UUID) -> Head:
         row = (await self._session.execute(_HEAD, {"portfolio_id": portfolio_id})).one()
@@ -204,10 +202,9 @@ class SnapshotMaking:
         await self._thin(portfolio_id, fold)
 
     async def _thin(self, portfolio_id: UUID, fold: str) -> None:
-        found = await self._session.scalars(_NUMBERS, {"portfolio_id": portfolio_id, "fold": fold})
-        numbers = found.all()
+        numbers = await self._session.scalars(_NUMBERS, {"portfolio_id": portfolio_id, "fold": fold})
         keys = {"portfolio_id": portfolio_id}
         await self._session.execute(_DROP, keys | {"fold": fold, "kept": sorted(worth_keeping(numbers))})
         gone = await self._session.scalars(_FORGET, keys | {"stays": _DROPPED_STAYS})
-        if gone.all():
+        if gone:
             await self._session.execute(_FORGET_ROWS, keys | {"number": max(numbers)})

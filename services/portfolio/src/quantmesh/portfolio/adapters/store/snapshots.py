@@ -5,8 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import text
-
+from quantmesh.chassis.sql import text
 from quantmesh.portfolio.adapters.store.lot_rows import read_folded
 from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.adapters.store.views import bounds, instant

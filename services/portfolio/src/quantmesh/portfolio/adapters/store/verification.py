@@ -8,9 +8,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
-
+from quantmesh.chassis.sql import Session, text
 from quantmesh.portfolio.adapters.store.lot_rows import read_folded
 from quantmesh.portfolio.core.lots import FoldedLots, Position
 from quantmesh.portfolio.core.model import LotMethod
@@ -152,7 +150,7 @@ class VerifiedPortfolio(NamedTuple):
 class Verification:
     """One open transaction in the system role."""
 
-    def __init__(self, session: AsyncSession) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
 
     async def portfolios(self, portfolio_id: UUID | None) -> Sequence[VerifiedPortfolio]:

@@ -3,10 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from quantmesh.api.risk.v1.events_pb2 import LimitBreached, LimitCleared
 from quantmesh.chassis import outbox
+from quantmesh.chassis.sql import Session
 from quantmesh.chassis.times import to_timestamp
 from quantmesh.risk.adapters.limits.translate import utilisation_to
 from quantmesh.risk.core.limits.utilisation import Crossings, Utilisation
@@ -16,9 +15,7 @@ LIMIT_BREACHED = "risk.limit.breached"
 LIMIT_CLEARED = "risk.limit.cleared"
 
 
-async def tell(
-    session: AsyncSession, definition: Definition, found: Crossings, owner_id: UUID, as_of: datetime
-) -> None:
+async def tell(session: Session, definition: Definition, found: Crossings, owner_id: UUID, as_of: datetime) -> None:
     """With the states that they end in; `as_of` is market time."""
 
     async def append(subject: str, message: type[LimitBreached | LimitCleared], each: Utilisation) -> None:

@@ -8,10 +8,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
+from psycopg import IntegrityError
 
+from quantmesh.chassis.sql import Row, Session, text
 from quantmesh.risk.core.errors import SetMeanwhile
 from quantmesh.risk.core.limits.definition import Limit, Rule
 from quantmesh.risk.core.limits.utilisation import State
@@ -63,7 +62,7 @@ class Due:
 
 
 class LimitStore:
-    def __init__(self, session: AsyncSession) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
 
     async def definition(self, portfolio_id: UUID, known_at: datetime | None = None) -> Definition:
@@ -123,7 +122,7 @@ class LimitStore:
         await self._session.execute(_KEEP_STATES, values)
 
 
-def _definition(row: Row[Any]) -> Definition:
+def _definition(row: Row) -> Definition:
     return Definition(row.portfolio_id, row.version, row.recorded_at, _limits(row.limits))
 
 

@@ -6,7 +6,6 @@ from datetime import timedelta
 from uuid import UUID
 
 import psycopg
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope
 from quantmesh.api.portfolio.v1.events_pb2 import TransactionRecorded
@@ -15,6 +14,7 @@ from quantmesh.chassis.context import CallContext, set_call
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Conflict, NotFound, QuantmeshError, Unavailable
 from quantmesh.chassis.leadership import while_leading
+from quantmesh.chassis.sql import Session
 from quantmesh.chassis.telemetry.logs import get_logger
 from quantmesh.risk.adapters.limits.events import tell
 from quantmesh.risk.adapters.limits.measuring import Measuring
@@ -48,7 +48,7 @@ class LimitWatch:
                 log.warning("the watch of limits waits for the database", error=str(fault))
                 await asyncio.sleep(_FAULT_SECONDS)
 
-    async def handle(self, session: AsyncSession, _: EventEnvelope, message: TransactionRecorded) -> None:
+    async def handle(self, session: Session, _: EventEnvelope, message: TransactionRecorded) -> None:
         """A recorded transaction makes its portfolio due; many of them make it due once."""
         await LimitStore(session).hasten(UUID(message.transaction.portfolio_id))
 

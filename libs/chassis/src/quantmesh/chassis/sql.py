@@ -1,0 +1,108 @@
+"""Statements with :names over psycopg 3, the open transaction that runs them, and what they answer."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
+
+from quantmesh.chassis.telemetry import tracing
+
+# A value's place: one colon and a name, which neither a cast (::) nor a time of day (10:30) is.
+_NAMED = re.compile(r"(?<![:\w]):([a-z_]\w*)", re.ASCII)
+
+# A namedtuple of the statement's columns, which no type can know.
+Row = Any
+Parameters = Mapping[str, Any]
+
+
+class Statement:
+    """SQL as psycopg takes it. Made once per module, since connections prepare what they see again."""
+
+    __slots__ = ("query", "takes_values")
+
+    def __init__(self, sql: str) -> None:
+        self.takes_values = _NAMED.search(sql) is not None
+        self.query: Any = _NAMED.sub(r"%(\1)s", sql.replace("%", "%%")) if self.takes_values else sql
+
+
+def text(sql: str) -> Statement:
+    return Statement(sql)
+
+
+class NotOneRow(LookupError):
+    """A statement that answers one row answered none, or several."""
+
+
+class Result:
+    """All rows of an answer; `rowcount` is how many a writing statement touched."""
+
+    __slots__ = ("rowcount", "rows")
+
+    def __init__(self, rows: list[Row], rowcount: int) -> None:
+        self.rows = rows
+        self.rowcount = rowcount
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def all(self) -> list[Row]:
+        return self.rows
+
+    def first(self) -> Row | None:
+        return self.rows[0] if self.rows else None
+
+    def one(self) -> Row:
+        if len(self.rows) != 1:
+            msg = f"one row was expected, not {len(self.rows)}"
+            raise NotOneRow(msg)
+        return self.rows[0]
+
+    def one_or_none(self) -> Row | None:
+        return self.one() if self.rows else None
+
+
+class Session:
+    """One transaction at a time on one connection; `opening` begins it, also anew after a rollback."""
+
+    def __init__(self, connection: AsyncConnection[Any], opening: bytes) -> None:
+        self.connection = connection
+        self._opening = opening
+
+    @property
+    def is_open(self) -> bool:
+        return self.connection.pgconn.transaction_status != TransactionStatus.IDLE
+
+    async def begin(self) -> None:
+        await self.connection.execute(self._opening)
+
+    async def execute(self, statement: Statement, parameters: Parameters | None = None) -> Result:
+        if not self.is_open:
+            await self.begin()
+        values = (parameters or {}) if statement.takes_values else None
+        with tracing.statement_span(statement.query):
+            cursor = await self.connection.execute(statement.query, values)
+        return Result(await cursor.fetchall() if cursor.description else [], cursor.rowcount)
+
+    async def execute_many(self, statement: Statement, rows: Sequence[Parameters]) -> None:
+        """The same for each of `rows`, without waiting between them."""
+        if not self.is_open:
+            await self.begin()
+        async with self.connection.cursor() as cursor:
+            await cursor.executemany(statement.query, rows)
+
+    async def scalar(self, statement: Statement, parameters: Parameters | None = None) -> Any:
+        """The first column of the first row; None without rows."""
+        row = (await self.execute(statement, parameters)).first()
+        return None if row is None else row[0]
+
+    async def scalars(self, statement: Statement, parameters: Parameters | None = None) -> Sequence[Any]:
+        """The first column."""
+        return [row[0] for row in await self.execute(statement, parameters)]
+
+    async def commit(self) -> None:
+        await self.connection.commit()
+
+    async def rollback(self) -> None:
+        await self.connection.rollback()
