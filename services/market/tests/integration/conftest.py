@@ -73,7 +73,7 @@ class Parts:
     market: Market
     system_clock: StillClock
 
-    async def feed(self, bus: EventBus, *, ticks_per_second: float = 50.0) -> ReplayFeed:
+    async def feed(self, bus: EventBus, *, ticks_per_second: float = 50.0, plays: bool = True) -> ReplayFeed:
         assets = await self.market.assets.find(SYMBOLS)
         return ReplayFeed(
             self.plan,
@@ -87,6 +87,7 @@ class Parts:
             self.quotes,
             bus,
             self.system_clock,
+            plays=plays,
         )
 
     def recorder(self, kept: timedelta = timedelta(days=7)) -> TickRecorder:

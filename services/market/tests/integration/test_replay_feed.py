@@ -100,6 +100,17 @@ async def test_a_restart_goes_on_and_never_back(parts: Parts, bus: EventBus, new
     assert (again.clock.now() - seen).total_seconds() <= parts.plan.rate * 2.6
 
 
+async def test_a_preview_follows_and_never_plays(parts: Parts, bus: EventBus, new_parts: NewParts) -> None:
+    preview, other = parts, await new_parts(holder="b")
+    heard = await hear(bus, "quotes.MTUM")
+    async with playing(await preview.feed(bus, plays=False)):
+        await asyncio.sleep(0.3)
+        assert not heard, "nobody plays, and the preview does not either"
+        assert preview.clock.now() == preview.plan.market_time(preview.plan.start)
+        async with playing(await other.feed(bus)):
+            await until(lambda: preview.clock.now() > preview.plan.market_time(preview.plan.start))
+
+
 async def test_one_replica_plays_and_the_other_follows(parts: Parts, bus: EventBus, new_parts: NewParts) -> None:
     first, second = parts, await new_parts(holder="b")
     heard = await hear(bus, "quotes.MTUM")

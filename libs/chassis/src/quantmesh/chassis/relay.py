@@ -17,7 +17,7 @@ from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.events.bus import BROKER_FAULTS, EventBus
 from quantmesh.chassis.events.publishing import Acknowledgement, Publisher, SentBatch
-from quantmesh.chassis.events.streams import SUBJECT_ROOT, ensure_stream
+from quantmesh.chassis.events.streams import SUBJECT_ROOT
 from quantmesh.chassis.failpoints import Failpoint
 from quantmesh.chassis.leadership import leading
 from quantmesh.chassis.telemetry.logs import get_logger
@@ -195,7 +195,7 @@ class _Turn:
     async def _sweep(self) -> None:
         """Find a broker that is behind what it acknowledged, and forget what is old."""
         epoch = self._bus.epoch
-        info = await ensure_stream(self._bus.jetstream, self._service)
+        info = await self._bus.ensure_stream(self._service)
         await self._forget_from(info.state.last_seq + 1)
         self._last_sequence = (await _one(await self._connection.execute(_LAST_SEQUENCE))).sequence
         await self._connection.execute(_FORGET)

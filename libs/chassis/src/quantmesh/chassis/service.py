@@ -27,7 +27,8 @@ from quantmesh.chassis.rpc.peer import Peer
 from quantmesh.chassis.rpc.peers import Peers
 from quantmesh.chassis.rpc.server import AddToServer, RpcServer
 from quantmesh.chassis.rpc.tls import TlsFolder, UnusableCertificate
-from quantmesh.chassis.settings import MissingSettingError, ServiceSettings, WrongSettings
+from quantmesh.chassis.schema import wait_until_migrated
+from quantmesh.chassis.settings import MissingSettingError, ServiceSettings, load_or_exit
 from quantmesh.chassis.shutdown import end_process_within
 from quantmesh.chassis.telemetry.build import show_build
 from quantmesh.chassis.telemetry.forwards import forwards_of
@@ -69,6 +70,7 @@ class Service(Generic[SettingsT]):
         self._verifier: TokenVerifier | None = None
         self._database: Database | None = None
         self._bus: EventBus | None = None
+        self._ops: OpsServer | None = None
         self._tls = TlsFolder(Path(settings.tls_folder)) if settings.tls_folder else None
         self._peers = Peers(name, settings.service_secret.get_secret_value(), settings.targets, self._tls)
         self._stopping = asyncio.Event()
@@ -85,7 +87,7 @@ class Service(Generic[SettingsT]):
                 self.settings.database_url.get_secret_value(), self.name, pool_size=self.settings.database_pool_size
             )
             self._parts.checks["postgres"] = self._database.ping
-            self.add_task("housekeeping", partial(keep_house, self._database))
+            self.add_work("housekeeping", partial(keep_house, self._database))
         return self._database
 
     @property
@@ -93,13 +95,13 @@ class Service(Generic[SettingsT]):
         if self._bus is None:
             if not self.settings.nats_url:
                 raise MissingSettingError(self.name, "QUANTMESH_NATS_URL")
-            self._bus = EventBus(self.settings.nats_url, self.name)
+            self._bus = EventBus(self.settings.nats_url, self.name, self.settings.stream_replicas)
             self._parts.checks["nats"] = self._bus.ping
         return self._bus
 
     def publish_events(self) -> None:
         """Let the relay bring what this service writes to its outbox onto JetStream."""
-        self.add_task("relay", Relay(self.database, self.bus).run)
+        self.add_work("relay", Relay(self.database, self.bus).run)
 
     @property
     def verifier(self) -> TokenVerifier:
@@ -129,9 +131,16 @@ class Service(Generic[SettingsT]):
         """`run` goes on until it is cancelled at the end; should it fail, the process ends and is started anew."""
         self._parts.tasks.append((name, run))
 
+    def add_work(self, name: str, run: Step) -> None:
+        """A task for the whole mesh, whichever replica does it: a preview (`consumers_paused`) leaves it alone."""
+        if self.settings.consumers_paused:
+            log.info("paused", task=name)
+        else:
+            self.add_task(name, run)
+
     def add_consumer(self, consumer: Consumer[Any]) -> None:
         database, bus = self.database, self.bus
-        self.add_task(f"consumer {consumer.name}", lambda: consumer.run(database, bus))
+        self.add_work(f"consumer {consumer.name}", lambda: consumer.run(database, bus))
 
     def add_check(self, name: str, check: Step) -> None:
         """Ready only while `check` does not raise."""
@@ -144,12 +153,19 @@ class Service(Generic[SettingsT]):
     def stop(self) -> None:
         self._stopping.set()
 
+    async def begin(self) -> bool:
+        """Open the operators' port, then wait for the migrations that the code needs; false where stopped before."""
+        if self.settings.ops_bind:
+            self._ops = OpsServer(self.settings.ops_bind, lambda: self.waiting_for)
+            self._ops.start()
+        if self.settings.database_url is not None:
+            self._waiting_for = ["schema"]
+            await wait_until_migrated(self.settings.database_url.get_secret_value(), self.name, self._stopping)
+        return not self._stopping.is_set()
+
     async def run(self, on_stopping: Callable[[], None] | None = None) -> bool:
         """Serve until stopped, of which `on_stopping` is told; true where nothing failed."""
         server: RpcServer | None = None
-        ops = OpsServer(self.settings.ops_bind, lambda: self.waiting_for) if self.settings.ops_bind else None
-        if ops is not None:
-            ops.start()
         if self._bus is not None:
             await self._bus.connect()
         if self._parts.servicers:
@@ -170,8 +186,8 @@ class Service(Generic[SettingsT]):
         await end(*tasks)
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._close()
-        if ops is not None:
-            await asyncio.to_thread(ops.stop)
+        if self._ops is not None:
+            await asyncio.to_thread(self._ops.stop)
         return not self._failed
 
     async def _guarded(self, name: str, run: Step) -> None:
@@ -225,22 +241,11 @@ def serve(
     wire_worker: Wire[SettingsT] | None = None,
 ) -> None:
     """The entry point of `python -m quantmesh.<name> [migrate | worker]`; ends the process."""
-    try:
-        settings = settings_type.load(os.environ)
-    except WrongSettings as wrong:
-        sys.stderr.writelines(f"{name}: {complaint}\n" for complaint in str(wrong).splitlines())
-        sys.exit(2)
     command = sys.argv[1] if len(sys.argv) > 1 else "serve"
-    program = name if command == "serve" else f"{name}-{command}"
-    configure_logs(program, settings.log_level, forwards_of(name, program, settings))
-    show_build(program, settings.revision)
     if command == "migrate":
-        if settings.migration_url is None:
-            sys.exit(str(MissingSettingError(name, "QUANTMESH_MIGRATION_URL")))
-        from quantmesh.chassis.migration import run_migrations
-
-        run_migrations(name, settings.migration_url.get_secret_value())
-        return
+        return _migrate(name)
+    settings = load_or_exit(name, settings_type, os.environ)
+    _tell_of_itself(name, command, settings)
     chosen = {"serve": wire, "worker": wire_worker}.get(command)
     if chosen is None:
         sys.exit(
@@ -259,10 +264,29 @@ def serve(
     sys.exit(0 if uvloop.run(_run(service, chosen)) else 1)
 
 
+def _migrate(name: str) -> None:
+    # Whoever migrates is given the address of the database, and nothing of the service's own settings and secrets.
+    settings = load_or_exit(name, ServiceSettings, os.environ)
+    _tell_of_itself(name, "migrate", settings)
+    if settings.migration_url is None:
+        sys.exit(str(MissingSettingError(name, "QUANTMESH_MIGRATION_URL")))
+    from quantmesh.chassis.migration import run_migrations
+
+    run_migrations(name, settings.migration_url.get_secret_value())
+
+
+def _tell_of_itself(name: str, command: str, settings: ServiceSettings) -> None:
+    program = name if command == "serve" else f"{name}-{command}"
+    configure_logs(program, settings.log_level, forwards_of(name, program, settings))
+    show_build(program, settings.revision)
+
+
 async def _run(service: Service[SettingsT], wire: Wire[SettingsT]) -> bool:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, service.stop)
+    if not await service.begin():
+        return True
     await wire(service)
     # What was loaded stays: it is not looked through again and again for garbage.
     gc.freeze()

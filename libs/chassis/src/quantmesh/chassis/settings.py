@@ -1,8 +1,9 @@
 """Settings that every service has; only a service's `__main__.py` reads the environment, through `load`."""
 
 import re
+import sys
 from collections.abc import Iterable, Mapping
-from typing import Self
+from typing import Self, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
@@ -36,6 +37,8 @@ class ServiceSettings(BaseSettings):
     migration_url: SecretStr | None = None
     database_pool_size: int = Field(default=8, ge=1, le=200)
     nats_url: str = ""
+    # Copies of each event stream: as many as a cluster of brokers keeps, at most five.
+    stream_replicas: int = Field(default=1, ge=1, le=5)
     redis_url: str = ""
     evm_url: str = ""
     grpc_bind: str = ""
@@ -54,6 +57,8 @@ class ServiceSettings(BaseSettings):
     targets: dict[str, str] = Field(default_factory=dict)
     # Unset: only where the environment is "local"; elsewhere workers do jobs, a deployment of their own.
     serve_jobs: bool | None = None
+    # A preview beside the running release answers calls, and leaves events, jobs and all other common work alone.
+    consumers_paused: bool = False
 
     @field_validator("sentry_dsn")
     @classmethod
@@ -79,6 +84,18 @@ class ServiceSettings(BaseSettings):
         except SettingsError as error:
             field = _NOT_JSON.search(str(error))
             raise WrongSettings([_complaint([field[1] if field else ""], "is not JSON")]) from None
+
+
+SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
+
+
+def load_or_exit(service: str, settings_type: type[SettingsT], environ: Mapping[str, str]) -> SettingsT:
+    """For entry points: where something is wrong the process ends with 2, and says what."""
+    try:
+        return settings_type.load(environ)
+    except WrongSettings as wrong:
+        sys.stderr.writelines(f"{service}: {complaint}\n" for complaint in str(wrong).splitlines())
+        sys.exit(2)
 
 
 def _complaint(place: Iterable[object], description: str) -> str:

@@ -104,7 +104,7 @@ async def wire(service: Service[BlockchainSettings]) -> None:
     )
     service.add_consumer(transaction_consumer(clock))
     service.publish_events()
-    service.add_task("anchoring", loop.run)
+    service.add_work("anchoring", loop.run)
     service.on_stop(chain.close)
 
 

@@ -78,7 +78,8 @@ async def wire(service: Service[MarketSettings]) -> None:
         load_exchange_rates(),
     )
     provider = BundledProvider()
-    await _patiently(lambda: take_in(market, provider))
+    if not settings.consumers_paused:
+        await _patiently(lambda: take_in(market, provider))
     assets = await _patiently(lambda: market.assets.find(provider.symbols()))
     feed = ReplayFeed(
         plan,
@@ -96,18 +97,20 @@ async def wire(service: Service[MarketSettings]) -> None:
         quotes,
         service.bus,
         service.clock,
+        plays=not settings.consumers_paused,
     )
     recorder = TickRecorder(
         TickStore(database), market.assets, clock, timedelta(days=settings.market_tick_retention_days)
     )
-    await service.bus.subscribe(SUBJECT, recorder.handle)
+    if not settings.consumers_paused:
+        await service.bus.subscribe(SUBJECT, recorder.handle)
     service.add_servicer(add_MarketServiceServicer_to_server, MarketRpc(market, clock, service.clock))
     service.publish_events()
     service.add_task("replay", feed.run)
-    service.add_task(
+    service.add_work(
         "backfill", lambda: _every(settings.market_backfill_hours * 3600, lambda: take_in(market, provider))
     )
-    service.add_task("retention", lambda: _every(60.0, recorder.forget_old))
+    service.add_work("retention", lambda: _every(60.0, recorder.forget_old))
     service.on_stop(quotes.close)
 
 

@@ -76,7 +76,7 @@ async def wire(service: Service[PortfolioSettings]) -> None:
     service.add_servicer(add_JobServiceServicer_to_server, JobRpc(service.database))
     breakers = Breakers(service.database, market, service.clock, settings.band, settings.index)
     desk = OrderDesk(service.database, market, service.clock, costs)
-    service.add_task("venue", VenueRunner(service.bus, desk, breakers).run)
+    service.add_work("venue", VenueRunner(service.bus, desk, breakers).run)
     service.publish_events()
     for consumer in RiskAlerts(service.clock).consumers():
         service.add_consumer(consumer)
@@ -102,11 +102,11 @@ def _pre_trade(service: Service[PortfolioSettings], accounts: Accounts) -> PreTr
 def _work(service: Service[PortfolioSettings], market: MarketPeer) -> None:
     imports = ImportJob(service.database, market, service.clock)
     reversals = ReversalJob(service.database, service.clock)
-    service.add_task("jobs", JobWorker(service.database, {IMPORT_JOB: imports.run, REVERSAL_JOB: reversals.run}).run)
-    service.add_task("snapshots", SnapshotMaker(service.database).run)
-    service.add_task("option expiry", OptionExpiry(service.database, market, service.clock).run)
+    service.add_work("jobs", JobWorker(service.database, {IMPORT_JOB: imports.run, REVERSAL_JOB: reversals.run}).run)
+    service.add_work("snapshots", SnapshotMaker(service.database).run)
+    service.add_work("option expiry", OptionExpiry(service.database, market, service.clock).run)
     every_seconds = 3600.0 * service.settings.portfolio_verify_hours
-    service.add_task("verification", lambda: Verifier(service.database).run(every_seconds))
+    service.add_work("verification", lambda: Verifier(service.database).run(every_seconds))
 
 
 async def verify(settings: PortfolioSettings, arguments: Sequence[str]) -> int:

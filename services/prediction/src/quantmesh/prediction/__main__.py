@@ -62,7 +62,7 @@ async def wire(service: Service[PredictionSettings]) -> None:
     if settings.spawns_worker:
         # The worker listens nowhere: the addresses are this process's.
         environment = {**os.environ, "QUANTMESH_GRPC_BIND": "", "QUANTMESH_OPS_BIND": ""}
-        service.add_task("worker", WorkerSpawner(service.database, job_queued, environment).run)
+        service.add_work("worker", WorkerSpawner(service.database, job_queued, environment).run)
     service.on_stop(redis.close)
 
 
@@ -73,7 +73,7 @@ async def wire_worker(service: Service[PredictionSettings]) -> None:
     steps = settings.prediction_training_steps
     recipe = Recipe(first_steps=steps, next_steps=steps // 4, seed=settings.prediction_seed)
     job = TrainingJob(market, Store(service.database), registry, service.clock, recipe)
-    service.add_task("jobs", JobWorker(service.database, {KIND: job.run}).run)
+    service.add_work("jobs", JobWorker(service.database, {KIND: job.run}).run)
     if settings.prediction_worker_idle_seconds:
         idle_seconds = settings.prediction_worker_idle_seconds
         service.add_task("idle", lambda: stop_when_idle(service.database, idle_seconds, service.stop))

@@ -43,14 +43,14 @@ async def wire(service: Service[PricingSettings]) -> None:
     service.add_servicer(add_SimulationServiceServicer_to_server, SimulationRpc(service.database))
     service.add_servicer(add_JobServiceServicer_to_server, JobRpc(service.database))
     if service.settings.serves_jobs:
-        service.add_task("jobs", _worker(service).run)
+        service.add_work("jobs", _worker(service).run)
     service.add_task("quote records", recorder.run)
     service.add_task("kernels", load_kernels)
     service.on_stop(close)
 
 
 async def wire_worker(service: Service[PricingSettings]) -> None:
-    service.add_task("jobs", _worker(service).run)
+    service.add_work("jobs", _worker(service).run)
 
 
 def _worker(service: Service[PricingSettings]) -> JobWorker:

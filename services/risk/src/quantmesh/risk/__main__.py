@@ -57,7 +57,7 @@ async def wire(service: Service[RiskSettings]) -> None:
     service.add_servicer(add_LimitServiceServicer_to_server, limits)
     every = timedelta(seconds=service.settings.risk_limit_seconds)
     watch = LimitWatch(service.database, measuring, portfolios, service.clock, every)
-    service.add_task("limits", watch.run)
+    service.add_work("limits", watch.run)
     service.add_consumer(
         Consumer(
             "limits", subject="qm.portfolio.transaction.recorded", message=TransactionRecorded, handle=watch.handle

@@ -13,7 +13,7 @@ from quantmesh.api.common.v1.common_pb2 import EventEnvelope
 from quantmesh.chassis.cancellation import raise_if_cancelled
 from quantmesh.chassis.events.bus import BROKER_FAULTS, EventBus
 from quantmesh.chassis.events.pull import ConsumerLostError, PullSubscription
-from quantmesh.chassis.events.streams import ensure_stream, publisher_of, stream_name
+from quantmesh.chassis.events.streams import publisher_of, stream_name
 from quantmesh.chassis.telemetry.logs import get_logger
 
 log = get_logger(__name__)
@@ -50,7 +50,7 @@ class Broadcast:
                 await bus.wait_connected(5.0)
 
     async def _follow(self, bus: EventBus) -> None:
-        info = await ensure_stream(bus.jetstream, self._publisher)
+        info = await bus.ensure_stream(self._publisher)
         created = await bus.jetstream.add_consumer(
             stream_name(self._publisher),
             ConsumerConfig(

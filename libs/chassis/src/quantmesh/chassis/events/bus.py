@@ -9,11 +9,13 @@ import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
+from nats.js.api import StreamInfo
 from nats.js.client import JetStreamContext
 from prometheus_client import Counter
 
 from quantmesh.chassis.cancellation import end, raise_if_cancelled
 from quantmesh.chassis.errors import Unavailable
+from quantmesh.chassis.events.streams import ensure_stream
 from quantmesh.chassis.telemetry.logs import get_logger
 
 log = get_logger(__name__)
@@ -43,8 +45,9 @@ class Subscription:
 class EventBus:
     """Connects in the background; `wait_connected` and `ping` tell. Subscriptions may be made before that."""
 
-    def __init__(self, url: str, service: str) -> None:
+    def __init__(self, url: str, service: str, stream_replicas: int = 1) -> None:
         self.service = service
+        self._stream_replicas = stream_replicas
         self._url = url
         self._client: Client | None = None
         self._jetstream: JetStreamContext | None = None
@@ -89,6 +92,10 @@ class EventBus:
             msg = "The event broker cannot be reached."
             raise Unavailable(msg, retry_after_seconds=1.0)
         return self._jetstream
+
+    async def ensure_stream(self, publisher: str) -> StreamInfo:
+        """Whoever comes first creates it. Raises Unavailable, or the client's own errors."""
+        return await ensure_stream(self.jetstream, publisher, self._stream_replicas)
 
     async def ping(self) -> None:
         """Raises Unavailable where the broker does not answer within a second."""

@@ -18,7 +18,7 @@ from quantmesh.chassis.events.arrival import Arrival, PoisonError
 from quantmesh.chassis.events.bus import BROKER_FAULTS, EventBus
 from quantmesh.chassis.events.pull import ConsumerLostError, PullSubscription
 from quantmesh.chassis.events.settling import ACK_WAIT_SECONDS, Settling
-from quantmesh.chassis.events.streams import ensure_stream, publisher_of, stream_name
+from quantmesh.chassis.events.streams import publisher_of, stream_name
 from quantmesh.chassis.leadership import while_leading
 from quantmesh.chassis.sql import Session
 from quantmesh.chassis.telemetry.logs import get_logger
@@ -81,7 +81,7 @@ class Consumer(Generic[M]):
 
     async def _consume(self, database: Database, bus: EventBus) -> None:
         durable = f"{database.service}-{self.name}"
-        await ensure_stream(bus.jetstream, publisher_of(self.subject))
+        await bus.ensure_stream(publisher_of(self.subject))
         await bus.jetstream.add_consumer(
             self.stream,
             ConsumerConfig(

@@ -14,7 +14,7 @@ from prometheus_client import Gauge
 from quantmesh.chassis.errors import NotFound, RuleBroken, Unavailable
 from quantmesh.chassis.events.arrival import REPLAY_FOR, Arrival
 from quantmesh.chassis.events.bus import REQUEST_SECONDS, EventBus
-from quantmesh.chassis.events.streams import DEAD_LETTERS, SUBJECT_ROOT, ensure_stream, stream_name
+from quantmesh.chassis.events.streams import DEAD_LETTERS, SUBJECT_ROOT, stream_name
 
 _STREAM = stream_name(DEAD_LETTERS)
 _SUBJECT, _ERROR, _EVENT = "Qm-Subject", "Qm-Error", "Qm-Event-Id"
@@ -48,9 +48,8 @@ class DeadLetters:
 
     async def bury(self, message: Msg, arrival: Arrival | None, service: str, consumer: str, error: Exception) -> None:
         """`arrival` is None for what is no event."""
-        jetstream = self._bus.jetstream
-        await ensure_stream(jetstream, DEAD_LETTERS)
-        await jetstream.publish(
+        await self._bus.ensure_stream(DEAD_LETTERS)
+        await self._bus.jetstream.publish(
             _subject(service, consumer),
             message.data,
             timeout=REQUEST_SECONDS,

@@ -26,8 +26,9 @@ def publisher_of(subject: str) -> str:
     return publisher
 
 
-async def ensure_stream(jetstream: JetStreamContext, publisher: str) -> StreamInfo:
-    """The stream of `publisher`, created or brought to these settings where it is not so."""
+async def ensure_stream(jetstream: JetStreamContext, publisher: str, replicas: int = 1) -> StreamInfo:
+    """The stream of `publisher`, created or brought to these settings where it is not so; each node of a cluster of
+    brokers may have one of its `replicas`."""
     config = StreamConfig(
         name=stream_name(publisher),
         subjects=[f"{SUBJECT_ROOT}.{publisher}.>"],
@@ -36,6 +37,7 @@ async def ensure_stream(jetstream: JetStreamContext, publisher: str) -> StreamIn
         max_age=_DEAD_LETTERS_KEPT_SECONDS if publisher == DEAD_LETTERS else KEPT_SECONDS,
         duplicate_window=DUPLICATE_WINDOW_SECONDS,
         allow_direct=True,
+        num_replicas=replicas,
     )
     try:
         found = await jetstream.stream_info(stream_name(publisher))
@@ -45,5 +47,6 @@ async def ensure_stream(jetstream: JetStreamContext, publisher: str) -> StreamIn
         found.config.subjects == config.subjects
         and found.config.max_age == config.max_age
         and found.config.duplicate_window == config.duplicate_window
+        and found.config.num_replicas == config.num_replicas
     )
     return found if same else await jetstream.update_stream(config)

@@ -1,20 +1,12 @@
 """Bring one service's schema up to date, in process."""
 
-from importlib.resources import files
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy.engine import make_url
 
-
-def migrations_folder(service: str) -> Path:
-    """`migrations/` inside the service's own package, so that a wheel carries it as an editable install does."""
-    folder = Path(str(files(f"quantmesh.{service}").joinpath("migrations")))
-    if not (folder / "env.py").is_file():
-        msg = f"quantmesh.{service} has no migrations/env.py (looked in {folder})"
-        raise FileNotFoundError(msg)
-    return folder
+from quantmesh.chassis.schema import migrations_folder
 
 
 def run_migrations(service: str, url: str, script_location: Path | None = None) -> None:

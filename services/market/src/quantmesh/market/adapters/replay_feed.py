@@ -62,7 +62,8 @@ class _Session:
 
 
 class ReplayFeed:
-    """Runs in every replica; the one that holds the lease plays, the others follow its position."""
+    """Runs in every replica; the one that holds the lease plays, the others follow its position. One that never
+    `plays` follows alone."""
 
     def __init__(
         self,
@@ -77,7 +78,10 @@ class ReplayFeed:
         quotes: QuoteCache,
         bus: Publisher,
         system_clock: Clock,
+        *,
+        plays: bool = True,
     ) -> None:
+        self._plays = plays
         self._plan = plan
         self._calendar = calendar
         self._pace = pace
@@ -97,7 +101,7 @@ class ReplayFeed:
         """Until cancelled. While the database is away market time stands still."""
         while True:
             try:
-                state = await self._store.take()
+                state = await self._store.take() if self._plays else None
                 self._waiting = False
                 if state is None:
                     _ENDED.set(0)
