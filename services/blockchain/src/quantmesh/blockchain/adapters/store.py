@@ -7,6 +7,7 @@ from uuid import UUID
 from quantmesh.blockchain.adapters.turn_store import TurnStore, anchor_from
 from quantmesh.blockchain.core.errors import LeafChanged
 from quantmesh.blockchain.core.model import HASH_BYTES, Inclusion, Leaf, Network
+from quantmesh.chassis.context import current_call
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.sql import Session, text
 
@@ -20,13 +21,22 @@ _INCLUSION = text(
 )
 _ADD_LEAF = text(
     """
-    INSERT INTO leaf (transaction_id, owner_id, hash, received_at)
-    VALUES (:transaction_id, :owner_id, :hash, :received_at)
+    INSERT INTO leaf (transaction_id, owner_id, hash, received_at, traceparent)
+    VALUES (:transaction_id, :owner_id, :hash, :received_at, :traceparent)
     ON CONFLICT (transaction_id) DO NOTHING
     RETURNING transaction_id
     """
 )
 _HASH_OF = text("SELECT hash FROM leaf WHERE transaction_id = :transaction_id")
+# Each of the two has its partial index.
+_UNANCHORED_SECONDS = text(
+    """
+    SELECT coalesce(extract(epoch FROM clock_timestamp() - least(
+        (SELECT min(received_at) FROM leaf WHERE anchor_id IS NULL),
+        (SELECT min(created_at) FROM anchor WHERE chain_id = :chain_id AND status = 'pending')
+    )), 0)::float8
+    """
+)
 _TAKE_TURN = text("SELECT pg_try_advisory_xact_lock(hashtextextended('quantmesh anchoring on ' || :chain_id, 0))")
 
 
@@ -55,6 +65,11 @@ class Store:
             anchor=None if row.id is None else anchor_from(row),
         )
 
+    async def unanchored_seconds(self) -> float:
+        """How long the oldest leaf or root has waited that is in no block; zero where none waits."""
+        async with self._database.system_transaction() as session:
+            return float(await session.scalar(_UNANCHORED_SECONDS, {"chain_id": self._network.chain_id}))
+
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[TurnStore | None]:
         """The lock is the transaction's: whoever dies in a turn has done nothing in it, and holds nobody up."""
@@ -72,6 +87,7 @@ async def add_leaf(session: Session, leaf: Leaf) -> None:
             "owner_id": leaf.owner_id,
             "hash": leaf.hash,
             "received_at": leaf.received_at,
+            "traceparent": current_call().traceparent,
         },
     )
     if added is None:

@@ -11,6 +11,7 @@ from quantmesh.blockchain.core.model import Anchor, AnchorStatus, Attempt, Call,
 from quantmesh.chassis import outbox
 from quantmesh.chassis.ids import uuid7
 from quantmesh.chassis.sql import Row, Session, text
+from quantmesh.chassis.telemetry import tracing
 
 _NEWEST_PLACE = text(
     """
@@ -33,7 +34,9 @@ _CONFIRM = text(
     RETURNING id, root, status, contract, transaction_hash, block_number, block_hash
     """
 )
-_TRANSACTIONS_OF = text("SELECT transaction_id FROM leaf WHERE anchor_id = :anchor_id ORDER BY transaction_id")
+_LEAVES_OF = text(
+    "SELECT transaction_id, traceparent, received_at FROM leaf WHERE anchor_id = :anchor_id ORDER BY transaction_id"
+)
 _WAITING_SINCE = text("SELECT min(received_at) FROM leaf WHERE anchor_id IS NULL")
 _WAITING_LEAVES = text("SELECT hash FROM leaf WHERE anchor_id IS NULL ORDER BY received_at LIMIT :limit")
 _ADD_ANCHOR = text("INSERT INTO anchor (id, chain_id, root, created_at) VALUES (:id, :chain_id, :root, :now)")
@@ -81,6 +84,8 @@ _ADD_ATTEMPT = text(
     VALUES (:submission_id, :hash, :raw, :max_fee_per_gas, :max_priority_fee_per_gas, :sent_at)
     """
 )
+# A batch of thousands would fill the exporter's queue, and tell the same of each.
+_TRACED_LEAVES = 128
 _CLOSE = text("UPDATE submission SET outcome = :outcome, closed_at = now() WHERE id = :id AND outcome IS NULL")
 
 
@@ -197,13 +202,28 @@ class TurnStore:
         await self._session.execute(_CLOSE, {"id": submission_id, "outcome": outcome.value})
 
     async def _tell(self, anchor: Anchor, now: datetime) -> None:
-        transaction_ids = await self._session.scalars(_TRANSACTIONS_OF, {"anchor_id": anchor.id})
-        confirmed = AnchorConfirmed(root=anchor.root, transaction_ids=[str(each) for each in transaction_ids])
+        leaves = (await self._session.execute(_LEAVES_OF, {"anchor_id": anchor.id})).all()
+        confirmed = AnchorConfirmed(root=anchor.root, transaction_ids=[str(leaf.transaction_id) for leaf in leaves])
         if anchor.place is not None:
             confirmed.anchor.CopyFrom(anchor_message(self._network, anchor.place))
+            _trace(self._network, anchor.root, anchor.place, leaves, now)
         await outbox.append(
             self._session, "blockchain.anchor.confirmed", confirmed, aggregate_id=anchor.id, occurred_at=now
         )
+
+
+def _trace(network: Network, root: bytes, place: Place, leaves: Sequence[Row], now: datetime) -> None:
+    """The last span of each trace that brought a leaf: from its arrival until the chain held it deep enough."""
+    attributes: dict[str, str | int] = {
+        "blockchain.network": network.name,
+        "blockchain.root": root.hex(),
+        "blockchain.transaction_hash": place.transaction_hash.hex(),
+        "blockchain.block_number": place.block_number,
+    }
+    # An import's leaves have a trace in common.
+    traced = {leaf.traceparent: leaf for leaf in leaves if leaf.traceparent}
+    for leaf in list(traced.values())[:_TRACED_LEAVES]:
+        tracing.add_span("anchor on chain", leaf.traceparent, leaf.received_at, now, attributes)
 
 
 def anchor_from(row: Row) -> Anchor:
