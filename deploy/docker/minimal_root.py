@@ -39,7 +39,7 @@ def main() -> int:
     _copy_library(standard_library, root)
     interpreters = {Path(name, "bin", "python3") for name in (sys.prefix, environment)}
     chains = {link for interpreter in interpreters for link in _chain(interpreter)}
-    modules = [*_under(root, standard_library).rglob("*.so"), *environment.rglob("*.so*")]
+    modules = [*_under(root, standard_library).rglob("*.so"), *environment.rglob("*.so"), *environment.rglob("*.so.*")]
     linked = _linked_libraries([*chains, *modules])
     outside = {path for path in chains | linked if not path.is_relative_to(environment)}
     for path in outside | ({_CERTIFICATES} if _CERTIFICATES.exists() else set()):

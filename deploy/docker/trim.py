@@ -42,7 +42,7 @@ def main() -> int:
     for package, patterns in {"": [f"**/{name}" for name in ("tests", *_SOURCES)], **_UNUSED}.items():
         for path in [path for pattern in patterns for path in (packages / package).glob(pattern)]:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-    libraries = _without_copies(sorted(packages.rglob("*.so*")))
+    libraries = _without_copies(sorted([*packages.rglob("*.so"), *packages.rglob("*.so.*")]))
     for library in libraries:
         _strip(library)
     for package, names in _NEEDLESS.items():
