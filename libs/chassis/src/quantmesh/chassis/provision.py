@@ -8,6 +8,7 @@ does not inherit: otherwise the system role's row-level security policy would be
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 
 import psycopg
@@ -19,6 +20,7 @@ DATABASE = "quantmesh"
 SERVICES = ("gateway", "auth", "market", "portfolio", "pricing", "risk", "prediction", "blockchain")
 # Any fixed number will do: two provisioners at once would otherwise race to create the same role.
 _LOCK = 7_061_996_011
+_RETRY_SECONDS = 1.0
 
 
 async def provision(
@@ -94,6 +96,19 @@ async def _ensure_schema(connection: psycopg.AsyncConnection, service: str) -> N
         await connection.execute(statement)
 
 
+async def wait_for_postgres(admin_url: str, patience_seconds: float) -> None:
+    """Returns once it answers. Raises psycopg.OperationalError with the last complaint after `patience_seconds`."""
+    give_up_at = time.monotonic() + patience_seconds
+    while True:
+        try:
+            async with await psycopg.AsyncConnection.connect(admin_url, connect_timeout=3):
+                return
+        except psycopg.OperationalError:
+            if time.monotonic() > give_up_at:
+                raise
+        await asyncio.sleep(_RETRY_SECONDS)
+
+
 def passwords_from(environ: Mapping[str, str], services: Sequence[str]) -> dict[str, str]:
     """`QUANTMESH_<NAME>_DATABASE_PASSWORD` per service and for the migrator."""
     names = (*services, "migrator")
@@ -105,6 +120,11 @@ def main() -> None:
     admin_url = os.environ.get("QUANTMESH_ADMIN_URL", "")
     if not admin_url:
         sys.exit("QUANTMESH_ADMIN_URL is not set: the address of a Postgres administrator, postgresql://...")
+    patience_seconds = float(os.environ.get("QUANTMESH_PROVISION_PATIENCE_SECONDS", "0"))
+    try:
+        asyncio.run(wait_for_postgres(admin_url, patience_seconds))
+    except psycopg.OperationalError as error:
+        sys.exit(f"Postgres did not answer within {patience_seconds:g} s: {error}")
     services = tuple(os.environ.get("QUANTMESH_SERVICES", ",".join(SERVICES)).split(","))
     asyncio.run(
         provision(
