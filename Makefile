@@ -75,6 +75,8 @@ check: setup ## formatting, lint, types, import rules, protos
 	@$(MAKE) --no-print-directory charts
 
 charts: setup $(OPS_PACKAGES) ## lint and render the charts and prove what they make
+	$(BIN)/python scripts/declare_graph.py --check
+	$(BIN)/python scripts/chart_schemas.py --check
 	$(BIN)/mypy --python-executable $(OPS)/bin/python $(wildcard $(CHART_TESTS)/*.py)
 	$(OPS)/bin/pytest $(CHART_TESTS)
 

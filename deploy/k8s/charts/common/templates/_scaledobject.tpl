@@ -1,6 +1,6 @@
 {{/*
 KEDA's, which makes the HorizontalPodAutoscaler itself. A consumer is one replica's work: more replicas take the calls
-off it, so that it catches up. Workers share the jobs that wait.
+off it, so that it catches up. Workers share the jobs that wait. What waits is no work of a colour that is paused.
 */}}
 {{- define "common.scaledObject" -}}
 {{- $scaling := .values.autoscaling -}}
@@ -25,6 +25,7 @@ spec:
       metricType: Utilization
       metadata:
         value: {{ $scaling.cpuPercent | quote }}
+    {{- if eq .root.Values.global.color .root.Values.global.activeColor }}
     {{- range $publisher, $durables := .declared.consumers }}
     {{- range $durables }}
     - type: nats-jetstream
@@ -42,6 +43,7 @@ spec:
         serverAddress: {{ .root.Values.global.keda.prometheus | quote }}
         query: sum(max by (kind) (quantmesh_jobs_queued{job="{{ .name }}", namespace="{{ .root.Release.Namespace }}"}))
         threshold: {{ $scaling.lag | quote }}
+    {{- end }}
     {{- end }}
 {{- end }}
 {{- end -}}
