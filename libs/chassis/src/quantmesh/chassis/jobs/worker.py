@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from prometheus_client import Counter
-
 from quantmesh.chassis.cancellation import end
 from quantmesh.chassis.context import CallContext, set_call
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import HTTP_STATUS, Conflict, QuantmeshError, Unavailable, kind_of
+from quantmesh.chassis.jobs import metrics
 from quantmesh.chassis.sql import Session, text
 from quantmesh.chassis.telemetry.logs import get_logger
 
@@ -68,8 +67,6 @@ _RELEASE = text(
     """
 )
 
-_JOBS = Counter("quantmesh_jobs_total", "Jobs by how they ended", ["kind", "status"])
-
 
 @dataclass(eq=False)
 class RunningJob:
@@ -122,6 +119,7 @@ class JobWorker:
     async def run(self) -> None:
         """Until cancelled; what is being done then goes back to the queue."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(metrics.watch_queue(self._database, list(self._functions)))
             for _ in range(self._parallel):
                 group.create_task(self._work())
 
@@ -149,12 +147,13 @@ class JobWorker:
     async def _do(self, job: RunningJob) -> None:
         set_call(CallContext(request_id=job.id).on_behalf_of(job.owner_id))
         if job.attempts > _MAXIMUM_ATTEMPTS:
-            await self._finish(job, "failed", problem=_problem(_WorkerDied()))
+            await self._fail(job, _WorkerDied())
             return
         work = asyncio.ensure_future(self._functions[job.kind](job))
         heart = asyncio.create_task(self._beat(job, work))
         try:
-            result = await work
+            with metrics.SECONDS.labels(job.kind).time():
+                result = await work
         except asyncio.CancelledError:
             if not job.ended_by:
                 # This worker is being stopped, not the job.
@@ -162,16 +161,16 @@ class JobWorker:
                 raise
             if job.ended_by == "owner":
                 await self._finish(job, "cancelled")
+                metrics.JOBS.labels(job.kind, "cancelled").inc()
         except QuantmeshError as error:
-            await self._finish(job, "failed", problem=_problem(error))
+            await self._fail(job, error)
         except Exception:
             log.exception("job failed", job=job.id, kind=job.kind)
-            await self._finish(
-                job, "failed", problem=_problem(QuantmeshError("Something went wrong on our side; the job is logged."))
-            )
+            await self._fail(job, QuantmeshError("Something went wrong on our side; the job is logged."))
         else:
             job.report(1.0, job.message)
             await self._finish(job, "succeeded", result=result)
+            metrics.JOBS.labels(job.kind, "succeeded").inc()
         finally:
             # Waited for: its transaction would otherwise outlive the database's pool.
             await end(work, heart)
@@ -190,6 +189,10 @@ class JobWorker:
                     job.ended_by = "owner" if cancel_requested else "another worker"
                     work.cancel()
                     return
+
+    async def _fail(self, job: RunningJob, error: QuantmeshError) -> None:
+        await self._finish(job, "failed", problem=_problem(error))
+        metrics.JOBS.labels(job.kind, metrics.status_after(error)).inc()
 
     async def _finish(
         self, job: RunningJob, status: str, *, result: Result | None = None, problem: Result | None = None
@@ -210,7 +213,6 @@ class JobWorker:
             except (Unavailable, Conflict):
                 await asyncio.sleep(_POLL_SECONDS)
             else:
-                _JOBS.labels(job.kind, status).inc()
                 return
 
     async def _release(self, job: RunningJob) -> None:
