@@ -1,0 +1,121 @@
+"""Alerts say what to do, rest on metrics that are there, and are proved to fire and to stay silent."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from quantmesh.local.workspace import Workspace
+
+from .metrics_page import series_labels
+
+ROOT = Path(__file__).parent.parent
+RULES = sorted((ROOT / "deploy/observability/rules").glob("*.yaml"))
+CASES = sorted((ROOT / "deploy/observability/tests").glob("*.yaml"))
+RUNBOOKS = ROOT / "docs/runbooks"
+HEADINGS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
+TARGET_LABELS = {"job", "instance"}
+# Of Prometheus itself and of its client library.
+FOREIGN = {"up", "process_start_time_seconds"}
+
+PROMTOOL = shutil.which("promtool")
+with_promtool = pytest.mark.skipif(
+    PROMTOOL is None, reason="promtool is not installed (apt-get install prometheus): alerts are not tried"
+)
+
+
+def rules() -> Iterator[dict[str, Any]]:
+    for path in RULES:
+        for group in yaml.safe_load(path.read_text())["groups"]:
+            yield from group["rules"]
+
+
+ALERTS = [rule for rule in rules() if "alert" in rule]
+NAMES = sorted({alert["alert"] for alert in ALERTS})
+
+
+@pytest.mark.parametrize("alert", NAMES)
+def test_an_alert_has_a_runbook_of_four_parts(alert: str) -> None:
+    text = (RUNBOOKS / f"{alert}.md").read_text()
+    assert text.startswith(f"# {alert}\n")
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == HEADINGS
+
+
+def test_a_runbook_belongs_to_an_alert_and_names_metrics_that_are_there() -> None:
+    pages = {path.stem: path.read_text() for path in RUNBOOKS.glob("*.md")}
+    assert sorted(pages) == sorted([*NAMES, "README"])
+    named = {series for text in pages.values() for series, _ in selections(text) if series.startswith("quantmesh_")}
+    assert named
+    assert named <= series_labels().keys()
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: f"{alert['alert']}-{alert['labels'].get('window', '')}")
+def test_an_alert_says_how_urgent_it_is_and_where_to_read_on(alert: dict[str, Any]) -> None:
+    assert alert["labels"]["severity"] in {"page", "ticket"}
+    assert alert["annotations"]["runbook_url"] == f"docs/runbooks/{alert['alert']}.md"
+    assert alert["annotations"]["summary"]
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: f"{alert['alert']}-{alert['labels'].get('window', '')}")
+def test_an_alert_is_tried_both_ways(alert: dict[str, Any]) -> None:
+    tried = [
+        case
+        for path in CASES
+        for test in yaml.safe_load(path.read_text())["tests"]
+        for case in test["alert_rule_test"]
+        if case["alertname"] == alert["alert"]
+    ]
+    fired = [each["exp_labels"] for case in tried for each in case["exp_alerts"]]
+    assert any(alert["labels"].items() <= labels.items() for labels in fired)
+    assert any(not case["exp_alerts"] for case in tried)
+
+
+def test_what_rules_read_is_documented_and_has_the_labels_that_they_ask_for() -> None:
+    known = series_labels()
+    for rule in rules():
+        for series, selector in selections(rule["expr"]):
+            if series in FOREIGN:
+                continue
+            assert series in known, rule
+            assert set(re.findall(r"(\w+)\s*[=!]", selector)) <= known[series] | TARGET_LABELS, rule
+
+
+def test_what_rules_record_is_documented() -> None:
+    known = series_labels()
+    recorded = [rule for rule in rules() if "record" in rule]
+    assert {rule["record"] for rule in recorded} == {name for name in known if ":" in name}
+    for rule in recorded:
+        assert set(rule.get("labels", {})) <= known[rule["record"]]
+
+
+def test_no_service_is_left_out_of_the_alerts_on_processes() -> None:
+    names = "|".join(service.name for service in Workspace.read(ROOT).services)
+    watched = {rule["alert"]: rule["expr"] for rule in ALERTS if rule["alert"] in {"PartDown", "PartRestarts"}}
+    assert all(f'{{job=~"({names})(-worker)?"}}' in expression for expression in watched.values())
+
+
+def selections(expression: str) -> Iterator[tuple[str, str]]:
+    """Each series of an expression, with what stands in its braces."""
+    for match in re.finditer(r"\b((?:[a-z_]+:)[a-z0-9_:]+|quantmesh_\w+|up|process_\w+)(\{[^}]*\})?", expression):
+        yield match[1], re.sub(r'"[^"]*"', '""', match[2] or "")
+
+
+@with_promtool
+def test_promtool_takes_the_rules() -> None:
+    promtool("check", "rules", *map(str, RULES))
+
+
+@with_promtool
+@pytest.mark.parametrize("cases", CASES, ids=lambda path: path.stem)
+def test_alerts_fire_and_stay_silent_as_promtool_tries_them(cases: Path) -> None:
+    promtool("test", "rules", str(cases))
+
+
+def promtool(*arguments: str) -> None:
+    done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False)  # noqa: S607  found above
+    assert done.returncode == 0, done.stdout + done.stderr
