@@ -13,13 +13,13 @@ import yaml
 from quantmesh.local.workspace import Workspace
 
 from .metrics_page import series_labels
+from .promql import TARGET_LABELS, selections
 
 ROOT = Path(__file__).parent.parent
 RULES = sorted((ROOT / "deploy/observability/rules").glob("*.yaml"))
 CASES = sorted((ROOT / "deploy/observability/tests").glob("*.yaml"))
 RUNBOOKS = ROOT / "docs/runbooks"
 HEADINGS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
-TARGET_LABELS = {"job", "instance"}
 # Of Prometheus itself and of its client library.
 FOREIGN = {"up", "process_start_time_seconds"}
 
@@ -78,11 +78,11 @@ def test_an_alert_is_tried_both_ways(alert: dict[str, Any]) -> None:
 def test_what_rules_read_is_documented_and_has_the_labels_that_they_ask_for() -> None:
     known = series_labels()
     for rule in rules():
-        for series, selector in selections(rule["expr"]):
+        for series, matched in selections(rule["expr"]):
             if series in FOREIGN:
                 continue
             assert series in known, rule
-            assert set(re.findall(r"(\w+)\s*[=!]", selector)) <= known[series] | TARGET_LABELS, rule
+            assert matched <= known[series] | TARGET_LABELS, rule
 
 
 def test_what_rules_record_is_documented() -> None:
@@ -97,12 +97,6 @@ def test_no_service_is_left_out_of_the_alerts_on_processes() -> None:
     names = "|".join(service.name for service in Workspace.read(ROOT).services)
     watched = {rule["alert"]: rule["expr"] for rule in ALERTS if rule["alert"] in {"PartDown", "PartRestarts"}}
     assert all(f'{{job=~"({names})(-worker)?"}}' in expression for expression in watched.values())
-
-
-def selections(expression: str) -> Iterator[tuple[str, str]]:
-    """Each series of an expression, with what stands in its braces."""
-    for match in re.finditer(r"\b((?:[a-z_]+:)[a-z0-9_:]+|quantmesh_\w+|up|process_\w+)(\{[^}]*\})?", expression):
-        yield match[1], re.sub(r'"[^"]*"', '""', match[2] or "")
 
 
 @with_promtool

@@ -9,7 +9,7 @@ import pytest
 
 from quantmesh.local.testing.mesh import Mesh, running_mesh
 
-from .traces import TraceCollector
+from .collector import TelemetryCollector
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -20,15 +20,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def traces() -> Iterator[TraceCollector]:
-    """What the mesh is told to send its spans to."""
-    collector = TraceCollector()
+def telemetry() -> Iterator[TelemetryCollector]:
+    """What the mesh is told to send its spans and logs to."""
+    collector = TelemetryCollector()
     yield collector
     collector.stop()
 
 
 @pytest.fixture(scope="session")
-def mesh(workspace: Path, traces: TraceCollector) -> Iterator[Mesh]:
+def mesh(workspace: Path, telemetry: TelemetryCollector) -> Iterator[Mesh]:
     with tempfile.TemporaryDirectory(prefix="quantmesh-") as folder:
         # Postgres runs as another user when this is root.
         Path(folder).chmod(0o711)
@@ -36,7 +36,7 @@ def mesh(workspace: Path, traces: TraceCollector) -> Iterator[Mesh]:
         settings = {
             "QUANTMESH_AUTH_LOGINS_PER_ADDRESS": "100000",
             "QUANTMESH_GATEWAY_SIGN_IN_QUOTA": "100000",
-            "QUANTMESH_OTLP_ENDPOINT": traces.endpoint,
+            "QUANTMESH_OTLP_ENDPOINT": telemetry.endpoint,
         }
         with running_mesh(workspace, Path(folder) / "state", settings) as mesh:
             yield mesh

@@ -1,0 +1,1 @@
+"""Grafana's dashboards of the mesh, as code. `python -m dashboards` writes their JSON."""
