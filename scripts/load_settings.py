@@ -1,7 +1,7 @@
 """Load the settings of services from given environments, as each service does at its start.
 
 Reads from standard input a JSON list of {"service": ..., "environment": {...}}; writes
-{"variables": {service: the names that it reads}, "complaints": [a list of sentences per environment]}.
+{"variables": {service: {name: "open" or "secret"}}, "complaints": [a list of sentences per environment]}.
 """
 
 import importlib
@@ -37,8 +37,13 @@ def settings_of(service: str) -> type[ServiceSettings]:
     return found[0]
 
 
-def variables_of(settings: type[ServiceSettings]) -> list[str]:
-    return sorted(f"{_PREFIX}{name}".upper() for name in settings.model_fields if name != "targets")
+def variables_of(settings: type[ServiceSettings]) -> dict[str, str]:
+    """Targets of peers are no variable of their own."""
+    return {
+        f"{_PREFIX}{name}".upper(): "secret" if "SecretStr" in str(field.annotation) else "open"
+        for name, field in settings.model_fields.items()
+        if name != "targets"
+    }
 
 
 def complaints(settings: type[ServiceSettings], environment: Mapping[str, str]) -> list[str]:

@@ -202,10 +202,14 @@ class PodTemplate(Part):
     spec: PodSpec
 
 
+class Claim(Part):
+    metadata: Metadata
+
+
 class WorkloadSpec(Part):
     replicas: int | None = None
     selector: Selector = Selector()
-    service_name: str = ""
+    volume_claim_templates: list[Claim] = []
     template: PodTemplate
 
 

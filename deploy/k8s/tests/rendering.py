@@ -3,7 +3,6 @@
 """
 
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,10 +30,14 @@ class Manifest:
         return str(self.content["kind"])
 
     @property
-    def name(self) -> str:
+    def metadata(self) -> dict[str, Any]:
         metadata = self.content["metadata"]
-        assert isinstance(metadata, Mapping), f"{self.template}: metadata is {metadata!r}"
-        return str(metadata["name"])
+        assert isinstance(metadata, dict), f"{self.template}: metadata is {metadata!r}"
+        return metadata
+
+    @property
+    def name(self) -> str:
+        return str(self.metadata["name"])
 
     def __str__(self) -> str:
         return f"{self.kind}/{self.name}"

@@ -1,0 +1,98 @@
+"""Secrets and Services that operators make, as the release's custom resources ask for them."""
+
+from objects import Metadata, Named, Part
+from pydantic import Field
+from release import Release
+
+
+class TemplateOfSecret(Part):
+    merge_policy: str = "Replace"
+    data: dict[str, str] = Field(default_factory=dict)
+
+
+class TargetOfSecret(Part):
+    name: str
+    template: TemplateOfSecret | None = None
+
+
+class RemoteKey(Part):
+    secret_key: str
+
+
+class ExternalSecretSpec(Part):
+    target: TargetOfSecret
+    data: tuple[RemoteKey, ...] = ()
+
+    @property
+    def keys(self) -> set[str]:
+        """What the Secret has: the template's keys, and those that are read where there is none or it says so."""
+        template = self.target.template or TemplateOfSecret.model_validate({"mergePolicy": "Merge"})
+        read = {each.secret_key for each in self.data} if template.merge_policy == "Merge" else set()
+        return {*template.data, *read}
+
+
+class ExternalSecret(Named):
+    spec: ExternalSecretSpec
+
+
+class CertificateSpec(Part):
+    secret_name: str
+    dns_names: tuple[str, ...] = ()
+
+
+class Certificate(Named):
+    spec: CertificateSpec
+
+
+_OF_CERTIFICATES = {"tls.crt", "tls.key", "ca.crt"}
+
+
+def made_by_operators(release: Release) -> dict[str, set[str]]:
+    """Their keys by name."""
+    external = {each.spec.target.name: each.spec.keys for each in release.reachable(ExternalSecret)}
+    certificates = {each.spec.secret_name: _OF_CERTIFICATES for each in release.reachable(Certificate)}
+    return external | certificates
+
+
+class ServiceTemplate(Part):
+    metadata: Metadata
+
+
+class AdditionalService(Part):
+    service_template: ServiceTemplate
+
+
+class ManagedServices(Part):
+    additional: tuple[AdditionalService, ...] = ()
+
+
+class Managed(Part):
+    services: ManagedServices = ManagedServices()
+
+
+class InheritedMetadata(Part):
+    labels: dict[str, str]
+
+
+class ClusterSpec(Part):
+    instances: int
+    inherited_metadata: InheritedMetadata
+    managed: Managed = Managed()
+
+
+class Cluster(Named):
+    """Of CloudNativePG."""
+
+    spec: ClusterSpec
+
+
+def made_services(release: Release) -> set[str]:
+    """CloudNativePG makes three for each cluster, and those that are asked for."""
+    return {
+        name
+        for cluster in release.reachable(Cluster)
+        for name in (
+            *(f"{cluster.name}-{suffix}" for suffix in ("rw", "ro", "r")),
+            *(each.service_template.metadata.name for each in cluster.spec.managed.services.additional),
+        )
+    }
