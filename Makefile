@@ -25,7 +25,7 @@ s ?=
 first ?= 60
 seeds ?= 500
 
-.PHONY: help setup demo up down status logs clean test mutants soak check charts format bench images protos baseline contracts lock
+.PHONY: help setup demo up down status logs clean test mutants soak check charts format bench images protos baseline contracts lock dashboards
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -93,6 +93,9 @@ protos: $(PACKAGES) ## generate the stubs of quantmesh.api
 
 images: ## build the image of every service, or of one: make images s=auth
 	@$(PYTHON) scripts/images.py $(s)
+
+dashboards: setup ## write the JSON of Grafana's dashboards anew
+	PYTHONPATH=deploy/observability $(BIN)/python -m dashboards
 
 baseline: setup ## record the protos as what later ones must stay compatible with
 	$(BIN)/buf build protos --exclude-source-info --output protos/image.binpb

@@ -12,6 +12,8 @@ import pytest
 import yaml
 from dashboards.catalogue import JSON, texts
 
+from quantmesh.local.workspace import Workspace
+
 from .metrics_page import series_labels
 from .promql import TARGET_LABELS, grouping, selections
 
@@ -65,6 +67,21 @@ def test_a_query_asks_for_documented_series_by_their_labels(name: str) -> None:
         assert grouped <= labels, target["expr"]
         # A label that was summed away would stand in the legend as nothing.
         assert set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])) <= grouped, target["expr"]
+
+
+def test_queries_name_methods_and_parts_that_exist() -> None:
+    methods = {
+        method for path in (ROOT / "protos").rglob("*.proto") for method in re.findall(r"rpc (\w+)\(", path.read_text())
+    }
+    services = {service.name for service in Workspace.read(ROOT).services}
+    asked: dict[str, set[str]] = {"method": set(), "job": set(), "schema": set()}
+    for dashboard in DASHBOARDS.values():
+        for target in targets(dashboard):
+            for label, values in re.findall(r'\b(method|job|schema)=~?"([^"]*)"', target["expr"]):
+                asked[label] |= set(re.sub(r"\(-worker\)\?|[()]", "", values).split("|"))
+    assert asked["method"] <= methods
+    assert asked["job"] == services
+    assert asked["schema"] <= services
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)

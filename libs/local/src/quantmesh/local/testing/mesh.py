@@ -54,6 +54,14 @@ class Mesh:
         return self._settings.server_port(server).port
 
     @property
+    def ops_urls(self) -> dict[str, str]:
+        """Where each service answers probes and /metrics."""
+        return {
+            service.name: f"http://{LOOPBACK}:{self._settings.service_port(service, 'ops').port}"
+            for service in self._settings.workspace.services
+        }
+
+    @property
     def report(self) -> MeshReport:
         report = read_report(self._settings.state_folder / "state.json")
         if report is None:
