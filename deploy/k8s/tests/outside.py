@@ -74,8 +74,13 @@ class InheritedMetadata(Part):
     labels: dict[str, str]
 
 
+class Postgresql(Part):
+    parameters: dict[str, str]
+
+
 class ClusterSpec(Part):
     instances: int
+    postgresql: Postgresql
     inherited_metadata: InheritedMetadata
     managed: Managed = Managed()
 

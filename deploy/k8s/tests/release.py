@@ -81,7 +81,8 @@ def _declared() -> Iterator[Declaration]:
 
 # What is laid over an environment.
 _VARIANTS: dict[str, tuple[str, Values]] = {
-    "dev-green": ("dev", {"global": {"color": "green", "shared": False}}),
+    "prod-green": ("prod", {"global": {"color": "green", "shared": False}}),
+    "prod-service-mesh": ("prod", {"global": {"serviceMesh": {"enabled": True}}}),
 }
 RELEASES = [*environments(), *_VARIANTS]
 
@@ -91,7 +92,8 @@ def release(name: str) -> Release:
     if name not in _VARIANTS:
         return Release(name, tuple(render(UMBRELLA, name)))
     environment, more = _VARIANTS[name]
-    return Release(name, tuple(render(UMBRELLA, environment, more)), beside=release(environment))
+    preview = name.endswith("-green")
+    return Release(name, tuple(render(UMBRELLA, environment, more)), beside=release(environment) if preview else None)
 
 
 @cache

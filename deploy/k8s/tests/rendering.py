@@ -65,15 +65,25 @@ def values_of(chart: str, environment: str | None) -> Values:
     return {**merged.get(chart, {}), "global": merged.get("global", {})}
 
 
-def render(chart: str, environment: str | None = None, more: Values | None = None) -> list[Manifest]:
+def render(
+    chart: str, environment: str | None = None, more: Values | None = None, *, revision: int = 1
+) -> list[Manifest]:
     """`more` is laid over the environment's values, as a further `-f` file would be. Hooks are among the manifests."""
-    return render_values(chart, laid_over(values_of(chart, environment), more or {}))
+    return render_values(chart, laid_over(values_of(chart, environment), more or {}), revision=revision)
 
 
-def render_values(chart: str, values: Values) -> list[Manifest]:
+def render_values(chart: str, values: Values, *, revision: int = 1) -> list[Manifest]:
+    """The first revision is an installation, each later one an upgrade."""
     # Loaded anew each time: rendering takes charts whose condition is false out of the loaded one.
     with helm_python.Chart.load(CHARTS / chart) as loaded:
-        rendered = loaded.render(values, name=RELEASE, namespace=NAMESPACE, is_install=True, revision=1)
+        rendered = loaded.render(
+            values,
+            name=RELEASE,
+            namespace=NAMESPACE,
+            revision=revision,
+            is_install=revision == 1,
+            is_upgrade=revision > 1,
+        )
     return [
         Manifest(template, document)
         for template, text in sorted(rendered.items())

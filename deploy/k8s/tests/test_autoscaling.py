@@ -3,7 +3,8 @@
 import re
 
 import yaml
-from objects import HorizontalPodAutoscaler, Named, Part, ScaledObject
+from objects import HorizontalPodAutoscaler, ScaledObject
+from outside import Cluster
 from release import COMPONENT, ROOT, Release, release
 from rendering import K8S, UMBRELLA, render
 
@@ -12,18 +13,6 @@ _LEADS = {"service": 5, "worker": 3}
 # Kinds of metrics, and under what an adapter has their rules.
 _RULES = {"pods": "custom", "external": "external"}
 _CONSUMER = re.compile(r'\bConsumer\(\s*"([a-z-]+)",\s*subject="qm\.([a-z]+)\.')
-
-
-class Postgresql(Part):
-    parameters: dict[str, str]
-
-
-class ClusterSpec(Part):
-    postgresql: Postgresql
-
-
-class Cluster(Named):
-    spec: ClusterSpec
 
 
 def test_an_adapter_serves_the_metrics_that_autoscalers_name_from_what_the_code_exports() -> None:

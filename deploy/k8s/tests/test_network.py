@@ -28,7 +28,7 @@ class Namespace:
 @pytest.fixture(name="namespace", params=[*RELEASES, "both colours"])
 def _namespace(request: pytest.FixtureRequest) -> Namespace:
     if request.param == "both colours":
-        return Namespace(release("dev"), release("dev-green"))
+        return Namespace(release("prod"), release("prod-green"))
     return Namespace(release(request.param))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import yaml
 from objects import Workload
 from outside import made_by_operators
-from release import Release
+from release import Release, release
 from rendering import CHARTS, UMBRELLA, Manifest, environments, render
 
 
@@ -52,6 +52,12 @@ def test_what_is_mounted_is_a_volume_and_every_volume_is_mounted(release: Releas
 def test_objects_of_one_kind_have_names_of_their_own(release: Release) -> None:
     names = [str(manifest) for manifest in release.manifests]
     assert {name for name in names if names.count(name) > 1} == set()
+
+
+def test_two_colours_lie_side_by_side_without_an_object_of_both() -> None:
+    blue, green = ({str(manifest) for manifest in release(name).manifests} for name in ("prod", "prod-green"))
+    assert blue & green == set()
+    assert {name.replace("-green", "") for name in green} <= blue
 
 
 def _images(manifests: Iterable[Manifest]) -> set[str]:
