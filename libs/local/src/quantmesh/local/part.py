@@ -19,6 +19,8 @@ _PROBE_SECONDS = 0.05
 class PartKind(StrEnum):
     SERVER = "server"
     SERVICE = "service"
+    # Watches the others; nobody needs it.
+    OBSERVER = "observer"
 
 
 class PartState(StrEnum):

@@ -1,5 +1,6 @@
 """From settings to plans: which servers to start, how each service is run, and which ports must be free."""
 
+import shutil
 import sys
 from http import HTTPStatus
 from pathlib import Path
@@ -10,7 +11,14 @@ from quantmesh.local.errors import PortTaken
 from quantmesh.local.network import LOOPBACK, holder_of, http_status, is_free
 from quantmesh.local.part import PartKind, PartPlan
 from quantmesh.local.secrets import Secrets
-from quantmesh.local.servers import EmbeddedServer, EvmNode, NatsServer, PostgresServer, RedisServer
+from quantmesh.local.servers import (
+    EmbeddedServer,
+    EvmNode,
+    NatsServer,
+    PostgresServer,
+    PrometheusServer,
+    RedisServer,
+)
 from quantmesh.local.settings import LocalSettings
 from quantmesh.local.workspace import ServiceDeclaration
 
@@ -19,6 +27,17 @@ def embedded_servers(settings: LocalSettings, secrets: Secrets) -> list[Embedded
     """Those that a service needs and whose address is not given."""
     wanted = [name for name in settings.workspace.servers if settings.server_address(name) is None]
     return [_server(name, settings, secrets) for name in wanted]
+
+
+def observers(settings: LocalSettings) -> list[EmbeddedServer]:
+    """Those that the caller's path has."""
+    program = shutil.which("prometheus", path=settings.environ.get("PATH"))
+    rules = settings.workspace.root / "deploy" / "observability" / "rules"
+    if program is None or not rules.exists():
+        return []
+    targets = {service.name: settings.service_port(service, "ops").port for service in settings.workspace.services}
+    port = settings.server_port("prometheus").port
+    return [PrometheusServer(settings.data("prometheus"), port, Path(program), rules, targets)]
 
 
 def local_environment(settings: LocalSettings, secrets: Secrets) -> Environment:
@@ -31,11 +50,11 @@ def local_environment(settings: LocalSettings, secrets: Secrets) -> Environment:
     return Environment(settings, secrets, addresses)
 
 
-def server_plan(server: EmbeddedServer, settings: LocalSettings) -> PartPlan:
+def server_plan(server: EmbeddedServer, settings: LocalSettings, kind: PartKind = PartKind.SERVER) -> PartPlan:
     log = settings.logs / f"{server.name}.log"
     return PartPlan(
         name=server.name,
-        kind=PartKind.SERVER,
+        kind=kind,
         address=f"{LOOPBACK}:{server.port}",
         log=log,
         new_child=lambda: server.child(log),
@@ -60,9 +79,9 @@ def service_plan(service: ServiceDeclaration, settings: LocalSettings, environme
     )
 
 
-def require_free_ports(settings: LocalSettings, embedded: list[EmbeddedServer]) -> None:
+def require_free_ports(settings: LocalSettings, servers: list[EmbeddedServer]) -> None:
     """Before anything starts: a clash found later would leave half a mesh behind."""
-    wanted = [(server.name, settings.server_port(server.name)) for server in embedded]
+    wanted = [(server.name, settings.server_port(server.name)) for server in servers]
     for service in settings.workspace.services:
         wanted += [(service.name, settings.service_port(service, kind)) for kind in service.ports]
     for part, setting in wanted:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from quantmesh.local.operator import Operator
-from quantmesh.local.part import PartState
+from quantmesh.local.part import PartKind, PartState
 from quantmesh.local.settings import LocalSettings
 from quantmesh.local.state import MeshReport, PartReport, Phase
 
@@ -50,6 +50,9 @@ def show_addresses(console: Console, settings: LocalSettings, report: MeshReport
         table.add_row("REST", f"{gateway}/api/v2")
         table.add_row("Reference", f"{gateway}/docs")
         table.add_row("WebSocket", f"{gateway.replace('http', 'ws', 1)}/api/v2/stream")
+    for part in report.parts:
+        if part.kind is PartKind.OBSERVER:
+            table.add_row(part.name.capitalize(), f"http://{part.address}")
     operator = Operator.read(settings.operator_file)
     if operator is not None:
         table.add_row("Operator", f"{operator.email}  password {operator.password}")
@@ -58,7 +61,7 @@ def show_addresses(console: Console, settings: LocalSettings, report: MeshReport
 
 
 def show_status(console: Console, report: MeshReport) -> bool:
-    """Whether all of it is ready."""
+    """Whether all of it is ready that the mesh needs."""
     table = Table(box=None, header_style="bold")
     for column in ("part", "state", "address", "pid"):
         table.add_column(column)
@@ -82,7 +85,8 @@ def show_status(console: Console, report: MeshReport) -> bool:
         if part.problem and part.state is not PartState.READY:
             console.print(f"{part.name}: {part.problem}; see {part.log}", highlight=False, soft_wrap=True)
     console.print(f"{report.phase}; {total / 2**20:.0f} MiB in all")
-    return report.phase is Phase.READY and all(part.state is PartState.READY for part in report.parts)
+    needed = [part for part in report.parts if part.kind is not PartKind.OBSERVER]
+    return report.phase is Phase.READY and all(part.state is PartState.READY for part in needed)
 
 
 def _memory(part: PartReport) -> int:

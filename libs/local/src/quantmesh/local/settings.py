@@ -8,7 +8,7 @@ from quantmesh.local.errors import LocalError
 from quantmesh.local.workspace import ServiceDeclaration, Workspace
 
 # Below 32768, where the kernel takes no port for outgoing connections.
-SERVER_PORTS = {"postgres": 15432, "nats": 14222, "redis": 16379, "evm": 18545}
+SERVER_PORTS = {"postgres": 15432, "nats": 14222, "redis": 16379, "evm": 18545, "prometheus": 19090}
 # A server named here is not started; its address is used as it is.
 SERVER_ADDRESSES = {
     "postgres": "QUANTMESH_POSTGRES_ADMIN_URL",

@@ -15,6 +15,7 @@ from quantmesh.local.part import Part, PartKind, PartPlan, PartState
 from quantmesh.local.plans import (
     embedded_servers,
     local_environment,
+    observers,
     require_free_ports,
     server_plan,
     service_plan,
@@ -80,13 +81,16 @@ class Supervisor:
         settings = self._settings
         secrets = Secrets(settings.secrets_file)
         servers = embedded_servers(settings, secrets)
-        require_free_ports(settings, servers)
+        watching = observers(settings)
+        require_free_ports(settings, [*servers, *watching])
         environment = local_environment(settings, secrets)
         if settings.gateway_address is not None:
             operator_of(secrets, settings.gateway_address).write(settings.operator_file)
         plans = [server_plan(server, settings) for server in servers]
-        services = [service_plan(service, settings, environment) for service in settings.workspace.services]
-        self._parts = [Part(plan, self._changed) for plan in (*plans, *services)]
+        plans += [service_plan(service, settings, environment) for service in settings.workspace.services]
+        plans += [server_plan(server, settings, PartKind.OBSERVER) for server in watching]
+        self._parts = [Part(plan, self._changed) for plan in plans]
+        self._begin(PartKind.OBSERVER)
         self._report(Phase.STARTING, "starting the servers")
         await self._bring_up(PartKind.SERVER)
         if "postgres" in settings.workspace.servers:
@@ -97,8 +101,7 @@ class Supervisor:
 
     async def _bring_up(self, kind: PartKind) -> None:
         """All of a kind at once: what they wait for most is the processor, not each other."""
-        parts = [part for part in self._parts if part.plan.kind is kind]
-        self._tasks += [asyncio.create_task(part.keep_alive(), name=part.plan.name) for part in parts]
+        parts = self._begin(kind)
         deadline = asyncio.get_running_loop().time() + START_PATIENCE_SECONDS
         while late := [part for part in parts if part.state is not PartState.READY]:
             hopeless = next((part for part in late if part.restarts >= START_ATTEMPTS), None)
@@ -109,6 +112,11 @@ class Supervisor:
                 reason = f"it was not ready within {START_PATIENCE_SECONDS:.0f} s"
                 raise StartFailed(late[0].plan.name, reason, late[0].plan.log)
             await asyncio.sleep(_START_PROBE_SECONDS)
+
+    def _begin(self, kind: PartKind) -> list[Part]:
+        parts = [part for part in self._parts if part.plan.kind is kind]
+        self._tasks += [asyncio.create_task(part.keep_alive(), name=part.plan.name) for part in parts]
+        return parts
 
     async def _migrate(self, environment: dict[str, str]) -> None:
         log = self._settings.logs / "database.log"
@@ -143,7 +151,7 @@ class Supervisor:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for kind in (PartKind.SERVICE, PartKind.SERVER):
+        for kind in (PartKind.SERVICE, PartKind.SERVER, PartKind.OBSERVER):
             parts = [part for part in self._parts if part.plan.kind is kind]
             await asyncio.gather(*(part.stop(STOP_PATIENCE_SECONDS) for part in parts))
         if self._problem is None:
