@@ -13,9 +13,11 @@ from typing import Any, cast
 
 from nats.aio.msg import Msg
 from nats.js.api import StreamConfig, StreamInfo, StreamState
+from nats.js.client import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from quantmesh.chassis.events import EventBus
+from quantmesh.chassis.events.streams import ensure_stream
 
 _IS_DUPLICATED = 0.15
 _IS_REORDERED = 0.3
@@ -219,6 +221,9 @@ class _Bus:
     @property
     def epoch(self) -> int:
         return self._broker.restarts
+
+    async def ensure_stream(self, publisher: str) -> StreamInfo:
+        return await ensure_stream(cast("JetStreamContext", self.jetstream), publisher)
 
     async def subscribe_raw(self, subject: str, callback: Callable[[Msg], Awaitable[None]]) -> SimpleNamespace:
         self.client.subscriptions[subject] = callback

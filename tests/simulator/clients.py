@@ -29,6 +29,7 @@ _IS_ASKED_AGAIN = 0.25
 _HAS_TWIN = 0.15
 _LOOKS = 0.25
 _IS_CHANGED = 0.5
+_IS_TAKEN_BACK = 0.2
 _SCOPES = frozenset({"portfolio:read", "portfolio:write", "orders:write"})
 _NOBODY: Any = None
 
@@ -132,12 +133,20 @@ class Client:
             elif (orders := self._orders()) and self.draw.random() < _IS_CHANGED:
                 await self.change(self.draw.choice(orders))
             else:
-                command = self.wishes.command(f"{self.name}-{number}")
+                command = self._wish(f"{self.name}-{number}")
                 self.mine.append(command)
                 self.claims[command.key] = Claim(command)
                 if self.draw.random() < _HAS_TWIN:
                     self.scheduler.add(f"{self.name} twin {number}", partial(self.insist, command))
                 await self.insist(command)
+
+    def _wish(self, key: str) -> Command:
+        """Something new, or that what was recorded be taken back: perhaps for the second time, or needed since."""
+        answers = (self.claims[command.key].answer for command in self.mine if command.method == "RecordTransaction")
+        recorded = [pb.RecordTransactionResponse.FromString(answer).transaction.id for answer in answers if answer]
+        if recorded and self.draw.random() < _IS_TAKEN_BACK:
+            return self.wishes.reversal(key, self.draw.choice(recorded))
+        return self.wishes.command(key)
 
     async def insist(self, command: Command) -> None:
         """Until the outcome is known, or patience ends."""

@@ -57,6 +57,12 @@ class Wishes:
     def deposit(self, key: str, amount: str) -> Command:
         return Command(self.account, key, *self._record(key, pb.TRANSACTION_TYPE_DEPOSIT, amount=number(amount)))
 
+    def reversal(self, key: str, transaction_id: str) -> Command:
+        request = pb.ReverseTransactionRequest(
+            portfolio_id=self.account.portfolio_id, transaction_id=transaction_id, note=key
+        )
+        return Command(self.account, key, "ReverseTransaction", request)
+
     def _cash(self, key: str) -> tuple[str, Message]:
         kind = self.draw.choice([pb.TRANSACTION_TYPE_DEPOSIT, pb.TRANSACTION_TYPE_WITHDRAWAL])
         return self._record(key, kind, amount=number(f"{self.draw.randrange(1, 60_000) / 100:.2f}"))

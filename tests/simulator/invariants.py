@@ -83,12 +83,25 @@ _ALWAYS = {
         WHERE coalesce(h.reserved, 0) <> coalesce(o.reserved, 0)
     """,
     "more is reserved than there is": "SELECT commodity, amount, reserved FROM holding WHERE reserved > amount",
+    "a transaction was taken back twice": """
+        SELECT reverses, count(*) FROM transaction WHERE reverses IS NOT NULL GROUP BY reverses HAVING count(*) > 1
+    """,
+    "a reversal leaves something of what it takes back": """
+        SELECT r.id, p.account, p.commodity, sum(p.amount) FROM transaction r
+        JOIN posting p ON p.portfolio_id = r.portfolio_id AND p.transaction_id IN (r.id, r.reverses)
+        WHERE r.reverses IS NOT NULL GROUP BY r.id, p.account, p.commodity HAVING sum(p.amount) <> 0
+    """,
     "a key had its effect twice": """
         SELECT note, count(*) FROM transaction WHERE note <> '' AND import_id IS NULL GROUP BY note HAVING count(*) > 1
         UNION ALL
         SELECT note, count(DISTINCT import_id) FROM transaction WHERE import_id IS NOT NULL
         GROUP BY note HAVING count(DISTINCT import_id) > 1
     """,
+}
+
+_TELLS_TRANSACTION: dict[str, type[pb.RecordTransactionResponse | pb.ReverseTransactionResponse]] = {
+    "RecordTransaction": pb.RecordTransactionResponse,
+    "ReverseTransaction": pb.ReverseTransactionResponse,
 }
 
 
@@ -116,8 +129,8 @@ async def check_claims(watcher: Watcher, claims: Mapping[str, Claim]) -> None:
             raise Violation(f"{key} was acknowledged, and is not in the ledger")
         if claim.answer is None and not claim.may_have_happened and key in recorded:
             raise Violation(f"{key} was refused, and is in the ledger")
-        if claim.answer is not None and claim.command.method == "RecordTransaction":
-            told = pb.RecordTransactionResponse.FromString(claim.answer).transaction.id
+        if claim.answer is not None and claim.command.method in _TELLS_TRANSACTION:
+            told = _TELLS_TRANSACTION[claim.command.method].FromString(claim.answer).transaction.id
             if told != recorded[key]:
                 raise Violation(f"{key} was answered with {told}, and recorded as {recorded[key]}")
     if lost := acknowledged_orders - orders:
@@ -144,6 +157,7 @@ async def check_sizes(watcher: Watcher, quotes: Iterable[Quote]) -> None:
 async def check_log_rebuilds_state(watcher: Watcher) -> None:
     """Cash and units that a reader of the log alone would have."""
     rebuilt: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    units: dict[str, tuple[str, Decimal]] = {}
     for portfolio_id, data in await watcher.rows(
         "SELECT CAST(portfolio_id AS text), data FROM account_event WHERE type = 'transaction.recorded' ORDER BY seq"
     ):
@@ -151,7 +165,12 @@ async def check_log_rebuilds_state(watcher: Watcher) -> None:
         cash = told["cash_effect"]
         rebuilt[portfolio_id, cash["currency"]] += Decimal(cash["amount"])
         if told["type"] in {"buy", "sell"}:
-            rebuilt[portfolio_id, told["symbol"]] += Decimal(told["quantity"]) * (1 if told["type"] == "buy" else -1)
+            units[told["id"]] = told["symbol"], Decimal(told["quantity"]) * (1 if told["type"] == "buy" else -1)
+            symbol, quantity = units[told["id"]]
+            rebuilt[portfolio_id, symbol] += quantity
+        elif told["type"] == "reversal" and told["reverses"] in units:
+            symbol, quantity = units[told["reverses"]]
+            rebuilt[portfolio_id, symbol] -= quantity
     held = {
         (portfolio_id, commodity): amount
         for portfolio_id, commodity, amount in await watcher.rows(
