@@ -8,8 +8,9 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from quantmesh.chassis.cache import open_redis
 from quantmesh.chassis.settings import ServiceSettings, WrongSettings
 
 _PREFIX = "QUANTMESH_"
@@ -51,9 +52,18 @@ def complaints(settings: type[ServiceSettings], environment: Mapping[str, str]) 
     os.environ.clear()
     os.environ.update(environment)
     try:
-        settings.load(environment)
+        loaded = settings.load(environment)
     except WrongSettings as wrong:
         return str(wrong).splitlines()
+    return [] if not loaded.redis_url else _unreadable(open_redis, "QUANTMESH_REDIS_URL", loaded.redis_url)
+
+
+def _unreadable(open_client: Callable[[str], object], variable: str, address: str) -> list[str]:
+    """Clients read their address before they connect."""
+    try:
+        open_client(address)
+    except ValueError as error:
+        return [f"{variable}: {error}"]
     return []
 
 

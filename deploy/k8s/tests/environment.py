@@ -3,7 +3,7 @@
 import base64
 
 from objects import Container
-from outside import made_by_operators
+from outside import UNKNOWN, made_by_operators
 from release import Release
 
 # What stands for a value that only the outside knows, where any word would not do.
@@ -13,7 +13,6 @@ _EXAMPLES = {
     "QUANTMESH_BLOCKCHAIN_PRIVATE_KEY": "1" * 64,
     "QUANTMESH_SENTRY_DSN": "https://key@sentry.test/1",
 }
-_UNKNOWN = "known elsewhere"
 
 
 def environment_of(release: Release, container: Container) -> dict[str, str]:
@@ -32,7 +31,7 @@ def environment_of(release: Release, container: Container) -> dict[str, str]:
             key = origin.secret_key_ref
             if _exists(release, key.name):
                 value = secret_values(release, key.name)[key.key]
-                found[variable.name] = _EXAMPLES.get(variable.name, value) if value == _UNKNOWN else value
+                found[variable.name] = _EXAMPLES.get(variable.name, value) if value == UNKNOWN else value
             else:
                 assert key.optional, f"{variable.name}: the Secret {key.name} is not there"
         elif origin.config_map_key_ref:
@@ -52,4 +51,5 @@ def secret_values(release: Release, name: str) -> dict[str, str]:
     """Of a Secret of the release its own, of one that an operator makes an example."""
     if secret := release.secrets().get(name):
         return {key: base64.b64decode(value).decode() for key, value in secret.data.items()} | secret.string_data
-    return {key: _EXAMPLES.get(key, _UNKNOWN) for key in made_by_operators(release)[name]}
+    made = made_by_operators(release)[name]
+    return {key: _EXAMPLES.get(key, value) if value == UNKNOWN else value for key, value in made.items()}

@@ -1,8 +1,13 @@
 """Secrets and Services that operators make, as the release's custom resources ask for them."""
 
+import re
+
 from objects import Metadata, Named, Part
 from pydantic import Field
 from release import Release
+
+UNKNOWN = "known elsewhere"
+_LOOKED_UP = re.compile(r"\{\{ *\.\w+ *\}\}")
 
 
 class TemplateOfSecret(Part):
@@ -24,11 +29,17 @@ class ExternalSecretSpec(Part):
     data: tuple[RemoteKey, ...] = ()
 
     @property
-    def keys(self) -> set[str]:
+    def values(self) -> dict[str, str]:
         """What the Secret has: the template's keys, and those that are read where there is none or it says so."""
         template = self.target.template or TemplateOfSecret.model_validate({"mergePolicy": "Merge"})
-        read = {each.secret_key for each in self.data} if template.merge_policy == "Merge" else set()
-        return {*template.data, *read}
+        read = {each.secret_key: UNKNOWN for each in self.data} if template.merge_policy == "Merge" else {}
+        return read | {key: _filled(text) for key, text in template.data.items()}
+
+
+def _filled(template: str) -> str:
+    """Words in place of what is looked up; what is computed of it stays unknown."""
+    filled = _LOOKED_UP.sub("word", template)
+    return UNKNOWN if "{{" in filled else filled
 
 
 class ExternalSecret(Named):
@@ -44,13 +55,15 @@ class Certificate(Named):
     spec: CertificateSpec
 
 
-_OF_CERTIFICATES = {"tls.crt", "tls.key", "ca.crt"}
+_OF_CERTIFICATES = ("tls.crt", "tls.key", "ca.crt")
 
 
-def made_by_operators(release: Release) -> dict[str, set[str]]:
-    """Their keys by name."""
-    external = {each.spec.target.name: each.spec.keys for each in release.reachable(ExternalSecret)}
-    certificates = {each.spec.secret_name: _OF_CERTIFICATES for each in release.reachable(Certificate)}
+def made_by_operators(release: Release) -> dict[str, dict[str, str]]:
+    """Secrets by their names."""
+    external = {each.spec.target.name: each.spec.values for each in release.reachable(ExternalSecret)}
+    certificates = {
+        each.spec.secret_name: dict.fromkeys(_OF_CERTIFICATES, UNKNOWN) for each in release.reachable(Certificate)
+    }
     return external | certificates
 
 
