@@ -26,7 +26,6 @@ _UNUSED = {
         *("libarrow_flight.so*", "libarrow_python_*", "libarrow_s3.so*", "libarrow_substrait.so*", "libparquet.so*"),
     ),
     "scipy": ("cluster", "datasets", "differentiate", "fftpack", "io", "misc", "odr", "signal"),
-    "numba": ("cuda", "pycc", "testing"),
     "sqlalchemy": ("testing",),
 }
 # Libraries that the linker was told of and of which no symbol is used.

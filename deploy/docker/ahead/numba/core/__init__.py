@@ -1,0 +1,1 @@
+"""Only what compiles needs anything of it."""
