@@ -40,7 +40,7 @@ def sentry() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     events: list[dict[str, Any]] = []
 
     class Ingest(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802  http.server's name
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)

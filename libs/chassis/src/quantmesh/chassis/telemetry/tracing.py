@@ -3,6 +3,7 @@
 The SDK is loaded only where it is used: it takes memory and time in each of eight processes.
 """
 
+import re
 import secrets
 import threading
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,7 @@ Attributes = Mapping[str, str | int | float | bool]
 
 _FLUSH_SECONDS = 1.0
 _QUERY_LIMIT = 2048
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 # Of a traceparent's flags (W3C Trace Context, 3.2.2.5.1).
 _SAMPLED = 1
 
@@ -70,10 +72,7 @@ def new_traceparent() -> str:
 
 def is_traceparent(text: str) -> bool:
     """Whether `text` is a version 00 traceparent that may be passed on (W3C Trace Context, 3.2)."""
-    parts = text.split("-")
-    if [len(part) for part in parts] != [2, 32, 16, 2] or parts[0] != "00":
-        return False
-    return all(set(part) <= set("0123456789abcdef") for part in parts) and bool(int(parts[1], 16) and int(parts[2], 16))
+    return _TRACEPARENT.fullmatch(text) is not None
 
 
 def exemplar(traceparent: str) -> dict[str, str] | None:
@@ -94,21 +93,26 @@ def client_span(name: str, attributes: Attributes | None = None) -> AbstractCont
 
 
 def server_span(name: str, traceparent: str, attributes: Attributes | None = None) -> AbstractContextManager[str]:
-    """A span around a call in, below the caller's; gives the traceparent of this span, a fresh one where none came."""
+    """A span around a call in, below the caller's; gives the traceparent of this span.
+
+    Where nothing is traced that is the caller's, or a fresh one where none came that may be passed on.
+    """
+    trusted = traceparent if is_traceparent(traceparent) else ""
     if _provider is None:
-        return nullcontext(traceparent or new_traceparent())
+        return nullcontext(trusted or new_traceparent())
     from opentelemetry.trace import SpanKind
 
-    return _span(name, traceparent, SpanKind.SERVER, attributes)
+    return _span(name, trusted, SpanKind.SERVER, attributes)
 
 
 def consumer_span(name: str, traceparent: str, attributes: Attributes | None = None) -> AbstractContextManager[str]:
     """A span around the handling of an event, below the call that recorded it; otherwise as `server_span`."""
+    trusted = traceparent if is_traceparent(traceparent) else ""
     if _provider is None:
-        return nullcontext(traceparent or new_traceparent())
+        return nullcontext(trusted or new_traceparent())
     from opentelemetry.trace import SpanKind
 
-    return _span(name, traceparent, SpanKind.CONSUMER, attributes)
+    return _span(name, trusted, SpanKind.CONSUMER, attributes)
 
 
 def describe_span(name: str, attributes: Attributes, *, failed: bool) -> None:

@@ -58,10 +58,10 @@ class Envelope:
                 _BYTES.inc(len(message.get("body", b"")))
             await send(message)
 
-        given = edge.header(b"traceparent")
-        parent = given if tracing.is_traceparent(given) else ""
         method = scope.get("method", "WEBSOCKET")
-        with tracing.server_span(method, parent, {"quantmesh.request_id": edge.request_id}) as traceparent:
+        with tracing.server_span(
+            method, edge.header(b"traceparent"), {"quantmesh.request_id": edge.request_id}
+        ) as traceparent:
             edge.traceparent = traceparent
             # Also what is logged before a route is found tells its request.
             set_call(CallContext(request_id=edge.request_id, traceparent=traceparent))
