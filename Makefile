@@ -25,7 +25,7 @@ s ?=
 first ?= 60
 seeds ?= 500
 
-.PHONY: help setup demo up down status logs clean test mutants soak check charts format bench images protos baseline contracts lock dashboards
+.PHONY: help setup demo up down status logs clean test mutants soak previous check charts format bench images protos baseline contracts lock dashboards
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,6 +61,9 @@ mutants: setup ## take each protection out by a patch and demand that its test f
 
 soak: setup ## seeds of the simulator beyond those of make test; each night: make soak seeds=10000
 	$(BIN)/python -m tests.simulator --first $(first) --seeds $(seeds)
+
+previous: setup ## the code of the commit before (or revision=...) on today's schemas
+	$(BIN)/python scripts/check_previous_code.py $(revision)
 
 check: setup ## formatting, lint, types, import rules, protos
 	$(BIN)/ruff format --check .
