@@ -2,28 +2,15 @@
 
 import httpx
 from dashboards.catalogue import dashboards
-from prometheus_client.parser import text_string_to_metric_families
 
 from quantmesh.local.testing.mesh import Mesh
 from tests.metrics_page import series_labels
 from tests.promql import TARGET_LABELS, selections
 
 from .accounts import API, funded_portfolio
+from .exported import exported
 
 OPTION = {"option_type": "call", "spot": 100, "strike": 90, "time_to_expiry": 0.5, "rate": 0.01, "volatility": 0.3}
-SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), "info": ("_info",)}
-
-
-def exported(mesh: Mesh) -> dict[str, set[str]]:
-    """The labels of each series; without any where nothing was observed yet."""
-    labels: dict[str, set[str]] = {}
-    for url in mesh.ops_urls.values():
-        for family in text_string_to_metric_families(httpx.get(f"{url}/metrics").raise_for_status().text):
-            for suffix in SUFFIXES.get(family.type, ("",)):
-                labels.setdefault(family.name + suffix, set())
-            for sample in family.samples:
-                labels.setdefault(sample.name, set()).update(sample.labels)
-    return labels
 
 
 def test_every_panel_asks_for_what_the_running_mesh_exports(mesh: Mesh, user: httpx.Client) -> None:
