@@ -41,6 +41,8 @@ def graph_template(workspace: Workspace) -> str:
 def _node(service: ServiceDeclaration) -> dict[str, Any]:
     declared = asdict(service)
     node = {key: declared[key] for key in ("ports", "servers", "peers", "consumers", "worker")}
+    if "auth" not in {service.name, *service.peers}:
+        node["peers"] = ("auth", *service.peers)  # whoever answers calls asks for keys
     return {key: value for key, value in node.items() if value or key in {"servers", "peers"}}
 
 
