@@ -1,10 +1,13 @@
 """Redis as a cache: what it does not answer within 50 ms is a miss, and a cache that is down is one too."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
 
 from prometheus_client import Counter
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
@@ -20,15 +23,32 @@ CacheFault = (RedisError, OSError, TimeoutError)
 def open_redis(url: str, *, timeout_seconds: float = 0.25) -> Redis:
     """A client for the hot path: short timeouts and no repetition, since waiting helps nobody there.
 
-    Connects on first use, and again by itself after a fault.
+    Connects on first use, and again by itself after a fault. `redis+sentinel://user:password@host:port/name` is the
+    primary that the Sentinels at that address know by that name.
     """
-    return Redis.from_url(
-        url,
-        socket_timeout=timeout_seconds,
-        socket_connect_timeout=timeout_seconds,
-        retry=Retry(NoBackoff(), 0),
-        protocol=3,
-    )
+    options: dict[str, Any] = {
+        "socket_timeout": timeout_seconds,
+        "socket_connect_timeout": timeout_seconds,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 3,
+    }
+    return _Primary(url, options) if url.startswith("redis+sentinel://") else Redis.from_url(url, **options)
+
+
+class _Primary(Redis):
+    """Asks for the primary with each new connection; those to one that lost its place end with its first refusal."""
+
+    def __init__(self, url: str, options: Mapping[str, Any]) -> None:
+        address = urlsplit(url)
+        known = {**options, "username": address.username, "password": address.password}
+        self._sentinel = Sentinel([(address.hostname, address.port)], sentinel_kwargs=known)  # type: ignore[no-untyped-call]  # redis leaves it so
+        pool = SentinelConnectionPool(address.path.strip("/"), self._sentinel, **known)  # type: ignore[no-untyped-call]  # likewise
+        super().__init__(connection_pool=pool)
+        self.auto_close_connection_pool = True
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        await super().aclose(close_connection_pool)
+        await self._sentinel.aclose()
 
 
 class Cache:
