@@ -30,8 +30,8 @@ def quantile(share: float, histogram: str, *matchers: str, by: str = "") -> str:
 
 
 def share(part: str, whole: str) -> str:
-    """Nothing happened, nothing failed: without a whole there is no share."""
-    return f"({part}) / ({whole} > 0)"
+    """Of none at all there is no share; where no part ever was there, it is 0."""
+    return f"({part} or 0 * {whole}) / ({whole} > 0)"
 
 
 def total(gauge: str, *matchers: str, by: str = "") -> str:
