@@ -8,7 +8,6 @@ import pytest
 from dashboards.catalogue import texts
 from draw_dashboard import Series, page, worded
 
-
 TEXTS = texts()
 
 

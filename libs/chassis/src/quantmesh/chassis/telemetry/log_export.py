@@ -50,7 +50,7 @@ def export_logs(
                 attributes={
                     name: value if isinstance(value, str | bool | int | float) else str(value)
                     for name, value in fields.items()
-                    if name not in {"event", "level", "service", "timestamp"}
+                    if name not in {"event", "level", "timestamp"}
                 },
                 # Some lines are written when the span has ended.
                 context=context_of(current_call().traceparent),
