@@ -153,3 +153,16 @@ def test_what_cannot_be_used_is_named_at_the_start(
         (tmp_path / name).write_bytes(content)
     with pytest.raises(UnusableCertificate, match=complaint):
         TlsFolder(tmp_path)
+
+
+async def test_a_channel_that_is_closed_waits_for_no_call_on_its_outdated_connections(tmp_path: Path) -> None:
+    client = certified(tmp_path / "client", "portfolio")
+    async with serving("a", tls=certified(tmp_path / "server", "localhost")) as server:
+        async with Caller(target(server.port), client) as caller:
+            held = asyncio.create_task(caller.ask(30))
+            await caller.ask()
+            MESH.mount(tmp_path / "client", "portfolio")
+            await caller.ask()
+        async with asyncio.timeout(1):
+            with pytest.raises(asyncio.CancelledError):
+                await held

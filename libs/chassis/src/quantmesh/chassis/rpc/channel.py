@@ -8,6 +8,7 @@ from typing import Any, Self
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 
+from quantmesh.chassis.cancellation import end
 from quantmesh.chassis.rpc.options import LONGEST_CALL_SECONDS, channel_options
 from quantmesh.chassis.rpc.tls import TlsFolder
 
@@ -42,14 +43,14 @@ class _RenewedChannel(grpc.aio.Channel):
         self._open_with = open_with
         self._material = tls.newest()
         self._channel = open_with(self._material.channel_credentials())
-        self._outdated: dict[grpc.aio.Channel, asyncio.Task[None]] = {}
+        self._retiring: set[asyncio.Task[None]] = set()
 
     def newest(self) -> grpc.aio.Channel:
         material = self._tls.newest()
         if material is not self._material:
-            outdated = self._channel
-            self._outdated[outdated] = asyncio.create_task(outdated.close(LONGEST_CALL_SECONDS))
-            self._outdated[outdated].add_done_callback(lambda _: self._outdated.pop(outdated))
+            retiring = asyncio.create_task(_retire(self._channel))
+            self._retiring.add(retiring)
+            retiring.add_done_callback(self._retiring.discard)
             self._material = material
             self._channel = self._open_with(material.channel_credentials())
         return self._channel
@@ -76,8 +77,7 @@ class _RenewedChannel(grpc.aio.Channel):
         await self.newest().channel_ready()
 
     async def close(self, grace: float | None = None) -> None:
-        outdated = dict(self._outdated)
-        await asyncio.gather(*(channel.close(grace) for channel in (self._channel, *outdated)), *outdated.values())
+        await asyncio.gather(self._channel.close(grace), end(*self._retiring))
 
     async def __aenter__(self) -> Self:
         return self
@@ -88,10 +88,19 @@ class _RenewedChannel(grpc.aio.Channel):
         await self.close()
 
 
+async def _retire(channel: grpc.aio.Channel) -> None:
+    """Close it when its calls have ended, or at once where this is cancelled."""
+    try:
+        await asyncio.sleep(LONGEST_CALL_SECONDS)
+    finally:
+        await channel.close()
+
+
 class _RenewedMethod:
     """A method of whatever channel is the newest when it is called."""
 
     def __init__(self, owner: _RenewedChannel, name: str, bind: Callable[[grpc.aio.Channel], Any]) -> None:
+        # As gRPC's own methods have it: a peer names its metrics by it.
         self._method = name
         self._owner = owner
         self._bind = bind

@@ -2,7 +2,6 @@
 
 from __future__ import annotations  # grpc.aio is generic in its stubs alone
 
-import asyncio
 import time
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
@@ -188,7 +187,3 @@ class Peer:
         raw = getattr(method, "_method", b"")
         key = raw.decode() if isinstance(raw, bytes) else str(raw)
         return self._methods.setdefault(key, key.rsplit("/", 1)[-1] or "unknown")
-
-
-async def close_all(peers: list[Peer]) -> None:
-    await asyncio.gather(*(peer.close() for peer in peers))

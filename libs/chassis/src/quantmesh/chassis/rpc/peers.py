@@ -1,12 +1,13 @@
 """Who a service calls: each peer opened once, with the token that the service acts with."""
 
+import asyncio
 from collections.abc import Mapping
 
 from google.protobuf.descriptor import ServiceDescriptor
 
 from quantmesh.chassis.rpc.channel import open_channel
 from quantmesh.chassis.rpc.keys import ServiceTokens
-from quantmesh.chassis.rpc.peer import Peer, close_all
+from quantmesh.chassis.rpc.peer import Peer
 from quantmesh.chassis.rpc.tls import TlsFolder
 from quantmesh.chassis.settings import MissingSettingError
 
@@ -44,7 +45,8 @@ class Peers:
         return self._auth
 
     async def close(self) -> None:
-        await close_all([*self._opened.values(), *([self._auth] if self._auth else [])])
+        peers = [*self._opened.values(), *([self._auth] if self._auth else [])]
+        await asyncio.gather(*(peer.close() for peer in peers))
 
     def _target(self, peer: str) -> str:
         target = self._targets.get(peer)
