@@ -22,9 +22,9 @@ CHARTS = ROOT / "deploy/k8s/charts"
 FRAGMENTS = CHARTS / "common/schemas"
 # What the templates set themselves, from `global` and the graph.
 _SET_BY_CHARTS = {
-    "consumers_paused", "database_pool_size", "environment", "evm_url", "grpc_bind", "log_level", "nats_url", "ops_bind", "otlp_endpoint",
-    "redis_url", "revision", "serve_jobs", "shutdown_seconds", "stream_replicas", "targets", "tls_folder",
-    "trace_sample_ratio", "gateway_bind", "prediction_registry",
+    "consumers_paused", "database_pool_size", "environment", "evm_url", "gateway_bind", "grpc_bind", "log_level",
+    "nats_url", "ops_bind", "otlp_endpoint", "prediction_registry", "redis_url", "revision", "serve_jobs",
+    "shutdown_seconds", "stream_replicas", "targets", "tls_folder", "trace_sample_ratio",
 }  # fmt: skip
 _SECRETS_SET_BY_CHARTS = {"auth_service_secrets", "database_url", "migration_url", "sentry_dsn", "service_secret"}
 _REFERENCE = re.compile(r"#/definitions/(\w+)")
