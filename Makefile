@@ -25,7 +25,7 @@ s ?=
 first ?= 60
 seeds ?= 500
 
-.PHONY: help setup demo up down status logs clean test mutants soak previous check charts format bench images protos baseline contracts lock dashboards
+.PHONY: help setup demo up down status logs clean test mutants soak previous check charts format bench images demo-containers protos baseline contracts lock dashboards
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -96,6 +96,9 @@ protos: $(PACKAGES) ## generate the stubs of quantmesh.api
 
 images: ## build the image of every service, or of one: make images s=auth
 	@$(PYTHON) scripts/images.py $(s)
+
+demo-containers: setup $(OPS_PACKAGES) ## the main job against the images, each under its chart's limits and rights
+	@$(BIN)/python scripts/demo_containers.py
 
 dashboards: setup ## write the JSON of Grafana's dashboards anew
 	PYTHONPATH=deploy/observability $(BIN)/python -m dashboards

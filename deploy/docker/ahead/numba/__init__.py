@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import types
-from ._kernels import Kernel
+from ._kernels import Kernel, library
 
 __all__ = ["njit", "types"]
 
@@ -15,6 +15,6 @@ def njit(signature: types.Signature | None = None, **_options: object) -> Callab
     """What has a signature is called from outside, and is in the library; the rest are parts of such kernels."""
 
     def decorate(function: Callable[..., Any]) -> Any:
-        return function if signature is None else Kernel(function, signature)
+        return function if signature is None else Kernel(function, signature, library())
 
     return decorate

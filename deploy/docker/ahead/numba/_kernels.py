@@ -15,12 +15,12 @@ _GOOD = (0, -2)
 class Kernel:
     """Only read once it is made: any number of threads may call it."""
 
-    def __init__(self, function: Callable[..., Any], signature: Signature) -> None:
+    def __init__(self, function: Callable[..., Any], signature: Signature, library: ctypes.CDLL) -> None:
         self.py_func = function
         self._arguments = signature.arguments
         self._result = signature.result
         self._name = f"{function.__module__}.{function.__name__}"
-        self._native = getattr(_library(), self._name)
+        self._native = getattr(library, self._name)
         self._native.restype = ctypes.c_int32
         natives = [native for argument in signature.arguments for native in argument.natives]
         self._native.argtypes = [ctypes.c_void_p, ctypes.c_void_p, *natives]
@@ -40,5 +40,5 @@ class Kernel:
 
 
 @cache
-def _library() -> ctypes.CDLL:
+def library() -> ctypes.CDLL:
     return ctypes.CDLL(str(Path(__file__).with_name("kernels.so")))

@@ -31,13 +31,15 @@ class Signature:
 
 @dataclass(frozen=True)
 class Scalar:
-    """`float64` is a number, `float64(float64, int64)` a signature, `float64[:, ::1]` an array."""
+    """`float64(float64, int64)` a signature, `float64[:, ::1]` an array; `float64(7)` converts."""
 
     name: str
     native: Any
     convert: Callable[[Any], Any] = index
 
-    def __call__(self, *arguments: Type) -> Signature:
+    def __call__(self, *arguments: Any) -> Any:
+        if len(arguments) == 1 and isinstance(arguments[0], (int, float, np.generic)):
+            return np.dtype(self.name).type(arguments[0])
         return Signature(self, arguments)
 
     def __getitem__(self, axes: slice | tuple[slice, ...]) -> "Array":
