@@ -17,7 +17,7 @@ from dashboards.catalogue import texts
 COLOURS = ("#73bf69", "#5794f2", "#f2cc0c", "#ff9830", "#f2495c", "#b877d9", "#37872d", "#8ab8ff", "#fade2a", "#e0752d")
 STATES = {"green": "#299c46", "orange": "#c4820e", "red": "#c4162a"}
 POINTS, STEP_FLOOR_SECONDS = 120, 15
-PLOT_WIDTH, PLOT_HEIGHT, LEGEND_ROWS = 520, 150, 5
+COLUMN_WIDTH, PLOT_HEIGHT, LEGEND_ROWS = 65, 150, 5
 STYLE = """
 body{margin:0;padding:14px;background:#111217;color:#ccccdc;font:13px Inter,Helvetica,Arial,sans-serif}
 h1{font-size:18px;margin:0 0 10px;font-weight:500}
@@ -97,13 +97,13 @@ def number(panel: dict[str, Any], series: Sequence[Series]) -> tuple[str, str]:
 
 
 def graph(panel: dict[str, Any], series: Sequence[Series], source: Source) -> str:
-    unit = panel["fieldConfig"]["defaults"]["unit"]
+    unit, width = panel["fieldConfig"]["defaults"]["unit"], COLUMN_WIDTH * panel["gridPos"]["w"]
     stacked = "stacking" in panel["fieldConfig"]["defaults"]["custom"]
     drawn = _stacked(series) if stacked else [(each, [0.0] * len(each.points)) for each in series]
     top = max((value for each, _ in drawn for _, value in each.points), default=0.0) * 1.1 or 1.0
 
     def across(at: float) -> float:
-        return PLOT_WIDTH * (at - source.begin) / (source.end - source.begin)
+        return width * (at - source.begin) / (source.end - source.begin)
 
     def up(value: float) -> float:
         return PLOT_HEIGHT * (1 - value / top)
@@ -111,7 +111,7 @@ def graph(panel: dict[str, Any], series: Sequence[Series], source: Source) -> st
     lines, legend = [], []
     for part in (0.25, 0.5, 0.75, 1.0):
         height = up(part * top) + 12
-        lines.append(f'<line x1="0" x2="{PLOT_WIDTH}" y1="{height}" y2="{height}" stroke="#2a2d33"/>')
+        lines.append(f'<line x1="0" x2="{width}" y1="{height}" y2="{height}" stroke="#2a2d33"/>')
         lines.append(f'<text x="2" y="{height - 2}">{escape(worded(part * top, unit))}</text>')
     for index, (each, floor) in enumerate(drawn):
         colour = COLOURS[index % len(COLOURS)]
@@ -126,7 +126,7 @@ def graph(panel: dict[str, Any], series: Sequence[Series], source: Source) -> st
     for index, each in sorted(enumerate(series), key=lambda item: -item[1].last)[:LEGEND_ROWS]:
         dot = f'<i style="color:{COLOURS[index % len(COLOURS)]}">&#9644; </i>'
         legend.append(f"<p><span>{dot}{escape(each.name)}</span><span>{escape(worded(each.last, unit))}</span></p>")
-    plot = f'<svg viewBox="0 0 {PLOT_WIDTH} {PLOT_HEIGHT + 14}">{"".join(lines)}</svg>'
+    plot = f'<svg viewBox="0 0 {width} {PLOT_HEIGHT + 14}">{"".join(lines)}</svg>'
     return plot + "".join(legend)
 
 

@@ -44,8 +44,8 @@ def greatest(expression: str, by: str = "") -> str:
 
 
 def age(timestamp: str) -> str:
-    """Seconds since the latest of a gauge of instants; one that is 0 was never set."""
-    return f"time() - max({timestamp} > 0)"
+    """Seconds that the latest of a gauge of instants lay back when it was scraped; one that is 0 was never set."""
+    return f"min(timestamp({timestamp}) - ({timestamp} > 0))"
 
 
 def _sum(expression: str, by: str) -> str:
