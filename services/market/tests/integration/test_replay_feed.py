@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+
+from prometheus_client import REGISTRY
 
 from quantmesh.api.market.v1.events_pb2 import BarsIngested
 from quantmesh.api.market.v1.market_pb2 import Quote as QuoteMessage
@@ -61,6 +63,19 @@ async def test_plays_to_the_end_and_says_so(parts: Parts, bus: EventBus, new_par
     bars = {bar.time: bar.close for bar in (await get_bars(parts.market, "MTUM", start=str(FIRST))).bars}
     assert len(bars) == 3
     assert {quote.time: quote.price for quote in heard if quote.time in bars} == bars, "each session ends at its close"
+
+
+async def test_quotes_that_no_broker_takes_leave_their_age_growing(parts: Parts, bus: EventBus) -> None:
+    def sent_at() -> float | None:
+        return REGISTRY.get_sample_value("quantmesh_market_last_quote_timestamp_seconds")
+
+    before, began = sent_at(), parts.clock.now()
+    parts.system_clock.moment = SYSTEM_NOW + timedelta(days=1)
+    async with playing(await parts.feed(EventBus("nats://127.0.0.1:1", "market"))):
+        await until(lambda: parts.clock.now() > began)
+    assert sent_at() == before
+    async with playing(await parts.feed(bus)):
+        await until(lambda: sent_at() == parts.system_clock.moment.timestamp())
 
 
 async def test_announces_each_bar_when_its_session_closes(parts: Parts, bus: EventBus, new_parts: NewParts) -> None:

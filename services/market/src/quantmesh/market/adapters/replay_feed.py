@@ -190,9 +190,9 @@ class ReplayFeed:
             quote = self._quote(symbol, units, session.sizes[symbol], market_time, received_at)
             quotes[symbol] = (quote, quote_to(quote).SerializeToString())
         self._quotes.feed(quotes)
-        for symbol, (_quote, message) in quotes.items():
-            await self._bus.publish(f"quotes.{symbol}", message)
-        _LAST_QUOTE.set(received_at.timestamp())
+        sent = [await self._bus.publish(f"quotes.{symbol}", message) for symbol, (_quote, message) in quotes.items()]
+        if any(sent):
+            _LAST_QUOTE.set(received_at.timestamp())
         self._ticks.add(prices.symbols, to_micros(market_time), price, bid, ask)
 
     def _quote(
