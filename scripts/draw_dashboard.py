@@ -97,7 +97,8 @@ def number(panel: dict[str, Any], series: Sequence[Series]) -> tuple[str, str]:
 
 
 def graph(panel: dict[str, Any], series: Sequence[Series], source: Source) -> str:
-    unit, width = panel["fieldConfig"]["defaults"]["unit"], COLUMN_WIDTH * panel["gridPos"]["w"]
+    unit = panel["fieldConfig"]["defaults"]["unit"]
+    width: int = COLUMN_WIDTH * panel["gridPos"]["w"]
     stacked = "stacking" in panel["fieldConfig"]["defaults"]["custom"]
     drawn = _stacked(series) if stacked else [(each, [0.0] * len(each.points)) for each in series]
     top = max((value for each, _ in drawn for _, value in each.points), default=0.0) * 1.1 or 1.0
