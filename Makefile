@@ -24,8 +24,11 @@ SOURCES := libs services scripts tests benchmarks deploy conftest.py
 s ?=
 first ?= 60
 seeds ?= 500
+env ?= dev
+color ?= blue
+tag ?=
 
-.PHONY: help setup demo up down status logs clean test mutants soak previous check charts format bench images demo-containers protos baseline contracts lock dashboards
+.PHONY: help setup demo up down status logs clean test mutants soak previous check charts format bench images demo-containers protos baseline contracts lock dashboards deploy promote
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -93,6 +96,12 @@ bench: setup ## every figure of the README, as ratios to a peer measured in the 
 protos: $(PACKAGES) ## generate the stubs of quantmesh.api
 	$(BIN)/python scripts/generate_stubs.py
 	@touch $(STUBS)
+
+deploy: ## install a colour on the cluster of kubectl: make deploy env=prod tag=1.4.0; beside the running one: color=green
+	@$(PYTHON) scripts/deployment.py deploy --environment $(env) --color $(color) --tag "$(tag)"
+
+promote: ## bring users to a colour and let its consumers work; going back is promoting the other: make promote color=green
+	@$(PYTHON) scripts/deployment.py promote --environment $(env) --color $(color)
 
 images: ## build the image of every service, or of one: make images s=auth
 	@$(PYTHON) scripts/images.py $(s)
