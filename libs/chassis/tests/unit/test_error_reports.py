@@ -13,7 +13,7 @@ from typing import Any
 
 from quantmesh.local.network import free_port
 
-TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
+TRACE_ID, SPAN_ID = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 PROGRAM = f"""
 import sys
 from quantmesh.chassis.context import CallContext, set_call
@@ -23,7 +23,7 @@ from quantmesh.chassis.telemetry.logs import configure_logs, get_logger
 
 settings = ServiceSettings(sentry_dsn=sys.argv[1], otlp_endpoint=sys.argv[2], environment="test", revision="abc123")
 configure_logs("ledger-worker", "INFO", forwards_of("ledger", "ledger-worker", settings))
-set_call(CallContext(request_id="request-1", traceparent="00-{TRACE_ID}-00f067aa0ba902b7-01"))
+set_call(CallContext(request_id="request-1", traceparent="00-{TRACE_ID}-{SPAN_ID}-01"))
 log = get_logger("ledger.test")
 log.warning("a warning is no error")
 try:
@@ -81,7 +81,7 @@ def test_an_error_is_reported_with_its_trace_and_request_but_no_values_and_a_col
     (event,) = events
     (exception,) = event["exception"]["values"]
     assert (exception["type"], exception["value"]) == ("LookupError", "no such row")
-    assert event["contexts"]["trace"]["trace_id"] == TRACE_ID
+    assert event["contexts"]["trace"] == {"trace_id": TRACE_ID, "span_id": SPAN_ID}
     assert event["contexts"]["log"]["event"] == "the row is gone"
     assert event["contexts"]["log"]["table"] == "entry"
     assert event["tags"] == {"program": "ledger-worker", "logger": "ledger.test", "request_id": "request-1"}

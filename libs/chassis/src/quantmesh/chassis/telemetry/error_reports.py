@@ -10,6 +10,7 @@ from sentry_sdk.integrations.atexit import AtexitIntegration
 from sentry_sdk.integrations.dedupe import DedupeIntegration
 from sentry_sdk.integrations.excepthook import ExcepthookIntegration
 
+from quantmesh.chassis.context import current_call
 from quantmesh.chassis.telemetry.logs import Fields, Forward
 
 _LEVELS: dict[str, Literal["error", "fatal"]] = {"error": "error", "critical": "fatal"}
@@ -41,8 +42,9 @@ def report_errors(program: str, *, dsn: str, environment: str, revision: str) ->
             for name in ("logger", "request_id"):
                 if name in fields:
                     scope.set_tag(name, str(fields[name]))
-            if "trace_id" in fields:
-                scope.set_context("trace", {"trace_id": fields["trace_id"]})
+            if traceparent := current_call().traceparent:
+                _, trace_id, span_id, _ = traceparent.split("-")
+                scope.set_context("trace", {"trace_id": trace_id, "span_id": span_id})
             scope.set_context("log", {name: str(value) for name, value in fields.items()})
             if exception is None:
                 scope.capture_message(str(fields.get("event", "")))

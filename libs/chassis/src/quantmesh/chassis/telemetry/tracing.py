@@ -97,22 +97,12 @@ def server_span(name: str, traceparent: str, attributes: Attributes | None = Non
 
     Where nothing is traced that is the caller's, or a fresh one where none came that may be passed on.
     """
-    trusted = traceparent if is_traceparent(traceparent) else ""
-    if _provider is None:
-        return nullcontext(trusted or new_traceparent())
-    from opentelemetry.trace import SpanKind
-
-    return _span(name, trusted, SpanKind.SERVER, attributes)
+    return _entry(name, traceparent, "SERVER", attributes)
 
 
 def consumer_span(name: str, traceparent: str, attributes: Attributes | None = None) -> AbstractContextManager[str]:
     """A span around the handling of an event, below the call that recorded it; otherwise as `server_span`."""
-    trusted = traceparent if is_traceparent(traceparent) else ""
-    if _provider is None:
-        return nullcontext(trusted or new_traceparent())
-    from opentelemetry.trace import SpanKind
-
-    return _span(name, trusted, SpanKind.CONSUMER, attributes)
+    return _entry(name, traceparent, "CONSUMER", attributes)
 
 
 def describe_span(name: str, attributes: Attributes, *, failed: bool) -> None:
@@ -158,6 +148,16 @@ def statement_span(query: str) -> AbstractContextManager[str]:
     return _span(operation, "", SpanKind.CLIENT, attributes)
 
 
+def _entry(name: str, traceparent: str, kind: str, attributes: Attributes | None) -> AbstractContextManager[str]:
+    """Nothing malformed goes further: what is passed on comes to stand in logs and in SQL."""
+    trusted = traceparent if is_traceparent(traceparent) else ""
+    if _provider is None:
+        return nullcontext(trusted or new_traceparent())
+    from opentelemetry.trace import SpanKind
+
+    return _span(name, trusted, SpanKind[kind], attributes)
+
+
 @contextmanager
 def _span(name: str, traceparent: str, kind: "SpanKind", attributes: Attributes | None) -> Iterator[str]:
     from opentelemetry.trace import Status, StatusCode, use_span
@@ -201,4 +201,4 @@ def _traceparent_of(span: "Span") -> str:
 
 
 def _nanoseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1e6) * 1000
+    return round(moment.timestamp() * 1e6) * 1000

@@ -69,7 +69,7 @@ class Envelope:
                 await self._app(scope, receive, send_on)
             finally:
                 tracing.describe_span(
-                    f"{method} {edge.route}",
+                    f"{method} {edge.route}".rstrip(),
                     {"http.request.method": method, "http.route": edge.route, "http.response.status_code": status},
                     failed=status >= 500,
                 )
