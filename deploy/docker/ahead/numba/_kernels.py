@@ -10,6 +10,9 @@ from .types import Signature
 
 # Kernels answer this after a plain return, and this after a return of nothing.
 _GOOD = (0, -2)
+# Where kernels write what nobody reads: a null for "nothing", and a pointer to what went wrong.
+_UNREAD = ctypes.c_uint64()
+_PROBLEM = ctypes.byref(ctypes.c_void_p())
 
 
 class Kernel:
@@ -27,16 +30,14 @@ class Kernel:
 
     def __call__(self, *values: Any) -> Any:
         flat = [part for kind, value in zip(self._arguments, values, strict=True) for part in kind.flatten(value)]
-        # Room for the answer, and for a pointer to what went wrong.
-        answer, problem = (ctypes.c_uint8 * 8)(), ctypes.c_void_p()
-        if (status := self._native(ctypes.byref(answer), ctypes.byref(problem), *flat)) not in _GOOD:
+        native = self._result.native
+        answer = native() if native else _UNREAD
+        if (status := self._native(ctypes.byref(answer), _PROBLEM, *flat)) not in _GOOD:
             msg = f"the kernel {self._name} ended with status {status}"
             raise RuntimeError(msg)
-        native = self._result.native
         if native is None:
             return None
-        value = native.from_buffer(answer).value
-        return bool(value) if self._result.name == "bool" else value
+        return bool(answer.value) if self._result.name == "bool" else answer.value
 
 
 @cache
