@@ -26,14 +26,14 @@ from services.gateway.tests.unit.edges import ADA, Edge, make_edge
 @asynccontextmanager
 async def served(edge: Edge) -> AsyncIterator[HttpServer]:
     server = HttpServer(edge.app, "127.0.0.1:0", shutdown_seconds=2.0)
-    tasks = [asyncio.create_task(server.run()), asyncio.create_task(edge.stream.watch())]
+    serving, watching = asyncio.create_task(server.run()), asyncio.create_task(edge.stream.watch())
     try:
         await wait_for_port(server.port)
         yield server
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await server.stop()
+        watching.cancel()
+        await asyncio.gather(serving, watching, return_exceptions=True)
 
 
 async def wait_for_port(port: int) -> None:
@@ -159,6 +159,19 @@ async def test_head_is_answered_as_get_without_the_body(edge: Edge) -> None:
         assert head.headers["content-length"] == full.headers["content-length"] != "0"
         wrong = await http.put(url)
         assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, HEAD")
+
+
+async def test_a_gateway_that_ends_sends_a_client_that_keeps_its_connection_elsewhere(edge: Edge) -> None:
+    async with served(edge) as server, httpx.AsyncClient() as http:
+        url = f"http://127.0.0.1:{server.port}/healthz"
+        assert "connection" not in (await http.get(url)).headers
+        stopping = asyncio.create_task(server.stop())
+        await asyncio.sleep(0.05)
+        last = await http.get(url)
+        assert (last.status_code, last.headers["connection"]) == (200, "close")
+        await stopping
+        with pytest.raises(httpx.ConnectError):
+            await http.get(url)
 
 
 async def test_a_request_under_way_is_finished_when_the_gateway_stops(edge: Edge) -> None:

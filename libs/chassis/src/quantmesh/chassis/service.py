@@ -56,6 +56,7 @@ class _Parts:
     servicers: list[tuple[AddToServer, object]] = field(default_factory=list)
     tasks: list[tuple[str, Step]] = field(default_factory=list)
     checks: dict[str, Step] = field(default_factory=dict)
+    drains: list[Step] = field(default_factory=list)
     stops: list[Step] = field(default_factory=list)
 
 
@@ -146,6 +147,10 @@ class Service(Generic[SettingsT]):
         """Ready only while `check` does not raise."""
         self._parts.checks[name] = check
 
+    def on_drain(self, step: Step) -> None:
+        """Called before all else at the end, while every part still works: finish what came in, take nothing new."""
+        self._parts.drains.append(step)
+
     def on_stop(self, step: Step) -> None:
         """Called after the last request and task, latest added first: flush, then close."""
         self._parts.stops.append(step)
@@ -181,6 +186,7 @@ class Service(Generic[SettingsT]):
         if on_stopping is not None:
             on_stopping()
         await end(readiness)
+        await asyncio.gather(*(step() for step in self._parts.drains))
         if server is not None:
             await server.stop(self.settings.shutdown_seconds)
         await end(*tasks)

@@ -1,11 +1,12 @@
-"""A bound on the end of a process: what hangs then is named in the log, and left behind."""
+"""The end of a process: clients leave it first, and what hangs is named in the log and left behind."""
 
 import asyncio
 import os
 import sys
 import threading
+import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any
 
@@ -14,6 +15,22 @@ from quantmesh.chassis.telemetry.logs import get_logger
 log = get_logger(__name__)
 
 _SHOWN = 5
+# What no call has come to for so long, its clients have left.
+_QUIET_SECONDS = 0.2
+_DRAIN_SHARE = 0.2
+
+
+async def drain(calls_begun: Callable[[], int], shutdown_seconds: float) -> float:
+    """Wait until no call begins any more, for a fifth of `shutdown_seconds` at most; the seconds that are left.
+
+    Clients have been told that this process ends. One that sends as its connection is closed would lose its call.
+    """
+    began = time.monotonic()
+    before = -1
+    while before != calls_begun() and (left := began + _DRAIN_SHARE * shutdown_seconds - time.monotonic()) > 0:
+        before = calls_begun()
+        await asyncio.sleep(min(_QUIET_SECONDS, left))
+    return max(0.0, began + shutdown_seconds - time.monotonic())
 
 
 def end_process_within(seconds: float) -> None:

@@ -156,6 +156,7 @@ async def wire(service: Service[GatewaySettings]) -> None:
     service.add_task("halts", halts.keep_level)
     service.add_task("stream", stream.watch)
     service.add_task("http", server.run)
+    service.on_drain(server.stop)
     service.on_stop(limiter.close)
     service.on_stop(cache.close)
     service.on_stop(ended_sessions.close)

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import grpc
@@ -21,6 +22,7 @@ from quantmesh.chassis.identity import Access, TokenVerifier, access_of
 from quantmesh.chassis.rpc.options import server_options
 from quantmesh.chassis.rpc.status import code_of, to_status
 from quantmesh.chassis.rpc.tls import TlsFolder
+from quantmesh.chassis.shutdown import drain
 from quantmesh.chassis.telemetry import tracing
 from quantmesh.chassis.telemetry.logs import get_logger
 
@@ -33,9 +35,6 @@ _SECONDS = Histogram(
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
 )
 _REQUEST_ID_LIMIT = 128
-# A server that ends has been left by its clients when no call began for so long; it waits for a fifth of its time.
-_QUIET_SECONDS = 0.1
-_DRAIN_SHARE = 0.2
 
 AddToServer = Callable[[Any, Any], None]
 if TYPE_CHECKING:
@@ -110,24 +109,12 @@ class RpcServer:
     async def stop(self, grace_seconds: float) -> None:
         """Send clients elsewhere, then refuse new calls, and let those in flight end, all within `grace_seconds`."""
         await self._health.enter_graceful_shutdown()
-        ends = time.monotonic() + grace_seconds
-        await self._calls.cease(_DRAIN_SHARE * grace_seconds)
-        await self._server.stop(max(0.0, ends - time.monotonic()))
+        await self._server.stop(await drain(lambda: self._calls.begun, grace_seconds))
 
 
+@dataclass
 class _Calls:
-    """Counts calls as they begin."""
-
-    def __init__(self) -> None:
-        self.begun = 0
-
-    async def cease(self, timeout_seconds: float) -> None:
-        """Wait until none begins any more, but no longer than `timeout_seconds`."""
-        ends = time.monotonic() + timeout_seconds
-        before = -1
-        while before != self.begun and (left := ends - time.monotonic()) > 0:
-            before = self.begun
-            await asyncio.sleep(min(_QUIET_SECONDS, left))
+    begun: int = 0
 
 
 class _Guard:

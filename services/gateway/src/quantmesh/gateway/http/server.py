@@ -9,12 +9,14 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from quantmesh.chassis.shutdown import drain
 from quantmesh.gateway.http.stream.protocol import StreamProtocol
 
 STREAM_MESSAGE_BYTES = 64 * 1024
 STREAM_PING_SECONDS = 20.0
 # What the kernel may hold for a client that does not read: enough for speed, little enough to notice it soon.
 _SEND_BUFFER_BYTES = 256 * 1024
+_LAST_ANSWER = (b"connection", b"close")
 
 
 class _Server(uvicorn.Server):
@@ -36,6 +38,8 @@ class HttpServer:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         self._socket.bind((host.strip("[]") or "127.0.0.1", int(port)))
         self.port: int = self._socket.getsockname()[1]
+        self._shutdown_seconds = shutdown_seconds
+        self._ended = asyncio.Event()
         self._server = _Server(
             uvicorn.Config(
                 app,
@@ -62,11 +66,19 @@ class HttpServer:
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
     async def run(self) -> None:
-        """Serve until cancelled; then finish what is under way."""
-        serving = asyncio.create_task(self._server.serve(sockets=[self._socket]))
+        """Serve until stopped."""
         try:
-            await asyncio.shield(serving)
-        except asyncio.CancelledError:
-            self._server.should_exit = True
-            await serving
-            raise
+            await self._server.serve(sockets=[self._socket])
+        finally:
+            self._ended.set()
+
+    async def stop(self) -> None:
+        """Let clients leave, then refuse them, and finish what is under way."""
+        if self._server.started:
+            # Whoever keeps a connection is told with its next answer to open another, which leads to another replica.
+            state, config = self._server.server_state, self._server.config
+            config.encoded_headers = [*config.encoded_headers, _LAST_ANSWER]
+            state.default_headers = [*state.default_headers, _LAST_ANSWER]
+            await drain(lambda: state.total_requests, self._shutdown_seconds)
+        self._server.should_exit = True
+        await self._ended.wait()
