@@ -67,7 +67,7 @@ def test_an_alert_is_tried_both_ways(alert: dict[str, Any]) -> None:
         case
         for path in CASES
         for test in yaml.safe_load(path.read_text())["tests"]
-        for case in test["alert_rule_test"]
+        for case in test.get("alert_rule_test", [])
         if case["alertname"] == alert["alert"]
     ]
     fired = [each["exp_labels"] for case in tried for each in case["exp_alerts"]]
