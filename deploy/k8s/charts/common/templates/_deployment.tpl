@@ -93,7 +93,6 @@ spec:
           securityContext:
             {{- include "common.containerSecurity" . | nindent 12 }}
           volumeMounts:
-            # Also the compiled kernels, which the process copies there at its start.
             - {name: tmp, mountPath: /tmp}
             {{- if $mtls }}
             # As a whole: a renewed certificate comes into a mounted folder, not into a single file.
