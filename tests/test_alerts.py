@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from quantmesh.api.portfolio.v1 import portfolio_pb2, rebalance_pb2
 from quantmesh.local.workspace import Workspace
 
 from .metrics_page import series_labels
@@ -91,6 +92,19 @@ def test_what_rules_record_is_documented() -> None:
     assert {rule["record"] for rule in recorded} == {name for name in known if ":" in name}
     for rule in recorded:
         assert set(rule.get("labels", {})) <= known[rule["record"]]
+
+
+def test_each_method_that_moves_money_by_the_rules_is_one_of_portfolios() -> None:
+    listed = next(rule["expr"] for rule in rules() if rule.get("record") == "money:calls:rate5m")
+    methods = set(re.findall(r'method=~"([\w|]+)"', listed)[0].split("|"))
+    offered = {
+        method.name
+        for file in (portfolio_pb2, rebalance_pb2)
+        for service in file.DESCRIPTOR.services_by_name.values()
+        for method in service.methods
+    }
+    assert methods
+    assert methods <= offered
 
 
 def test_no_service_is_left_out_of_the_alerts_on_processes() -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from prometheus_client import REGISTRY
 
 from quantmesh.blockchain.core.errors import (
     BroadcastRefused,
@@ -35,6 +36,44 @@ async def test_a_leaf_becomes_a_proof_that_holds(anchorage: Anchorage) -> None:
     assert len({proof["root"] for proof in proofs}) == 1
     assert await anchorage.submissions() == [("deploy", "mined"), ("anchor", "mined")]
     assert len(await anchorage.events()) == 1
+
+
+async def test_the_age_of_what_is_in_no_block_grows_until_its_root_is_in_one(anchorage: Anchorage) -> None:
+    assert await anchorage.store.unanchored_seconds() == 0.0
+    transaction = await anchorage.record()
+    young = await anchorage.store.unanchored_seconds()
+    await asyncio.sleep(0.1)
+    assert await anchorage.store.unanchored_seconds() >= young + 0.1
+
+    # Batched, and its root pending: still in no block.
+    await anchorage.loop.turn()
+    assert await anchorage.store.unanchored_seconds() > 0.0
+
+    await anchorage.turn_until_confirmed(transaction)
+    assert await anchorage.store.unanchored_seconds() == 0.0
+
+
+async def test_a_fault_that_ends_a_turn_is_counted_and_what_waits_is_measured_all_the_same(
+    anchorage: Anchorage,
+) -> None:
+    def failures() -> float:
+        return REGISTRY.get_sample_value("quantmesh_blockchain_anchoring_failures_total") or 0.0
+
+    def waits() -> float:
+        return REGISTRY.get_sample_value("quantmesh_blockchain_unanchored_seconds") or 0.0
+
+    before = failures()
+    anchorage.node.kill()
+    await anchorage.record()
+    running = asyncio.create_task(anchorage.loop.run())
+
+    async def both_show() -> bool:
+        return failures() > before and waits() > 0.0
+
+    await until(both_show)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
 
 
 async def test_a_proof_is_judged_by_the_node_alone(anchorage: Anchorage) -> None:
