@@ -8,7 +8,7 @@ import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import Histogram
 
-from quantmesh.chassis.readiness import failing
+from quantmesh.chassis.readiness import Readiness
 from quantmesh.chassis.telemetry import tracing
 from quantmesh.chassis.telemetry.build import show_build
 from quantmesh.chassis.telemetry.ops import OpsServer
@@ -82,7 +82,10 @@ def test_checks_that_fail_are_named_and_shown(ops: httpx.Client) -> None:
     async def is_away() -> None:
         raise ConnectionRefusedError
 
-    assert asyncio.run(failing({"store": answers, "broker": is_away})) == ["broker"]
+    readiness = Readiness()
+    readiness.checks = {"store": answers, "broker": is_away}
+    asyncio.run(readiness.look())
+    assert readiness.waiting_for == ["broker"]
     metrics = ops.get("/metrics").text
     assert 'quantmesh_dependency_up{dependency="store"} 1.0' in metrics
     assert 'quantmesh_dependency_up{dependency="broker"} 0.0' in metrics

@@ -14,13 +14,13 @@ from typing import Any, Generic, TypeVar
 import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
 
-from quantmesh.chassis.cancellation import end, raise_if_cancelled
+from quantmesh.chassis.cancellation import end
 from quantmesh.chassis.clock import SystemClock
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.events import Consumer, EventBus
 from quantmesh.chassis.housekeeping import keep_house
 from quantmesh.chassis.identity import TokenVerifier
-from quantmesh.chassis.readiness import failing
+from quantmesh.chassis.readiness import Readiness
 from quantmesh.chassis.relay import Relay
 from quantmesh.chassis.rpc.keys import AuthKeys
 from quantmesh.chassis.rpc.peer import Peer
@@ -40,11 +40,6 @@ log = get_logger(__name__)
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 Step = Callable[[], Awaitable[None]]
-_READINESS_SECONDS = 1.0
-# While something is missing it is looked for more often, so that a start or a recovery is seen at once.
-_RECOVERY_SECONDS = 0.2
-# Not later on, when effects go on without it: Kubernetes would take every replica of the mesh's edge away at once.
-_NEEDED_TO_START = frozenset({"nats"})
 # By this multiple of the seconds that calls in flight are given the process has ended.
 _BOUND = 1.4
 
@@ -55,7 +50,6 @@ class _Parts:
 
     servicers: list[tuple[AddToServer, object]] = field(default_factory=list)
     tasks: list[tuple[str, Step]] = field(default_factory=list)
-    checks: dict[str, Step] = field(default_factory=dict)
     drains: list[Step] = field(default_factory=list)
     stops: list[Step] = field(default_factory=list)
 
@@ -76,7 +70,7 @@ class Service(Generic[SettingsT]):
         self._peers = Peers(name, settings.service_secret.get_secret_value(), settings.targets, self._tls)
         self._stopping = asyncio.Event()
         self._failed = False
-        self._waiting_for = ["start"]
+        self._readiness = Readiness()
 
     @property
     def database(self) -> Database:
@@ -87,7 +81,7 @@ class Service(Generic[SettingsT]):
             self._database = Database(
                 self.settings.database_url.get_secret_value(), self.name, pool_size=self.settings.database_pool_size
             )
-            self._parts.checks["postgres"] = self._database.ping
+            self._readiness.checks["postgres"] = self._database.ping
             self.add_work("housekeeping", partial(keep_house, self._database))
         return self._database
 
@@ -97,7 +91,7 @@ class Service(Generic[SettingsT]):
             if not self.settings.nats_url:
                 raise MissingSettingError(self.name, "QUANTMESH_NATS_URL")
             self._bus = EventBus(self.settings.nats_url, self.name, self.settings.stream_replicas)
-            self._parts.checks["nats"] = self._bus.ping
+            self._readiness.checks["nats"] = self._bus.ping
         return self._bus
 
     def publish_events(self) -> None:
@@ -113,7 +107,7 @@ class Service(Generic[SettingsT]):
     @property
     def waiting_for(self) -> list[str]:
         """What is not ready, by name; empty when all is well."""
-        return ["shutdown"] if self._stopping.is_set() else self._waiting_for
+        return ["shutdown"] if self._stopping.is_set() else self._readiness.waiting_for
 
     def use_verifier(self, verifier: TokenVerifier) -> None:
         """For auth, which knows its keys without asking."""
@@ -145,7 +139,7 @@ class Service(Generic[SettingsT]):
 
     def add_check(self, name: str, check: Step) -> None:
         """Ready only while `check` does not raise."""
-        self._parts.checks[name] = check
+        self._readiness.checks[name] = check
 
     def on_drain(self, step: Step) -> None:
         """Called before all else at the end, while every part still works: finish what came in, take nothing new."""
@@ -164,7 +158,7 @@ class Service(Generic[SettingsT]):
             self._ops = OpsServer(self.settings.ops_bind, lambda: self.waiting_for)
             self._ops.start()
         if self.settings.database_url is not None:
-            self._waiting_for = ["schema"]
+            self._readiness.waiting_for = ["schema"]
             await wait_until_migrated(self.settings.database_url.get_secret_value(), self.name, self._stopping)
         return not self._stopping.is_set()
 
@@ -179,16 +173,16 @@ class Service(Generic[SettingsT]):
                 server.add_servicer(add_to_server, servicer)
             await server.set_serving(False)
             await server.start()
+            self.on_drain(partial(server.stop, self.settings.shutdown_seconds))
         tasks = [asyncio.create_task(self._guarded(name, run), name=name) for name, run in self._parts.tasks]
-        readiness = asyncio.create_task(self._watch_readiness(server))
+        # From the first readiness on it answers, were it only that something is away, and for how long.
+        readiness = asyncio.create_task(self._readiness.watch(partial(server.set_serving, True) if server else None))
         await self._stopping.wait()
         log.info("stopping")
         if on_stopping is not None:
             on_stopping()
         await end(readiness)
         await asyncio.gather(*(step() for step in self._parts.drains))
-        if server is not None:
-            await server.stop(self.settings.shutdown_seconds)
         await end(*tasks)
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._close()
@@ -206,24 +200,6 @@ class Service(Generic[SettingsT]):
             self._failed = True
             self._stopping.set()
             raise
-
-    async def _watch_readiness(self, server: RpcServer | None) -> None:
-        ready: bool | None = None
-        started = False
-        while True:
-            missing = await failing(self._parts.checks)
-            # Whoever was asked may have swallowed a cancellation.
-            raise_if_cancelled()
-            self._waiting_for = [name for name in missing if not (started and name in _NEEDED_TO_START)]
-            if ready != (not self._waiting_for):
-                ready = not self._waiting_for
-                log.info("ready" if ready else "not ready", waiting_for=self._waiting_for)
-            if ready and not started:
-                started = True
-                if server is not None:
-                    # From here on it answers, were it only that something is away, and for how long.
-                    await server.set_serving(True)
-            await asyncio.sleep(_RECOVERY_SECONDS if self._waiting_for else _READINESS_SECONDS)
 
     async def _close(self) -> None:
         for step in reversed(self._parts.stops):
