@@ -83,6 +83,17 @@ def _declared() -> Iterator[Declaration]:
 _VARIANTS: dict[str, tuple[str, Values]] = {
     "prod-green": ("prod", {"global": {"color": "green", "shared": False}}),
     "prod-service-mesh": ("prod", {"global": {"serviceMesh": {"enabled": True}}}),
+    "prod-recovered": (
+        "prod",
+        {
+            "postgres": {
+                "cloudnative": {
+                    "backup": {"serverName": "postgres-2"},
+                    "recovery": {"enabled": True, "targetTime": "2026-01-02T03:04:05Z"},
+                }
+            }
+        },
+    ),
 }
 RELEASES = [*environments(), *_VARIANTS]
 

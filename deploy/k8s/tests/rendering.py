@@ -110,7 +110,7 @@ def laid_over(base: Values, more: Values) -> Values:
     return merged
 
 
-class UniqueKeys(yaml.SafeLoader):
+class UniqueKeys(yaml.CSafeLoader):
     """Refuses a map that names a key twice, of which YAML readers keep the last in silence."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
