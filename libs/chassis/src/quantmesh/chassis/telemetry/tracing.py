@@ -145,7 +145,7 @@ def statement_span(query: str) -> AbstractContextManager[str]:
         "db.operation.name": operation,
         "db.query.text": query.strip()[:_QUERY_LIMIT],
     }
-    return _span(operation, "", SpanKind.CLIENT, attributes)
+    return _span(operation, "", SpanKind.CLIENT, attributes, quotes_errors=False)
 
 
 def _entry(name: str, traceparent: str, kind: str, attributes: Attributes | None) -> AbstractContextManager[str]:
@@ -159,7 +159,10 @@ def _entry(name: str, traceparent: str, kind: str, attributes: Attributes | None
 
 
 @contextmanager
-def _span(name: str, traceparent: str, kind: "SpanKind", attributes: Attributes | None) -> Iterator[str]:
+def _span(
+    name: str, traceparent: str, kind: "SpanKind", attributes: Attributes | None, *, quotes_errors: bool = True
+) -> Iterator[str]:
+    """What Postgres says of an error quotes values, which `quotes_errors` keeps out."""
     from opentelemetry.trace import Status, StatusCode, use_span
 
     if _provider is None:
@@ -173,8 +176,9 @@ def _span(name: str, traceparent: str, kind: "SpanKind", attributes: Attributes 
             span.set_attribute("error.type", type(error).__qualname__)
             # A refusal is an answer; only what failed is an error of this span.
             if not _is_refusal(error):
-                span.record_exception(error)
-                span.set_status(Status(StatusCode.ERROR, str(error)))
+                span.set_status(Status(StatusCode.ERROR, str(error) if quotes_errors else None))
+                if quotes_errors:
+                    span.record_exception(error)
             raise
 
 
