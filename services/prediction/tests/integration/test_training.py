@@ -8,6 +8,7 @@ import numpy as np
 import psycopg
 import pytest
 from google.protobuf.json_format import MessageToDict
+from prometheus_client import REGISTRY
 
 from quantmesh.api.common.v1 import job_pb2
 from quantmesh.api.prediction.v1 import events_pb2
@@ -78,6 +79,10 @@ async def test_a_trained_model_answers_at_once_with_its_score(prediction: Predic
     assert forecast.skill.beats_naive == (forecast.skill.skill > 0.0) == (forecast.note == "")
     assert forecast.confidence_lower < forecast.predicted_price < forecast.confidence_upper
     assert 0.0 < forecast.confidence_score < 1.0
+    assert REGISTRY.get_sample_value("quantmesh_prediction_inference_seconds_count", {"model": "lstm"}) == 1
+    for name, value in (("interval_coverage", forecast.skill.interval_coverage), ("skill", forecast.skill.skill)):
+        shown = REGISTRY.get_sample_value(f"quantmesh_prediction_{name}", {"timeframe": "1w"})
+        assert shown == pytest.approx(value)
     assert [model.version for model in await prediction.models()] == [forecast.model_version]
     assert (await prediction.forecast("BTC-USD", asset_class="crypto")).model == "naive"
     query = "SELECT payload FROM prediction.outbox WHERE subject = 'prediction.model.activated'"

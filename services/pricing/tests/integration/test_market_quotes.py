@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from prometheus_client import REGISTRY
 
 from quantmesh.api.pricing.v1 import calibration_pb2, pricing_pb2, surface_pb2
 from quantmesh.api.pricing.v1.calibration_pb2_grpc import CalibrationServiceStub
@@ -116,6 +117,18 @@ async def test_a_surface_has_its_margins_and_is_read_between_quotes(pricing: Pri
     price = heston_price("put", 97.0, 0.5)
     expected = black_scholes.implied_volatility(price, "put", SPOT, 97.0, 0.5, RATE, DIVIDEND_YIELD)
     assert answer.volatilities[0] == pytest.approx(expected, abs=2e-3)
+
+
+async def test_how_far_a_fit_lies_from_the_market_shows_in_the_metrics(pricing: Pricing) -> None:
+    def errors(statistic: str) -> float:
+        name = f"quantmesh_pricing_calibration_error_{statistic}"
+        return REGISTRY.get_sample_value(name, {"model": "svi"}) or 0.0
+
+    count, total = errors("count"), errors("sum")
+    request = surface_pb2.FitSurfaceRequest(market=market(quotes()))
+    answer = await pricing.peer.call(SurfaceServiceStub(pricing.peer.channel).FitSurface, request)
+    assert errors("count") == count + 1
+    assert errors("sum") - total == pytest.approx(np.sqrt(np.mean(np.square(answer.residuals))), rel=1e-6)
 
 
 async def test_parity_tells_forwards_and_discount_factors(pricing: Pricing) -> None:
