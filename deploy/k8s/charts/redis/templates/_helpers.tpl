@@ -11,7 +11,7 @@ is all pods gone at once: then the first pod's data counts.
 {{- define "redis.primary" -}}
 primary() {
   for number in {{ until (int .Values.replicas) | join " " }}; do
-    found=$(redis-cli -t 2 -h "redis-$number.redis-headless" -p 26379 --raw \
+    found=$(timeout 2 redis-cli -h "redis-$number.redis-headless" -p 26379 --raw \
       sentinel get-master-addr-by-name quantmesh 2>/dev/null | head -n 1)
     case $found in redis-*) echo "$found"; return ;; esac
   done
