@@ -97,7 +97,9 @@ def _under(root: Path, path: Path) -> Path:
 
 
 def _describe_packages(root: Path, files: Iterable[Path]) -> None:
-    found = subprocess.run(["dpkg-query", "--search", *files], check=False, capture_output=True, text=True)  # noqa: S603, S607
+    # Debian's /lib is /usr/lib; which of the two a package says is its own affair.
+    spellings = [spelling for path in map(str, files) for spelling in (path, path.removeprefix("/usr"))]
+    found = subprocess.run(["dpkg-query", "--search", *spellings], check=False, capture_output=True, text=True)  # noqa: S603, S607
     names = {line.split(": ")[0].split(":")[0] for line in found.stdout.splitlines()}
     folder = root / "var/lib/dpkg/status.d"
     folder.mkdir(parents=True)
