@@ -24,7 +24,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-# Spans leave a service every five seconds.
+# An anchor takes a batch's time and two blocks.
 _PATIENCE_SECONDS = 40.0
 
 

@@ -37,6 +37,9 @@ def mesh(workspace: Path, telemetry: TelemetryCollector) -> Iterator[Mesh]:
             "QUANTMESH_AUTH_LOGINS_PER_ADDRESS": "100000",
             "QUANTMESH_GATEWAY_SIGN_IN_QUOTA": "100000",
             "QUANTMESH_OTLP_ENDPOINT": telemetry.endpoint,
+            # Spans and logs leave at once, where five seconds are usual.
+            "OTEL_BSP_SCHEDULE_DELAY": "200",
+            "OTEL_BLRP_SCHEDULE_DELAY": "200",
         }
         with running_mesh(workspace, Path(folder) / "state", settings) as mesh:
             yield mesh
