@@ -21,6 +21,7 @@ from .clients import Claim, Client, Replica
 from .cluster import Cluster
 from .commands import Account, Wishes
 from .couriers import Readers, Relays
+from .groups import stepped_groups
 from .identifiers import seeded_ids
 from .invariants import check_always, check_arrivals, check_claims, check_log_rebuilds_state, check_sizes
 from .market import SeededMarket
@@ -70,7 +71,8 @@ async def simulate(cluster: Cluster, seed: int, watch: Callable[[str], None] | N
     run = _Run(cluster, scheduler)
     try:
         # The logs tell of what goes wrong on purpose.
-        with capture_logs(), seeded_ids(random.Random(f"{seed} ids"), scheduler.clock):  # noqa: S311  as above
+        ids = random.Random(f"{seed} ids")  # noqa: S311  as above
+        with capture_logs(), seeded_ids(ids, scheduler.clock), stepped_groups(scheduler):
             await run.populate()
             await scheduler.run(run.disturb)
             await run.check_at_rest()

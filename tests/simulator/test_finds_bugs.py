@@ -1,16 +1,22 @@
 """The simulator is worth something: with any of these protections taken out, one of the first seeds fails."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
 
 from quantmesh.chassis import idempotency, outbox
 from quantmesh.chassis.events import inbox
+from quantmesh.chassis.outbox import APPEND_SERIES
 from quantmesh.chassis.relay import _Turn
 from quantmesh.chassis.sql import Session
 from quantmesh.local.servers import PostgresServer
+from quantmesh.portfolio.adapters.events import TRANSACTION_RECORDED
+from quantmesh.portfolio.adapters.store import appending, recording
+from quantmesh.portfolio.adapters.store.appending import Piece
 from quantmesh.portfolio.adapters.store.portfolios import PortfolioStore
 
 from .clients import Violation
@@ -30,13 +36,16 @@ async def cluster(postgres_server: PostgresServer) -> AsyncIterator[Cluster]:
 
 
 def outbox_outside_of_the_transaction(patch: pytest.MonkeyPatch) -> None:
-    append = outbox.append_series
+    write = appending.write
 
-    async def append_elsewhere(session: Session, *arguments: Any, **more: Any) -> None:
+    async def write_elsewhere(session: Session, owner_id: UUID, shared: Any, piece: Piece, **more: Any) -> None:
+        series = outbox.series(TRANSACTION_RECORDED, piece.messages, owner_id=owner_id)
         async with database_of(session).system_transaction() as other:
-            await append(other, *arguments, **more)
+            await other.execute(APPEND_SERIES, series)
+        await write(session, owner_id, shared, replace(piece, messages={}), **more)
 
-    patch.setattr(outbox, "append_series", append_elsewhere)
+    patch.setattr(appending, "write", write_elsewhere)
+    patch.setattr(recording, "write", write_elsewhere)
 
 
 def no_inbox(patch: pytest.MonkeyPatch) -> None:

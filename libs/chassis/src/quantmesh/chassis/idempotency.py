@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from google.protobuf.message import Message
 from quantmesh.chassis.context import current_call, mark_replayed
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Conflict, InvalidInput, Violation
-from quantmesh.chassis.sql import Row, Session, text
+from quantmesh.chassis.sql import Session, text
 
 KEPT_DAYS = 7
 MAXIMUM_KEY_LENGTH = 255
@@ -45,6 +46,34 @@ class TwinRunning(Conflict):
     problem = "idempotency-twin-running"
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A key and the request that came with it. `name` is what a lock is taken on until the effect is committed."""
+
+    owner_id: UUID
+    scope: str
+    key: str
+    request_hash: bytes
+
+    @property
+    def name(self) -> str:
+        return f"{self.scope} {self.owner_id} {self.key}"
+
+    @property
+    def place(self) -> dict[str, object]:
+        return {"owner_id": self.owner_id, "scope": self.scope, "key": self.key}
+
+    def check(self, request_hash: bytes) -> None:
+        """The first answer follows; raises KeyReused where it was another request that came first."""
+        if bytes(request_hash) != self.request_hash:
+            msg = f"The idempotency key {self.key!r} was used before, with another request; take a new key."
+            raise KeyReused(msg, violations=[Violation("idempotency-key", "already used with another request")])
+
+    def twin_running(self) -> TwinRunning:
+        msg = f"The first request with the idempotency key {self.key!r} is still being worked on."
+        return TwinRunning(msg, retry_after_seconds=0.2)
+
+
 class Seal(Protocol):
     """For answers that hold secrets, which are not kept in clear. `place` is what one answer belongs to."""
 
@@ -69,31 +98,25 @@ async def once(
     The key comes from the call's metadata; without one the effect simply runs, unless it is `required`.
     Raises KeyReused where another request came with the key, TwinRunning while the first is not finished.
     """
-    key = current_call().idempotency_key
-    if not key:
+    claim = claim_of(owner_id, scope, request)
+    if claim is None:
         if required:
-            raise KeyMissing(
-                "Send an Idempotency-Key with this request, so that a repetition does nothing twice.",
-                violations=[Violation("idempotency-key", "missing")],
-            )
+            raise missing()
         return await run()
-    place = _place(owner_id, scope, key)
-    request_hash = _hash(request)
-    name = f"{scope} {owner_id} {key}"
-    locked = await session.scalar(_LOCK, {"name": name})
+    locked = await session.scalar(_LOCK, {"name": claim.name})
     # After the lock, to see what its last holder committed; and without it too: another repetition may hold it.
-    found = (await session.execute(_FIND, place)).one_or_none()
+    found = (await session.execute(_FIND, claim.place)).one_or_none()
     if found is not None:
-        _check_same(found, key, request_hash)
+        claim.check(found.request_hash)
+        mark_replayed()
         kept = bytes(found.answer)
-        return answer.FromString(kept if seal is None else seal.open(kept, name))
+        return answer.FromString(kept if seal is None else seal.open(kept, claim.name))
     if not locked:
-        msg = f"The first request with the idempotency key {key!r} is still being worked on."
-        raise TwinRunning(msg, retry_after_seconds=0.2)
+        raise claim.twin_running()
     response = await run()
     kept = response.SerializeToString(deterministic=True)
-    sealed = kept if seal is None else seal.close(kept, name)
-    await session.execute(_KEEP, {**place, "request_hash": request_hash, "answer": sealed})
+    sealed = kept if seal is None else seal.close(kept, claim.name)
+    await session.execute(_KEEP, {**claim.place, "request_hash": claim.request_hash, "answer": sealed})
     return response
 
 
@@ -104,37 +127,37 @@ async def recall(
 
     For a service that has to ask others before its effect: a repetition needs nobody. Raises KeyReused.
     """
+    claim = claim_of(owner_id, scope, request)
+    if claim is None:
+        return None
+    found = (await session.execute(_FIND, claim.place)).one_or_none()
+    if found is None:
+        return None
+    claim.check(found.request_hash)
+    mark_replayed()
+    return answer.FromString(bytes(found.answer))
+
+
+def claim_of(owner_id: UUID, scope: str, request: Message) -> Claim | None:
+    """With the key of the call's metadata; None where there is none. Raises KeyInvalid."""
     key = current_call().idempotency_key
     if not key:
         return None
-    found = (await session.execute(_FIND, _place(owner_id, scope, key))).one_or_none()
-    if found is None:
-        return None
-    _check_same(found, key, _hash(request))
-    return answer.FromString(bytes(found.answer))
+    _check_key(key)
+    return Claim(owner_id, scope, key, hashlib.sha256(request.SerializeToString(deterministic=True)).digest())
+
+
+def missing() -> KeyMissing:
+    return KeyMissing(
+        "Send an Idempotency-Key with this request, so that a repetition does nothing twice.",
+        violations=[Violation("idempotency-key", "missing")],
+    )
 
 
 async def sweep(database: Database) -> None:
     """Forget the keys of more than seven days ago."""
     async with database.system_transaction() as session:
         await session.execute(_SWEEP, {"days": KEPT_DAYS})
-
-
-def _check_same(found: Row, key: str, request_hash: bytes) -> None:
-    """The first answer follows; raises KeyReused where another request comes with its key."""
-    if bytes(found.request_hash) != request_hash:
-        msg = f"The idempotency key {key!r} was used before, with another request; take a new key."
-        raise KeyReused(msg, violations=[Violation("idempotency-key", "already used with another request")])
-    mark_replayed()
-
-
-def _hash(request: Message) -> bytes:
-    return hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
-
-
-def _place(owner_id: UUID, scope: str, key: str) -> dict[str, object]:
-    _check_key(key)
-    return {"owner_id": owner_id, "scope": scope, "key": key}
 
 
 def _check_key(key: str) -> None:

@@ -3,7 +3,7 @@
 import json
 import zlib
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -40,37 +40,44 @@ _APPEND = text(
     """
 )
 
-# The same for many events of one aggregate on one subject, in one statement; each names the one before it.
-_APPEND_SERIES = text(
-    """
-    WITH event AS (
-        SELECT * FROM json_to_recordset(CAST(:events AS json))
-            AS e (id uuid, version bigint, occurred_at timestamptz, payload text)
+# The same for many events of one or more aggregates on one subject, as parts of a WITH, so that an effect and what
+# tells of it can be one statement; `head` has a row per aggregate whose versions grew. Each event names the one before.
+SERIES = """
+    event AS (
+        SELECT * FROM json_to_recordset(CAST(:series AS json)) AS e (
+            id uuid, aggregate_id text, partition smallint, version bigint, occurred_at timestamptz, payload text,
+            traceparent text
+        )
+    ), span AS (
+        SELECT aggregate_id, min(version) AS first, max(version) AS last FROM event GROUP BY aggregate_id
     ), head AS (
         INSERT INTO outbox_version AS v (subject, aggregate_id, version)
-        SELECT :subject, :aggregate_id, max(version) FROM event
+        SELECT :subject, aggregate_id, last FROM span ORDER BY aggregate_id
         ON CONFLICT (subject, aggregate_id) DO UPDATE SET version = excluded.version
-        WHERE (SELECT min(version) FROM event) > v.version
-        RETURNING coalesce(old.version, 0) AS previous
+        WHERE v.version < (SELECT first FROM span WHERE span.aggregate_id = excluded.aggregate_id)
+        RETURNING v.aggregate_id, coalesce(old.version, 0) AS previous
     ), written AS (
-    INSERT INTO outbox (id, subject, partition, aggregate_id, aggregate_version, previous_version, owner_id,
-                        occurred_at, schema_version, type, payload, traceparent)
-    SELECT id, :subject, :partition, :aggregate_id, version,
-           coalesce(lag(version) OVER (ORDER BY version), previous), CAST(:owner_id AS uuid),
-           occurred_at, :schema_version, :type, decode(payload, 'base64'), :traceparent
-    FROM event, head
-    ORDER BY version
+        INSERT INTO outbox (id, subject, partition, aggregate_id, aggregate_version, previous_version, owner_id,
+                            occurred_at, schema_version, type, payload, traceparent)
+        SELECT id, :subject, partition, aggregate_id, version,
+               coalesce(lag(version) OVER (PARTITION BY aggregate_id ORDER BY version), previous),
+               CAST(:event_owner_id AS uuid), occurred_at, :schema_version, :message_type, decode(payload, 'base64'),
+               traceparent
+        FROM event JOIN head USING (aggregate_id)
+        ORDER BY aggregate_id, version
     )
-    SELECT previous FROM head
-    """
-)
+"""
+APPEND_SERIES = text(f"WITH {SERIES} SELECT count(*) FROM head")  # noqa: S608  our own parts
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesEvent:
+    """`traceparent` where it is not this call that caused it."""
+
     message: Message
     version: int
     occurred_at: datetime
+    traceparent: str | None = None
 
 
 def partition_of(aggregate_id: str) -> int:
@@ -130,32 +137,50 @@ async def append_series(
 
     Raises ValueError where the versions do not grow, or not past what was written before.
     """
-    versions = [event.version for event in events]
-    if not versions or any(later <= earlier for earlier, later in pairwise(versions)):
-        msg = f"{subject} of {aggregate_id}: a series has events, and their versions grow"
-        raise ValueError(msg)
-    rows = [
-        {
-            "id": str(uuid7()),
-            "version": event.version,
-            "occurred_at": event.occurred_at.isoformat(),
-            "payload": b64encode(event.message.SerializeToString(deterministic=True)).decode(),
-        }
-        for event in events
-    ]
-    previous: int | None = await session.scalar(
-        _APPEND_SERIES,
-        {
-            "events": json.dumps(rows),
-            "subject": subject,
-            "partition": partition_of(str(aggregate_id)),
-            "aggregate_id": str(aggregate_id),
-            "owner_id": None if owner_id is None else str(owner_id),
-            "schema_version": schema_version,
-            "type": events[0].message.DESCRIPTOR.full_name,
-            "traceparent": current_call().traceparent,
-        },
-    )
-    if previous is None:
-        msg = f"{subject} of {aggregate_id}: version {versions[0]} is not newer than what was written before"
+    own = {str(aggregate_id): events}
+    values = series(subject, own, owner_id=owner_id, schema_version=schema_version)
+    check_series(await session.scalar(APPEND_SERIES, values), subject, own)
+
+
+def series(
+    subject: str,
+    events: Mapping[str, Sequence[SeriesEvent]],
+    *,
+    owner_id: UUID | None = None,
+    schema_version: int = 1,
+) -> dict[str, object]:
+    """The values of SERIES for events by aggregate. Raises ValueError where an aggregate's versions do not grow."""
+    traceparent = current_call().traceparent
+    rows = []
+    for aggregate_id, own in events.items():
+        if not own or any(later.version <= earlier.version for earlier, later in pairwise(own)):
+            msg = f"{subject} of {aggregate_id}: a series has events, and their versions grow"
+            raise ValueError(msg)
+        partition = partition_of(aggregate_id)
+        rows += [
+            {
+                "id": str(uuid7()),
+                "aggregate_id": aggregate_id,
+                "partition": partition,
+                "version": event.version,
+                "occurred_at": event.occurred_at.isoformat(),
+                "payload": b64encode(event.message.SerializeToString(deterministic=True)).decode(),
+                "traceparent": traceparent if event.traceparent is None else event.traceparent,
+            }
+            for event in own
+        ]
+    return {
+        "series": json.dumps(rows),
+        "subject": subject,
+        "event_owner_id": None if owner_id is None else str(owner_id),
+        "schema_version": schema_version,
+        "message_type": next((own[0].message.DESCRIPTOR.full_name for own in events.values()), ""),
+    }
+
+
+def check_series(grown: int, subject: str, events: Mapping[str, Sequence[SeriesEvent]]) -> None:
+    """Raises ValueError where `head` had fewer rows than there are aggregates."""
+    if grown != len(events):
+        firsts = ", ".join(f"{aggregate_id}: version {own[0].version}" for aggregate_id, own in events.items())
+        msg = f"{subject} of {firsts} is not newer than what was written before"
         raise ValueError(msg)

@@ -31,6 +31,7 @@ from quantmesh.portfolio.core.model import (
     TransactionType,
 )
 from quantmesh.portfolio.core.numbers import plain
+from quantmesh.portfolio.core.record_transactions import Recorded
 from quantmesh.portfolio.core.told import id_text
 
 Name = TypeVar("Name", bound=StrEnum)
@@ -226,3 +227,12 @@ def _plain(value: Decimal | None) -> common_pb2.Decimal | None:
 
 def _number_of(name: StrEnum) -> Any:
     return _NUMBERS[type(name), name]
+
+
+def recorded(done: Recorded) -> dict[str, Any]:
+    """The fields that every answer about one recorded transaction has."""
+    return {
+        "transaction": transaction(done.transaction),
+        "position": None if done.position is None else position(done.position),
+        "cash": money(done.cash, done.transaction.entry.currency),
+    }

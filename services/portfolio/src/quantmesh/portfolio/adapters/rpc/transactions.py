@@ -1,17 +1,19 @@
 """Transactions in and out: recording, importing, listing, and the content behind a proof."""
 
 from datetime import datetime
-from typing import Any
+from functools import cached_property
 from uuid import UUID
 
 from quantmesh.api.common.v1 import common_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
+from quantmesh.chassis import idempotency
 from quantmesh.chassis.errors import QuantmeshError
-from quantmesh.chassis.identity import requires
+from quantmesh.chassis.identity import current_caller, requires
 from quantmesh.chassis.ids import uuid7
 from quantmesh.portfolio.adapters import translate
 from quantmesh.portfolio.adapters.import_job import INLINE_ROWS, is_long
 from quantmesh.portfolio.adapters.rpc.base import Context, Methods, id_or_none, portfolio_id_of, within
+from quantmesh.portfolio.adapters.rpc.recorder import Recorder
 from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.core.errors import InvalidRequest, TransactionNotFound
 from quantmesh.portfolio.core.import_csv import check_header
@@ -20,11 +22,15 @@ from quantmesh.portfolio.core.ledger_errors import ImportNotFound
 from quantmesh.portfolio.core.model import checked_note
 from quantmesh.portfolio.core.pages import from_cursor, page_limit, to_cursor
 from quantmesh.portfolio.core.proof import payload_of
-from quantmesh.portfolio.core.record_transactions import Recorded, record_transaction, resolve
+from quantmesh.portfolio.core.record_transactions import resolve
 from quantmesh.portfolio.core.reverse_transactions import reverse_import, reverse_transaction
 
 
 class TransactionMethods(Methods):
+    @cached_property
+    def _recorder(self) -> Recorder:
+        return Recorder(self._database, self._clock)
+
     @requires("portfolio:write")
     async def RecordTransaction(
         self, request: pb.RecordTransactionRequest, context: Context
@@ -40,12 +46,10 @@ class TransactionMethods(Methods):
                 raise
             return kept
 
-        async def record(store: Store) -> pb.RecordTransactionResponse:
-            with within("transaction"):
-                recorded = await record_transaction(store, portfolio_id, asked, currency, self._clock.now(), uuid7)
-            return pb.RecordTransactionResponse(**_told(recorded))
-
-        return await self._once(request, pb.RecordTransactionResponse, record)
+        claim = idempotency.claim_of(current_caller().user_id, request.DESCRIPTOR.name, request)
+        if claim is None:
+            raise idempotency.missing()
+        return await self._recorder.record(portfolio_id, asked, currency, claim)
 
     @requires("portfolio:write")
     async def ReverseTransaction(
@@ -57,7 +61,7 @@ class TransactionMethods(Methods):
 
         async def reverse(store: Store) -> pb.ReverseTransactionResponse:
             recorded = await reverse_transaction(store, portfolio_id, transaction_id, note, self._clock.now(), uuid7)
-            return pb.ReverseTransactionResponse(**_told(recorded))
+            return pb.ReverseTransactionResponse(**translate.recorded(recorded))
 
         return await self._once(request, pb.ReverseTransactionResponse, reverse)
 
@@ -143,15 +147,6 @@ class TransactionMethods(Methods):
         return pb.GetTransactionPayloadResponse(
             transaction_id=str(transaction.id), payload=payload_of(transaction, salt)
         )
-
-
-def _told(recorded: Recorded) -> dict[str, Any]:
-    """The fields that every answer about one recorded transaction has."""
-    return {
-        "transaction": translate.transaction(recorded.transaction),
-        "position": None if recorded.position is None else translate.position(recorded.position),
-        "cash": translate.money(recorded.cash, recorded.transaction.entry.currency),
-    }
 
 
 def _transaction_id(text: str) -> UUID:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from quantmesh.chassis import outbox
-from quantmesh.chassis.sql import text
+from quantmesh.chassis.sql import Session, text
 from quantmesh.portfolio.adapters.events import TRANSACTION_RECORDED, transaction_message
 from quantmesh.portfolio.adapters.keccak import keccak256
 from quantmesh.portfolio.adapters.store import rows
@@ -18,12 +18,15 @@ from quantmesh.portfolio.core.admission import Holding
 from quantmesh.portfolio.core.model import Transaction
 from quantmesh.portfolio.core.numbers import exactly
 from quantmesh.portfolio.core.proof import SALT_BYTES, leaf_of, payload_of
+from quantmesh.portfolio.core.told import id_text
 
 # Enough for a round trip to be nothing beside the work, few enough to show progress and to stop quickly.
 _PIECE_ROWS = 1_000
-# What all rows of a piece have in common comes from the record that the others are filled in from.
-_APPEND = text(
-    """
+# All that a recording leaves, for one of them or thousands: ledger, log, balances, numbers, messages and kept answers.
+# What all rows have in common comes from the record that the others are filled in from. What a transaction has taken
+# from the log by an UPDATE of its own is not numbered again here.
+_WRITE = text(
+    f"""
     WITH shared AS (
         SELECT CAST(:shared AS json) AS ids
     ), transactions AS (
@@ -42,12 +45,23 @@ _APPEND = text(
         INSERT INTO account_event
         SELECT r.* FROM shared, json_populate_recordset(
             json_populate_record(NULL::account_event, ids), CAST(:events AS json)) AS r
-    )
-    INSERT INTO holding
-    SELECT r.* FROM shared, json_populate_recordset(
-        json_populate_record(NULL::holding, ids), CAST(:holdings AS json)) AS r
-    ON CONFLICT (portfolio_id, account, commodity) DO UPDATE SET amount = excluded.amount
-    """
+    ), holdings AS (
+        INSERT INTO holding
+        SELECT r.* FROM shared, json_populate_recordset(
+            json_populate_record(NULL::holding, ids), CAST(:holdings AS json)) AS r
+        ON CONFLICT (portfolio_id, account, commodity) DO UPDATE SET amount = excluded.amount
+    ), numbers AS (
+        UPDATE portfolio SET seq = taken.seq, recorded_at = taken.recorded_at
+        FROM json_to_recordset(CAST(:numbers AS json)) AS taken (id uuid, seq bigint, recorded_at timestamptz)
+        WHERE portfolio.id = taken.id
+    ), answers AS (
+        INSERT INTO idempotency (owner_id, scope, key, request_hash, answer)
+        SELECT CAST(:event_owner_id AS uuid), scope, key, decode(request_hash, 'base64'), decode(answer, 'base64')
+        FROM json_to_recordset(CAST(:answers AS json))
+            AS kept (scope text, key text, request_hash text, answer text)
+    ), {outbox.SERIES}
+    SELECT count(*) FROM head
+    """  # noqa: S608  the parts are our own
 )
 # Each entry is checked at the end of the statement that wrote it, whole, instead of all of them at the commit, which
 # would have to look at a hundred thousand within one statement's time.
@@ -55,11 +69,11 @@ _CHECK_AT_ONCE = text("SET CONSTRAINTS balanced IMMEDIATE")
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
+class Piece:
     """Some transactions as the rows and messages that they become."""
 
     tables: Mapping[str, str]
-    messages: Sequence[outbox.SeriesEvent]
+    messages: Mapping[str, Sequence[outbox.SeriesEvent]]
 
 
 class AppendStore(Owned):
@@ -70,44 +84,68 @@ class AppendStore(Owned):
         written: Callable[[int], None] | None = None,
     ) -> None:
         """One round trip per piece; while Postgres works on one, a thread prepares the next."""
-        portfolio_id = transactions[0].portfolio_id
-        prepared = _prepare(transactions[:_PIECE_ROWS])
+        shared = {"portfolio_id": transactions[0].portfolio_id, "owner_id": self._owner_id}
+        holdings = [rows.holding_row(holding, amount) for holding, amount in balances.items()]
+        prepared = prepare(transactions[:_PIECE_ROWS])
         if len(transactions) > _PIECE_ROWS:
             await self._session.execute(_CHECK_AT_ONCE)
         for end in range(_PIECE_ROWS, len(transactions), _PIECE_ROWS):
             following = transactions[end : end + _PIECE_ROWS]
             prepared, _ = await asyncio.gather(
-                asyncio.to_thread(_prepare, following), self._write(portfolio_id, prepared, {})
+                asyncio.to_thread(prepare, following), write(self._session, self._owner_id, shared, prepared)
             )
             if written is not None:
                 written(end)
-        await self._write(portfolio_id, prepared, balances)
+        await write(self._session, self._owner_id, shared, prepared, holdings=holdings)
 
-    async def _write(self, portfolio_id: UUID, piece: _Piece, balances: Mapping[Holding, Decimal]) -> None:
-        shared = rows.dump({"portfolio_id": portfolio_id, "owner_id": self._owner_id})
-        holdings = rows.dump([rows.holding_row(holding, amount) for holding, amount in balances.items()])
-        await self._session.execute(_APPEND, {"shared": shared, "holdings": holdings, **piece.tables})
-        await outbox.append_series(
-            self._session, TRANSACTION_RECORDED, piece.messages, aggregate_id=portfolio_id, owner_id=self._owner_id
-        )
+
+async def write(
+    session: Session,
+    owner_id: UUID,
+    shared: rows.Row,
+    piece: Piece,
+    *,
+    holdings: Sequence[rows.Row] = (),
+    numbers: Sequence[rows.Row] = (),
+    answers: Sequence[rows.Row] = (),
+) -> None:
+    """`numbers` are the newest of the portfolios' logs where they are not taken yet, `answers` those to keep."""
+    grown = await session.scalar(
+        _WRITE,
+        {
+            "shared": rows.dump(shared),
+            "holdings": rows.dump(holdings),
+            "numbers": rows.dump(numbers),
+            "answers": rows.dump(answers),
+            **piece.tables,
+            **outbox.series(TRANSACTION_RECORDED, piece.messages, owner_id=owner_id),
+        },
+    )
+    outbox.check_series(grown, TRANSACTION_RECORDED, piece.messages)
 
 
 @exactly
-def _prepare(transactions: Sequence[Transaction]) -> _Piece:
+def prepare(transactions: Sequence[Transaction], traceparents: Mapping[UUID, str] | None = None) -> Piece:
+    """`traceparents` of those that another call than this one asked for; then the rows name their portfolio too."""
     salts = [secrets.token_bytes(SALT_BYTES) for _ in transactions]
     events = [transaction_recorded(item) for item in transactions]
-    tables = {
-        "transactions": rows.dump([rows.transaction_row(item) for item in transactions]),
-        "postings": rows.dump([row for item in transactions for row in rows.posting_rows(item)]),
-        "salts": rows.dump([rows.salt_row(item, salt) for item, salt in zip(transactions, salts, strict=True)]),
-        "events": rows.dump([rows.event_row(event) for event in events]),
-    }
-    messages = [
-        outbox.SeriesEvent(
+    messages: dict[str, list[outbox.SeriesEvent]] = {}
+    for item, salt, event in zip(transactions, salts, events, strict=True):
+        message = outbox.SeriesEvent(
             message=transaction_message(item, event, leaf_of(payload_of(item, salt), keccak256)),
             version=event.seq,
             occurred_at=event.time,
+            traceparent=None if traceparents is None else traceparents[item.id],
         )
-        for item, salt, event in zip(transactions, salts, events, strict=True)
-    ]
-    return _Piece(tables, messages)
+        messages.setdefault(id_text(item.portfolio_id), []).append(message)
+
+    def row_of(item: Transaction, row: rows.Row) -> rows.Row:
+        return row if traceparents is None else {**row, "portfolio_id": id_text(item.portfolio_id)}
+
+    tables = {
+        "transactions": [row_of(item, rows.transaction_row(item)) for item in transactions],
+        "postings": [row_of(item, row) for item in transactions for row in rows.posting_rows(item)],
+        "salts": [row_of(item, rows.salt_row(item, salt)) for item, salt in zip(transactions, salts, strict=True)],
+        "events": [row_of(item, rows.event_row(event)) for item, event in zip(transactions, events, strict=True)],
+    }
+    return Piece({name: rows.dump(found) for name, found in tables.items()}, messages)

@@ -1,12 +1,13 @@
 """The journal's SQL for reading: balances, movements, cash and flows."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from quantmesh.chassis.sql import text
+from quantmesh.chassis.sql import Row, text
 from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.adapters.store.rows import lot_choices
 from quantmesh.portfolio.adapters.store.views import SEEN, STANDING, bounds, instant
@@ -51,33 +52,43 @@ COUNTED = """t.type IN ('split', 'option_exercise', 'option_assignment')
 NOT_TAKEN_BACK = """t.type <> 'reversal' AND NOT EXISTS (
         SELECT FROM transaction AS r WHERE r.portfolio_id = t.portfolio_id AND r.reverses = t.id
     )"""
-_BOOKS = text(
-    f"""
-    WITH wanted AS (
-        SELECT account, commodity
-        FROM unnest(CAST(:accounts AS text[]), CAST(:commodities AS text[])) AS asked (account, commodity)
-    )
-    SELECT 'balance' AS kind, account, commodity, NULL::timestamptz AS executed_at, NULL::bigint AS seq, amount,
-           reserved
-    FROM holding NATURAL JOIN wanted
-    WHERE portfolio_id = :portfolio_id
+# The books of one portfolio or several: what `wanted` names, with whatever is dated after its `since`. Each portfolio's
+# transactions are looked up by its own key, since a planner that knows nothing of them would rather read all there are.
+WANTED = """
+    wanted AS (
+        SELECT * FROM unnest(
+            CAST(:portfolios AS uuid[]), CAST(:accounts AS text[]), CAST(:commodities AS text[]),
+            CAST(:since AS timestamptz[])
+        ) AS asked (portfolio_id, account, commodity, since)
+    )"""
+BOOKS = f"""
+    SELECT 'balance' AS kind, portfolio_id, account, commodity, NULL::timestamptz AS executed_at, NULL::bigint AS seq,
+           amount, reserved
+    FROM wanted JOIN holding USING (portfolio_id, account, commodity)
     UNION ALL
-    SELECT 'later', p.account, p.commodity, t.executed_at, t.seq, p.amount, NULL
-    FROM {_POSTED}
-    JOIN wanted ON wanted.account = p.account AND wanted.commodity = p.commodity
-    WHERE t.portfolio_id = :portfolio_id AND t.executed_at > :since AND {NOT_TAKEN_BACK}
+    SELECT 'later', t.portfolio_id, p.account, p.commodity, t.executed_at, t.seq, p.amount, NULL
+    FROM (SELECT portfolio_id, min(since) AS since FROM wanted GROUP BY portfolio_id) AS earliest
+    CROSS JOIN LATERAL (
+        SELECT t.* FROM transaction AS t
+        WHERE t.portfolio_id = earliest.portfolio_id AND t.executed_at > earliest.since AND {NOT_TAKEN_BACK}
+        OFFSET 0
+    ) AS t
+    {_WITH_POSTINGS}
+    JOIN wanted ON (wanted.portfolio_id, wanted.account, wanted.commodity) = (t.portfolio_id, p.account, p.commodity)
     UNION ALL
-    SELECT 'counted', '', t.symbol, max(t.executed_at), NULL, NULL, NULL
-    FROM transaction AS t
-    WHERE t.portfolio_id = :portfolio_id AND {COUNTED} AND {NOT_TAKEN_BACK}
-      AND t.symbol IN (SELECT commodity FROM wanted WHERE account = :securities) AND t.symbol <> ''
-    GROUP BY t.symbol
+    SELECT 'counted', portfolio_id, '', commodity, counted.at, NULL, NULL, NULL
+    FROM wanted
+    CROSS JOIN LATERAL (
+        SELECT max(t.executed_at) AS at FROM transaction AS t
+        WHERE t.portfolio_id = wanted.portfolio_id AND t.symbol = wanted.commodity AND t.symbol <> ''
+          AND {COUNTED} AND {NOT_TAKEN_BACK}
+    ) AS counted
+    WHERE account = '{SECURITIES}' AND counted.at IS NOT NULL
     UNION ALL
-    SELECT 'margin', '', '', NULL, NULL, CAST(margin_enabled AS integer), NULL
-    FROM portfolio WHERE id = :portfolio_id
-    ORDER BY executed_at, seq
-    """  # noqa: S608  the fragment is our own
-)
+    SELECT 'margin', id, '', '', NULL, NULL, CAST(margin_enabled AS integer), NULL
+    FROM portfolio WHERE id IN (SELECT portfolio_id FROM wanted)
+"""  # noqa: S608  the fragments are our own
+_BOOKS = text(f"WITH {WANTED} {BOOKS} ORDER BY executed_at, seq")
 # A transaction's effect on each instrument: on two where an option delivers. What was paid without the fee is what the
 # instrument's trading account has in cash.
 _INSTRUMENT = f"CASE WHEN p.account = '{SECURITIES}' THEN p.commodity ELSE substr(p.account, 9) END"
@@ -141,39 +152,56 @@ _DAILY_INCOME = text(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A balance to be known from `since` on."""
+
+    portfolio_id: UUID
+    holding: Holding
+    since: datetime
+
+
+def wanted_arrays(wanted: Collection[Wanted]) -> dict[str, object]:
+    return {
+        "portfolios": [each.portfolio_id for each in wanted],
+        "accounts": [each.holding[0] for each in wanted],
+        "commodities": [each.holding[1] for each in wanted],
+        "since": [each.since for each in wanted],
+    }
+
+
+def books_of(portfolio_id: UUID, holdings: Collection[Holding], found: Iterable[Row]) -> Books:
+    """What was found of one portfolio, in order of execution."""
+    balances: dict[Holding, Decimal] = {}
+    reserved: dict[Holding, Decimal] = {}
+    later: dict[Holding, list[tuple[datetime, Decimal]]] = {}
+    counted: dict[str, datetime] = {}
+    may_owe = False
+    for row in found:
+        if row.portfolio_id != portfolio_id:
+            continue
+        match row.kind:
+            case "balance":
+                balances[row.account, row.commodity] = row.amount
+                reserved[row.account, row.commodity] = row.reserved
+            case "later":
+                later.setdefault((row.account, row.commodity), []).append((row.executed_at, row.amount))
+            case "counted":
+                counted[row.commodity] = row.executed_at
+            case _:
+                may_owe = bool(row.amount)
+    histories = {
+        holding: BalanceHistory(balances.get(holding, ZERO), later.get(holding, ()), reserved.get(holding, ZERO))
+        for holding in holdings
+    }
+    return Books(histories, counted, may_owe)
+
+
 class JournalStore(Owned):
     async def books(self, portfolio_id: UUID, holdings: Collection[Holding], since: datetime) -> Books:
-        found = await self._session.execute(
-            _BOOKS,
-            {
-                "portfolio_id": portfolio_id,
-                "accounts": [account for account, _ in holdings],
-                "commodities": [commodity for _, commodity in holdings],
-                "securities": SECURITIES,
-                "since": since,
-            },
-        )
-        balances: dict[Holding, Decimal] = {}
-        reserved: dict[Holding, Decimal] = {}
-        later: dict[Holding, list[tuple[datetime, Decimal]]] = {}
-        counted: dict[str, datetime] = {}
-        may_owe = False
-        for row in found:
-            match row.kind:
-                case "balance":
-                    balances[row.account, row.commodity] = row.amount
-                    reserved[row.account, row.commodity] = row.reserved
-                case "later":
-                    later.setdefault((row.account, row.commodity), []).append((row.executed_at, row.amount))
-                case "counted":
-                    counted[row.commodity] = row.executed_at
-                case _:
-                    may_owe = bool(row.amount)
-        histories = {
-            holding: BalanceHistory(balances.get(holding, ZERO), later.get(holding, ()), reserved.get(holding, ZERO))
-            for holding in holdings
-        }
-        return Books(histories, counted, may_owe)
+        wanted = [Wanted(portfolio_id, holding, since) for holding in holdings]
+        found = await self._session.execute(_BOOKS, wanted_arrays(wanted))
+        return books_of(portfolio_id, holdings, found)
 
     async def movements(
         self, portfolio_id: UUID, view: View, symbols: Collection[str] = (), since: Snapshot | None = None

@@ -12,18 +12,18 @@ from quantmesh.portfolio.core.errors import PortfolioNotFound, VersionMismatch
 from quantmesh.portfolio.core.ledger_errors import MarginInUse
 from quantmesh.portfolio.core.model import LotMethod, Portfolio
 
-_COLUMNS = "id, name, base_currency, lot_method, created_at, version, seq, margin_enabled, recorded_at"
+COLUMNS = "id, name, base_currency, lot_method, created_at, version, seq, margin_enabled, recorded_at"
 _CREATE = text(
     f"""
     INSERT INTO portfolio (id, owner_id, name, base_currency, lot_method, margin_enabled, created_at, recorded_at)
     VALUES (:id, :owner_id, :name, :base_currency, :lot_method, :margin_enabled, :created_at, :created_at)
-    RETURNING {_COLUMNS}
+    RETURNING {COLUMNS}
     """  # noqa: S608  our own column names
 )
-_FIND = text(f"SELECT {_COLUMNS} FROM portfolio WHERE id = :id AND deleted_at IS NULL")  # noqa: S608  our own names
+_FIND = text(f"SELECT {COLUMNS} FROM portfolio WHERE id = :id AND deleted_at IS NULL")  # noqa: S608  our own names
 _LIST = text(
     f"""
-    SELECT {_COLUMNS} FROM portfolio
+    SELECT {COLUMNS} FROM portfolio
     WHERE deleted_at IS NULL AND (CAST(:after AS uuid) IS NULL OR id > :after)
     ORDER BY id
     LIMIT :limit
@@ -34,7 +34,7 @@ _ADVANCE = text(
     f"""
     UPDATE portfolio SET seq = seq + :events, recorded_at = greatest(recorded_at, :now)
     WHERE id = :id AND deleted_at IS NULL
-    RETURNING {_COLUMNS}
+    RETURNING {COLUMNS}
     """  # noqa: S608  our own column names
 )
 _CHANGE = text(
@@ -45,7 +45,7 @@ _CHANGE = text(
         deleted_at = CAST(:deleted_at AS timestamptz),
         version = version + 1
     WHERE id = :id AND deleted_at IS NULL AND (CAST(:expected AS bigint) IS NULL OR version = :expected)
-    RETURNING {_COLUMNS}
+    RETURNING {COLUMNS}
     """  # noqa: S608  our own column names
 )
 # What open orders reserve counts as owed where it is more than there is.
@@ -83,24 +83,24 @@ class PortfolioStore(Owned):
                 "created_at": portfolio.created_at,
             },
         )
-        return _portfolio(created.one())
+        return portfolio_of(created.one())
 
     async def portfolio(self, portfolio_id: UUID) -> Portfolio:
         found = (await self._session.execute(_FIND, {"id": portfolio_id})).one_or_none()
         if found is None:
             raise PortfolioNotFound(portfolio_id)
-        return _portfolio(found)
+        return portfolio_of(found)
 
     async def portfolios(self, after: UUID | None, limit: int) -> list[Portfolio]:
         found = await self._session.execute(_LIST, {"after": after, "limit": limit})
-        return [_portfolio(row) for row in found]
+        return [portfolio_of(row) for row in found]
 
     async def advance(self, portfolio_id: UUID, events: int, now: datetime) -> tuple[Portfolio, datetime]:
         found = await self._session.execute(_ADVANCE, {"id": portfolio_id, "events": events, "now": now})
         row = found.one_or_none()
         if row is None:
             raise PortfolioNotFound(portfolio_id)
-        return _portfolio(row), row.recorded_at
+        return portfolio_of(row), row.recorded_at
 
     async def update(
         self, portfolio_id: UUID, expected_version: int | None, *, name: str | None, margin_enabled: bool | None
@@ -146,12 +146,12 @@ class PortfolioStore(Owned):
         changed = await self._session.execute(_CHANGE, {"id": portfolio_id, "expected": expected_version, **values})
         row = changed.one_or_none()
         if row is not None:
-            return _portfolio(row)
+            return portfolio_of(row)
         actual = await self.portfolio(portfolio_id)
         raise VersionMismatch(expected_version or 0, actual.version)
 
 
-def _portfolio(row: Row) -> Portfolio:
+def portfolio_of(row: Row) -> Portfolio:
     return Portfolio(
         id=row.id,
         name=row.name,

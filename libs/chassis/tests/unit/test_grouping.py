@@ -1,0 +1,119 @@
+"""Callers that come at the same time are served together, each with its own outcome."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from quantmesh.chassis.grouping import Grouped
+
+
+class Squares:
+    """Waits for its turn before it answers; knows what came together."""
+
+    def __init__(self, *, lanes: int = 1, most: int = 64) -> None:
+        self.groups: list[list[int]] = []
+        self._may_go_on = asyncio.Semaphore(0)
+        self.grouped: Grouped[int, int] = Grouped(self._work, lanes=lanes, most=most)
+
+    async def _work(self, numbers: Sequence[int]) -> Sequence[int]:
+        self.groups.append(list(numbers))
+        await self._may_go_on.acquire()
+        if 0 in numbers:
+            msg = "of nothing"
+            raise ValueError(msg)
+        return [number * number for number in numbers]
+
+    def let_go(self, groups: int = 100) -> None:
+        for _ in range(groups):
+            self._may_go_on.release()
+
+    def ask(self, number: int, place: object = None) -> "asyncio.Task[int]":
+        return asyncio.create_task(self.grouped.do(number, place or number))
+
+
+async def turns() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_those_that_wait_are_the_next_group_and_each_gets_its_own_outcome() -> None:
+    squares = Squares()
+    asked = [squares.ask(number) for number in range(1, 6)]
+    await turns()
+    squares.let_go()
+    assert await asyncio.gather(*asked) == [1, 4, 9, 16, 25]
+    assert squares.groups == [[1], [2, 3, 4, 5]]
+    assert squares.grouped.is_idle
+
+
+async def test_no_group_is_larger_than_allowed_and_no_more_run_than_there_are_lanes() -> None:
+    squares = Squares(lanes=2, most=3)
+    asked = [squares.ask(number) for number in range(1, 11)]
+    await turns()
+    assert len(squares.groups) == 2
+    squares.let_go()
+    await asyncio.gather(*asked)
+    assert max(map(len, squares.groups)) == 3
+    assert sorted(number for group in squares.groups for number in group) == list(range(1, 11))
+
+
+async def test_two_of_one_place_are_never_served_at_the_same_time() -> None:
+    squares = Squares(lanes=3)
+    asked = [squares.ask(number, "same") for number in (1, 2, 3)]
+    await turns()
+    assert squares.groups == [[1]]
+    squares.let_go()
+    assert await asyncio.gather(*asked) == [1, 4, 9]
+    assert squares.groups == [[1], [2], [3]]
+
+
+async def test_what_the_work_raises_all_in_the_group_are_told_and_nobody_else() -> None:
+    squares = Squares()
+    asked = [squares.ask(number) for number in (1, 0, 2)]
+    await turns()
+    squares.let_go()
+    first, *others = await asyncio.gather(*asked, return_exceptions=True)
+    assert first == 1
+    assert [type(other) for other in others] == [ValueError, ValueError]
+    assert await squares.ask(3) == 9
+
+
+async def test_a_leader_that_is_cancelled_leaves_its_group_to_be_served() -> None:
+    squares = Squares()
+    asked = [squares.ask(number) for number in (1, 2, 3)]
+    await turns()
+    squares.let_go(1)
+    await asked[0]
+    await turns()
+    assert squares.groups[1] == [2, 3]
+    asked[1].cancel()
+    await turns()
+    squares.let_go()
+    assert await asked[2] == 9
+    with pytest.raises(asyncio.CancelledError):
+        await asked[1]
+    assert await squares.ask(4) == 16
+
+
+async def test_who_works_for_nobody_else_stops_when_it_is_cancelled() -> None:
+    squares = Squares()
+    asked = squares.ask(1)
+    await turns()
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert squares.grouped.is_idle
+    squares.let_go()
+    assert await squares.ask(2) == 4
+
+
+async def test_who_leaves_while_it_waits_is_not_served_and_holds_up_nobody() -> None:
+    squares = Squares()
+    asked = [squares.ask(number) for number in (1, 2, 3)]
+    await turns()
+    asked[1].cancel()
+    await turns()
+    squares.let_go()
+    assert await asked[2] == 9
+    assert squares.groups == [[1], [3]]
