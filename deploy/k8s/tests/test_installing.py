@@ -38,6 +38,10 @@ class Operator:
         self.helm.upgrade(CHARTS / UMBRELLA, release, laid_over(self._dev, more), timeout=_PATIENCE_SECONDS)
         return copy.deepcopy(self._cluster.objects)
 
+    def roll_back(self, release: str, revision: int) -> Objects:
+        self.helm.rollback(release, version=revision, timeout=_PATIENCE_SECONDS)
+        return copy.deepcopy(self._cluster.objects)
+
     def uninstall(self, release: str) -> Objects:
         self.helm.uninstall(release, timeout=_PATIENCE_SECONDS)
         return copy.deepcopy(self._cluster.objects)

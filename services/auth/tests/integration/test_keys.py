@@ -10,14 +10,18 @@ from typing import Any
 
 import jwt
 import pytest
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from quantmesh.api.auth.v1 import auth_pb2 as pb
 from quantmesh.api.common.v1.common_pb2 import PageRequest
+from quantmesh.auth.adapters.signing import KeyRing
+from quantmesh.auth.core.model import service_grant
 from quantmesh.chassis.errors import InvalidInput, NotFound, PermissionDenied, Unauthenticated
-from quantmesh.chassis.identity import AUDIENCE, ISSUER, TOKEN_TYPE
+from quantmesh.chassis.identity import AUDIENCE, ISSUER, TOKEN_TYPE, TokenVerifier
 from quantmesh.chassis.rpc.keys import parse_jwks
+from quantmesh.chassis.sql import text
 
 from .conftest import SERVICE_SECRET, Auth
 
@@ -106,6 +110,21 @@ async def test_signing_keys_rotate_without_a_gap(auth: Auth) -> None:
     auth.clock.offset = timedelta(days=30, hours=2)
     await auth.keys.refresh()
     assert set(parse_jwks(auth.keys.jwks())) == published - first
+
+
+async def test_another_encryption_key_opens_nothing_until_the_signing_keys_are_retired(auth: Auth) -> None:
+    """As docs/operations.md has it done: the old tokens end, and keys are made that the new one seals."""
+    auth.act_as("")
+    exchanged = KeyRing(auth.database, b"n" * 32, auth.clock)
+    with pytest.raises(InvalidTag):
+        await exchanged.refresh()
+    async with auth.database.system_transaction() as session:
+        await session.execute(text("UPDATE signing_key SET retired_at = now() WHERE retired_at IS NULL"))
+    await exchanged.refresh()
+    token, _ = exchanged.sign(service_grant("gateway"), auth.clock.now())
+    assert (await TokenVerifier(exchanged, cache_seconds=0.0).verify(token)).subject == "svc:gateway"
+    with pytest.raises(Unauthenticated):
+        await TokenVerifier(auth.keys, cache_seconds=0.0).verify(token)
 
 
 def _grant() -> Any:
