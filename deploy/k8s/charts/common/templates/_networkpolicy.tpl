@@ -137,6 +137,9 @@ spec:
       podSelector:
         matchLabels:
           {{- toYaml .Values.global.dns.podLabels | nindent 10 }}
+    {{- with .Values.global.dns.nodeCacheCidr }}
+    - ipBlock: {cidr: {{ . }}}
+    {{- end }}
   ports:
     - {protocol: UDP, port: 53}
     - {protocol: TCP, port: 53}
