@@ -4,7 +4,8 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.frame import Panel, frame
 from dashboards.panels import Query, graph, number
-from dashboards.promql import increase, rate, total
+from dashboards.promql import increase, rate
+from dashboards.shared import stream_clients
 
 _CALLS = "quantmesh_rpc_seconds_count"
 
@@ -94,13 +95,7 @@ def business() -> Dashboard:
                         stacked=True,
                         width=12,
                     ),
-                    graph(
-                        "Watching live",
-                        "short",
-                        Query(total("quantmesh_stream_connections"), "clients"),
-                        means="Open WebSockets.",
-                        width=6,
-                    ),
+                    stream_clients(width=6),
                     graph(
                         "Sent",
                         "Bps",

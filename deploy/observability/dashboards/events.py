@@ -4,7 +4,9 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.frame import frame
 from dashboards.panels import Limits, Query, graph, number
-from dashboards.promql import greatest, increase, quantile, rate, total
+from dashboards.promql import greatest, increase, quantile, rate
+from dashboards.shared import dead_letters, oldest_unpublished, stream_clients
+from dashboards.work import events_out
 
 
 def events() -> Dashboard:
@@ -24,24 +26,8 @@ def events() -> Dashboard:
                         runbook="OutboxLag",
                         width=6,
                     ),
-                    number(
-                        "Oldest of them",
-                        "s",
-                        greatest("quantmesh_outbox_lag_seconds"),
-                        means="Over all services.",
-                        runbook="OutboxLag",
-                        limits=Limits(5.0, 30.0),
-                        width=6,
-                    ),
-                    number(
-                        "Dead letters",
-                        "short",
-                        f"sum({greatest('quantmesh_dead_letters', by='consumer')})",
-                        means="Events that were given up, and wait for somebody to replay them.",
-                        runbook="DeadLetters",
-                        limits=Limits(1.0, 1.0),
-                        width=6,
-                    ),
+                    oldest_unpublished(width=6),
+                    dead_letters(width=6),
                     number(
                         "Published again today",
                         "short",
@@ -53,34 +39,7 @@ def events() -> Dashboard:
                     ),
                 ],
             ),
-            (
-                "Out",
-                [
-                    graph(
-                        "Published",
-                        "eps",
-                        Query(rate("quantmesh_outbox_published_total", by="schema"), "{{schema}}"),
-                        means="Acknowledged by the broker.",
-                        stacked=True,
-                    ),
-                    graph(
-                        "Waiting",
-                        "short",
-                        Query(greatest("quantmesh_outbox_unpublished", by="schema"), "{{schema}}"),
-                        means="Rows of the outboxes.",
-                        runbook="OutboxLag",
-                        stacked=True,
-                    ),
-                    graph(
-                        "Age of the oldest",
-                        "s",
-                        Query(greatest("quantmesh_outbox_lag_seconds", by="schema"), "{{schema}}"),
-                        means="How long an event waits before it is told.",
-                        runbook="OutboxLag",
-                        limits=Limits(5.0, 30.0),
-                    ),
-                ],
-            ),
+            ("Out", events_out()),
             (
                 "In",
                 [
@@ -135,16 +94,7 @@ def events() -> Dashboard:
             ),
             (
                 "To clients",
-                [
-                    graph(
-                        "Clients of the stream",
-                        "short",
-                        Query(total("quantmesh_stream_connections", by="instance"), "{{instance}}"),
-                        means="Open WebSockets by gateway.",
-                        stacked=True,
-                        width=24,
-                    )
-                ],
+                [stream_clients(width=24)],
             ),
         ],
     )

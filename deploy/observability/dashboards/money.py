@@ -7,6 +7,7 @@ from dashboards.objectives import burn_rates
 from dashboards.own import anchoring
 from dashboards.panels import Limits, Query, graph, number
 from dashboards.promql import age, greatest, quantile, rate
+from dashboards.shared import age_of_quotes, ledger_breaks, ticks
 
 _MOVES_MONEY = 'method=~"PlaceOrder|ReplaceOrder|CancelOrder|ExecuteRebalance|RecordTransaction|ReverseTransaction"'
 
@@ -21,14 +22,7 @@ def money() -> Dashboard:
             (
                 "Books",
                 [
-                    number(
-                        "Ledger breaks",
-                        "short",
-                        greatest("quantmesh_ledger_breaks"),
-                        means="Portfolios whose ledger differs from what its journal says.",
-                        runbook="LedgerBroken",
-                        limits=Limits(1.0, 1.0),
-                    ),
+                    ledger_breaks(),
                     number(
                         "Verified",
                         "s",
@@ -58,14 +52,7 @@ def money() -> Dashboard:
                         greatest("quantmesh_venue_open_orders"),
                         means="Orders in the leader's book.",
                     ),
-                    number(
-                        "Age of quotes",
-                        "s",
-                        age("quantmesh_market_last_quote_timestamp_seconds"),
-                        means="On a stale quote nothing is filled.",
-                        runbook="StaleQuotes",
-                        limits=Limits(10.0, 60.0),
-                    ),
+                    age_of_quotes(),
                 ],
             ),
             (
@@ -116,13 +103,7 @@ def money() -> Dashboard:
                         means="The age of quotes when orders were matched with them.",
                         runbook="StaleQuotes",
                     ),
-                    graph(
-                        "Ticks",
-                        "ops",
-                        Query(rate("quantmesh_market_ticks_total", by="outcome"), "{{outcome}}"),
-                        means="Of the feed, by what became of them.",
-                        stacked=True,
-                    ),
+                    ticks(),
                 ],
             ),
             ("Burn rates", burn_rates('slo=~"money-.*"')),

@@ -3,8 +3,9 @@
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.frame import frame
-from dashboards.panels import Limits, Query, graph
+from dashboards.panels import Query, graph
 from dashboards.promql import greatest, quantile, rate
+from dashboards.shared import batches, calibration_error, processor
 from dashboards.work import jobs
 
 _COMPUTES = 'job=~"(pricing|risk|prediction)(-worker)?"'
@@ -33,30 +34,13 @@ def numerics() -> Dashboard:
                         Query(quantile(0.95, calls, _COMPUTES, by="method"), "{{method}}", exemplars=True),
                         means="Of the calls above; the dots are single ones, each with its trace.",
                     ),
-                    graph(
-                        "Contracts in batches",
-                        "rowsps",
-                        Query(rate("quantmesh_pricing_batch_rows_total"), "contracts a second"),
-                        means="Options priced, or volatilities implied, in columns.",
-                    ),
+                    batches(),
                 ],
             ),
             (
                 "Accuracy",
                 [
-                    graph(
-                        "Calibration error",
-                        "percentunit",
-                        *(
-                            Query(
-                                quantile(level, "quantmesh_pricing_calibration_error", by="model"),
-                                f"{{{{model}}}} p{level * 100:g}",
-                            )
-                            for level in (0.5, 0.95)
-                        ),
-                        means="Root mean square of model less market; 1 % is one volatility point.",
-                        limits=Limits(0.01, 0.03),
-                    ),
+                    calibration_error(),
                     graph(
                         "Coverage of intervals",
                         "percentunit",
@@ -89,14 +73,7 @@ def numerics() -> Dashboard:
                         means="The time that a trained model took for its answer.",
                         width=12,
                     ),
-                    graph(
-                        "Processor",
-                        "short",
-                        Query(rate("process_cpu_seconds_total", _COMPUTES, by="job"), "{{job}}"),
-                        means="Cores in use.",
-                        stacked=True,
-                        width=12,
-                    ),
+                    processor(_COMPUTES),
                 ],
             ),
             ("Jobs", jobs(_COMPUTES)),

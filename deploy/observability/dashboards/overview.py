@@ -7,7 +7,8 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from dashboards.frame import frame
 from dashboards.objectives import budgets, burn_rates
 from dashboards.panels import Limits, Query, graph, number
-from dashboards.promql import FAILURES, age, greatest, quantile, rate, share, total
+from dashboards.promql import FAILURES, quantile, rate, share, total
+from dashboards.shared import age_of_quotes, dead_letters, ledger_breaks, oldest_unpublished, processor, stream_clients
 
 
 def overview(services: Sequence[str]) -> Dashboard:
@@ -31,38 +32,10 @@ def overview(services: Sequence[str]) -> Dashboard:
                         runbook="PartDown",
                         limits=Limits(1.0, 1.0),
                     ),
-                    number(
-                        "Ledger breaks",
-                        "short",
-                        greatest("quantmesh_ledger_breaks"),
-                        means="Portfolios whose ledger differs from what its journal says.",
-                        runbook="LedgerBroken",
-                        limits=Limits(1.0, 1.0),
-                    ),
-                    number(
-                        "Dead letters",
-                        "short",
-                        f"sum({greatest('quantmesh_dead_letters', by='consumer')})",
-                        means="Events that were given up, and wait for somebody to replay them.",
-                        runbook="DeadLetters",
-                        limits=Limits(1.0, 1.0),
-                    ),
-                    number(
-                        "Oldest unpublished event",
-                        "s",
-                        greatest("quantmesh_outbox_lag_seconds"),
-                        means="Over all services.",
-                        runbook="OutboxLag",
-                        limits=Limits(5.0, 30.0),
-                    ),
-                    number(
-                        "Age of quotes",
-                        "s",
-                        age("quantmesh_market_last_quote_timestamp_seconds"),
-                        means="Since quotes were last sent.",
-                        runbook="StaleQuotes",
-                        limits=Limits(10.0, 60.0),
-                    ),
+                    ledger_breaks(),
+                    dead_letters(),
+                    oldest_unpublished(),
+                    age_of_quotes(),
                     number(
                         "Open breakers",
                         "short",
@@ -89,12 +62,7 @@ def overview(services: Sequence[str]) -> Dashboard:
                         *(Query(quantile(level, edge), f"p{level * 100:g}", exemplars=True) for level in (0.5, 0.99)),
                         means="Over all routes; the dots are single requests, each with its trace.",
                     ),
-                    graph(
-                        "Clients of the stream",
-                        "short",
-                        Query(total("quantmesh_stream_connections"), "clients"),
-                        means="Open WebSockets over all gateways.",
-                    ),
+                    stream_clients(),
                 ],
             ),
             (
@@ -129,14 +97,7 @@ def overview(services: Sequence[str]) -> Dashboard:
             (
                 "Machines",
                 [
-                    graph(
-                        "Processor",
-                        "short",
-                        Query(rate("process_cpu_seconds_total", parts, by="job"), "{{job}}"),
-                        means="Cores in use.",
-                        stacked=True,
-                        width=12,
-                    ),
+                    processor(parts),
                     graph(
                         "Memory",
                         "bytes",

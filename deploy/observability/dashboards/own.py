@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from dashboards.frame import Row
 from dashboards.panels import Limits, Query, graph
-from dashboards.promql import age, greatest, quantile, rate, share, total
+from dashboards.promql import age, greatest, rate, share
+from dashboards.shared import batches, calibration_error, stream_clients, ticks
 
 
 def own_rows() -> Mapping[str, Sequence[Row]]:
@@ -14,13 +15,7 @@ def own_rows() -> Mapping[str, Sequence[Row]]:
 def _edge() -> Row:
     reads = "quantmesh_response_cache_total"
     return "Edge", [
-        graph(
-            "Clients of the stream",
-            "short",
-            Query(total("quantmesh_stream_connections", by="instance"), "{{instance}}"),
-            means="Open WebSockets by replica.",
-            stacked=True,
-        ),
+        stream_clients(),
         graph(
             "Shared reads from the cache",
             "percentunit",
@@ -47,13 +42,7 @@ def _feed() -> Row:
             runbook="StaleQuotes",
             limits=Limits(10.0, 60.0),
         ),
-        graph(
-            "Ticks",
-            "ops",
-            Query(rate("quantmesh_market_ticks_total", by="outcome"), "{{outcome}}"),
-            means="By what became of them; batches count once where they are refused or lost.",
-            stacked=True,
-        ),
+        ticks(),
         graph(
             "End of data",
             "short",
@@ -65,21 +54,8 @@ def _feed() -> Row:
 
 def _fit() -> Row:
     return "Calibration", [
-        graph(
-            "Error",
-            "percentunit",
-            Query(quantile(0.95, "quantmesh_pricing_calibration_error", by="model"), "{{model}} p95"),
-            means="Root mean square of model less market, in implied volatility.",
-            limits=Limits(0.01, 0.03),
-            width=12,
-        ),
-        graph(
-            "Contracts in batches",
-            "rowsps",
-            Query(rate("quantmesh_pricing_batch_rows_total"), "contracts a second"),
-            means="Options priced, or volatilities implied, in columns.",
-            width=12,
-        ),
+        calibration_error(width=12),
+        batches(width=12),
     ]
 
 

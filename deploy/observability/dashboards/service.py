@@ -31,7 +31,7 @@ def _rows(declared: ServiceDeclaration) -> Iterator[Row]:
     if "postgres" in declared.servers:
         yield "Database", database(part)
     if {"postgres", "nats"} <= set(declared.servers):
-        yield "Events out", events_out(f'schema="{declared.name}"')
+        yield "Events out", events_out(declared.name)
     if declared.consumers:
         yield "Events in", events_in(part)
     if declared.worker is not None:

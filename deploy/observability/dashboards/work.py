@@ -37,26 +37,28 @@ def database(part: str) -> list[Panel]:
     ]
 
 
-def events_out(schema: str) -> list[Panel]:
+def events_out(schema: str = "") -> list[Panel]:
+    """Of one service's outbox, or of every one by its schema."""
+    chosen, by, legend = (f'schema="{schema}"', "", schema) if schema else ("", "schema", "{{schema}}")
     return [
         graph(
             "Published",
             "eps",
-            Query(rate("quantmesh_outbox_published_total", schema), "events a second"),
-            means="Events that the broker acknowledged.",
+            Query(rate("quantmesh_outbox_published_total", chosen, by=by), legend),
+            means="Events a second that the broker acknowledged.",
         ),
         graph(
             "Waiting for the broker",
             "short",
-            Query(greatest(select("quantmesh_outbox_unpublished", schema)), "events"),
+            Query(greatest(select("quantmesh_outbox_unpublished", chosen), by=by), legend),
             means="Rows of the outbox that are not published.",
             runbook="OutboxLag",
         ),
         graph(
             "Age of the oldest",
             "s",
-            Query(greatest(select("quantmesh_outbox_lag_seconds", schema)), "age"),
-            means="How long the oldest of them waits.",
+            Query(greatest(select("quantmesh_outbox_lag_seconds", chosen), by=by), legend),
+            means="How long an event waits before it is told.",
             runbook="OutboxLag",
             limits=Limits(5.0, 30.0),
         ),
