@@ -58,6 +58,15 @@ async def test_no_group_is_larger_than_allowed_and_no_more_run_than_there_are_la
     assert sorted(number for group in squares.groups for number in group) == list(range(1, 11))
 
 
+async def test_lanes_share_the_work() -> None:
+    squares = Squares(lanes=2)
+    asked = [squares.ask(number) for number in range(1, 33)]
+    await turns()
+    squares.let_go()
+    await asyncio.gather(*asked)
+    assert [len(group) for group in squares.groups] == [1, 1, 15, 15]
+
+
 async def test_two_of_one_place_are_never_served_at_the_same_time() -> None:
     squares = Squares(lanes=3)
     asked = [squares.ask(number, "same") for number in (1, 2, 3)]

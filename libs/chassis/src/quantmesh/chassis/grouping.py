@@ -23,7 +23,7 @@ class _Caller(Generic[Item, Outcome]):
 
 
 class Grouped(Generic[Item, Outcome]):
-    """At most `lanes` groups at once; who comes while all are taken waits, and is in one of the next.
+    """At most `lanes` groups at once, of about the same size; who comes while all are taken is in one of the next.
 
     No two of one `place` are in groups at the same time. `work` gives one outcome per item, in their order; what it
     raises, all in the group are told. It goes on where its leader is cancelled, unless it works for nobody else.
@@ -89,10 +89,12 @@ class Grouped(Generic[Item, Outcome]):
         return outcomes[0]
 
     def _followers(self) -> list[_Caller[Item, Outcome]]:
+        # The whole queue for one lane would leave the other with whoever comes next, one by one.
+        share = -(-(len(self._taken) + len(self._waiting)) // self._lanes)
         found: list[_Caller[Item, Outcome]] = []
         stay: deque[_Caller[Item, Outcome]] = deque()
         for caller in self._waiting:
-            if len(found) < self._most - 1 and caller.place not in self._taken:
+            if len(found) < min(self._most, share) - 1 and caller.place not in self._taken:
                 self._taken.add(caller.place)
                 found.append(caller)
             else:
