@@ -179,7 +179,8 @@ async def test_a_request_under_way_is_finished_when_the_gateway_stops(edge: Edge
 
     async def slow(_: object) -> GetMeResponse:
         started.set()
-        await asyncio.sleep(0.3)
+        # Longer than clients have to leave.
+        await asyncio.sleep(0.8)
         return GetMeResponse()
 
     edge.peers["auth"].answers["GetMe"] = slow
