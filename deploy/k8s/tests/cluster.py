@@ -160,6 +160,8 @@ _DISCOVERY = _discovery()
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body in one packet: a second one would wait for the first to be acknowledged.
+    wbufsize = -1
     cluster: Cluster
     lock: threading.Lock
 
