@@ -38,12 +38,23 @@ def pods_of(workloads: Iterable[Workload]) -> list[Pod]:
     ]
 
 
-def allowed_edges(pods: list[Pod], policies: list[NetworkPolicy]) -> set[Edge]:
+def edges_left_open(pods: list[Pod], policies: list[NetworkPolicy]) -> set[Edge]:
+    """What the policies of those who ask allow; a rule without a peer leads to any of them."""
     return {
         (source.name, target.name, port.container_port)
         for source, target in product(pods, repeat=2)
         for port in target.ports
-        if _leaves(source, target, port, policies) and _enters(source, target, port, policies)
+        if _leaves(source, target, port, policies)
+    }
+
+
+def edges_let_in(pods: list[Pod], policies: list[NetworkPolicy]) -> set[Edge]:
+    """What the policies of those who are asked allow."""
+    return {
+        (source.name, target.name, port.container_port)
+        for source, target in product(pods, repeat=2)
+        for port in target.ports
+        if _enters(source, target, port, policies)
     }
 
 

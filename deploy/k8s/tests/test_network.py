@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 
 import pytest
-from network import Edge, Pod, allowed_edges, closed_both_ways, openings, pod_of, pods_of
+from network import Edge, Pod, closed_both_ways, edges_left_open, edges_let_in, openings, pod_of, pods_of
 from objects import NetworkPolicy
 from outside import Cluster
 from release import COMPONENT, NAME, RELEASES, ROOT, Release, declarations, release
@@ -13,6 +13,8 @@ _SERVERS = {"postgres": {5432}, "nats": {4222}, "redis": {6379, 26379}, "evm": {
 # What members of one server ask each other: replication, routes, sentinels.
 _MEMBERS = {"postgres": {5432, 8000}, "nats": {6222}, "redis": {6379, 26379}}
 _COLLECTOR = 4317
+# The collector's backends; the API server and the object store, which CloudNativePG's instances ask.
+_ANYWHERE = {f"anywhere:{port}" for port in (4317, 9200, 443, 6443)}
 # Ports of metrics.
 _WATCHED = {"ops", "metrics", "monitor"}
 
@@ -32,11 +34,19 @@ def _namespace(request: pytest.FixtureRequest) -> Namespace:
     return Namespace(release(request.param))
 
 
-def test_policies_allow_the_declared_edges_and_no_others(namespace: Namespace) -> None:
-    allowed = allowed_edges(namespace.pods, namespace.policies)
-    declared = set(_declared_edges(namespace.pods))
-    assert allowed - declared == set(), "allowed and not declared"
-    assert declared - allowed == set(), "declared and not allowed"
+def test_whoever_is_asked_lets_the_declared_edges_in_and_no_others(namespace: Namespace) -> None:
+    let_in, declared = edges_let_in(namespace.pods, namespace.policies), set(_declared_edges(namespace.pods))
+    assert let_in - declared == set(), "allowed and not declared"
+    assert declared - let_in == set(), "declared and not allowed"
+
+
+def test_whoever_asks_may_leave_by_the_declared_edges_and_no_others(namespace: Namespace) -> None:
+    left_open, declared = edges_left_open(namespace.pods, namespace.policies), set(_declared_edges(namespace.pods))
+    # Where their receivers lie is not known to the charts: any address, on the ports of these.
+    anywhere = {pod.name for pod in namespace.pods if openings(pod, namespace.policies, "Egress") & _ANYWHERE}
+    assert anywhere <= {"collector", "postgres"}
+    assert {edge for edge in left_open - declared if edge[0] not in anywhere} == set(), "allowed and not declared"
+    assert declared - left_open == set(), "declared and not allowed"
 
 
 def _declared_edges(pods: list[Pod]) -> Iterator[Edge]:
