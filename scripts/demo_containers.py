@@ -44,7 +44,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         demonstrate()
-    except DemoFailed as failure:
+    except (DemoFailed, subprocess.TimeoutExpired) as failure:
         sys.stderr.write(f"{failure}\n")
         return 1
     return 0
