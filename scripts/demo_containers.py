@@ -23,8 +23,9 @@ from quantmesh.local.network import LOOPBACK, free_port, http_status
 from quantmesh.local.operator import Operator, operator_of
 from quantmesh.local.plans import embedded_servers, local_environment
 from quantmesh.local.secrets import Secrets
-from quantmesh.local.settings import SERVER_PORTS, LocalSettings
+from quantmesh.local.settings import LocalSettings
 from quantmesh.local.supervisor import make_folders
+from quantmesh.local.testing.mesh import free_ports
 from quantmesh.local.testing.running import running
 from quantmesh.local.workspace import Workspace
 
@@ -60,7 +61,9 @@ def demonstrate() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="quantmesh-")))
         # Postgres runs as another user where this is root.
         folder.chmod(0o711)
-        settings = LocalSettings(Workspace.read(ROOT), environ_on_free_ports(folder))
+        workspace = Workspace.read(ROOT)
+        # Nothing of the caller's environment reaches a container.
+        settings = LocalSettings(workspace, {"QUANTMESH_STATE_FOLDER": str(folder / "state"), **free_ports(workspace)})
         make_folders(settings)
         secrets = Secrets(settings.secrets_file)
         for server in embedded_servers(settings, secrets):
@@ -84,19 +87,6 @@ def newest(image: str) -> str | None:
     names = ("--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference=*/{image}")
     listed = podman("images", "--sort", "created", *names).split()
     return listed[0] if listed else None
-
-
-def environ_on_free_ports(folder: Path) -> dict[str, str]:
-    """What the local mesh's settings read; nothing of the caller's reaches a container."""
-    parts = [server.upper() for server in SERVER_PORTS]
-    for service in Workspace.read(ROOT).services:
-        parts += [f"{service.name.upper()}_{kind.upper()}" for kind in service.ports]
-    ports: set[int] = set()
-    while len(ports) < len(parts):
-        ports.add(free_port())
-    return {"QUANTMESH_STATE_FOLDER": str(folder / "state")} | {
-        f"QUANTMESH_{part}_PORT": str(port) for part, port in zip(parts, ports, strict=True)
-    }
 
 
 class Mesh:

@@ -163,17 +163,22 @@ def _wait_until_ready(url: str) -> None:
         time.sleep(0.05)
 
 
-@contextmanager
-def running_mesh(root: Path, state_folder: Path, settings: Mapping[str, str]) -> Iterator[Mesh]:
-    """Up on free ports, and down at the end whatever happened."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("QUANTMESH_")}
+def free_ports(workspace: Workspace) -> dict[str, str]:
+    """The settings that put every part where nobody listens."""
     parts = [server.upper() for server in SERVER_PORTS]
-    for service in Workspace.read(root).services:
+    for service in workspace.services:
         parts += [f"{service.name.upper()}_{kind.upper()}" for kind in service.ports]
     ports: set[int] = set()
     while len(ports) < len(parts):
         ports.add(free_port())
-    environ |= {f"QUANTMESH_{part}_PORT": str(port) for part, port in zip(parts, ports, strict=True)}
+    return {f"QUANTMESH_{part}_PORT": str(port) for part, port in zip(parts, ports, strict=True)}
+
+
+@contextmanager
+def running_mesh(root: Path, state_folder: Path, settings: Mapping[str, str]) -> Iterator[Mesh]:
+    """Up on free ports, and down at the end whatever happened."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("QUANTMESH_")}
+    environ |= free_ports(Workspace.read(root))
     mesh = Mesh(root, {**environ, "QUANTMESH_STATE_FOLDER": str(state_folder), **settings})
     try:
         mesh.up()
