@@ -68,7 +68,6 @@ class KeyReference(Part):
 class ValueFrom(Part):
     secret_key_ref: KeyReference | None = None
     config_map_key_ref: KeyReference | None = None
-    field_ref: dict[str, Any] | None = None
 
 
 class Variable(Part):
@@ -97,14 +96,7 @@ class Handler(Part):
     http_get: dict[str, Any] | None = None
     grpc: dict[str, Any] | None = None
     tcp_socket: dict[str, Any] | None = None
-    exec: dict[str, Any] | None = None
     sleep: dict[str, int] | None = None
-
-
-class Probe(Handler):
-    period_seconds: int = 10
-    failure_threshold: int = 3
-    timeout_seconds: int = 1
 
 
 class Lifecycle(Part):
@@ -133,8 +125,6 @@ class Resources(Part):
 
 class Mount(Part):
     name: str
-    mount_path: str
-    read_only: bool = False
 
 
 class Container(Part):
@@ -146,27 +136,22 @@ class Container(Part):
     env_from: list[VariablesFrom] = []
     ports: list[ContainerPort] = []
     lifecycle: Lifecycle = Lifecycle()
-    liveness_probe: Probe | None = None
-    readiness_probe: Probe | None = None
-    startup_probe: Probe | None = None
+    liveness_probe: Handler | None = None
+    readiness_probe: Handler | None = None
+    startup_probe: Handler | None = None
     resources: Resources = Resources()
     security_context: SecurityContext = SecurityContext()
     volume_mounts: list[Mount] = []
-    restart_policy: str = ""
 
     @property
-    def probes(self) -> list[Probe]:
+    def probes(self) -> list[Handler]:
         return [probe for probe in (self.startup_probe, self.readiness_probe, self.liveness_probe) if probe]
 
 
 class Volume(Part):
-    model_config = ConfigDict(alias_generator=to_camel, frozen=True, extra="allow")
-
     name: str
     secret: dict[str, Any] | None = None
     config_map: dict[str, Any] | None = None
-    empty_dir: dict[str, Any] | None = None
-    projected: dict[str, Any] | None = None
     host_path: dict[str, Any] | None = None
 
 
@@ -188,7 +173,6 @@ class PodSpec(Part):
 
 
 class TopologySpread(Part):
-    topology_key: str
     label_selector: Selector = Selector()
 
 
@@ -227,26 +211,17 @@ class Workload(Named):
         """Those of its pods."""
         return self.spec.template.metadata.labels
 
-    @property
-    def runs_on(self) -> bool:
-        """Whether its pods run until they are told to stop."""
-        return self.kind != "Job"
-
 
 class ServicePort(Part):
     name: str = ""
     port: int
     target_port: int | str | None = None
     protocol: str = "TCP"
-    app_protocol: str = ""
 
 
 class ServiceSpec(Part):
     selector: dict[str, str] = {}
     ports: list[ServicePort] = []
-    cluster_i_p: str = Field(default="", alias="clusterIP")
-    type: str = "ClusterIP"
-    external_name: str = ""
 
 
 class Service(Named):
@@ -255,7 +230,6 @@ class Service(Named):
 
 class IpBlock(Part):
     cidr: str
-    except_: list[str] = Field(default=[], alias="except")
 
 
 class NetworkPeer(Part):
