@@ -4,11 +4,44 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
 
-from objects import ContainerPort, NetworkPeer, NetworkPolicy, NetworkRule, Workload
+from objects import ContainerPort, Named, Part, Selector, Workload
 from outside import Cluster
+from pydantic import Field
 
 # A pod's name, another's, and the port on which that one is asked.
 Edge = tuple[str, str, int]
+
+
+class IpBlock(Part):
+    cidr: str
+
+
+class NetworkPeer(Part):
+    pod_selector: Selector | None = None
+    namespace_selector: Selector | None = None
+    ip_block: IpBlock | None = None
+
+
+class NetworkPort(Part):
+    port: int | str | None = None
+    protocol: str = "TCP"
+
+
+class NetworkRule(Part):
+    from_: tuple[NetworkPeer, ...] = Field(default=(), alias="from")
+    to: tuple[NetworkPeer, ...] = ()
+    ports: tuple[NetworkPort, ...] = ()
+
+
+class NetworkPolicySpec(Part):
+    pod_selector: Selector
+    policy_types: tuple[str, ...] = ()
+    ingress: tuple[NetworkRule, ...] = ()
+    egress: tuple[NetworkRule, ...] = ()
+
+
+class NetworkPolicy(Named):
+    spec: NetworkPolicySpec
 
 
 @dataclass(frozen=True)
@@ -74,7 +107,7 @@ def openings(pod: Pod, policies: list[NetworkPolicy], direction: str) -> set[str
     }
 
 
-def _outside(peers: list[NetworkPeer]) -> set[str]:
+def _outside(peers: tuple[NetworkPeer, ...]) -> set[str]:
     if not peers:
         return {"anywhere"}
     blocks = {peer.ip_block.cidr for peer in peers if peer.ip_block}
@@ -100,7 +133,7 @@ def _enters(source: Pod, target: Pod, port: ContainerPort, policies: list[Networ
     return not selecting or any(_fits(r, r.from_, source, port) for p in selecting for r in p.spec.ingress)
 
 
-def _fits(rule: NetworkRule, peers: list[NetworkPeer], other: Pod, port: ContainerPort) -> bool:
+def _fits(rule: NetworkRule, peers: tuple[NetworkPeer, ...], other: Pod, port: ContainerPort) -> bool:
     """No peers: everybody; no ports: all of them."""
     by_port = not rule.ports or any(
         p.protocol == port.protocol and p.port in {None, port.container_port, port.name} for p in rule.ports

@@ -228,38 +228,6 @@ class Service(Named):
     spec: ServiceSpec
 
 
-class IpBlock(Part):
-    cidr: str
-
-
-class NetworkPeer(Part):
-    pod_selector: Selector | None = None
-    namespace_selector: Selector | None = None
-    ip_block: IpBlock | None = None
-
-
-class NetworkPort(Part):
-    port: int | str | None = None
-    protocol: str = "TCP"
-
-
-class NetworkRule(Part):
-    from_: list[NetworkPeer] = Field(default=[], alias="from")
-    to: list[NetworkPeer] = []
-    ports: list[NetworkPort] = []
-
-
-class NetworkPolicySpec(Part):
-    pod_selector: Selector
-    policy_types: list[str] = []
-    ingress: list[NetworkRule] = []
-    egress: list[NetworkRule] = []
-
-
-class NetworkPolicy(Named):
-    spec: NetworkPolicySpec
-
-
 class BudgetSpec(Part):
     selector: Selector
     min_available: int | str | None = None

@@ -4,8 +4,7 @@ import ast
 from collections.abc import Iterator
 
 import pytest
-from network import Edge, Pod, closed_both_ways, edges_left_open, edges_let_in, openings, pod_of, pods_of
-from objects import NetworkPolicy
+from network import Edge, NetworkPolicy, Pod, closed_both_ways, edges_left_open, edges_let_in, openings, pod_of, pods_of
 from outside import Cluster
 from release import COMPONENT, NAME, RELEASES, ROOT, Release, declarations, release
 
