@@ -13,6 +13,7 @@ from quantmesh.api.common.v1.common_pb2 import EventEnvelope
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.events import Consumer, EventBus
+from quantmesh.chassis.events.pull import ConsumerLostError
 from quantmesh.chassis.events.settling import Settling
 from quantmesh.chassis.leadership import leading
 from quantmesh.chassis.relay import _Turn
@@ -92,8 +93,8 @@ class Readers:
                 while not is_over():
                     await self._scheduler.pause("delivery", lambda: durable.has_more() or is_over())
                     await self._settle(settling, durable)
-            except Died:
-                self._scheduler.history.tell(f"{current_actor().name}: died")
+            except (Died, ConsumerLostError) as end:
+                self._scheduler.history.tell(f"{current_actor().name}: {type(end).__name__}")
 
     async def _settle(self, settling: Settling, durable: Durable) -> None:
         """One batch, partition by partition, as the consumer's lanes would."""

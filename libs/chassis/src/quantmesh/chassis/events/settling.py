@@ -18,7 +18,7 @@ from quantmesh.chassis.events.arrival import Arrival, PoisonError
 from quantmesh.chassis.events.bus import BROKER_FAULTS, EventBus
 from quantmesh.chassis.events.dead_letters import DeadLetters
 from quantmesh.chassis.events.parking import Parking
-from quantmesh.chassis.events.pull import PullSubscription
+from quantmesh.chassis.events.pull import ConsumerLostError, PullSubscription
 from quantmesh.chassis.failpoints import Failpoint
 from quantmesh.chassis.telemetry.logs import get_logger
 
@@ -61,12 +61,17 @@ class Applies(Protocol):
 
 
 class Settling:
-    """One stretch of consuming, from connection to fault."""
+    """One stretch of consuming, from connection to fault.
+
+    What it holds is never settled over a later connection: a broker that was restored from an old state gives the same
+    numbers to other messages, and an acknowledgement names nothing but the number.
+    """
 
     def __init__(self, consumer: Applies, database: Database, bus: EventBus, durable: str) -> None:
         self._consumer = consumer
         self._database = database
         self._bus = bus
+        self._epoch = bus.epoch
         self._durable = durable
         self._dead_letters = DeadLetters(bus)
         self._lanes: dict[str, asyncio.Queue[Msg]] = {}
@@ -208,10 +213,15 @@ class Settling:
 
     async def _acknowledge(self, arrival: Arrival, verdict: inbox.Verdict) -> None:
         await failpoints.reached(Failpoint.BEFORE_ACK)
+        self._require_same_connection()
         await arrival.message.ack()
         _EVENTS.labels(self._durable, verdict.value).inc()
         if verdict is inbox.Verdict.HANDLE:
             arrival.observe_lag(self._durable)
+
+    def _require_same_connection(self) -> None:
+        if self._bus.epoch != self._epoch:
+            raise ConsumerLostError("the broker came back; what was fetched before is fetched anew")
 
     async def _is_trimmed(self, message: Msg) -> bool:
         """Whether the stream may have dropped what came before; asked only for events that have waited in vain."""
@@ -249,6 +259,7 @@ class Settling:
             except (Unavailable, Conflict) as fault:
                 await self._delay(message, "postponed", fault.detail)
                 return False
+        self._require_same_connection()
         await message.term()
         _EVENTS.labels(self._durable, "dead").inc()
         event_id = "" if arrival is None else str(arrival.event_id)
