@@ -7,20 +7,23 @@ from quantmesh.chassis.sql import text
 from quantmesh.portfolio.adapters.store import rows
 from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.core.account_log import AccountEvent
+from quantmesh.portfolio.core.told import id_text
 
-_LOG = text("INSERT INTO account_event SELECT * FROM json_populate_record(NULL::account_event, CAST(:event AS json))")
+_LOG = text(
+    f"""
+    WITH logged AS (
+        INSERT INTO account_event
+        SELECT * FROM json_populate_record(NULL::account_event, CAST(:event AS json))
+    ), {outbox.SERIES}
+    SELECT count(*) FROM head
+    """  # noqa: S608  the parts are our own
+)
 
 
 class LogStore(Owned):
     async def tell(self, event: AccountEvent, subject: str, message: Message) -> None:
         row = {"portfolio_id": event.portfolio_id, "owner_id": self._owner_id, **rows.event_row(event)}
-        await self._session.execute(_LOG, {"event": rows.dump(row)})
-        await outbox.append(
-            self._session,
-            subject,
-            message,
-            aggregate_id=event.portfolio_id,
-            aggregate_version=event.seq,
-            owner_id=self._owner_id,
-            occurred_at=event.time,
-        )
+        messages = {id_text(event.portfolio_id): [outbox.SeriesEvent(message, event.seq, event.time)]}
+        series = outbox.series(subject, messages, owner_id=self._owner_id)
+        grown = await self._session.scalar(_LOG, {"event": rows.dump(row), **series})
+        outbox.check_series(grown, subject, messages)
