@@ -102,7 +102,7 @@ def test_a_transaction_is_one_trace_from_the_edge_through_ledger_and_event_to_th
         if each.span.parent_span_id == parent.span.span_id
     )
     assert set(below) == {ledger.span.name, event.span.name}
-    assert any("INSERT INTO outbox" in each.attribute("db.query.text") for each in statements)
+    assert any("INSERT INTO transaction" in each.attribute("db.query.text") for each in statements)
     assert not any(portfolio in each.attribute("db.query.text") for each in statements), "values stay out of traces"
 
 
