@@ -121,7 +121,7 @@ class Mesh:
         waiting = dict(self._ops_ports)
         while waiting:
             for name, port in list(waiting.items()):
-                if http_status(port, "/readyz") == HTTPStatus.OK:
+                if http_status(port, "/startupz") == HTTPStatus.OK:
                     say(f"{self._running[name].part} is ready after {time.monotonic() - began:.1f} s")
                     del waiting[name]
                 elif podman("inspect", "--format", "{{.State.Running}}", name).strip() != "true":

@@ -12,6 +12,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from quantmesh.api.common.v1 import job_pb2_grpc
 from quantmesh.chassis.identity import TokenVerifier
+from quantmesh.chassis.rpc.server import RpcServer
 from quantmesh.chassis.rpc.tls import UnusableCertificate
 from quantmesh.chassis.service import Service
 from quantmesh.chassis.settings import ServiceSettings
@@ -67,6 +68,34 @@ async def test_clients_may_call_from_the_first_readiness_on_and_a_broker_is_need
         assert await health() == HealthCheckResponse.SERVING
         service.stop()
         assert service.waiting_for == ["shutdown"]
+    assert await running
+
+
+async def test_a_service_is_ready_without_its_peers_and_started_once_each_has_been_there() -> None:
+    market = f"127.0.0.1:{free_port()}"
+    service = Service("ledger", ServiceSettings(targets={"market": market, "auth": market}))
+    peer = service.peer("market")
+    servers = Servers(service, "postgres")
+    running = asyncio.create_task(service.run())
+    await servers.waited_for("postgres")
+    assert service.starting_on == ["postgres"]
+    servers.away = set()
+    await servers.waited_for()
+    assert service.starting_on == ["auth", "market"]
+    server = RpcServer(market, TokenVerifier(NoKeys()))
+    server.add_servicer(job_pb2_grpc.add_JobServiceServicer_to_server, Replica("a"))
+    await server.set_serving(False)
+    await server.start()
+    await asyncio.sleep(0.5)
+    assert service.starting_on == ["auth", "market"], "it does not serve yet"
+    await server.set_serving(True)
+    async with asyncio.timeout(5):
+        while service.starting_on:  # noqa: ASYNC110  readiness has no event
+            await asyncio.sleep(0.01)
+    assert peer.is_connected()
+    await server.stop(0)
+    assert service.starting_on == [], "a start is over once"
+    service.stop()
     assert await running
 
 

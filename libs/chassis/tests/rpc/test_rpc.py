@@ -29,6 +29,7 @@ from quantmesh.chassis.rpc import Peer, open_channel
 from quantmesh.chassis.rpc.breaker import Breaker
 from quantmesh.chassis.rpc.keys import JwksKeys, parse_jwks
 from quantmesh.chassis.rpc.server import RpcServer, UndeclaredAccessError
+from quantmesh.local.network import free_port
 
 JOBS = job_pb2.DESCRIPTOR.services_by_name["JobService"]
 KEY = Ed25519PrivateKey.generate()
@@ -173,6 +174,36 @@ async def test_the_breaker_opens_after_failures_in_a_row_and_a_probe_closes_it()
     breaker.admit()
     breaker.succeeded()
     assert not breaker.is_open
+
+
+async def test_a_peer_that_was_away_and_says_that_it_serves_again_is_called_before_the_next_probe() -> None:
+    address = f"127.0.0.1:{free_port()}"
+    breaker = Breaker("jobs", threshold=1, probe_seconds=3600.0)
+    peer = Peer("jobs", open_channel(address, []), breaker=breaker, timeout_seconds=1.0)
+    stub = job_pb2_grpc.JobServiceStub(peer.channel)
+    with pytest.raises(Unavailable, match="did not answer"):
+        await peer.call(stub.CancelJob, job_pb2.CancelJobRequest(id="j"))
+    with pytest.raises(Unavailable, match="1 times in a row"):
+        await peer.call(stub.CancelJob, job_pb2.CancelJobRequest(id="j"))
+    server = RpcServer(address, TokenVerifier(OneKey()))
+    server.add_servicer(job_pb2_grpc.add_JobServiceServicer_to_server, Jobs())
+    await server.start()
+    async with asyncio.timeout(5):
+        await peer.channel.channel_ready()
+    assert (await peer.call(stub.CancelJob, job_pb2.CancelJobRequest(id="j"))).job.id == "j"
+    await peer.close()
+    await server.stop(0)
+
+
+async def test_a_peer_that_is_there_and_silent_is_asked_again_with_the_next_probe() -> None:
+    breaker = Breaker("jobs", threshold=1, probe_seconds=3600.0)
+    async with serving(Jobs(delay_seconds=5.0), breaker=breaker, timeout_seconds=0.2) as (peer, stub):
+        call_as(token())
+        with pytest.raises(Unavailable, match="did not answer"):
+            await peer.call(stub.GetJob, job_pb2.GetJobRequest(id="j"))
+        assert peer.is_connected()
+        with pytest.raises(Unavailable, match="1 times in a row"):
+            await peer.call(stub.GetJob, job_pb2.GetJobRequest(id="j"))
 
 
 async def test_an_answer_that_refuses_does_not_open_the_breaker() -> None:

@@ -24,7 +24,7 @@ def waiting_for() -> list[str]:
 
 @pytest.fixture
 def ops(waiting_for: list[str]) -> Iterator[httpx.Client]:
-    server = OpsServer("127.0.0.1:0", lambda: waiting_for)
+    server = OpsServer("127.0.0.1:0", lambda: waiting_for, lambda: waiting_for or ["market"])
     server.start()
     with httpx.Client(base_url=f"http://127.0.0.1:{server.port}") as client:
         yield client
@@ -35,7 +35,10 @@ def test_liveness_does_not_depend_on_readiness(ops: httpx.Client, waiting_for: l
     assert (ops.get("/healthz").status_code, ops.get("/readyz").status_code) == (200, 200)
     waiting_for.append("postgres")
     assert (ops.get("/healthz").status_code, ops.get("/readyz").status_code) == (200, 503)
-    assert ops.get("/readyz").text == "waiting for postgres\n"
+    assert ops.get("/readyz").text == ops.get("/startupz").text == "waiting for postgres\n"
+    waiting_for.clear()
+    assert ops.get("/startupz").status_code == 503
+    assert ops.get("/startupz").text == "waiting for market\n"
 
 
 def test_an_exemplar_leads_from_a_bucket_to_a_trace_that_is_exported(ops: httpx.Client) -> None:

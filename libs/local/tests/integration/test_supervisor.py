@@ -35,7 +35,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 class Ready(BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send_response(200)
+        self.send_response(200 if self.path == "/startupz" else 503)
         self.end_headers()
         self.wfile.write(os.environ["QUANTMESH_SERVICE_SECRET"].encode())
 
@@ -216,7 +216,7 @@ def test_a_mesh_that_is_up_stays_as_it_is_when_started_again(mesh: Mesh) -> None
     mesh.up()
     assert mesh.report() == before
     services = [part for part in before.parts if part.kind is PartKind.SERVICE]
-    secrets = {httpx.get(f"http://{part.address}/readyz").text for part in services}
+    secrets = {httpx.get(f"http://{part.address}/startupz").text for part in services}
     assert len(secrets) == len(services) == 2
     assert mesh.run("logs", "alpha").stdout == "serving\n"
     assert "There is no log of 'gamma'" in mesh.run("logs", "gamma").stderr

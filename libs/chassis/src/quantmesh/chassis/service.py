@@ -109,6 +109,11 @@ class Service(Generic[SettingsT]):
         """What is not ready, by name; empty when all is well."""
         return ["shutdown"] if self._stopping.is_set() else self._readiness.waiting_for
 
+    @property
+    def starting_on(self) -> list[str]:
+        """What a start still waits for: the above, and peers that were not there yet, without whom it is ready."""
+        return self.waiting_for or self._peers.unreached
+
     def use_verifier(self, verifier: TokenVerifier) -> None:
         """For auth, which knows its keys without asking."""
         self._verifier = verifier
@@ -155,7 +160,7 @@ class Service(Generic[SettingsT]):
     async def begin(self) -> bool:
         """Open the operators' port, then wait for the migrations that the code needs; false where stopped before."""
         if self.settings.ops_bind:
-            self._ops = OpsServer(self.settings.ops_bind, lambda: self.waiting_for)
+            self._ops = OpsServer(self.settings.ops_bind, lambda: self.waiting_for, lambda: self.starting_on)
             self._ops.start()
         if self.settings.database_url is not None:
             self._readiness.waiting_for = ["schema"]
@@ -175,13 +180,14 @@ class Service(Generic[SettingsT]):
             await server.start()
             self.on_drain(partial(server.stop, self.settings.shutdown_seconds))
         tasks = [asyncio.create_task(self._guarded(name, run), name=name) for name, run in self._parts.tasks]
+        reaching = asyncio.create_task(self._peers.reach())
         # From the first readiness on it answers, were it only that something is away, and for how long.
         readiness = asyncio.create_task(self._readiness.watch(partial(server.set_serving, True) if server else None))
         await self._stopping.wait()
         log.info("stopping")
         if on_stopping is not None:
             on_stopping()
-        await end(readiness)
+        await end(readiness, reaching)
         await asyncio.gather(*(step() for step in self._parts.drains))
         await end(*tasks)
         await asyncio.gather(*tasks, return_exceptions=True)

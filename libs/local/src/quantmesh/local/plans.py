@@ -75,7 +75,7 @@ def service_plan(service: ServiceDeclaration, settings: LocalSettings, environme
         log=log,
         new_child=lambda: _service_child(service, settings, environment, log),
         prepare=lambda: None,
-        is_ready=lambda: http_status(ops_port, "/readyz") == HTTPStatus.OK,
+        is_ready=lambda: http_status(ops_port, "/startupz") == HTTPStatus.OK,
     )
 
 

@@ -60,6 +60,7 @@ class Peer:
         self._in_flight = 0
         self._breaker = breaker or Breaker(name)
         self._methods: dict[str, str] = {}
+        self._was_away = False
         self._span_attributes = {"rpc.system": "grpc", "peer.service": name}
 
     async def call(
@@ -141,7 +142,14 @@ class Peer:
     async def close(self) -> None:
         await self.channel.close()
 
+    def is_connected(self) -> bool:
+        """Whether a replica says that it serves; one is looked for from now on where none was called yet."""
+        return self.channel.get_state(try_to_connect=True) is grpc.ChannelConnectivity.READY
+
     def _enter(self) -> None:
+        if self._breaker.is_open and self._was_away and self.is_connected():
+            # It is back and says so: who comes before the next probe is not refused.
+            self._breaker.succeeded()
         self._breaker.admit()
         if self._in_flight >= self._max_in_flight:
             msg = f"{self._max_in_flight} calls to {self.name} are in flight already."
@@ -179,6 +187,7 @@ class Peer:
         # An answer, even a refusal, shows a peer that lives; a domain's own "unavailable" names no peer.
         if isinstance(translated, Unavailable) and translated.metadata.get("peer") == self.name:
             self._breaker.failed()
+            self._was_away = not self.is_connected()
         else:
             self._breaker.succeeded()
         return translated

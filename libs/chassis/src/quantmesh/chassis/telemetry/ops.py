@@ -1,4 +1,4 @@
-"""The operators' port of a service: /healthz, /readyz and /metrics, on a thread of its own.
+"""The operators' port of a service: /healthz, /startupz, /readyz and /metrics, on a thread of its own.
 
 Liveness touches no dependency, so that a database that is down does not get every service restarted.
 """
@@ -12,8 +12,8 @@ from prometheus_client import disable_created_metrics, make_wsgi_app
 
 # When a counter began would be a series of its own beside each counter and histogram.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library left its types out
-# What is not ready, by name; empty when all is well.
-Readiness = Callable[[], list[str]]
+# What is waited for, by name; empty when all is well.
+Waiting = Callable[[], list[str]]
 
 
 class _Quiet(WSGIRequestHandler):
@@ -24,7 +24,7 @@ class _Quiet(WSGIRequestHandler):
 class OpsServer:
     """Serves until stopped. Raises OSError where the address is taken."""
 
-    def __init__(self, bind: str, readiness: Readiness) -> None:
+    def __init__(self, bind: str, readiness: Waiting, startup: Waiting) -> None:
         host, _, port = bind.rpartition(":")
         metrics: Callable[[dict[str, Any], Any], Iterable[bytes]] = make_wsgi_app()
 
@@ -34,12 +34,12 @@ class OpsServer:
                 return metrics(environ, start_response)
             if path == "/healthz":
                 return _answer(start_response, "200 OK", "alive\n")
-            if path == "/readyz":
-                waiting = readiness()
+            if path in {"/startupz", "/readyz"}:
+                waiting = readiness() if path == "/readyz" else startup()
                 if waiting:
                     return _answer(start_response, "503 Service Unavailable", f"waiting for {', '.join(waiting)}\n")
                 return _answer(start_response, "200 OK", "ready\n")
-            return _answer(start_response, "404 Not Found", "/healthz, /readyz, /metrics\n")
+            return _answer(start_response, "404 Not Found", "/healthz, /startupz, /readyz, /metrics\n")
 
         self._server: WSGIServer = make_server(host or "127.0.0.1", int(port), app, handler_class=_Quiet)
         self._thread = Thread(target=self._server.serve_forever, name="ops", daemon=True)

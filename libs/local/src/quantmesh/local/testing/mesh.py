@@ -103,7 +103,7 @@ class Mesh:
                 [sys.executable, "-m", f"quantmesh.{gateway.name}"], env=environ, stdout=log, stderr=log
             )
         try:
-            _wait_until_ready(f"http://{ops}/readyz")
+            _wait_until_ready(f"http://{ops}/startupz")
             yield f"http://{address}"
         finally:
             process.terminate()
