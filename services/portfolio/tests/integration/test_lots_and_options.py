@@ -9,7 +9,7 @@ import pytest
 
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.errors import QuantmeshError
-from quantmesh.portfolio.adapters.keccak import keccak256
+from quantmesh.portfolio.adapters.hashing import keccak256
 from quantmesh.portfolio.core.errors import InsufficientHolding, InvalidTransaction
 from quantmesh.portfolio.core.ledger_errors import (
     BeforeExercise,

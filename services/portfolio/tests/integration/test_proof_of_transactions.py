@@ -10,7 +10,7 @@ from psycopg import sql
 
 from quantmesh.api.portfolio.v1 import events_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
-from quantmesh.portfolio.adapters.keccak import keccak256
+from quantmesh.portfolio.adapters.hashing import keccak256
 from quantmesh.portfolio.core.errors import ProofErased
 from quantmesh.portfolio.core.proof import leaf_of
 

@@ -10,10 +10,10 @@ from uuid import UUID
 import pytest
 import rfc8785
 
-from quantmesh.portfolio.adapters.keccak import keccak256
+from quantmesh.portfolio.adapters.hashing import keccak256, payload_of
 from quantmesh.portfolio.core.model import LotChoice, PositionSide, Posting, Transaction, TransactionType
 from quantmesh.portfolio.core.posting_rules import entry_of
-from quantmesh.portfolio.core.proof import leaf_of, payload_of
+from quantmesh.portfolio.core.proof import leaf_of
 
 from .samples import CALL, OPTIONS, buy, contracts
 
@@ -53,6 +53,15 @@ def test_the_leaf_is_the_published_one() -> None:
 
 def test_the_payload_is_rfc_8785_by_another_library_too() -> None:
     assert rfc8785.dumps(json.loads(PAYLOAD)) == PAYLOAD.encode()
+
+
+def test_every_character_of_a_note_is_spelled_as_rfc_8785_has_it() -> None:
+    characters = "".join(map(chr, [*range(1, 0xD800), *range(0xE000, 0x11000)]))
+    entry = TRANSACTION.entry
+    noted = replace(TRANSACTION, entry=replace(entry, input=replace(entry.input, note=characters)))
+    payload = payload_of(noted, SALT)
+    assert json.loads(payload)["note"] == characters
+    assert rfc8785.dumps(json.loads(payload)) == payload
 
 
 def test_keccak_is_ethereum_s() -> None:

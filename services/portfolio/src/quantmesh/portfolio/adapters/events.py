@@ -32,9 +32,10 @@ _FILLS: dict[OrderStep, type[FillMessage]] = {
 
 
 def transaction_message(transaction: Transaction, event: AccountEvent, leaf: bytes) -> events_pb2.TransactionRecorded:
-    return events_pb2.TransactionRecorded(
-        transaction=translate.transaction(transaction), leaf=leaf, event=translate.account_event(event)
-    )
+    message = events_pb2.TransactionRecorded(leaf=leaf)
+    translate.fill_transaction(message.transaction, transaction)
+    translate.fill_account_event(message.event, event)
+    return message
 
 
 def order_message(order: Order, step: OrderStep, event: AccountEvent, fill: Fill | None) -> OrderMessage | FillMessage:

@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 
 from quantmesh.api.common.v1 import common_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
-from quantmesh.chassis.decimals import from_proto, to_proto
+from quantmesh.chassis.decimals import from_proto, to_proto, to_text
 from quantmesh.chassis.errors import InvalidInput, Violation
 from quantmesh.chassis.times import from_timestamp, to_timestamp
 from quantmesh.portfolio.adapters.translate_lots import chosen_lots, lot_choices, option_terms
@@ -100,29 +100,20 @@ def portfolio(value: Portfolio) -> pb.Portfolio:
 
 def entry(value: Entry) -> pb.Transaction:
     """As it would be recorded: without an id."""
-    asked, currency = value.input, value.currency
-    return pb.Transaction(
-        input=pb.TransactionInput(
-            type=_number_of(asked.type),
-            symbol=asked.symbol,
-            quantity=_plain(asked.quantity),
-            price=_plain(asked.price),
-            amount=None if asked.amount is None else cash(asked.amount, currency),
-            fee=None if asked.fee is None else cash(asked.fee, currency),
-            currency=currency,
-            executed_at=to_timestamp(asked.executed_at),
-            note=asked.note,
-            split_ratio=_plain(asked.split_ratio),
-            side=pb.POSITION_SIDE_UNSPECIFIED if asked.side is None else _number_of(asked.side),
-            lots=chosen_lots(asked.lots),
-        ),
-        cash_effect=money(value.cash_effect, currency),
-        option=None if asked.option is None else option_terms(asked.option),
-    )
+    message = pb.Transaction()
+    _fill_entry(message, value)
+    return message
 
 
 def transaction(value: Transaction) -> pb.Transaction:
-    message = entry(value.entry)
+    message = pb.Transaction()
+    fill_transaction(message, value)
+    return message
+
+
+def fill_transaction(message: pb.Transaction, value: Transaction) -> None:
+    """In place: a message that is put together from others copies each of them, and imports make thousands."""
+    _fill_entry(message, value.entry)
     message.id = id_text(value.id)
     message.portfolio_id = id_text(value.portfolio_id)
     message.recorded_at.CopyFrom(to_timestamp(value.recorded_at))
@@ -130,7 +121,34 @@ def transaction(value: Transaction) -> pb.Transaction:
     message.import_id = "" if value.import_id is None else id_text(value.import_id)
     message.reverses = "" if value.reverses is None else str(value.reverses)
     message.reversed_by = "" if value.reversed_by is None else str(value.reversed_by)
-    return message
+
+
+def _fill_entry(message: pb.Transaction, value: Entry) -> None:
+    asked, currency = value.input, value.currency
+    told = message.input
+    told.type = _number_of(asked.type)
+    told.symbol = asked.symbol
+    if asked.quantity is not None:
+        told.quantity.value = plain(asked.quantity)
+    if asked.price is not None:
+        told.price.value = plain(asked.price)
+    if asked.amount is not None:
+        told.amount.value = _cash_text(asked.amount, currency)
+    if asked.fee is not None:
+        told.fee.value = _cash_text(asked.fee, currency)
+    if asked.split_ratio is not None:
+        told.split_ratio.value = plain(asked.split_ratio)
+    told.currency = currency
+    told.executed_at.CopyFrom(to_timestamp(asked.executed_at))
+    told.note = asked.note
+    if asked.side is not None:
+        told.side = _number_of(asked.side)
+    if asked.lots:
+        told.lots.extend(chosen_lots(asked.lots))
+    message.cash_effect.amount.value = _cash_text(value.cash_effect, currency)
+    message.cash_effect.currency = currency
+    if asked.option is not None:
+        message.option.CopyFrom(option_terms(asked.option))
 
 
 def import_outcome(value: ImportOutcome) -> pb.ImportTransactionsResponse:
@@ -199,14 +217,18 @@ def exchange_rates(rates: Mapping[str, ExchangeRate]) -> list[pb.TranslationRate
 
 
 def account_event(value: AccountEvent) -> pb.AccountEvent:
-    return pb.AccountEvent(
-        seq=value.seq,
-        portfolio_id=id_text(value.portfolio_id),
-        type=value.type,
-        time=to_timestamp(value.time),
-        recorded_at=to_timestamp(value.recorded_at),
-        data_json=value.data,
-    )
+    message = pb.AccountEvent()
+    fill_account_event(message, value)
+    return message
+
+
+def fill_account_event(message: pb.AccountEvent, value: AccountEvent) -> None:
+    message.seq = value.seq
+    message.portfolio_id = id_text(value.portfolio_id)
+    message.type = value.type
+    message.time.CopyFrom(to_timestamp(value.time))
+    message.recorded_at.CopyFrom(to_timestamp(value.recorded_at))
+    message.data_json = value.data
 
 
 def number(message: Message, field: str) -> Decimal | None:
@@ -218,7 +240,11 @@ def money(amount: Decimal, currency: str) -> common_pb2.Money:
 
 
 def cash(value: Decimal, currency: str) -> common_pb2.Decimal:
-    return to_proto(display_cash(value, currency))
+    return common_pb2.Decimal(value=_cash_text(value, currency))
+
+
+def _cash_text(value: Decimal, currency: str) -> str:
+    return to_text(display_cash(value, currency))
 
 
 def _plain(value: Decimal | None) -> common_pb2.Decimal | None:

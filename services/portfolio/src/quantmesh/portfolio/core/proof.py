@@ -1,6 +1,5 @@
 """The canonical content of a transaction and its Merkle leaf; docs/decisions/0010-proof-payload.md defines both."""
 
-import json
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -11,13 +10,12 @@ from quantmesh.portfolio.core.told import id_text, lots_told, option_told
 
 SCHEMA = "quantmesh.portfolio.transaction.v1"
 SALT_BYTES = 32
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, check_circular=False).encode
 
 Keccak256 = Callable[[bytes], bytes]
 
 
-def payload_of(transaction: Transaction, salt: bytes) -> bytes:
-    """RFC 8785 JSON. With strings for all values and ASCII names it is what the standard library writes when sorted."""
+def members_of(transaction: Transaction, salt: bytes) -> dict[str, object]:
+    """What the payload says: texts, and lists and objects of texts, under ASCII names."""
     entry = transaction.entry
     asked = entry.input
     members: dict[str, object] = {
@@ -48,8 +46,7 @@ def payload_of(transaction: Transaction, salt: bytes) -> bytes:
         ],
         "salt": f"0x{salt.hex()}",
     }
-    present = {name: value for name, value in members.items() if value is not None}
-    return _json(present).encode()
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def leaf_of(payload: bytes, keccak256: Keccak256) -> bytes:

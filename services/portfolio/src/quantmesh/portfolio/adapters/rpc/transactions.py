@@ -11,6 +11,7 @@ from quantmesh.chassis.errors import QuantmeshError
 from quantmesh.chassis.identity import current_caller, requires
 from quantmesh.chassis.ids import uuid7
 from quantmesh.portfolio.adapters import translate
+from quantmesh.portfolio.adapters.hashing import payload_of
 from quantmesh.portfolio.adapters.import_job import INLINE_ROWS, is_long
 from quantmesh.portfolio.adapters.rpc.base import Context, Methods, id_or_none, portfolio_id_of, within
 from quantmesh.portfolio.adapters.rpc.recorder import Recorder
@@ -21,7 +22,6 @@ from quantmesh.portfolio.core.import_transactions import import_transactions, re
 from quantmesh.portfolio.core.ledger_errors import ImportNotFound
 from quantmesh.portfolio.core.model import checked_note
 from quantmesh.portfolio.core.pages import from_cursor, page_limit, to_cursor
-from quantmesh.portfolio.core.proof import payload_of
 from quantmesh.portfolio.core.record_transactions import resolve
 from quantmesh.portfolio.core.reverse_transactions import reverse_import, reverse_transaction
 

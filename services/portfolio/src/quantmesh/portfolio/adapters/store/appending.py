@@ -10,57 +10,69 @@ from uuid import UUID
 from quantmesh.chassis import outbox
 from quantmesh.chassis.sql import Session, text
 from quantmesh.portfolio.adapters.events import TRANSACTION_RECORDED, transaction_message
-from quantmesh.portfolio.adapters.keccak import keccak256
+from quantmesh.portfolio.adapters.hashing import keccak256, payload_of
 from quantmesh.portfolio.adapters.store import rows
 from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.core.account_log import transaction_recorded
 from quantmesh.portfolio.core.admission import Holding
 from quantmesh.portfolio.core.model import Transaction
 from quantmesh.portfolio.core.numbers import exactly
-from quantmesh.portfolio.core.proof import SALT_BYTES, leaf_of, payload_of
+from quantmesh.portfolio.core.proof import SALT_BYTES, leaf_of
 from quantmesh.portfolio.core.told import id_text
 
 # Enough for a round trip to be nothing beside the work, few enough to show progress and to stop quickly.
 _PIECE_ROWS = 1_000
 # All that a recording leaves, for one of them or thousands: ledger, log, balances, numbers, messages and kept answers.
-# What all rows have in common comes from the record that the others are filled in from. What a transaction has taken
-# from the log by an UPDATE of its own is not numbered again here.
-_WRITE = text(
+# What all rows have in common comes from the record that the others are filled in from, which is only there where each
+# portfolio in `numbers` is still at the number and version that this was decided at, and nobody holds it: all or none.
+# What a transaction has taken from the log by an UPDATE of its own is not numbered again here.
+WRITE = text(
     f"""
-    WITH shared AS (
-        SELECT CAST(:shared AS json) AS ids
+    WITH asked AS (
+        SELECT * FROM json_to_recordset(CAST(:numbers AS json)) AS n (
+            id uuid, seq bigint, recorded_at timestamptz, seq_before bigint, recorded_before timestamptz, version bigint
+        )
+    ), held AS MATERIALIZED (
+        SELECT asked.* FROM asked CROSS JOIN LATERAL (
+            SELECT FROM portfolio AS p
+            WHERE p.id = asked.id AND p.seq = asked.seq_before AND p.version = asked.version
+              AND p.recorded_at = asked.recorded_before AND p.deleted_at IS NULL
+            FOR NO KEY UPDATE SKIP LOCKED
+        ) AS own
+    ), shared AS MATERIALIZED (
+        SELECT CAST(:shared AS json) AS ids WHERE (SELECT count(*) FROM held) = (SELECT count(*) FROM asked)
     ), transactions AS (
         INSERT INTO transaction
-        SELECT r.* FROM shared, json_populate_recordset(
+        SELECT r.* FROM shared CROSS JOIN json_populate_recordset(
             json_populate_record(NULL::transaction, ids), CAST(:transactions AS json)) AS r
     ), postings AS (
         INSERT INTO posting
-        SELECT r.* FROM shared, json_populate_recordset(
+        SELECT r.* FROM shared CROSS JOIN json_populate_recordset(
             json_populate_record(NULL::posting, ids), CAST(:postings AS json)) AS r
     ), salts AS (
         INSERT INTO transaction_salt
-        SELECT r.* FROM shared, json_populate_recordset(
+        SELECT r.* FROM shared CROSS JOIN json_populate_recordset(
             json_populate_record(NULL::transaction_salt, ids), CAST(:salts AS json)) AS r
     ), events AS (
         INSERT INTO account_event
-        SELECT r.* FROM shared, json_populate_recordset(
+        SELECT r.* FROM shared CROSS JOIN json_populate_recordset(
             json_populate_record(NULL::account_event, ids), CAST(:events AS json)) AS r
     ), holdings AS (
         INSERT INTO holding
-        SELECT r.* FROM shared, json_populate_recordset(
+        SELECT r.* FROM shared CROSS JOIN json_populate_recordset(
             json_populate_record(NULL::holding, ids), CAST(:holdings AS json)) AS r
         ON CONFLICT (portfolio_id, account, commodity) DO UPDATE SET amount = excluded.amount
     ), numbers AS (
-        UPDATE portfolio SET seq = taken.seq, recorded_at = taken.recorded_at
-        FROM json_to_recordset(CAST(:numbers AS json)) AS taken (id uuid, seq bigint, recorded_at timestamptz)
-        WHERE portfolio.id = taken.id
+        UPDATE portfolio SET seq = held.seq, recorded_at = held.recorded_at
+        FROM shared CROSS JOIN held
+        WHERE portfolio.id = held.id
     ), answers AS (
         INSERT INTO idempotency (owner_id, scope, key, request_hash, answer)
         SELECT CAST(:event_owner_id AS uuid), scope, key, decode(request_hash, 'base64'), decode(answer, 'base64')
-        FROM json_to_recordset(CAST(:answers AS json))
+        FROM shared CROSS JOIN json_to_recordset(CAST(:answers AS json))
             AS kept (scope text, key text, request_hash text, answer text)
-    ), {outbox.SERIES}
-    SELECT count(*) FROM head
+    ), {outbox.series_parts("shared")}
+    SELECT count(*) = 1 AS written FROM shared
     """  # noqa: S608  the parts are our own
 )
 # Each entry is checked at the end of the statement that wrote it, whole, instead of all of them at the commit, which
@@ -106,28 +118,38 @@ async def write(
     piece: Piece,
     *,
     holdings: Sequence[rows.Row] = (),
-    numbers: Sequence[rows.Row] = (),
     answers: Sequence[rows.Row] = (),
 ) -> None:
-    """`numbers` are the newest of the portfolios' logs where they are not taken yet, `answers` those to keep."""
-    grown = await session.scalar(
-        _WRITE,
-        {
-            "shared": rows.dump(shared),
-            "holdings": rows.dump(holdings),
-            "numbers": rows.dump(numbers),
-            "answers": rows.dump(answers),
-            **piece.tables,
-            **outbox.series(TRANSACTION_RECORDED, piece.messages, owner_id=owner_id),
-        },
-    )
-    outbox.check_series(grown, TRANSACTION_RECORDED, piece.messages)
+    """Under the lock of the portfolios, whose numbers are taken; `answers` are those to keep."""
+    with outbox.versions_grow(TRANSACTION_RECORDED, piece.messages):
+        await session.execute(WRITE, values(owner_id, shared, piece, holdings=holdings, answers=answers))
+
+
+def values(
+    owner_id: UUID,
+    shared: rows.Row,
+    piece: Piece,
+    *,
+    holdings: Sequence[rows.Row] = (),
+    numbers: Sequence[rows.Row] = (),
+    answers: Sequence[rows.Row] = (),
+) -> Mapping[str, object]:
+    """Of WRITE."""
+    return {
+        "shared": rows.dump(shared),
+        "holdings": rows.dump(holdings),
+        "numbers": rows.dump(numbers),
+        "answers": rows.dump(answers),
+        **piece.tables,
+        **outbox.series(TRANSACTION_RECORDED, piece.messages, owner_id=owner_id),
+    }
 
 
 @exactly
 def prepare(transactions: Sequence[Transaction], traceparents: Mapping[UUID, str] | None = None) -> Piece:
     """`traceparents` of those that another call than this one asked for; then the rows name their portfolio too."""
-    salts = [secrets.token_bytes(SALT_BYTES) for _ in transactions]
+    drawn = secrets.token_bytes(SALT_BYTES * len(transactions))
+    salts = [drawn[start : start + SALT_BYTES] for start in range(0, len(drawn), SALT_BYTES)]
     events = [transaction_recorded(item) for item in transactions]
     messages: dict[str, list[outbox.SeriesEvent]] = {}
     for item, salt, event in zip(transactions, salts, events, strict=True):
