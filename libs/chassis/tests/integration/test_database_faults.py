@@ -102,9 +102,11 @@ async def test_a_deadline_that_has_passed_begins_no_work(database: Database) -> 
 async def test_a_full_pool_is_unavailable_and_not_a_hang(ledger: ServiceDatabase, open_database: Open) -> None:
     database = open_database(ledger.url, pool_size=1, pool_timeout_seconds=0.2)
     async with database.transaction(OWNER):
+        begun = time.monotonic()
         with pytest.raises(Unavailable, match="connections are in use"):
             async with database.transaction(OWNER):
                 pytest.fail("a pool of one gave two connections")
+        assert time.monotonic() - begun < 5
 
 
 async def test_a_cancelled_request_leaves_no_lock_and_no_idle_transaction(
