@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -15,8 +15,9 @@ from quantmesh.chassis.database_errors import translate
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.failpoints import Failpoint
 from quantmesh.chassis.pool import Pool
-from quantmesh.chassis.sql import Session, text
+from quantmesh.chassis.sql import Parameters, Result, Session, Statement, text
 
+Outcome = TypeVar("Outcome")
 _READ_ONLY = text("SELECT current_setting('transaction_read_only')::boolean")
 # libpq notices a dead server by itself; without these a silent one holds a connection for minutes.
 _LIBPQ = {
@@ -88,6 +89,18 @@ class Database:
         async with self._transaction(str(owner_id), isolation="REPEATABLE READ") as session:
             yield session
 
+    async def at_once(self, owner_id: UUID, statement: Statement, parameters: Parameters) -> Result:
+        """One statement as a transaction that sees the rows of `owner_id` alone, in one message.
+
+        What a `transaction` does in three; but whether it was committed is not known where the connection dies, also
+        where it had died before, so this is for effects that may be asked for again.
+        """
+        async with self._work(self._opening(str(owner_id))) as session:
+            await failpoints.reached(Failpoint.BEFORE_COMMIT)
+            result = await _uninterrupted(session.at_once(statement, parameters))
+            await failpoints.reached(Failpoint.AFTER_COMMIT)
+            return result
+
     async def ping(self) -> None:
         """Raises Unavailable where Postgres does not answer, or takes no writes: a replica, or demoted."""
         async with self.system_transaction() as session:
@@ -104,14 +117,27 @@ class Database:
     async def _transaction(
         self, owner_id: str, role: str = "none", isolation: str = "READ COMMITTED"
     ) -> AsyncIterator[Session]:
+        async with self._work(self._opening(owner_id, role, isolation)) as session:
+            await self._begin(session)
+            yield session
+            await failpoints.reached(Failpoint.BEFORE_COMMIT)
+            await _uninterrupted(session.commit())
+            await failpoints.reached(Failpoint.AFTER_COMMIT)
+
+    @asynccontextmanager
+    async def _work(self, opening: bytes) -> AsyncIterator[Session]:
+        """Counted, on a connection of the pool; what was not committed is rolled back."""
         self._transactions += 1
         self._all_ended.clear()
         try:
-            async with self._session(self._opening(owner_id, role, isolation)) as session:
+            session = self.session_type(await self._pool.take(), opening)
+            try:
                 yield session
-                await failpoints.reached(Failpoint.BEFORE_COMMIT)
-                await _uninterrupted(session.commit())
-                await failpoints.reached(Failpoint.AFTER_COMMIT)
+            finally:
+                # A cancelled rollback would leave a connection in the pool that still holds locks.
+                if session.is_open:
+                    await _uninterrupted(_roll_back(session))
+                await _uninterrupted(self._pool.give_back(session.connection))
         except psycopg.Error as error:
             known = translate(error)
             if known is None:
@@ -122,7 +148,7 @@ class Database:
             if not self._transactions:
                 self._all_ended.set()
 
-    def _opening(self, owner_id: str, role: str, isolation: str) -> bytes:
+    def _opening(self, owner_id: str, role: str = "none", isolation: str = "READ COMMITTED") -> bytes:
         """One message per transaction: who owns it, as which role it runs, and until when a statement may run.
 
         Nothing in it was typed by anybody: ids, our own roles, a number.
@@ -134,19 +160,6 @@ class Database:
             f"BEGIN ISOLATION LEVEL {isolation}; SET LOCAL ROLE {role}; SET LOCAL app.owner_id = '{owner_id}';"
             f" SET LOCAL statement_timeout = {self.statement_timeout_milliseconds()}{named}"
         ).encode()
-
-    @asynccontextmanager
-    async def _session(self, opening: bytes) -> AsyncIterator[Session]:
-        """A begun one on a connection of the pool; what was not committed is rolled back."""
-        session = self.session_type(await self._pool.take(), opening)
-        try:
-            await self._begin(session)
-            yield session
-        finally:
-            # A cancelled rollback would leave a connection in the pool that still holds locks.
-            if session.is_open:
-                await _uninterrupted(_roll_back(session))
-            await _uninterrupted(self._pool.give_back(session.connection))
 
     async def _begin(self, session: Session) -> None:
         # Opening doubles as the ping of the pool: nothing was done yet, so a dead connection costs one repetition.
@@ -178,11 +191,11 @@ async def _roll_back(session: Session) -> None:
         await session.connection.close()
 
 
-async def _uninterrupted(work: Coroutine[Any, Any, None]) -> None:
+async def _uninterrupted(work: Coroutine[Any, Any, Outcome]) -> Outcome:
     """Finish `work` even where the caller is cancelled meanwhile; the cancellation follows it."""
     task = asyncio.create_task(work)
     try:
-        await asyncio.shield(task)
+        return await asyncio.shield(task)
     except asyncio.CancelledError:
         while not task.done():
             try:

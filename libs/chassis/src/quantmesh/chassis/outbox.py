@@ -3,19 +3,22 @@
 import json
 import zlib
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from uuid import UUID
 
 from google.protobuf.message import Message
+from psycopg.errors import NotNullViolation
 
 from quantmesh.chassis.context import current_call
 from quantmesh.chassis.ids import uuid7
 from quantmesh.chassis.sql import Session, text
 
 PARTITIONS = 16
+_dump = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 # The version row is locked until commit: events of one aggregate on one subject get their positions in the order of
 # their versions, so that the relay can publish by position. Each event names the version before it, which is how a
@@ -40,34 +43,43 @@ _APPEND = text(
     """
 )
 
-# The same for many events of one or more aggregates on one subject, as parts of a WITH, so that an effect and what
-# tells of it can be one statement; `head` has a row per aggregate whose versions grew. Each event names the one before.
-SERIES = """
-    event AS (
-        SELECT * FROM json_to_recordset(CAST(:series AS json)) AS e (
-            id uuid, aggregate_id text, partition smallint, version bigint, occurred_at timestamptz, payload text,
-            traceparent text
+
+def series_parts(source: str = "") -> str:
+    """The same for many events of one or more aggregates on one subject, as parts of a WITH.
+
+    So an effect and what tells of it can be one statement. Each event names the one before it; the table refuses the
+    first of an aggregate whose versions did not grow. `source` is a relation of one row, or of none where nothing is
+    to be written.
+    """
+    given = f"{source} CROSS JOIN " if source else ""
+    return f"""
+    span AS (
+        SELECT s.* FROM {given}json_to_recordset(CAST(:spans AS json)) AS s (
+            aggregate_id text, first bigint, last bigint
         )
-    ), span AS (
-        SELECT aggregate_id, min(version) AS first, max(version) AS last FROM event GROUP BY aggregate_id
     ), head AS (
         INSERT INTO outbox_version AS v (subject, aggregate_id, version)
-        SELECT :subject, aggregate_id, last FROM span ORDER BY aggregate_id
+        SELECT :subject, aggregate_id, last FROM span
         ON CONFLICT (subject, aggregate_id) DO UPDATE SET version = excluded.version
         WHERE v.version < (SELECT first FROM span WHERE span.aggregate_id = excluded.aggregate_id)
         RETURNING v.aggregate_id, coalesce(old.version, 0) AS previous
     ), written AS (
         INSERT INTO outbox (id, subject, partition, aggregate_id, aggregate_version, previous_version, owner_id,
                             occurred_at, schema_version, type, payload, traceparent)
-        SELECT id, :subject, partition, aggregate_id, version,
-               coalesce(lag(version) OVER (PARTITION BY aggregate_id ORDER BY version), previous),
+        SELECT id, :subject, partition, aggregate_id, version, coalesce(follows, head.previous),
                CAST(:event_owner_id AS uuid), occurred_at, :schema_version, :message_type, decode(payload, 'base64'),
                traceparent
-        FROM event JOIN head USING (aggregate_id)
-        ORDER BY aggregate_id, version
+        FROM {given}json_to_recordset(CAST(:series AS json)) AS e (
+            place bigint, id uuid, aggregate_id text, partition smallint, version bigint, follows bigint,
+            occurred_at timestamptz, payload text, traceparent text
+        )
+        LEFT JOIN head USING (aggregate_id)
+        ORDER BY place
     )
-"""
-APPEND_SERIES = text(f"WITH {SERIES} SELECT count(*) FROM head")  # noqa: S608  our own parts
+"""  # noqa: S608  our own names
+
+
+APPEND_SERIES = text(f"WITH {series_parts()} SELECT 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +151,8 @@ async def append_series(
     """
     own = {str(aggregate_id): events}
     values = series(subject, own, owner_id=owner_id, schema_version=schema_version)
-    check_series(await session.scalar(APPEND_SERIES, values), subject, own)
+    with versions_grow(subject, own):
+        await session.execute(APPEND_SERIES, values)
 
 
 def series(
@@ -149,28 +162,36 @@ def series(
     owner_id: UUID | None = None,
     schema_version: int = 1,
 ) -> dict[str, object]:
-    """The values of SERIES for events by aggregate. Raises ValueError where an aggregate's versions do not grow."""
+    """The values of series_parts for events by aggregate. Raises ValueError where an aggregate's versions shrink."""
     traceparent = current_call().traceparent
-    rows = []
-    for aggregate_id, own in events.items():
+    rows: list[dict[str, object]] = []
+    spans = []
+    # Always in one order, so that no two transactions wait for each other's versions.
+    for aggregate_id, own in sorted(events.items()):
         if not own or any(later.version <= earlier.version for earlier, later in pairwise(own)):
             msg = f"{subject} of {aggregate_id}: a series has events, and their versions grow"
             raise ValueError(msg)
         partition = partition_of(aggregate_id)
-        rows += [
-            {
-                "id": str(uuid7()),
-                "aggregate_id": aggregate_id,
-                "partition": partition,
-                "version": event.version,
-                "occurred_at": event.occurred_at.isoformat(),
-                "payload": b64encode(event.message.SerializeToString(deterministic=True)).decode(),
-                "traceparent": traceparent if event.traceparent is None else event.traceparent,
-            }
-            for event in own
-        ]
+        spans.append({"aggregate_id": aggregate_id, "first": own[0].version, "last": own[-1].version})
+        follows = None
+        for event in own:
+            rows.append(
+                {
+                    "place": len(rows),
+                    "id": str(uuid7()),
+                    "aggregate_id": aggregate_id,
+                    "partition": partition,
+                    "version": event.version,
+                    "follows": follows,
+                    "occurred_at": event.occurred_at.isoformat(),
+                    "payload": b64encode(event.message.SerializeToString(deterministic=True)).decode(),
+                    "traceparent": traceparent if event.traceparent is None else event.traceparent,
+                }
+            )
+            follows = event.version
     return {
-        "series": json.dumps(rows),
+        "series": _dump(rows),
+        "spans": _dump(spans),
         "subject": subject,
         "event_owner_id": None if owner_id is None else str(owner_id),
         "schema_version": schema_version,
@@ -178,9 +199,14 @@ def series(
     }
 
 
-def check_series(grown: int, subject: str, events: Mapping[str, Sequence[SeriesEvent]]) -> None:
-    """Raises ValueError where `head` had fewer rows than there are aggregates."""
-    if grown != len(events):
+@contextmanager
+def versions_grow(subject: str, events: Mapping[str, Sequence[SeriesEvent]]) -> Iterator[None]:
+    """Around a statement with series_parts. Raises ValueError where the table refused a version, and all with it."""
+    try:
+        yield
+    except NotNullViolation as error:
+        if error.diag.column_name != "previous_version":
+            raise
         firsts = ", ".join(f"{aggregate_id}: version {own[0].version}" for aggregate_id, own in events.items())
         msg = f"{subject} of {firsts} is not newer than what was written before"
-        raise ValueError(msg)
+        raise ValueError(msg) from error

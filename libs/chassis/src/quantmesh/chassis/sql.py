@@ -1,10 +1,13 @@
 """Statements with :names over psycopg 3, the open transaction that runs them, and what they answer."""
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from psycopg import AsyncConnection
+from psycopg import AsyncClientCursor, AsyncConnection
 from psycopg.pq import TransactionStatus
 
 from quantmesh.chassis.telemetry import tracing
@@ -20,11 +23,29 @@ Parameters = Mapping[str, Any]
 class Statement:
     """SQL as psycopg takes it. Made once per module, since connections prepare what they see again."""
 
-    __slots__ = ("query", "takes_values")
-
     def __init__(self, sql: str) -> None:
+        self._sql = sql
         self.takes_values = _NAMED.search(sql) is not None
         self.query: Any = _NAMED.sub(r"%(\1)s", sql.replace("%", "%%")) if self.takes_values else sql
+
+    @cached_property
+    def kept(self) -> "KeptPlan":
+        return KeptPlan(self._sql)
+
+
+class KeptPlan:
+    """A statement that a connection knows by name, with one plan for all values."""
+
+    def __init__(self, sql: str) -> None:
+        self.name = f"kept_{hashlib.sha256(sql.encode()).hexdigest()[:16]}"
+        places = {name: place for place, name in enumerate(dict.fromkeys(_NAMED.findall(sql)), 1)}
+        self.prepare: Any = f"PREPARE {self.name} AS {_NAMED.sub(lambda found: f'${places[found[1]]}', sql)}"
+        values = ", ".join(f"%({name})s" for name in places)
+        self.execute: Any = f"EXECUTE {self.name} ({values})" if values else f"EXECUTE {self.name}"
+
+
+# The names of the kept plans that each connection has.
+_kept: "WeakKeyDictionary[AsyncConnection[Any], set[str]]" = WeakKeyDictionary()
 
 
 def text(sql: str) -> Statement:
@@ -91,6 +112,24 @@ class Session:
             await self.begin()
         async with self.connection.cursor() as cursor:
             await cursor.executemany(statement.query, rows)
+
+    async def at_once(self, statement: Statement, parameters: Parameters) -> Result:
+        """The whole transaction in one message: what `opening` says, the statement by its kept plan, COMMIT.
+
+        Where the statement fails, so does the transaction, which is then to be rolled back.
+        """
+        plan, kept = statement.kept, _kept.setdefault(self.connection, set())
+        if plan.name not in kept:
+            await self.connection.execute(plan.prepare)
+            kept.add(plan.name)
+        # Values are bound here: in Postgres' other protocol each of these would be a message of its own.
+        values = AsyncClientCursor(self.connection).mogrify(plan.execute, parameters)
+        message = b"%b; SET LOCAL plan_cache_mode = force_generic_plan; %b; COMMIT" % (self._opening, values.encode())
+        with tracing.statement_span(statement.query):
+            cursor = await self.connection.execute(message, prepare=False)
+        while cursor.description is None and cursor.nextset():
+            pass
+        return Result(await cursor.fetchall() if cursor.description else [], cursor.rowcount)
 
     async def scalar(self, statement: Statement, parameters: Parameters | None = None) -> Any:
         """The first column of the first row; None without rows."""

@@ -1,9 +1,11 @@
 """Recording under load: requests of one owner that come at the same time share a transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
+
+import psycopg
 
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.clock import Clock
@@ -16,9 +18,13 @@ from quantmesh.chassis.ids import uuid7
 from quantmesh.chassis.telemetry.logs import get_logger
 from quantmesh.portfolio.adapters import translate
 from quantmesh.portfolio.adapters.rpc.base import within
+from quantmesh.portfolio.adapters.rpc.known_accounts import KnownAccounts
+from quantmesh.portfolio.adapters.store.appending import Overtaken
 from quantmesh.portfolio.adapters.store.journal import Wanted
 from quantmesh.portfolio.adapters.store.recording import SharedTransaction
+from quantmesh.portfolio.adapters.store.shared_accounts import AtOnce, SharedAccounts
 from quantmesh.portfolio.core.admission import touched
+from quantmesh.portfolio.core.known_account import KnownAccount, NotKnown
 from quantmesh.portfolio.core.model import TransactionInput
 from quantmesh.portfolio.core.record_transactions import record_transaction
 
@@ -67,6 +73,7 @@ class Recorder:
         self._database = database
         self._clock = clock
         self._groups: dict[UUID, Grouped[Recording, _Outcome]] = {}
+        self._known = KnownAccounts()
 
     async def record(
         self, portfolio_id: UUID, asked: TransactionInput, currency: str, claim: Claim
@@ -89,34 +96,68 @@ class Recorder:
         return pb.RecordTransactionResponse.FromString(answered.answer)
 
     async def _together(self, owner_id: UUID, recordings: Sequence[Recording]) -> Sequence[_Outcome]:
+        known = self._known.take(owner_id, [recording.portfolio_id for recording in recordings])
+        outcomes = await self._at_once(owner_id, recordings, known)
+        if outcomes is not None:
+            return outcomes
         if len(recordings) == 1:
-            return [await self._alone(owner_id, recordings[0])]
+            return [await self._alone(owner_id, recordings[0], known)]
         try:
-            return await self._in_one_transaction(owner_id, recordings)
+            return await self._in_one_transaction(owner_id, recordings, known)
         except Exception as error:  # noqa: BLE001  whose it was shows when each goes on by itself
             log.info("recordings go apart", recordings=len(recordings), error=str(error))
         return [_Apart() for _ in recordings]
 
-    async def _alone(self, owner_id: UUID, recording: Recording) -> _Answered:
-        (outcome,) = await self._in_one_transaction(owner_id, [recording])
+    async def _at_once(
+        self, owner_id: UUID, recordings: Sequence[Recording], known: Mapping[UUID, KnownAccount]
+    ) -> Sequence[_Outcome] | None:
+        """By what is known of the accounts; None where that is too little, or not true any more.
+
+        Whatever else happens is found out the other way, also whether this was committed before its connection died:
+        there the key is looked up first.
+        """
+        if not all(_is_known(recording, known) for recording in recordings):
+            return None
+        shared = SharedAccounts(AtOnce(self._database, owner_id), owner_id, known)
+        outcomes = [await self._from_known(shared, recording) for recording in recordings]
+        if not any(isinstance(outcome, _Answered) for outcome in outcomes):
+            return None
+        try:
+            await shared.write(_answers(recordings, outcomes))
+        except (Overtaken, psycopg.Error, QuantmeshError) as error:
+            log.info("what is known of accounts does not do", recordings=len(recordings), error=repr(error))
+            return None
+        self._known.remember(owner_id, shared.written)
+        return outcomes
+
+    async def _from_known(self, shared: SharedAccounts, recording: Recording) -> _Outcome:
+        try:
+            return await self._recorded(shared, recording)
+        except (NotKnown, QuantmeshError):
+            # A refusal is told by what the account is now, not by what it was.
+            shared.drop(recording.portfolio_id)
+            return _Apart()
+
+    async def _alone(
+        self, owner_id: UUID, recording: Recording, known: Mapping[UUID, KnownAccount] | None = None
+    ) -> _Answered:
+        (outcome,) = await self._in_one_transaction(owner_id, [recording], known or {})
         if not isinstance(outcome, _Answered):
             msg = f"a recording by itself is answered or raises, and was {outcome}"
             raise TypeError(msg)
         return outcome
 
-    async def _in_one_transaction(self, owner_id: UUID, recordings: Sequence[Recording]) -> Sequence[_Outcome]:
+    async def _in_one_transaction(
+        self, owner_id: UUID, recordings: Sequence[Recording], known: Mapping[UUID, KnownAccount]
+    ) -> Sequence[_Outcome]:
         claims = [recording.claim for recording in recordings]
         async with self._database.transaction(owner_id) as session:
-            shared = SharedTransaction(session, owner_id)
+            shared = SharedTransaction(session, owner_id, known)
             await shared.lock(claims, [recording.portfolio_id for recording in recordings])
             await shared.read(claims, [want for recording in recordings for want in _wants(recording, shared)])
             outcomes = [await self._one(shared, recording, alone=len(recordings) == 1) for recording in recordings]
-            answers = {
-                claim: outcome.answer
-                for claim, outcome in zip(claims, outcomes, strict=True)
-                if isinstance(outcome, _Answered) and not outcome.is_repetition
-            }
-            await shared.write(answers)
+            await shared.write(_answers(recordings, outcomes))
+        self._known.remember(owner_id, shared.written)
         return outcomes
 
     async def _one(self, shared: SharedTransaction, recording: Recording, *, alone: bool) -> _Outcome:
@@ -131,19 +172,39 @@ class Recorder:
                 return _Answered(kept.answer, is_repetition=True)
             if not shared.held[claim.key]:
                 raise claim.twin_running()
-            store = shared.store_for(portfolio_id, recording.traceparent)
-            with within("transaction"):
-                recorded = await record_transaction(
-                    store, portfolio_id, recording.asked, recording.currency, self._clock.now(), uuid7
-                )
+            return await self._recorded(shared, recording)
         except QuantmeshError as refusal:
             if alone:
                 raise
             if not shared.drop(portfolio_id):
                 raise _WrittenBefore from refusal
             return _Refused(refusal)
+
+    async def _recorded(self, shared: SharedAccounts, recording: Recording) -> _Answered:
+        store = shared.store_for(recording.portfolio_id, recording.traceparent)
+        with within("transaction"):
+            recorded = await record_transaction(
+                store, recording.portfolio_id, recording.asked, recording.currency, self._clock.now(), uuid7
+            )
         answer = pb.RecordTransactionResponse(**translate.recorded(recorded))
         return _Answered(answer.SerializeToString(deterministic=True))
+
+
+def _answers(recordings: Sequence[Recording], outcomes: Sequence[_Outcome]) -> dict[Claim, bytes]:
+    """Those to keep."""
+    return {
+        recording.claim: outcome.answer
+        for recording, outcome in zip(recordings, outcomes, strict=True)
+        if isinstance(outcome, _Answered) and not outcome.is_repetition
+    }
+
+
+def _is_known(recording: Recording, known: Mapping[UUID, KnownAccount]) -> bool:
+    account = known.get(recording.portfolio_id)
+    if account is None:
+        return False
+    holdings = touched(recording.asked, recording.currency or account.portfolio.base_currency)
+    return account.knows(holdings, recording.asked.executed_at)
 
 
 def _wants(recording: Recording, shared: SharedTransaction) -> list[Wanted]:

@@ -111,6 +111,10 @@ class AppendStore(Owned):
         await write(self._session, self._owner_id, shared, prepared, holdings=holdings)
 
 
+class Overtaken(Exception):
+    """An account is held, or is not any more what it was when this was decided; nothing was written."""
+
+
 async def write(
     session: Session,
     owner_id: UUID,
@@ -118,31 +122,27 @@ async def write(
     piece: Piece,
     *,
     holdings: Sequence[rows.Row] = (),
-    answers: Sequence[rows.Row] = (),
-) -> None:
-    """Under the lock of the portfolios, whose numbers are taken; `answers` are those to keep."""
-    with outbox.versions_grow(TRANSACTION_RECORDED, piece.messages):
-        await session.execute(WRITE, values(owner_id, shared, piece, holdings=holdings, answers=answers))
-
-
-def values(
-    owner_id: UUID,
-    shared: rows.Row,
-    piece: Piece,
-    *,
-    holdings: Sequence[rows.Row] = (),
     numbers: Sequence[rows.Row] = (),
     answers: Sequence[rows.Row] = (),
-) -> Mapping[str, object]:
-    """Of WRITE."""
-    return {
-        "shared": rows.dump(shared),
-        "holdings": rows.dump(holdings),
-        "numbers": rows.dump(numbers),
-        "answers": rows.dump(answers),
-        **piece.tables,
-        **outbox.series(TRANSACTION_RECORDED, piece.messages, owner_id=owner_id),
-    }
+) -> None:
+    """`numbers` are the newest of the portfolios' logs where they are not taken yet, `answers` those to keep.
+
+    Raises Overtaken.
+    """
+    with outbox.versions_grow(TRANSACTION_RECORDED, piece.messages):
+        written = await session.scalar(
+            WRITE,
+            {
+                "shared": rows.dump(shared),
+                "holdings": rows.dump(holdings),
+                "numbers": rows.dump(numbers),
+                "answers": rows.dump(answers),
+                **piece.tables,
+                **outbox.series(TRANSACTION_RECORDED, piece.messages, owner_id=owner_id),
+            },
+        )
+    if not written:
+        raise Overtaken
 
 
 @exactly

@@ -1,7 +1,7 @@
 """The journal's SQL for reading: balances, movements, cash and flows."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -13,6 +13,7 @@ from quantmesh.portfolio.adapters.store.rows import lot_choices
 from quantmesh.portfolio.adapters.store.views import SEEN, STANDING, bounds, instant
 from quantmesh.portfolio.core.admission import Books, Holding
 from quantmesh.portfolio.core.balance import BalanceHistory
+from quantmesh.portfolio.core.known_account import KnownAccount, KnownBalance
 from quantmesh.portfolio.core.lots import SecurityMovement
 from quantmesh.portfolio.core.model import TransactionType
 from quantmesh.portfolio.core.numbers import ZERO
@@ -195,6 +196,24 @@ def books_of(portfolio_id: UUID, holdings: Collection[Holding], found: Iterable[
         for holding in holdings
     }
     return Books(histories, counted, may_owe)
+
+
+def known_of(account: KnownAccount, wanted: Wanted, found: Iterable[Row]) -> KnownAccount:
+    """With one balance more, out of what was found of the account, in order of execution."""
+    amount = reserved = ZERO
+    later = []
+    counted = dict(account.counted_at)
+    for row in found:
+        if row.kind == "counted":
+            counted[row.commodity] = row.executed_at
+        elif (row.account, row.commodity) != wanted.holding:
+            continue
+        elif row.kind == "balance":
+            amount, reserved = row.amount, row.reserved
+        else:
+            later.append((row.executed_at, row.amount))
+    known = KnownBalance(amount, reserved, wanted.since, tuple(later))
+    return replace(account, balances={**account.balances, wanted.holding: known}, counted_at=counted)
 
 
 class JournalStore(Owned):
