@@ -1,6 +1,7 @@
 """The account's log: what happened in a portfolio, each event with the next number, as the API shows it."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -30,14 +31,14 @@ class AccountEvent:
     data: str
 
 
-def transaction_recorded(transaction: Transaction) -> AccountEvent:
+def transaction_recorded(transaction: Transaction, to_json: Callable[[object], str]) -> AccountEvent:
     return AccountEvent(
         portfolio_id=transaction.portfolio_id,
         seq=transaction.seq,
         type=TRANSACTION_RECORDED,
         time=transaction.entry.input.executed_at,
         recorded_at=transaction.recorded_at,
-        data=_json(transaction_members(transaction.portfolio_id, transaction.entry, transaction)),
+        data=to_json(transaction_members(transaction.portfolio_id, transaction.entry, transaction)),
     )
 
 

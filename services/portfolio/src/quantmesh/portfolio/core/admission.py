@@ -47,7 +47,10 @@ class Books:
     may_owe: bool = False
 
     def balance(self, holding: Holding) -> BalanceHistory:
-        return self.balances.setdefault(holding, BalanceHistory())
+        history = self.balances.get(holding)
+        if history is None:
+            history = self.balances[holding] = BalanceHistory()
+        return history
 
 
 def touched(asked: TransactionInput, currency: str) -> set[Holding]:

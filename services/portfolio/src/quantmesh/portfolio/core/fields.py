@@ -59,7 +59,9 @@ def violations_of(kind: str, values: Mapping[str, Value]) -> list[Violation]:
     found = []
     for field, value in values.items():
         if value is None:
-            problem = f"is required for {_a(kind)}" if field in required else None
+            if field not in required:
+                continue
+            problem: str | None = f"is required for {_a(kind)}"
         elif field not in required and field not in optional:
             problem = f"is not taken by {_a(kind)}"
         else:

@@ -122,18 +122,18 @@ def _read_row(
     if len(cells) != len(columns):
         rejected.append(RejectedRow(line, "", f"has {len(cells)} cells where the header has {len(columns)}"))
         return
-    values = {name: cell.strip() for name, cell in zip(columns, cells, strict=True)}
     parsed: dict[str, Any] = {}
     failures: list[RejectedRow] = []
-    for name, parser in _PARSERS.items():
-        text = values.get(name, "")
-        if not text and name not in REQUIRED_COLUMNS:
-            continue
-        try:
-            parsed[name] = parser(text)
-        except ValueError as error:
-            failures.append(RejectedRow(line, name, f"{text[:40]!r} is {error}" if text else "is missing"))
-    parsed |= {name: values.get(name, "") for name in ("symbol", "currency", "note")}
+    for name, cell in zip(columns, cells, strict=True):
+        text = cell.strip()
+        if text:
+            parser = _PARSERS.get(name)
+            try:
+                parsed[name] = text if parser is None else parser(text)
+            except ValueError as error:
+                failures.append(RejectedRow(line, name, f"{text[:40]!r} is {error}"))
+        elif name in REQUIRED_COLUMNS:
+            failures.append(RejectedRow(line, name, "is missing"))
     if failures:
         rejected.extend(failures)
         return
@@ -149,12 +149,14 @@ def refused(line: int, error: QuantmeshError) -> list[RejectedRow]:
 
 
 def _one_of(kind: type[Named]) -> Callable[[str], Named]:
+    members = {member.value: member for member in kind}
+
     def read(text: str) -> Named:
-        try:
-            return kind(text.lower())
-        except ValueError as error:
+        member = members.get(text.lower())
+        if member is None:
             msg = f"none of {', '.join(kind)}"
-            raise ValueError(msg) from error
+            raise ValueError(msg)
+        return member
 
     return read
 

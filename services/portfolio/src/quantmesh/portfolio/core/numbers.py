@@ -51,7 +51,9 @@ def to_stored(value: Decimal) -> Decimal:
 
 def plain(value: Decimal) -> str:
     """The one spelling of a number: no exponent, no trailing zero, no negative zero."""
-    text = f"{value:f}"
+    text = str(value)
+    if "E" in text:
+        text = f"{value:f}"
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in {"-0", ""} else text

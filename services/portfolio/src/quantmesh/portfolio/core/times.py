@@ -7,18 +7,19 @@ from functools import lru_cache
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 
 
-# Remembered, since what is recorded together is told with the same few instants again and again.
-@lru_cache(maxsize=1024)
 def rfc3339(moment: datetime) -> str:
     """In UTC with no, three or six digits of a second, as protobuf's JSON has it: 2020-01-02T15:00:00Z."""
-    precision = "microseconds" if moment.microsecond % 1000 else "milliseconds" if moment.microsecond else "seconds"
-    return moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+    text = to_microseconds(moment)
+    if moment.microsecond % 1000:
+        return text
+    return f"{text[:-4]}Z" if moment.microsecond else f"{text[:-8]}Z"
 
 
-@lru_cache(maxsize=1024)
+# Remembered, since what is recorded together is told with the same instants again and again.
+@lru_cache(maxsize=4096)
 def to_microseconds(moment: datetime) -> str:
     """In UTC with always six digits, the one spelling that is hashed."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return f"{moment.astimezone(UTC).isoformat(timespec='microseconds')[:-6]}Z"
 
 
 def parse_rfc3339(text: str) -> datetime:

@@ -150,7 +150,7 @@ def prepare(transactions: Sequence[Transaction], traceparents: Mapping[UUID, str
     """`traceparents` of those that another call than this one asked for; then the rows name their portfolio too."""
     drawn = secrets.token_bytes(SALT_BYTES * len(transactions))
     salts = [drawn[start : start + SALT_BYTES] for start in range(0, len(drawn), SALT_BYTES)]
-    events = [transaction_recorded(item) for item in transactions]
+    events = [transaction_recorded(item, rows.dump) for item in transactions]
     messages: dict[str, list[outbox.SeriesEvent]] = {}
     for item, salt, event in zip(transactions, salts, events, strict=True):
         message = outbox.SeriesEvent(
