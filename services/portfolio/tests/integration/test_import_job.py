@@ -69,8 +69,8 @@ async def test_a_long_file_is_recorded_as_a_job_whose_result_is_the_report(servi
         assert (told["accepted_rows"], told["rejected_rows"], told["duplicate_rows"]) == (ROWS, 2, 0)
         assert [(row["line"], row["column"], row["field"]) for row in told["rejected"]] == [
             (2, 3, "quantity"),
-            (3, 7, "executed_at"),
             (3, 5, "amount"),
+            (3, 7, "executed_at"),
         ]
         assert len(told["accepted"]) == LISTED_ROWS
     assert (rehearsal["dry_run"], rehearsal["import_id"], rehearsal["accepted"][0]["id"]) == (True, None, None)
