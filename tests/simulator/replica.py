@@ -8,6 +8,7 @@ import psycopg
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.sql import Parameters, Result, Session, Statement
 from quantmesh.local.testing import ServiceDatabase
+from quantmesh.portfolio.adapters.store.shared_accounts import AtOnce
 
 from .scheduler import Scheduler, current_actor, has_actor
 
@@ -84,6 +85,16 @@ class SteppedSession(Session):
         await self.stepped.before_statement(self.connection)
         return await super().execute(statement, parameters)
 
+    async def keep_plan(self, statement: Statement) -> None:
+        await self.stepped.before_statement(self.connection)
+        await super().keep_plan(statement)
+
+    async def at_once(self, statement: Statement, parameters: Parameters) -> Result:
+        result = await super().at_once(statement, parameters)
+        self.stepped.commits += 1
+        self.stepped.ended()
+        return result
+
     async def commit(self) -> None:
         await super().commit()
         self.stepped.commits += 1
@@ -123,6 +134,8 @@ class SteppedDatabase:
 
 
 def database_of(session: Session) -> Database:
+    if isinstance(session, AtOnce):
+        return session.database
     if not isinstance(session, SteppedSession):
         msg = f"{session} is not of this simulation"
         raise TypeError(msg)

@@ -15,7 +15,7 @@ from quantmesh.chassis.relay import _Turn
 from quantmesh.chassis.sql import Session
 from quantmesh.local.servers import PostgresServer
 from quantmesh.portfolio.adapters.events import TRANSACTION_RECORDED
-from quantmesh.portfolio.adapters.store import appending, recording
+from quantmesh.portfolio.adapters.store import appending, shared_accounts
 from quantmesh.portfolio.adapters.store.appending import Piece
 from quantmesh.portfolio.adapters.store.portfolios import PortfolioStore
 
@@ -45,7 +45,7 @@ def outbox_outside_of_the_transaction(patch: pytest.MonkeyPatch) -> None:
         await write(session, owner_id, shared, replace(piece, messages={}), **more)
 
     patch.setattr(appending, "write", write_elsewhere)
-    patch.setattr(recording, "write", write_elsewhere)
+    patch.setattr(shared_accounts, "write", write_elsewhere)
 
 
 def no_inbox(patch: pytest.MonkeyPatch) -> None:

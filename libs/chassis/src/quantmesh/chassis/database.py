@@ -96,6 +96,7 @@ class Database:
         where it had died before, so this is for effects that may be asked for again.
         """
         async with self._work(self._opening(str(owner_id))) as session:
+            await session.keep_plan(statement)
             await failpoints.reached(Failpoint.BEFORE_COMMIT)
             result = await _uninterrupted(session.at_once(statement, parameters))
             await failpoints.reached(Failpoint.AFTER_COMMIT)

@@ -113,17 +113,20 @@ class Session:
         async with self.connection.cursor() as cursor:
             await cursor.executemany(statement.query, rows)
 
+    async def keep_plan(self, statement: Statement) -> None:
+        """Before `at_once`; outside of any transaction."""
+        kept = _kept.setdefault(self.connection, set())
+        if statement.kept.name not in kept:
+            await self.connection.execute(statement.kept.prepare)
+            kept.add(statement.kept.name)
+
     async def at_once(self, statement: Statement, parameters: Parameters) -> Result:
         """The whole transaction in one message: what `opening` says, the statement by its kept plan, COMMIT.
 
         Where the statement fails, so does the transaction, which is then to be rolled back.
         """
-        plan, kept = statement.kept, _kept.setdefault(self.connection, set())
-        if plan.name not in kept:
-            await self.connection.execute(plan.prepare)
-            kept.add(plan.name)
         # Values are bound here: in Postgres' other protocol each of these would be a message of its own.
-        values = AsyncClientCursor(self.connection).mogrify(plan.execute, parameters)
+        values = AsyncClientCursor(self.connection).mogrify(statement.kept.execute, parameters)
         message = b"%b; SET LOCAL plan_cache_mode = force_generic_plan; %b; COMMIT" % (self._opening, values.encode())
         with tracing.statement_span(statement.query):
             cursor = await self.connection.execute(message, prepare=False)
