@@ -1,6 +1,6 @@
 """The relay, and consumers of everything that it publishes, step by step."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import cast
@@ -97,13 +97,10 @@ class Readers:
                 self._scheduler.history.tell(f"{current_actor().name}: {type(end).__name__}")
 
     async def _settle(self, settling: Settling, durable: Durable) -> None:
-        """One batch, partition by partition, as the consumer's lanes would."""
-        lanes: dict[str, list[Msg]] = defaultdict(list)
-        for delivery in durable.next_batch(_BATCH):
-            message = cast("Msg", delivery)
-            settling._unfinished[id(message)] = message
-            lanes[message.subject].append(message)
-        for messages in lanes.values():
+        """One batch of several partitions, as one of the consumer's lanes takes it."""
+        messages = [cast("Msg", delivery) for delivery in durable.next_batch(_BATCH)]
+        settling._unfinished.update((id(message), message) for message in messages)
+        if messages:
             await settling._settle_in_order(messages)
 
     async def _arrive(self, subject: str, session: Session, envelope: EventEnvelope, _: Message) -> None:

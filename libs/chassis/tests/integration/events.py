@@ -85,7 +85,9 @@ def envelope_of(version: int, currency: str, *, previous: int | None = None, agg
     )
 
 
-async def send(bus: EventBus, *envelopes: EventEnvelope) -> None:
+async def send(bus: EventBus, *envelopes: EventEnvelope, partition: int | None = 0) -> None:
+    """With None each on the partition of its aggregate."""
     await ensure_stream(bus.jetstream, "ledger")
     for envelope in envelopes:
-        await bus.jetstream.publish(f"qm.{SUBJECT}.0", envelope.SerializeToString())
+        number = outbox.partition_of(envelope.aggregate_id) if partition is None else partition
+        await bus.jetstream.publish(f"qm.{SUBJECT}.{number}", envelope.SerializeToString())

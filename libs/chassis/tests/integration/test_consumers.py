@@ -66,9 +66,9 @@ async def test_a_poison_event_becomes_a_dead_letter_with_its_error_and_the_next_
     start(Consumer("picky", subject=f"qm.{SUBJECT}", message=Money, handle=handle, max_deliver=3).run(database, bus))
     await send(bus, envelope_of(1, "GOOD"), envelope_of(2, "BAD"), envelope_of(3, "FINE"))
     await until(lambda: effects.is_count(2))
-    # Where it came together with the others, all were tried once more, one by one.
+    # Where it came together with the others, all were tried once more, by halves.
     assert list(dict.fromkeys(effects.seen)) == ["GOOD", "FINE"]
-    assert attempts in {3, 4}
+    assert attempts in {3, 4, 5}
     letter = await bus.jetstream.get_last_msg("qm-dead", "qm.dead.ledger.picky")
     assert letter.headers is not None
     assert letter.headers["Qm-Error"] == "LookupError: no such currency"

@@ -18,7 +18,7 @@ from quantmesh.blockchain.adapters.hashing import canonical, keccak256
 from quantmesh.blockchain.adapters.merkle_anchor import deployed_by_us, load_artifact
 from quantmesh.blockchain.adapters.proof_document import read_proof
 from quantmesh.blockchain.adapters.signer import LOCAL_CHAIN_ID, LocalSigner, signer_for
-from quantmesh.blockchain.adapters.store import Store, add_leaf
+from quantmesh.blockchain.adapters.store import Store, add_leaves
 from quantmesh.blockchain.core.advance_anchoring import Anchoring, Policy
 from quantmesh.blockchain.core.get_inclusion_proof import get_inclusion_proof
 from quantmesh.blockchain.core.merkle import leaf_of
@@ -71,7 +71,7 @@ class Anchorage:
         transaction_id = uuid4()
         leaf = leaf_of(canonical(payload_of(transaction_id)), keccak256)
         async with self.database.system_transaction() as session:
-            await add_leaf(session, Leaf(transaction_id, owner_id, leaf, datetime.now(UTC)))
+            await add_leaves(session, [Leaf(transaction_id, owner_id, leaf, datetime.now(UTC))])
         return transaction_id
 
     async def status(self, transaction_id: UUID, owner_id: UUID = OWNER) -> AnchorStatus | None:

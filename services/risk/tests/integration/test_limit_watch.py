@@ -13,7 +13,7 @@ from quantmesh.api.portfolio.v1.events_pb2 import TransactionRecorded
 from quantmesh.api.portfolio.v1.portfolio_pb2 import Transaction
 from quantmesh.chassis.context import CallContext, set_call
 from quantmesh.chassis.errors import Unavailable
-from quantmesh.chassis.events import Consumer, EventBus
+from quantmesh.chassis.events import EventBus
 from quantmesh.chassis.events.streams import ensure_stream
 from quantmesh.chassis.outbox import partition_of
 from quantmesh.chassis.sql import text
@@ -137,13 +137,7 @@ async def test_a_recorded_transaction_is_measured_at_once_and_the_same_event_onc
     await limits.set(portfolio, limit("gross_exposure", "1000"))
     bus = EventBus(nats_server.url, "risk")
     await bus.connect()
-    consumer = Consumer(
-        "limits",
-        subject="qm.portfolio.transaction.recorded",
-        message=TransactionRecorded,
-        handle=limits.watch.handle,
-    )
-    consuming = asyncio.create_task(consumer.run(limits.database, bus))
+    consuming = asyncio.create_task(limits.watch.consumer().run(limits.database, bus))
     message = TransactionRecorded(transaction=Transaction(id=str(uuid4()), portfolio_id=portfolio))
     now = to_timestamp(datetime.now(UTC))
     envelope = EventEnvelope(

@@ -7,14 +7,12 @@ from pydantic import Field
 
 from quantmesh.api.market.v1 import market_pb2
 from quantmesh.api.portfolio.v1 import account_pb2, portfolio_pb2
-from quantmesh.api.portfolio.v1.events_pb2 import TransactionRecorded
 from quantmesh.api.risk.v1.backtest_pb2_grpc import add_BacktestServiceServicer_to_server
 from quantmesh.api.risk.v1.exposure_pb2_grpc import add_ExposureServiceServicer_to_server
 from quantmesh.api.risk.v1.limits_pb2_grpc import add_LimitServiceServicer_to_server
 from quantmesh.api.risk.v1.margin_pb2_grpc import add_MarginServiceServicer_to_server
 from quantmesh.api.risk.v1.risk_pb2_grpc import add_RiskServiceServicer_to_server
 from quantmesh.api.risk.v1.stress_pb2_grpc import add_StressServiceServicer_to_server
-from quantmesh.chassis.events import Consumer
 from quantmesh.chassis.service import Service, serve
 from quantmesh.chassis.settings import ServiceSettings
 from quantmesh.quant import kernels
@@ -58,11 +56,7 @@ async def wire(service: Service[RiskSettings]) -> None:
     every = timedelta(seconds=service.settings.risk_limit_seconds)
     watch = LimitWatch(service.database, measuring, portfolios, service.clock, every)
     service.add_work("limits", watch.run)
-    service.add_consumer(
-        Consumer(
-            "limits", subject="qm.portfolio.transaction.recorded", message=TransactionRecorded, handle=watch.handle
-        )
-    )
+    service.add_consumer(watch.consumer())
     service.publish_events()
 
 

@@ -2,6 +2,6 @@
 
 from quantmesh.chassis.events.broadcast import Broadcast
 from quantmesh.chassis.events.bus import EventBus
-from quantmesh.chassis.events.consumer import Consumer
+from quantmesh.chassis.events.consumer import Consumer, Event
 
-__all__ = ["Broadcast", "Consumer", "EventBus"]
+__all__ = ["Broadcast", "Consumer", "Event", "EventBus"]

@@ -1,9 +1,10 @@
 """A message as a consumer sees it: the envelope read, and whose event it is."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
 from google.protobuf.message import DecodeError
@@ -59,20 +60,19 @@ class Arrival:
     def aggregate(self) -> Aggregate:
         return self.subject, self.envelope.aggregate_id
 
+    @property
+    def traceparent(self) -> str:
+        """Of the call that recorded the event; empty where none is known."""
+        return (self.message.headers or {}).get("traceparent", "")
+
     def is_replay_for(self, consumer: str) -> bool:
         return (self.message.headers or {}).get(REPLAY_FOR) == consumer
 
     @contextmanager
     def in_call(self, consumer: str) -> Iterator[None]:
         """What is done here is done for the event's owner, in its trace, and timed."""
-        traceparent = (self.message.headers or {}).get("traceparent", "")
-        attributes = {
-            "messaging.system": "nats",
-            "messaging.destination.name": self.subject,
-            "messaging.consumer.group.name": consumer,
-            "messaging.message.id": self.envelope.event_id,
-        }
-        with tracing.consumer_span(f"process {self.subject}", traceparent, attributes) as span:
+        attributes = {**_attributes(self.subject, consumer), "messaging.message.id": self.envelope.event_id}
+        with tracing.consumer_span(f"process {self.subject}", self.traceparent, attributes) as span:
             context = CallContext(request_id=self.envelope.event_id, traceparent=span)
             set_call(context if self.owner_id is None else context.on_behalf_of(self.owner_id))
             started = time.perf_counter()
@@ -83,3 +83,25 @@ class Arrival:
 
     def observe_lag(self, consumer: str) -> None:
         _LAG.labels(consumer).observe(max(0.0, time.time() - self.envelope.recorded_at.ToNanoseconds() / 1e9))
+
+
+@contextmanager
+def in_batch(consumer: str, arrivals: Sequence[Arrival]) -> Iterator[None]:
+    """What is done here is done for all of them at once: a span in the trace of each, and the time shared out."""
+    began = datetime.now(UTC)
+    yield
+    ended = datetime.now(UTC)
+    subject = arrivals[0].subject
+    attributes = {**_attributes(subject, consumer), "messaging.batch.message_count": len(arrivals)}
+    seconds = _SECONDS.labels(consumer)
+    for arrival in arrivals:
+        seconds.observe((ended - began).total_seconds() / len(arrivals), tracing.exemplar(arrival.traceparent))
+        tracing.add_span(f"process {subject}", arrival.traceparent, began, ended, attributes)
+
+
+def _attributes(subject: str, consumer: str) -> dict[str, str | int]:
+    return {
+        "messaging.system": "nats",
+        "messaging.destination.name": subject,
+        "messaging.consumer.group.name": consumer,
+    }

@@ -1,8 +1,9 @@
 """Events in, once in effect: inbox row and effect in one transaction, acknowledged after its commit."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -12,9 +13,10 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope
 from quantmesh.chassis.cancellation import raise_if_cancelled
+from quantmesh.chassis.context import CallContext, current_call, set_call
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.events import inbox
-from quantmesh.chassis.events.arrival import Arrival, PoisonError
+from quantmesh.chassis.events.arrival import Arrival, PoisonError, in_batch
 from quantmesh.chassis.events.bus import BROKER_FAULTS, EventBus
 from quantmesh.chassis.events.pull import ConsumerLostError, PullSubscription
 from quantmesh.chassis.events.settling import ACK_WAIT_SECONDS, Settling
@@ -29,14 +31,30 @@ M = TypeVar("M", bound=Message)
 Handle = Callable[[Session, EventEnvelope, M], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True)
+class Event(Generic[M]):
+    """`traceparent` is that of the call which recorded it; empty where none is known."""
+
+    envelope: EventEnvelope
+    message: M
+    traceparent: str
+
+
+HandleTogether = Callable[[Session, Sequence[Event[M]]], Awaitable[None]]
+
+
 class Consumer(Generic[M]):
     """A durable JetStream consumer of one subject of another service.
 
     `handle(session, envelope, message)` runs in the transaction that marks the event as handled: across tenants, or
-    with `as_owner` as the envelope's owner. What it raises rolls back and is tried again with a growing delay;
-    after `max_deliver` failures the event goes to `qm.dead.<service>.<name>`. A part that is away (Unavailable,
-    Conflict) does not count as a failure. Events of one aggregate are handled in order, those of others side by side,
-    `concurrency` at a time. One replica of the service consumes; the others take over within seconds.
+    with `as_owner` as the envelope's owner; in its place `handle_together(session, events)` gets all that this
+    transaction marks, in order. What it raises rolls back and is tried again, several events by halves, and then with
+    a growing delay; after `max_deliver` failures the event goes to `qm.dead.<service>.<name>`. A part that is away
+    (Unavailable, Conflict) does not count as a failure. Events of one aggregate are handled in order, those of other
+    partitions side by side, `concurrency` at a time, and as they come up to `together` in one transaction.
+    `gather_seconds` is how long a first event waits for others: for effects that nobody waits for, since what an event
+    costs is mostly its share of a transaction. One replica of the service consumes; the others take over within
+    seconds.
     """
 
     def __init__(
@@ -45,12 +63,14 @@ class Consumer(Generic[M]):
         *,
         subject: str,
         message: type[M],
-        handle: Handle[M],
+        handle: Handle[M] | None = None,
+        handle_together: HandleTogether[M] | None = None,
         as_owner: bool = False,
         max_deliver: int = 5,
         concurrency: int = 4,
         prefetch: int = 256,
         together: int = 64,
+        gather_seconds: float = 0.0,
     ) -> None:
         self.name = name
         self.subject = subject
@@ -60,7 +80,14 @@ class Consumer(Generic[M]):
         self.together = together
         self.stream = stream_name(publisher_of(subject))
         self._message = message
+        if handle is None and handle_together is not None:
+            handle = _one_alone(handle_together)
+        elif handle is None or handle_together is not None:
+            msg = f"consumer {name} takes either handle or handle_together"
+            raise ValueError(msg)
         self._handle = handle
+        self._handle_together = handle_together
+        self._gather_seconds = gather_seconds
         self._as_owner = as_owner
 
     async def run(self, database: Database, bus: EventBus) -> None:
@@ -95,7 +122,7 @@ class Consumer(Generic[M]):
                 max_ack_pending=1024,
             ),
         )
-        pulled = PullSubscription(bus, self.stream, durable)
+        pulled = PullSubscription(bus, self.stream, durable, self._gather_seconds)
         await pulled.open()
         settling = Settling(self, database, bus, durable)
         try:
@@ -133,14 +160,24 @@ class Consumer(Generic[M]):
         A commit is what an event costs most; while they come faster than one by one goes, they are handled together.
         """
         messages = [self._decode(arrival.envelope) for arrival in arrivals]
+        set_call(CallContext())  # not that of an event before
         async with self._transaction(database, arrivals[0]) as session:
             verdicts = await inbox.claim_together(
                 session, durable, arrivals[0].subject, [arrival.envelope for arrival in arrivals]
             )
-            for arrival, message, verdict in zip(arrivals, messages, verdicts, strict=True):
-                if verdict is inbox.Verdict.HANDLE:
+            chosen = [
+                (arrival, message)
+                for arrival, message, verdict in zip(arrivals, messages, verdicts, strict=True)
+                if verdict is inbox.Verdict.HANDLE
+            ]
+            if self._handle_together is None:
+                for arrival, message in chosen:
                     with arrival.in_call(durable):
                         await self._handle(session, arrival.envelope, message)
+            elif chosen:
+                with in_batch(durable, [arrival for arrival, _ in chosen]):
+                    events = [Event(arrival.envelope, message, arrival.traceparent) for arrival, message in chosen]
+                    await self._handle_together(session, events)
         return verdicts
 
     def _decode(self, envelope: EventEnvelope) -> M:
@@ -165,3 +202,10 @@ class Consumer(Generic[M]):
             raise PoisonError(msg)
         async with database.transaction(arrival.owner_id) as session:
             yield session
+
+
+def _one_alone(handle_together: HandleTogether[M]) -> Handle[M]:
+    async def handle(session: Session, envelope: EventEnvelope, message: M) -> None:
+        await handle_together(session, [Event(envelope, message, current_call().traceparent)])
+
+    return handle

@@ -74,16 +74,18 @@ class Settling:
         self._epoch = bus.epoch
         self._durable = durable
         self._dead_letters = DeadLetters(bus)
-        self._lanes: dict[str, asyncio.Queue[Msg]] = {}
+        self._lanes: list[asyncio.Queue[Msg]] = [asyncio.Queue() for _ in range(consumer.concurrency)]
+        self._lane_of: dict[str, asyncio.Queue[Msg]] = {}
         self._unfinished: dict[int, Msg] = {}
         self._room = asyncio.Event()
         self._parking = Parking()
-        self._turns = asyncio.Semaphore(consumer.concurrency)
 
     async def run(self, pulled: PullSubscription) -> None:
-        """Until a fault of the broker, which is raised. Partitions go side by side, each in its order."""
+        """Until a fault of the broker, which is raised. Lanes go side by side, a partition always in the same one."""
         try:
             async with asyncio.TaskGroup() as group:
+                for lane in self._lanes:
+                    group.create_task(self._work(lane))
                 group.create_task(self._measure())
                 group.create_task(self._keep_alive(pulled))
                 while True:
@@ -96,10 +98,8 @@ class Settling:
                         continue
                     for message in await pulled.batch(free):
                         self._unfinished[id(message)] = message
-                        if message.subject not in self._lanes:
-                            lane = self._lanes[message.subject] = asyncio.Queue()
-                            group.create_task(self._work(lane))
-                        self._lanes[message.subject].put_nowait(message)
+                        turn = self._lanes[len(self._lane_of) % len(self._lanes)]
+                        self._lane_of.setdefault(message.subject, turn).put_nowait(message)
         except ExceptionGroup as faults:
             raise faults.exceptions[0] from None
         finally:
@@ -116,10 +116,9 @@ class Settling:
     async def _work(self, lane: asyncio.Queue[Msg]) -> None:
         while True:
             messages = [await lane.get()]
-            async with self._turns:
-                while len(messages) < self._consumer.together and not lane.empty():
-                    messages.append(lane.get_nowait())
-                await self._settle_in_order(messages)
+            while len(messages) < self._consumer.together and not lane.empty():
+                messages.append(lane.get_nowait())
+            await self._settle_in_order(messages)
             self._room.set()
             raise_if_cancelled()
 
@@ -144,8 +143,14 @@ class Settling:
             await asyncio.sleep(_MEASURE_SECONDS)
 
     async def _settle_in_order(self, messages: list[Msg]) -> None:
-        """All in one transaction where they are several and nothing is wrong with any, else one by one."""
-        waiting = deque(await self._settle_together(messages) if len(messages) > 1 else messages)
+        """In one transaction; where anything is wrong with one of them each half by itself, down to a single one."""
+        left = await self._settle_together(messages) if len(messages) > 1 else messages
+        if left is None:
+            half = len(messages) // 2
+            await self._settle_in_order(messages[:half])
+            await self._settle_in_order(messages[half:])
+            return
+        waiting = deque(left)
         while waiting:
             raise_if_cancelled()
             message = waiting.popleft()
@@ -155,16 +160,16 @@ class Settling:
                 self._unfinished[id(successor)] = successor
                 waiting.appendleft(successor)
 
-    async def _settle_together(self, messages: list[Msg]) -> list[Msg]:
-        """Those that are left, with the parked ones that may go now."""
+    async def _settle_together(self, messages: list[Msg]) -> list[Msg] | None:
+        """Those that are left, with the parked ones that may go now; None where nothing was done with any."""
         try:
             arrivals = [Arrival.of(message) for message in messages]
             if not self._consumer.go_together(self._durable, arrivals):
-                return messages
+                return None
             verdicts = await self._consumer.apply_together(self._database, self._durable, arrivals)
         except Exception as error:  # noqa: BLE001  whatever one of them caused, it causes again where it is dealt with
-            log.info("events are handled one by one", consumer=self._durable, cause=repr(error))
-            return messages
+            log.info("events are handled by halves", consumer=self._durable, events=len(messages), cause=repr(error))
+            return None
         left: list[Msg] = []
         for arrival, verdict in zip(arrivals, verdicts, strict=True):
             if verdict is inbox.Verdict.GAP:

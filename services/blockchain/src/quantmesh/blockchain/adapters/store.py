@@ -1,13 +1,12 @@
 """What requests read and events add: leaves, and the way to their anchors. A turn's own SQL is in `turn_store`."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
 from quantmesh.blockchain.adapters.turn_store import TurnStore, anchor_from
 from quantmesh.blockchain.core.errors import LeafChanged
 from quantmesh.blockchain.core.model import HASH_BYTES, Inclusion, Leaf, Network
-from quantmesh.chassis.context import current_call
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.sql import Session, text
 
@@ -19,15 +18,23 @@ _INCLUSION = text(
     WHERE leaf.transaction_id = :transaction_id
     """
 )
-_ADD_LEAF = text(
+_ADD_LEAVES = text(
     """
     INSERT INTO leaf (transaction_id, owner_id, hash, received_at, traceparent)
-    VALUES (:transaction_id, :owner_id, :hash, :received_at, :traceparent)
+    SELECT * FROM unnest(
+        CAST(:transaction_ids AS uuid[]), CAST(:owner_ids AS uuid[]), CAST(:hashes AS bytea[]),
+        CAST(:received_at AS timestamptz[]), CAST(:traceparents AS text[])
+    )
     ON CONFLICT (transaction_id) DO NOTHING
-    RETURNING transaction_id
     """
 )
-_HASH_OF = text("SELECT hash FROM leaf WHERE transaction_id = :transaction_id")
+_CHANGED = text(
+    """
+    SELECT transaction_id, leaf.hash AS known, came.hash AS came
+    FROM unnest(CAST(:transaction_ids AS uuid[]), CAST(:hashes AS bytea[])) AS came (transaction_id, hash)
+    JOIN leaf USING (transaction_id) WHERE leaf.hash <> came.hash LIMIT 1
+    """
+)
 # Each of the two has its partial index.
 _UNANCHORED_SECONDS = text(
     """
@@ -78,19 +85,17 @@ class Store:
             yield TurnStore(session, self._network, self._sender) if mine else None
 
 
-async def add_leaf(session: Session, leaf: Leaf) -> None:
+async def add_leaves(session: Session, leaves: Sequence[Leaf]) -> None:
     """Once per transaction. Raises LeafChanged where another leaf came for it before."""
-    added = await session.scalar(
-        _ADD_LEAF,
-        {
-            "transaction_id": leaf.transaction_id,
-            "owner_id": leaf.owner_id,
-            "hash": leaf.hash,
-            "received_at": leaf.received_at,
-            "traceparent": current_call().traceparent,
-        },
-    )
-    if added is None:
-        known = await session.scalar(_HASH_OF, {"transaction_id": leaf.transaction_id})
-        if known != leaf.hash:
-            raise LeafChanged(leaf.transaction_id, known or b"", leaf.hash)
+    values = {
+        "transaction_ids": [leaf.transaction_id for leaf in leaves],
+        "owner_ids": [leaf.owner_id for leaf in leaves],
+        "hashes": [leaf.hash for leaf in leaves],
+        "received_at": [leaf.received_at for leaf in leaves],
+        "traceparents": [leaf.traceparent for leaf in leaves],
+    }
+    if (await session.execute(_ADD_LEAVES, values)).rowcount == len(leaves):
+        return
+    changed = (await session.execute(_CHANGED, values)).one_or_none()
+    if changed is not None:
+        raise LeafChanged(changed.transaction_id, changed.known, changed.came)

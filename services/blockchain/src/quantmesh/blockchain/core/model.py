@@ -48,12 +48,16 @@ class AnchorStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A transaction of the ledger, as the chain sees it. Raises ValueError where `hash` is no hash."""
+    """A transaction of the ledger, as the chain sees it; `traceparent` is of the call that recorded it.
+
+    Raises ValueError where `hash` is no hash.
+    """
 
     transaction_id: UUID
     owner_id: UUID
     hash: bytes
     received_at: datetime
+    traceparent: str = ""
 
     def __post_init__(self) -> None:
         if len(self.hash) != HASH_BYTES:

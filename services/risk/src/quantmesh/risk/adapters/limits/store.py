@@ -1,7 +1,7 @@
 """SQL of limits, on one open transaction."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -31,7 +31,7 @@ _WATCH = text(
 )
 _FORGET = text("DELETE FROM limit_watch WHERE portfolio_id = :portfolio_id")
 # Also where it is due already: whoever measures it now may have read the account before.
-_HASTEN = text("UPDATE limit_watch SET due_at = now() WHERE portfolio_id = :portfolio_id")
+_HASTEN = text("UPDATE limit_watch SET due_at = now() WHERE portfolio_id = ANY(CAST(:portfolio_ids AS uuid[]))")
 _DUE = text("SELECT portfolio_id, owner_id, due_at FROM limit_watch WHERE due_at <= now() ORDER BY due_at LIMIT :limit")
 _LOCK = text("SELECT portfolio_id FROM limit_watch WHERE portfolio_id = :portfolio_id FOR UPDATE")
 # What became due again meanwhile stays due.
@@ -93,8 +93,8 @@ class LimitStore:
         """Nothing is watched any more, and no state is known."""
         await self._session.execute(_FORGET, {"portfolio_id": portfolio_id})
 
-    async def hasten(self, portfolio_id: UUID) -> None:
-        await self._session.execute(_HASTEN, {"portfolio_id": portfolio_id})
+    async def hasten(self, portfolio_ids: Collection[UUID]) -> None:
+        await self._session.execute(_HASTEN, {"portfolio_ids": list(portfolio_ids)})
 
     async def due(self, limit: int) -> list[Due]:
         """Of all owners, the longest waiting first."""

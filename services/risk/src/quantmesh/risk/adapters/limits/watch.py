@@ -1,18 +1,19 @@
 """Watches limits: after each transaction, and by the clock with live quotes; tells of every crossing once."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
 import psycopg
 
-from quantmesh.api.common.v1.common_pb2 import EventEnvelope
 from quantmesh.api.portfolio.v1.events_pb2 import TransactionRecorded
 from quantmesh.chassis.clock import Clock
 from quantmesh.chassis.context import CallContext, set_call
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Conflict, NotFound, QuantmeshError, Unavailable
+from quantmesh.chassis.events import Consumer, Event
 from quantmesh.chassis.leadership import while_leading
 from quantmesh.chassis.sql import Session
 from quantmesh.chassis.telemetry.logs import get_logger
@@ -27,6 +28,8 @@ log = get_logger(__name__)
 _AT_ONCE = 8
 _LOOK_SECONDS = 0.5
 _FAULT_SECONDS = 1.0
+# Little beside how often the watch looks for what is due; nobody waits for it.
+_GATHER_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +51,20 @@ class LimitWatch:
                 log.warning("the watch of limits waits for the database", error=str(fault))
                 await asyncio.sleep(_FAULT_SECONDS)
 
-    async def handle(self, session: Session, _: EventEnvelope, message: TransactionRecorded) -> None:
+    def consumer(self) -> Consumer[TransactionRecorded]:
+        return Consumer(
+            "limits",
+            subject="qm.portfolio.transaction.recorded",
+            message=TransactionRecorded,
+            handle_together=self._hasten,
+            concurrency=1,
+            together=256,
+            gather_seconds=_GATHER_SECONDS,
+        )
+
+    async def _hasten(self, session: Session, events: Sequence[Event[TransactionRecorded]]) -> None:
         """A recorded transaction makes its portfolio due; many of them make it due once."""
-        await LimitStore(session).hasten(UUID(message.transaction.portfolio_id))
+        await LimitStore(session).hasten({UUID(event.message.transaction.portfolio_id) for event in events})
 
     async def _watch(self) -> None:
         while True:
