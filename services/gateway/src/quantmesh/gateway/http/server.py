@@ -10,6 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from quantmesh.chassis.shutdown import drain
+from quantmesh.gateway.http.packets import PacketProtocol
 from quantmesh.gateway.http.stream.protocol import StreamProtocol
 
 STREAM_MESSAGE_BYTES = 64 * 1024
@@ -44,7 +45,7 @@ class HttpServer:
             uvicorn.Config(
                 app,
                 loop="none",
-                http="httptools",
+                http=PacketProtocol,
                 ws=StreamProtocol,
                 lifespan="off",
                 ws_max_size=STREAM_MESSAGE_BYTES,
