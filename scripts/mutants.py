@@ -21,6 +21,7 @@ PATCHES = ROOT / "tests/mutants"
 _LEFT_OUT = ("__pycache__", ".pytest_cache", "node_modules", "quant")
 _COPIED = ("libs", "services", "tests", "conftest.py", "pyproject.toml")
 _SECONDS = 180
+_TOLD_LINES = 15
 _RED, _GREEN = "red", "green"
 
 
@@ -85,22 +86,24 @@ def run_tests(tree: Path, tests: Sequence[str]) -> str:
     report.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider"]
     try:
-        subprocess.run(  # noqa: S603  our own command
+        done = subprocess.run(  # noqa: S603  our own command
             [*command, f"--junitxml={report}", *tests],
             cwd=tree,
             env=environ,
             capture_output=True,
+            text=True,
             timeout=_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired:
         return f"hung for {_SECONDS} s"
+    did_not_run = "\n".join(["the tests did not run", *done.stdout.splitlines()[-_TOLD_LINES:]])
     if not report.exists():
-        return "the tests did not run"
+        return did_not_run
     suite = ET.parse(report).getroot().find("testsuite")  # noqa: S314  pytest wrote it just now
     counts = {} if suite is None else suite.attrib
     if int(counts.get("errors", 0)) or not int(counts.get("tests", 0)):
-        return "the tests did not run"
+        return did_not_run
     if int(counts.get("skipped", 0)):
         return "tests were skipped"
     return _RED if int(counts["failures"]) else _GREEN
