@@ -11,6 +11,8 @@ from quantmesh.local.testing import RunningServer
 # So slow a refill that nothing comes back while a test runs.
 USER = Policy("user", 100, 100_000)
 ADDRESS = Policy("address", 30, 100_000)
+# Of so many a little is drawn in advance.
+BULK = Policy("bulk", 4_000, 1_000_000)
 
 
 async def test_two_replicas_together_admit_exactly_the_quota(redis_server: RunningServer) -> None:
@@ -22,6 +24,31 @@ async def test_two_replicas_together_admit_exactly_the_quota(redis_server: Runni
     assert sorted(verdict.standings[0].remaining for verdict in verdicts if verdict.admitted) == list(range(100))
     for replica in replicas:
         await replica.close()
+
+
+async def test_replicas_that_draw_in_advance_admit_exactly_the_quota_and_ask_less_often(
+    redis_server: RunningServer,
+) -> None:
+    redis = open_redis(redis_server.url)
+    await redis.config_resetstat()
+    replicas = [RateLimiter(open_redis(redis_server.url)) for _ in range(2)]
+    admitted = 0
+    for _ in range(2_200):
+        verdicts = await asyncio.gather(*(replica.decide([Charge(BULK, "ada")]) for replica in replicas))
+        admitted += sum(verdict.admitted for verdict in verdicts)
+    assert admitted == 4_000
+    asked = (await redis.info("commandstats"))["cmdstat_evalsha"]["calls"]
+    assert asked < 3_200
+    await redis.aclose()
+    for replica in replicas:
+        await replica.close()
+
+
+async def test_what_is_drawn_in_advance_is_not_told_as_used(redis_server: RunningServer) -> None:
+    limiter = RateLimiter(open_redis(redis_server.url))
+    told = [(await limiter.decide([Charge(BULK, "ada")])).standings[0].remaining for _ in range(10)]
+    assert told == list(range(3_999, 3_989, -1))
+    await limiter.close()
 
 
 async def test_a_refused_request_draws_on_none_of_its_buckets(redis_server: RunningServer) -> None:

@@ -11,9 +11,10 @@ from websockets.frames import Opcode
 from websockets.streams import StreamReader
 
 from quantmesh.gateway.core import conditional, strict_json
+from quantmesh.gateway.core.allowances import Allowances
 from quantmesh.gateway.core.errors import MalformedRequest, OptionExpired
 from quantmesh.gateway.core.expiry import years_to_expiry
-from quantmesh.gateway.core.rates import Charge, LocalBuckets, Policy, limit_header, policy_header
+from quantmesh.gateway.core.rates import Charge, LocalBuckets, Policy, Standing, limit_header, policy_header
 from quantmesh.gateway.core.stream.account_log import Arrival, LogPlace
 from quantmesh.gateway.core.stream.frames import Frame
 from quantmesh.gateway.core.stream.mailbox import Mailbox
@@ -66,6 +67,32 @@ def test_old_buckets_make_room_for_new_ones() -> None:
         buckets.decide([Charge(POLICY, key)], 0.0)
     standing = buckets.decide([Charge(POLICY, "a")], 0.0).standings[0]
     assert standing.remaining == 9
+
+
+def test_an_allowance_admits_as_many_as_were_granted_and_says_what_is_left_of_the_quota() -> None:
+    allowances, charges = Allowances(1.0), [Charge(POLICY, "ada")]
+    assert allowances.take(charges, 0.0) is None
+    allowances.grant(charges[0].bucket, 2, Standing(POLICY, 6.0), 0.0)
+    verdicts = [allowances.take(charges, 0.5) for _ in range(3)]
+    assert [verdict and verdict.standings[0].remaining for verdict in verdicts] == [8, 7, None]
+    assert verdicts[0] is not None
+    assert verdicts[0].standings[0].ahead_seconds == pytest.approx(11.5)
+
+
+def test_an_allowance_of_one_bucket_is_kept_where_the_other_has_none() -> None:
+    allowances, ada, address = Allowances(1.0), Charge(POLICY, "ada"), Charge(Policy("address", 100, 60), "::1")
+    allowances.grant(ada.bucket, 1, Standing(POLICY, 6.0), 0.0)
+    assert allowances.take([ada, address], 0.0) is None
+    assert allowances.lacks(address.bucket, 0.0)
+    assert allowances.take([ada], 0.0) is not None
+
+
+def test_an_allowance_lapses_and_makes_room() -> None:
+    allowances, charge = Allowances(1.0), Charge(POLICY, "ada")
+    allowances.grant(charge.bucket, 5, Standing(POLICY, 6.0), 0.0)
+    assert not allowances.lacks(charge.bucket, 0.9)
+    assert allowances.lacks(charge.bucket, 1.0)
+    assert allowances.take([charge], 1.0) is None
 
 
 json_values = st.recursive(

@@ -1,7 +1,11 @@
-"""Rate limits shared by all replicas: one atomic script in Redis, one round trip for all requests that wait (GW-3)."""
+"""Rate limits shared by all replicas: one atomic script in Redis, one round trip for all requests that wait (GW-3).
+
+While much is left of a bucket, a little of it is drawn in advance and spent here without a round trip.
+"""
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Sequence
 
 from prometheus_client import Counter
@@ -10,12 +14,15 @@ from redis.exceptions import NoScriptError
 
 from quantmesh.chassis.cache import CacheFault
 from quantmesh.chassis.telemetry.logs import get_logger
+from quantmesh.gateway.core.allowances import Allowances
 from quantmesh.gateway.core.rates import Charge, LocalBuckets, Standing, Verdict
 
 log = get_logger(__name__)
 
 # Decides many requests, each on several buckets: all of a request's buckets are drawn on, or none. A bucket's value is
 # the instant, in microseconds of Redis' own clock, at which it is empty again; replicas' clocks do not matter.
+# An admitted request may draw more in advance: at most a 1,024th of what is left, so that near its end a quota is
+# counted one by one.
 _SCRIPT = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
@@ -26,24 +33,31 @@ while argument <= #ARGV do
   local admitted, ahead = 1, {}
   for bucket = 0, count - 1 do
     local empty_at = tonumber(redis.call('GET', KEYS[key + bucket]) or now)
-    local interval, window = tonumber(ARGV[argument + 2 * bucket]), tonumber(ARGV[argument + 2 * bucket + 1])
+    local interval, window = tonumber(ARGV[argument + 3 * bucket]), tonumber(ARGV[argument + 3 * bucket + 1])
     ahead[bucket] = math.max(empty_at - now, 0)
     if ahead[bucket] + interval > window then admitted = 0 end
   end
   answer[#answer + 1] = admitted
   for bucket = 0, count - 1 do
-    local interval, window = tonumber(ARGV[argument + 2 * bucket]), tonumber(ARGV[argument + 2 * bucket + 1])
+    local interval, window = tonumber(ARGV[argument + 3 * bucket]), tonumber(ARGV[argument + 3 * bucket + 1])
+    local advance = 0
     if admitted == 1 then
       ahead[bucket] = ahead[bucket] + interval
-      redis.call('SET', KEYS[key + bucket], string.format('%.0f', now + ahead[bucket]), 'PX', math.ceil(window / 1000))
+      local wanted = tonumber(ARGV[argument + 3 * bucket + 2])
+      advance = math.min(wanted, math.floor((window - ahead[bucket]) / interval / 1024))
+      local empty_at = now + ahead[bucket] + advance * interval
+      redis.call('SET', KEYS[key + bucket], string.format('%.0f', empty_at), 'PX', math.ceil(window / 1000))
     end
     answer[#answer + 1] = math.floor(ahead[bucket])
+    answer[#answer + 1] = advance
   end
-  argument, key = argument + 2 * count, key + count
+  argument, key = argument + 3 * count, key + count
 end
 return answer
 """
 _BATCH = 256
+_ADVANCE = 64
+_ADVANCE_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
 _LOCAL = Counter("quantmesh_rate_limit_local_total", "Requests limited by this process alone, for want of Redis")
 
@@ -57,15 +71,20 @@ class RateLimiter:
         self._redis = redis
         self._prefix = prefix
         self._local = LocalBuckets()
-        self._waiting: list[_Waiting] = []
+        self._allowances = Allowances(_ADVANCE_SECONDS)
+        self._waiting: deque[_Waiting] = deque()
         self._sender: asyncio.Task[None] | None = None
         self._sha = ""
         self._down_until = 0.0
 
     async def decide(self, charges: Sequence[Charge]) -> Verdict:
         """Never fails: without Redis the same limits hold in this process alone."""
-        if self._down_until and time.monotonic() < self._down_until:
+        now = time.monotonic()
+        if self._down_until and now < self._down_until:
             return self._decide_here(charges)
+        allowed = self._allowances.take(charges, now)
+        if allowed is not None:
+            return allowed
         answer: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
         self._waiting.append((charges, answer))
         if self._sender is None:
@@ -79,11 +98,26 @@ class RateLimiter:
 
     async def _send(self) -> None:
         try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+            while batch := self._next_batch():
                 await self._decide_together(batch)
         finally:
             self._sender = None
+
+    def _next_batch(self) -> list[_Waiting]:
+        """Those for whom what was drawn in advance meanwhile does not suffice."""
+        batch: list[_Waiting] = []
+        now = time.monotonic()
+        while self._waiting and len(batch) < _BATCH:
+            charges, answer = self._waiting.popleft()
+            # A caller that went away has cancelled its future.
+            if answer.done():
+                continue
+            allowed = self._allowances.take(charges, now)
+            if allowed is None:
+                batch.append((charges, answer))
+            else:
+                answer.set_result(allowed)
+        return batch
 
     async def _decide_together(self, batch: list[_Waiting]) -> None:
         try:
@@ -97,21 +131,25 @@ class RateLimiter:
             if self._down_until:
                 log.info("rate limits are shared again")
                 self._down_until = 0.0
-            verdicts = _verdicts(batch, numbers)
+            verdicts = self._verdicts(batch, numbers)
         for (_, answer), verdict in zip(batch, verdicts, strict=True):
-            # A caller that went away has cancelled its future.
             if not answer.done():
                 answer.set_result(verdict)
 
     async def _ask(self, requests: list[Sequence[Charge]]) -> list[int]:
         keys: list[str] = []
-        arguments: list[str] = []
+        arguments: list[int] = []
+        now = time.monotonic()
+        advanced: set[str] = set()
         for charges in requests:
-            arguments.append(str(len(charges)))
+            arguments.append(len(charges))
             for charge in charges:
-                keys.append(f"{self._prefix}:{charge.bucket}")
-                arguments.append(str(round(charge.policy.interval_seconds * 1e6)))
-                arguments.append(str(charge.policy.window_seconds * 1_000_000))
+                bucket = charge.bucket
+                keys.append(f"{self._prefix}:{bucket}")
+                wanted = _ADVANCE if bucket not in advanced and self._allowances.lacks(bucket, now) else 0
+                advanced.add(bucket)
+                interval, window = round(charge.policy.interval_seconds * 1e6), charge.policy.window_seconds * 1_000_000
+                arguments += (interval, window, wanted)
         if not self._sha:
             self._sha = str(await self._redis.script_load(_SCRIPT))
         try:
@@ -126,14 +164,18 @@ class RateLimiter:
         _LOCAL.inc()
         return self._local.decide(charges, time.monotonic())
 
-
-def _verdicts(batch: list[_Waiting], numbers: list[int]) -> list[Verdict]:
-    verdicts = []
-    at = 0
-    for charges, _ in batch:
-        standings = tuple(
-            Standing(charge.policy, numbers[at + 1 + index] / 1e6) for index, charge in enumerate(charges)
-        )
-        verdicts.append(Verdict(bool(numbers[at]), standings))
-        at += 1 + len(charges)
-    return verdicts
+    def _verdicts(self, batch: list[_Waiting], numbers: list[int]) -> list[Verdict]:
+        verdicts = []
+        left = iter(numbers)
+        now = time.monotonic()
+        for charges, _ in batch:
+            admitted = bool(next(left))
+            standings = []
+            for charge in charges:
+                standing = Standing(charge.policy, next(left) / 1e6)
+                standings.append(standing)
+                advance = next(left)
+                if advance:
+                    self._allowances.grant(charge.bucket, advance, standing, now)
+            verdicts.append(Verdict(admitted, tuple(standings)))
+        return verdicts
