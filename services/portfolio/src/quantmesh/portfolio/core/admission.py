@@ -25,7 +25,7 @@ from quantmesh.portfolio.core.posting_rules import ASSETS, CASH, SECURITIES, del
 # An account and what is counted in it: (assets:cash, USD), (assets:securities, AAPL).
 Holding = tuple[str, str]
 
-_MOVES_NO_UNITS = frozenset({TransactionType.DIVIDEND})
+MOVES_NO_UNITS = frozenset({TransactionType.DIVIDEND})
 # Of these the books say which side is meant, and how much of it there is.
 _ENDS_LONG = frozenset({TransactionType.OPTION_EXERCISE})
 _ENDS_SHORT = frozenset({TransactionType.OPTION_ASSIGNMENT})
@@ -95,7 +95,7 @@ def admit(asked: TransactionInput, currency: str, books: Books, carried: Decimal
     BeforeSplit or BeforeExercise where an entry recorded earlier was made out of what this changes.
     """
     for account, symbol in touched(asked, currency):
-        if account == SECURITIES and asked.type not in _MOVES_NO_UNITS:
+        if account == SECURITIES and asked.type not in MOVES_NO_UNITS:
             at = books.counted_at.get(symbol)
             if at is not None and asked.executed_at < at:
                 raise already_counted(symbol, at, is_option=asked.option is not None and symbol == asked.symbol)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from quantmesh.chassis.errors import Violation
-from quantmesh.portfolio.core.admission import Books, Holding, admit, currency_of, touched
+from quantmesh.portfolio.core.admission import MOVES_NO_UNITS, Books, Holding, admit, currency_of, touched
 from quantmesh.portfolio.core.errors import InvalidTransaction
 from quantmesh.portfolio.core.fold_ledger import fold_instruments
 from quantmesh.portfolio.core.lots import FoldedLots, Position, fold_lots
@@ -38,6 +38,11 @@ async def resolve(market: Market, asked: TransactionInput) -> tuple[TransactionI
     assets = await market.assets([asked.symbol]) if asked.symbol else {}
     currency = currency_of(asked, assets, await market.now(asked.executed_at))
     return with_terms(asked, assets), currency
+
+
+def needs_only_books(asked: TransactionInput) -> bool:
+    """Whether it can be recorded, where nothing is owed, without reading the lots of what it moves."""
+    return not asked.symbol or asked.type in MOVES_NO_UNITS
 
 
 async def record_transaction(

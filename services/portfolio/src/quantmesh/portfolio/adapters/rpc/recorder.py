@@ -26,7 +26,7 @@ from quantmesh.portfolio.adapters.store.shared_accounts import AtOnce, SharedAcc
 from quantmesh.portfolio.core.admission import touched
 from quantmesh.portfolio.core.known_account import KnownAccount, NotKnown
 from quantmesh.portfolio.core.model import TransactionInput
-from quantmesh.portfolio.core.record_transactions import record_transaction
+from quantmesh.portfolio.core.record_transactions import needs_only_books, record_transaction
 
 log = get_logger(__name__)
 
@@ -201,7 +201,7 @@ def _answers(recordings: Sequence[Recording], outcomes: Sequence[_Outcome]) -> d
 
 def _is_known(recording: Recording, known: Mapping[UUID, KnownAccount]) -> bool:
     account = known.get(recording.portfolio_id)
-    if account is None:
+    if account is None or not needs_only_books(recording.asked):
         return False
     holdings = touched(recording.asked, recording.currency or account.portfolio.base_currency)
     return account.knows(holdings, recording.asked.executed_at)

@@ -24,23 +24,30 @@ from quantmesh.portfolio.core.told import id_text
 _PIECE_ROWS = 1_000
 # All that a recording leaves, for one of them or thousands: ledger, log, balances, numbers, messages and kept answers.
 # What all rows have in common comes from the record that the others are filled in from, which is only there where each
-# portfolio in `numbers` is still at the number and version that this was decided at, and nobody holds it: all or none.
-# What a transaction has taken from the log by an UPDATE of its own is not numbered again here.
+# portfolio in `numbers` is still what it was when this was decided, and nobody else holds it or one of the keys: all or
+# nothing. What a transaction has taken from the log by an UPDATE of its own is not numbered again here.
 WRITE = text(
     f"""
-    WITH asked AS (
-        SELECT * FROM json_to_recordset(CAST(:numbers AS json)) AS n (
+    WITH held AS MATERIALIZED (
+        SELECT n.id, n.seq, n.recorded_at
+        FROM json_to_recordset(CAST(:numbers AS json)) AS n (
             id uuid, seq bigint, recorded_at timestamptz, seq_before bigint, recorded_before timestamptz, version bigint
         )
-    ), held AS MATERIALIZED (
-        SELECT asked.* FROM asked CROSS JOIN LATERAL (
+        CROSS JOIN LATERAL (
             SELECT FROM portfolio AS p
-            WHERE p.id = asked.id AND p.seq = asked.seq_before AND p.version = asked.version
-              AND p.recorded_at = asked.recorded_before AND p.deleted_at IS NULL
+            WHERE p.id = n.id AND p.seq = n.seq_before AND p.version = n.version
+              AND p.recorded_at = n.recorded_before AND p.deleted_at IS NULL
             FOR NO KEY UPDATE SKIP LOCKED
         ) AS own
+    ), kept AS MATERIALIZED (
+        SELECT * FROM json_to_recordset(CAST(:answers AS json)) AS k (
+            name text, scope text, key text, request_hash text, answer text
+        )
+        WHERE pg_try_advisory_xact_lock(hashtextextended(name, 0))
     ), shared AS MATERIALIZED (
-        SELECT CAST(:shared AS json) AS ids WHERE (SELECT count(*) FROM held) = (SELECT count(*) FROM asked)
+        SELECT CAST(:shared AS json) AS ids
+        WHERE (SELECT count(*) FROM held) = json_array_length(CAST(:numbers AS json))
+          AND (SELECT count(*) FROM kept) = json_array_length(CAST(:answers AS json))
     ), transactions AS (
         INSERT INTO transaction
         SELECT r.* FROM shared CROSS JOIN json_populate_recordset(
@@ -69,8 +76,7 @@ WRITE = text(
     ), answers AS (
         INSERT INTO idempotency (owner_id, scope, key, request_hash, answer)
         SELECT CAST(:event_owner_id AS uuid), scope, key, decode(request_hash, 'base64'), decode(answer, 'base64')
-        FROM shared CROSS JOIN json_to_recordset(CAST(:answers AS json))
-            AS kept (scope text, key text, request_hash text, answer text)
+        FROM shared CROSS JOIN kept
     ), {outbox.series_parts("shared")}
     SELECT count(*) = 1 AS written FROM shared
     """  # noqa: S608  the parts are our own

@@ -151,6 +151,7 @@ def _number(transaction: Transaction, before: KnownAccount) -> rows.Row:
 
 def _answer(claim: Claim, answer: bytes) -> rows.Row:
     return {
+        "name": claim.name,
         "scope": claim.scope,
         "key": claim.key,
         "request_hash": b64encode(claim.request_hash).decode(),
