@@ -130,17 +130,24 @@ async def write(database: Database, writer: int) -> int:
         transactions += 1
 
 
-def write_all(url: str, written: "multiprocessing.Queue[int]") -> None:
+def write_all(url: str, nats_url: str, written: "multiprocessing.Queue[int]") -> None:
+    """As a replica of the service whose relay does not lead."""
+
     async def work() -> int:
-        database = Database(url, SERVICE)
+        database, bus = Database(url, SERVICE), EventBus(nats_url, SERVICE)
+        await bus.connect()
+        relay = asyncio.create_task(Relay(database, bus).run())
         counts = await asyncio.gather(*(write(database, writer) for writer in range(WRITERS)))
+        relay.cancel()
+        await asyncio.gather(relay, return_exceptions=True)
+        await bus.close()
         await database.close()
         return sum(counts)
 
     written.put(uvloop.run(work()))
 
 
-async def lags(database: Database, bus: EventBus, url: str) -> tuple[float, list[float]]:
+async def lags(database: Database, bus: EventBus, url: str, nats_url: str) -> tuple[float, list[float]]:
     """Events written a second, and the lag of each."""
     found: list[float] = []
     versions: dict[str, list[int]] = defaultdict(list)
@@ -161,7 +168,7 @@ async def lags(database: Database, bus: EventBus, url: str) -> tuple[float, list
     parts = [asyncio.create_task(part) for part in (Relay(database, bus).run(), consumer.run(database, bus))]
     context = multiprocessing.get_context("spawn")
     written: multiprocessing.Queue[int] = context.Queue()
-    writers = context.Process(target=write_all, args=(url, written))
+    writers = context.Process(target=write_all, args=(url, nats_url, written))
     writers.start()
     count = await asyncio.to_thread(written.get)
     writers.join()
@@ -184,7 +191,7 @@ async def measure(service: ServiceDatabase, nats_url: str) -> bool:
     search_path = f"-c search_path={SERVICE}"
     async with await psycopg.AsyncConnection.connect(service.admin_url, autocommit=True, options=search_path) as admin:
         await admin.execute(_EFFECTS)
-        rate, found = await lags(database, bus, service.url)
+        rate, found = await lags(database, bus, service.url, nats_url)
         p50, p99 = np.percentile(found, [50, 99])
         sys.stdout.write(
             f"events, {WRITERS} writers: {rate:.0f}/s (goal {RATE_GOAL:.0f}), none skipped, doubled or reordered;"

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import psycopg
 from google.protobuf.message import Message
@@ -56,7 +56,7 @@ class Relays:
     async def _lead(self, is_over: Callable[[], bool]) -> None:
         async with leading(self._database, "relay") as connection:
             current_actor().backend = connection.info.backend_pid
-            turn = _Turn(connection, self._bus, self._database.service)
+            turn = _Turn(connection, self._bus, self._database)
             await turn._publisher.open()
             commits = -1
             while not is_over():
@@ -68,8 +68,9 @@ class Relays:
                 await turn._publish_all()
 
     def _has_work(self, turn: _Turn, commits: int, is_over: Callable[[], bool]) -> bool:
-        """As the notification of a commit, or the broker's return, would wake it."""
-        return commits != self._commits() or self._bus.epoch != turn._swept_epoch or is_over()
+        """As a commit, or the broker's return, would wake it; what is acknowledged is marked in the next round."""
+        is_woken = commits != self._commits() or self._bus.epoch != turn._swept_epoch
+        return is_woken or bool(turn._acknowledged) or is_over()
 
 
 class Readers:
@@ -83,12 +84,15 @@ class Readers:
         self._failures: Counter[str] = Counter()
 
     async def run(self, subject: str, message: type[Message], is_over: Callable[[], bool]) -> None:
-        consumer = Consumer(
-            subject.replace(".", "-"), subject=f"qm.{subject}", message=message, handle=partial(self._arrive, subject)
-        )
-        durable = self._broker.durable(f"reader-{consumer.name}", consumer.stream, f"qm.{subject}.*")
+        name = subject.replace(".", "-")
+        handle = partial(self._arrive, subject)
+        await self.consume(Consumer(name, subject=f"qm.{subject}", message=message, handle=handle), is_over)
+
+    async def consume(self, consumer: Consumer[Any], is_over: Callable[[], bool]) -> None:
+        name = f"{self._database.service}-{consumer.name}"
+        durable = self._broker.durable(name, consumer.stream, f"{consumer.subject}.*")
         while not is_over():
-            settling = Settling(consumer, self._database, self._bus, f"reader-{consumer.name}")
+            settling = Settling(consumer, self._database, self._bus, name)
             try:
                 while not is_over():
                     await self._scheduler.pause("delivery", lambda: durable.has_more() or is_over())

@@ -1,6 +1,8 @@
 """From an effect through the outbox to the consumers, in order."""
 
 import asyncio
+import time
+from collections.abc import Callable
 from datetime import UTC
 from uuid import UUID
 
@@ -13,6 +15,7 @@ from quantmesh.chassis.database import Database
 from quantmesh.chassis.events import Consumer, EventBus
 from quantmesh.chassis.relay import Relay
 from quantmesh.chassis.sql import Session, text
+from quantmesh.local.testing import RunningServer, ServiceDatabase
 
 from .events import NOW, OWNER, SUBJECT, Effects, Start, post, unpublished, until
 
@@ -101,6 +104,31 @@ async def test_two_relays_take_turns(database: Database, bus: EventBus, start: S
     first.cancel()
     await post(database, "a", "TWO")
     await until(lambda: unpublished(database, 0))
+
+
+@pytest.mark.parametrize("where", ["leading", "following"])
+async def test_what_is_written_is_published_at_once_by_whichever_replica_leads(
+    ledger: ServiceDatabase,
+    open_database: Callable[..., Database],
+    nats_server: RunningServer,
+    start: Start,
+    where: str,
+) -> None:
+    replicas = {name: open_database(ledger.url) for name in ("leading", "following")}
+    buses = [EventBus(nats_server.url, "ledger") for _ in replicas]
+    for database, bus in zip(replicas.values(), buses, strict=True):
+        await bus.connect()
+        start(Relay(database, bus).run())
+        await post(database, "a", "FIRST")
+        await until(lambda: unpublished(replicas["leading"], 0))
+    began = time.monotonic()
+    for _ in range(8):
+        await post(replicas[where], "a", "NEXT")
+        await until(lambda: unpublished(replicas["leading"], 0))
+    # Found by looking once a second they would take eight.
+    assert time.monotonic() - began < 4
+    for bus in buses:
+        await bus.close()
 
 
 async def test_the_trace_and_the_envelope_travel_with_the_event(

@@ -58,6 +58,8 @@ class Database:
             size=pool_size,
             timeout_seconds=pool_timeout_seconds,
         )
+        # Set by each commit that leaves events for the relay, which clears it.
+        self.events_written = asyncio.Event()
         self._transactions = 0
         self._all_ended = asyncio.Event()
         self._all_ended.set()
@@ -99,6 +101,8 @@ class Database:
             await session.keep_plan(statement)
             await failpoints.reached(Failpoint.BEFORE_COMMIT)
             result = await _uninterrupted(session.at_once(statement, parameters))
+            if statement.writes_events:
+                self.events_written.set()
             await failpoints.reached(Failpoint.AFTER_COMMIT)
             return result
 
@@ -123,6 +127,8 @@ class Database:
             yield session
             await failpoints.reached(Failpoint.BEFORE_COMMIT)
             await _uninterrupted(session.commit())
+            if session.wrote_events:
+                self.events_written.set()
             await failpoints.reached(Failpoint.AFTER_COMMIT)
 
     @asynccontextmanager

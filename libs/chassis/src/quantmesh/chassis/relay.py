@@ -3,16 +3,16 @@
 import asyncio
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import psycopg
 from google.protobuf.timestamp_pb2 import Timestamp
 from prometheus_client import Counter, Gauge
-from psycopg import sql
 
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope
 from quantmesh.chassis import failpoints
-from quantmesh.chassis.cancellation import raise_if_cancelled
+from quantmesh.chassis.cancellation import end, raise_if_cancelled
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.events.bus import BROKER_FAULTS, EventBus
@@ -26,6 +26,7 @@ log = get_logger(__name__)
 
 _BATCH = 1024
 _POLL_SECONDS = 1.0
+_MARK_SECONDS = 0.05
 _MEASURE_SECONDS = 5.0
 _ACK_SECONDS = 2.0
 _SWEEP_SECONDS = 30.0
@@ -38,10 +39,11 @@ _UNPUBLISHED = """
            (extract(epoch FROM recorded_at) * 1000000)::bigint AS recorded_micros
     FROM outbox WHERE published_at IS NULL AND id <> ALL (%s::uuid[]) ORDER BY position LIMIT %s
 """
-# Without fresh statistics the planner would sort the whole backlog for each batch.
-_READ_IN_ORDER = """
+# Without fresh statistics the planner would sort the whole backlog for each batch. And nobody waits for marks on the
+# disk: what loses one is published again under the same id.
+_SETTINGS = """
     SELECT set_config(name, 'off', false)
-    FROM unnest('{enable_bitmapscan,enable_seqscan,enable_sort}'::text[]) AS name
+    FROM unnest('{enable_bitmapscan,enable_seqscan,enable_sort,synchronous_commit}'::text[]) AS name
 """
 # The broker gave a sequence that it had given before: it was restored to an older state, and what we had published
 # from there on is lost. Only rows of earlier batches can be meant, since this batch is not marked yet.
@@ -79,25 +81,39 @@ class Relay:
         """Until cancelled. Ends at once where the service has no outbox."""
         while True:
             raise_if_cancelled()
+            following = asyncio.create_task(self._tell_leader())
             try:
                 async with leading(self._database, "relay") as connection:
+                    await end(following)
                     if not await _has_outbox(connection):
                         log.info("no outbox, no relay")
                         return
-                    await _Turn(connection, self._bus, self._database.service).relay()
+                    await _Turn(connection, self._bus, self._database).relay()
             except _FAULTS as fault:
                 log.warning("relay waits", error=str(fault))
                 await asyncio.sleep(_POLL_SECONDS)
+            finally:
+                await end(following)
+
+    async def _tell_leader(self) -> None:
+        """What this process has written; the leader would find that too, within a second."""
+        while True:
+            await self._database.events_written.wait()
+            self._database.events_written.clear()
+            await self._bus.publish(_told_on(self._database.service), b"")
 
 
 class _Turn:
     """From taking the lock to the first fault."""
 
-    def __init__(self, connection: psycopg.AsyncConnection[Any], bus: EventBus, service: str) -> None:
+    def __init__(self, connection: psycopg.AsyncConnection[Any], bus: EventBus, database: Database) -> None:
         self._connection = connection
         self._bus = bus
-        self._service = service
+        self._service = database.service
+        self._written = database.events_written
         self._publisher = Publisher(bus)
+        # What the broker has and no row says yet.
+        self._acknowledged: list[tuple[str, Acknowledgement]] = []
         # The newest place in the stream that any row has.
         self._last_sequence = 0
         self._swept_epoch = -1
@@ -105,10 +121,9 @@ class _Turn:
         self._measured_at = 0.0
 
     async def relay(self) -> None:
-        channel = f"{self._service}_outbox"
-        await self._connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
-        await self._connection.execute(_READ_IN_ORDER)
+        await self._connection.execute(_SETTINGS)
         await self._publisher.open()
+        others = await self._bus.subscribe(_told_on(self._service), self._hear)
         _REPUBLISHED.labels(self._service)  # there from the start: what appears with a first one shows no increase
         log.info("relay publishes")
         try:
@@ -119,82 +134,99 @@ class _Turn:
                     continue
                 if self._bus.epoch != self._swept_epoch or time.monotonic() - self._swept_at > _SWEEP_SECONDS:
                     await self._sweep()
+                self._written.clear()
                 await self._publish_all()
                 await self._wait_for_rows()
         finally:
             # Whoever leads next measures; what this process last saw would stay for ever.
             _ROWS.remove(self._service)
             _AGE.remove(self._service)
+            await asyncio.shield(others.close())
             await asyncio.shield(self._publisher.close())
 
+    async def _hear(self, _subject: str, _payload: bytes) -> None:
+        self._written.set()
+
     async def _wait_for_rows(self) -> None:
-        """One notification wakes; it may have come during the statements before. The others say the same."""
-        async for _ in self._connection.notifies(timeout=_POLL_SECONDS, stop_after=1):
-            pass
-        async for _ in self._connection.notifies(timeout=0):
-            pass
+        """What is acknowledged is marked with the reading of the next rows, or where none come for a moment."""
+        if self._acknowledged and not await self._is_written(_MARK_SECONDS):
+            await self._mark()
+        await self._is_written(_POLL_SECONDS)
+
+    async def _is_written(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._written.wait()
+        return self._written.is_set()
 
     async def _publish_all(self) -> None:
         """Until no row waits, or it is time to look after the broker.
 
         Batches go one after the other, each once the one before is acknowledged: its events would else be overtaken by
-        later ones of their aggregates. While the broker takes one, Postgres marks the one before and reads the next.
+        later ones of their aggregates. Behind a full one there are more: while the broker takes it, Postgres marks the
+        one before and reads the next.
         """
-        acknowledged: list[tuple[str, Acknowledgement]] = []
-        rows = await self._mark_and_read([], [])
+        rows = await self._mark_and_read([])
         while rows:
             raise_if_cancelled()
-            upkeep = asyncio.ensure_future(self._mark_and_read(acknowledged, [row.id for row in rows]))
+            is_full = len(rows) == _BATCH
+            upkeep = asyncio.create_task(self._mark_and_read([row.id for row in rows])) if is_full else None
             try:
                 await asyncio.sleep(0)  # Postgres works on it while this process is busy with sending
                 sent = await self._publisher.send(_message(row) for row in rows)
             finally:
-                following = await upkeep
+                following = await upkeep if upkeep else []
             await failpoints.reached(Failpoint.AFTER_PUBLISH)
-            acknowledged = await self._acknowledged(rows, sent)
+            await self._settle(rows, sent)
             rows = following if time.monotonic() - self._swept_at < _SWEEP_SECONDS else []
-        await self._mark(acknowledged)
 
-    async def _mark_and_read(
-        self, acknowledged: list[tuple[str, Acknowledgement]], on_their_way: list[str]
-    ) -> list[Any]:
+    async def _mark_and_read(self, on_their_way: list[str]) -> list[Any]:
         """The rows nobody has published. Never "beyond the last": a transaction that commits late would be skipped."""
+        marks = await self._take_marks()
         async with self._connection.pipeline():
-            await self._mark(acknowledged)
+            if marks:
+                await self._connection.execute(_MARK, marks)
             cursor = await self._connection.execute(_UNPUBLISHED, [_array(on_their_way), _BATCH], binary=True)
             return await cursor.fetchall()
 
-    async def _acknowledged(self, rows: list[Any], sent: SentBatch) -> list[tuple[str, Acknowledgement]]:
-        """Raises Unavailable, after marking the others, where some were not."""
+    async def _mark(self) -> None:
+        marks = await self._take_marks()
+        if marks:
+            await self._connection.execute(_MARK, marks)
+
+    async def _take_marks(self) -> list[str]:
+        """The values of _MARK for what is acknowledged; none where nothing is."""
+        acknowledged, self._acknowledged = self._acknowledged, []
+        if not acknowledged:
+            return []
+        ids, sequences = [row_id for row_id, _ in acknowledged], [answer.sequence for _, answer in acknowledged]
+        oldest = min((answer.sequence for _, answer in acknowledged if not answer.is_duplicate), default=None)
+        if oldest is not None and oldest <= self._last_sequence:
+            await self._forget_from(oldest)
+        self._last_sequence = max(self._last_sequence, *sequences)
+        _PUBLISHED.labels(self._service).inc(len(ids))
+        return [_array(ids), _array(sequences)]
+
+    async def _settle(self, rows: list[Any], sent: SentBatch) -> None:
+        """Raises Unavailable, after marking the others, where some were not acknowledged."""
         answers = await sent.settled(_ACK_SECONDS)
         stuck: set[str] = set()
-        acknowledged: list[tuple[str, Acknowledgement]] = []
         for row, answer in zip(rows, answers, strict=True):
             # Behind one that failed, the later events of the same aggregate are sent again, in order.
             if answer is None:
                 stuck.add(row.aggregate_id)
             elif row.aggregate_id not in stuck:
-                acknowledged.append((row.id, answer))
+                self._acknowledged.append((row.id, answer))
         if stuck:
-            await self._mark(acknowledged)
-            msg = f"{len(rows) - len(acknowledged)} events were not acknowledged"
+            missing = len(rows) - len(self._acknowledged)
+            await self._mark()
+            msg = f"{missing} events were not acknowledged"
             raise Unavailable(msg)
-        return acknowledged
-
-    async def _mark(self, acknowledged: list[tuple[str, Acknowledgement]]) -> None:
-        if not acknowledged:
-            return
-        ids, sequences = [row_id for row_id, _ in acknowledged], [answer.sequence for _, answer in acknowledged]
-        oldest = min((answer.sequence for _, answer in acknowledged if not answer.is_duplicate), default=None)
-        if oldest is not None and oldest <= self._last_sequence:
-            await self._forget_from(oldest)
-        await self._connection.execute(_MARK, [_array(ids), _array(sequences)])
-        self._last_sequence = max(self._last_sequence, *sequences)
-        _PUBLISHED.labels(self._service).inc(len(ids))
 
     async def _sweep(self) -> None:
         """Find a broker that is behind what it acknowledged, and forget what is old."""
         epoch = self._bus.epoch
+        await self._mark()
         info = await self._bus.ensure_stream(self._service)
         await self._forget_from(info.state.last_seq + 1)
         self._last_sequence = (await _one(await self._connection.execute(_LAST_SEQUENCE))).sequence
@@ -216,6 +248,11 @@ class _Turn:
         backlog = await _one(await self._connection.execute(_BACKLOG))
         _ROWS.labels(self._service).set(backlog.rows)
         _AGE.labels(self._service).set(backlog.age)
+
+
+def _told_on(service: str) -> str:
+    """Where replicas tell the leading one that they wrote events."""
+    return f"outbox.{service}"
 
 
 def _message(row: Any) -> tuple[str, bytes, dict[str, str]]:

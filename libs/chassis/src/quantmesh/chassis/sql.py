@@ -15,6 +15,8 @@ from quantmesh.chassis.telemetry import tracing
 # A value's place: one colon and a name, which neither a cast (::) nor a time of day (10:30) is.
 _NAMED = re.compile(r"(?<![:\w]):([a-z_]\w*)", re.ASCII)
 
+_WRITES_EVENTS = re.compile(r"\bINSERT INTO outbox\b")
+
 # A namedtuple of the statement's columns, which no type can know.
 Row = Any
 Parameters = Mapping[str, Any]
@@ -25,6 +27,8 @@ class Statement:
 
     def __init__(self, sql: str) -> None:
         self._sql = sql
+        # The relay is told of its commit.
+        self.writes_events = _WRITES_EVENTS.search(sql) is not None
         self.takes_values = _NAMED.search(sql) is not None
         self.query: Any = _NAMED.sub(r"%(\1)s", sql.replace("%", "%%")) if self.takes_values else sql
 
@@ -90,6 +94,7 @@ class Session:
     def __init__(self, connection: AsyncConnection[Any], opening: bytes) -> None:
         self.connection = connection
         self._opening = opening
+        self.wrote_events = False
 
     @property
     def is_open(self) -> bool:
@@ -101,6 +106,7 @@ class Session:
     async def execute(self, statement: Statement, parameters: Parameters | None = None) -> Result:
         if not self.is_open:
             await self.begin()
+        self.wrote_events |= statement.writes_events
         values = (parameters or {}) if statement.takes_values else None
         with tracing.statement_span(statement.query):
             cursor = await self.connection.execute(statement.query, values)
