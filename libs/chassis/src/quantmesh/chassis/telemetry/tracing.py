@@ -67,7 +67,8 @@ def shutdown_tracing() -> None:
 
 def new_traceparent() -> str:
     """A fresh W3C trace context, for a request that came without one."""
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    digits = secrets.token_hex(24)
+    return f"00-{digits[:32]}-{digits[32:]}-01"
 
 
 def is_traceparent(text: str) -> bool:
