@@ -1,12 +1,14 @@
 """The portfolio service twice: production code over its own pool, which dies and comes back."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 
 from quantmesh.chassis.database import Database
-from quantmesh.chassis.sql import Parameters, Result, Session, Statement
+from quantmesh.chassis.gathering import GatheredSession
+from quantmesh.chassis.sql import Asked, Parameters, Result, Session, Statement
 from quantmesh.local.testing import ServiceDatabase
 from quantmesh.portfolio.adapters.store.shared_accounts import AtOnce
 
@@ -85,15 +87,16 @@ class SteppedSession(Session):
         await self.stepped.before_statement(self.connection)
         return await super().execute(statement, parameters)
 
-    async def keep_plan(self, statement: Statement) -> None:
-        await self.stepped.before_statement(self.connection)
-        await super().keep_plan(statement)
-
-    async def at_once(self, statement: Statement, parameters: Parameters) -> Result:
-        result = await super().at_once(statement, parameters)
+    async def together(self, asked: Sequence[Asked], *, commit: bool = False) -> list[Result]:
+        if not commit:
+            await self.stepped.before_statement(self.connection)
+            return await super().together(asked)
+        # Nobody stops on the way to a commit, which is finished whatever happens to its caller.
+        self.stepped.works_on(self.connection)
+        results = await super().together(asked, commit=True)
         self.stepped.commits += 1
         self.stepped.ended()
-        return result
+        return results
 
     async def commit(self) -> None:
         await super().commit()
@@ -120,10 +123,14 @@ class SteppedDatabase:
         self.commits = 0
 
     async def before_statement(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        if self.scheduler is None or not has_actor():
-            return
-        current_actor().backend = connection.info.backend_pid
-        await self.scheduler.pause("statement")
+        if self.scheduler is not None and has_actor():
+            self.works_on(connection)
+            await self.scheduler.pause("statement")
+
+    def works_on(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """Whoever waits from now on waits for what this backend waits for."""
+        if has_actor():
+            current_actor().backend = connection.info.backend_pid
 
     def ended(self) -> None:
         """What its backend waits for from now on is somebody else's matter."""
@@ -136,6 +143,8 @@ class SteppedDatabase:
 def database_of(session: Session) -> Database:
     if isinstance(session, AtOnce):
         return session.database
+    if isinstance(session, GatheredSession):
+        return database_of(session.session)
     if not isinstance(session, SteppedSession):
         msg = f"{session} is not of this simulation"
         raise TypeError(msg)

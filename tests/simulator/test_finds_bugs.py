@@ -77,13 +77,15 @@ def answers_kept_outside_of_the_transaction(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_lock_on_the_portfolio(patch: pytest.MonkeyPatch) -> None:
-    advance = PortfolioStore.advance
+    def elsewhere(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def locked_elsewhere(self: PortfolioStore, *arguments: Any) -> Any:
+            async with database_of(self._session).transaction(self._owner_id) as other:
+                return await method(PortfolioStore(other, self._owner_id), *arguments)
 
-    async def advance_elsewhere(self: PortfolioStore, *arguments: Any) -> Any:
-        async with database_of(self._session).transaction(self._owner_id) as other:
-            return await advance(PortfolioStore(other, self._owner_id), *arguments)
+        return locked_elsewhere
 
-    patch.setattr(PortfolioStore, "advance", advance_elsewhere)
+    patch.setattr(PortfolioStore, "advance", elsewhere(PortfolioStore.advance))
+    patch.setattr(PortfolioStore, "lock", elsewhere(PortfolioStore.lock))
 
 
 def no_sweep(patch: pytest.MonkeyPatch) -> None:

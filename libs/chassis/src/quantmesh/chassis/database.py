@@ -1,8 +1,9 @@
 """Postgres through psycopg 3: one transaction per request or message, one tenant per transaction."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -14,8 +15,9 @@ from quantmesh.chassis.context import current_call
 from quantmesh.chassis.database_errors import translate
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.failpoints import Failpoint
+from quantmesh.chassis.gathering import GatheredSession
 from quantmesh.chassis.pool import Pool
-from quantmesh.chassis.sql import Parameters, Result, Session, Statement, text
+from quantmesh.chassis.sql import Asked, Parameters, Result, Session, Statement, text
 
 Outcome = TypeVar("Outcome")
 _READ_ONLY = text("SELECT current_setting('transaction_read_only')::boolean")
@@ -80,6 +82,15 @@ class Database:
             yield session
 
     @asynccontextmanager
+    async def gathered(self, owner_id: UUID, first: Sequence[Asked]) -> AsyncIterator[GatheredSession]:
+        """As `transaction`, with as few messages as can be: `first` are sent before anybody executes them."""
+        async with self._work(self._opening(str(owner_id))) as session:
+            gathered = GatheredSession(session)
+            await self._begin(session, lambda: gathered.ask(first))
+            yield gathered
+            await self._finish(session, gathered.commit)
+
+    @asynccontextmanager
     async def system_transaction(self) -> AsyncIterator[Session]:
         """One transaction across tenants, as `quantmesh_<service>_system`: relays, consumers, sweeps."""
         async with self._transaction("", self.system_role) as session:
@@ -98,12 +109,8 @@ class Database:
         where it had died before, so this is for effects that may be asked for again.
         """
         async with self._work(self._opening(str(owner_id))) as session:
-            await session.keep_plan(statement)
-            await failpoints.reached(Failpoint.BEFORE_COMMIT)
-            result = await _uninterrupted(session.at_once(statement, parameters))
-            if statement.writes_events:
-                self.events_written.set()
-            await failpoints.reached(Failpoint.AFTER_COMMIT)
+            write = partial(session.together, [(statement, parameters)], commit=True)
+            (result,) = await self._finish(session, write)
             return result
 
     async def ping(self) -> None:
@@ -123,13 +130,9 @@ class Database:
         self, owner_id: str, role: str = "none", isolation: str = "READ COMMITTED"
     ) -> AsyncIterator[Session]:
         async with self._work(self._opening(owner_id, role, isolation)) as session:
-            await self._begin(session)
+            await self._begin(session, session.begin)
             yield session
-            await failpoints.reached(Failpoint.BEFORE_COMMIT)
-            await _uninterrupted(session.commit())
-            if session.wrote_events:
-                self.events_written.set()
-            await failpoints.reached(Failpoint.AFTER_COMMIT)
+            await self._finish(session, session.commit)
 
     @asynccontextmanager
     async def _work(self, opening: bytes) -> AsyncIterator[Session]:
@@ -155,6 +158,14 @@ class Database:
             if not self._transactions:
                 self._all_ended.set()
 
+    async def _finish(self, session: Session, commit: Callable[[], Coroutine[Any, Any, Outcome]]) -> Outcome:
+        await failpoints.reached(Failpoint.BEFORE_COMMIT)
+        outcome = await _uninterrupted(commit())
+        if session.wrote_events:
+            self.events_written.set()
+        await failpoints.reached(Failpoint.AFTER_COMMIT)
+        return outcome
+
     def _opening(self, owner_id: str, role: str = "none", isolation: str = "READ COMMITTED") -> bytes:
         """One message per transaction: who owns it, as which role it runs, and until when a statement may run.
 
@@ -168,15 +179,15 @@ class Database:
             f" SET LOCAL statement_timeout = {self.statement_timeout_milliseconds()}{named}"
         ).encode()
 
-    async def _begin(self, session: Session) -> None:
+    async def _begin(self, session: Session, begin: Callable[[], Awaitable[None]]) -> None:
         # Opening doubles as the ping of the pool: nothing was done yet, so a dead connection costs one repetition.
         try:
-            await session.begin()
+            await begin()
         except psycopg.OperationalError:
             if not session.connection.closed:
                 raise
             session.connection = await self._pool.replace(session.connection)
-            await session.begin()
+            await begin()
 
     def statement_timeout_milliseconds(self) -> int:
         """What is left of the call's deadline; raises Unavailable where that is nothing."""

@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from quantmesh.chassis.context import current_call, mark_replayed
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Conflict, InvalidInput, Violation
-from quantmesh.chassis.sql import Session, text
+from quantmesh.chassis.sql import Asked, Session, text
 
 KEPT_DAYS = 7
 MAXIMUM_KEY_LENGTH = 255
@@ -62,6 +62,11 @@ class Claim:
     @property
     def place(self) -> dict[str, object]:
         return {"owner_id": self.owner_id, "scope": self.scope, "key": self.key}
+
+    @property
+    def questions(self) -> list[Asked]:
+        """What `once` executes before anything else."""
+        return [(_LOCK, {"name": self.name}), (_FIND, self.place)]
 
     def check(self, request_hash: bytes) -> None:
         """The first answer follows; raises KeyReused where it was another request that came first."""
@@ -116,7 +121,7 @@ async def once(
     response = await run()
     kept = response.SerializeToString(deterministic=True)
     sealed = kept if seal is None else seal.close(kept, claim.name)
-    await session.execute(_KEEP, {**claim.place, "request_hash": claim.request_hash, "answer": sealed})
+    await session.send(_KEEP, {**claim.place, "request_hash": claim.request_hash, "answer": sealed})
     return response
 
 

@@ -43,11 +43,12 @@ class KeptPlan:
     def __init__(self, sql: str) -> None:
         self.name = f"kept_{hashlib.sha256(sql.encode()).hexdigest()[:16]}"
         places = {name: place for place, name in enumerate(dict.fromkeys(_NAMED.findall(sql)), 1)}
-        self.prepare: Any = f"PREPARE {self.name} AS {_NAMED.sub(lambda found: f'${places[found[1]]}', sql)}"
+        self.prepare = f"PREPARE {self.name} AS {_NAMED.sub(lambda found: f'${places[found[1]]}', sql)}".encode()
         values = ", ".join(f"%({name})s" for name in places)
         self.execute: Any = f"EXECUTE {self.name} ({values})" if values else f"EXECUTE {self.name}"
 
 
+Asked = tuple[Statement, Parameters]
 # The names of the kept plans that each connection has.
 _kept: "WeakKeyDictionary[AsyncConnection[Any], set[str]]" = WeakKeyDictionary()
 
@@ -119,26 +120,36 @@ class Session:
         async with self.connection.cursor() as cursor:
             await cursor.executemany(statement.query, rows)
 
-    async def keep_plan(self, statement: Statement) -> None:
-        """Before `at_once`; outside of any transaction."""
-        kept = _kept.setdefault(self.connection, set())
-        if statement.kept.name not in kept:
-            await self.connection.execute(statement.kept.prepare)
-            kept.add(statement.kept.name)
+    async def send(self, statement: Statement, parameters: Parameters) -> None:
+        """Of which nobody needs the answer: it may go with what follows."""
+        await self.execute(statement, parameters)
 
-    async def at_once(self, statement: Statement, parameters: Parameters) -> Result:
-        """The whole transaction in one message: what `opening` says, the statement by its kept plan, COMMIT.
+    async def together(self, asked: Sequence[Asked], *, commit: bool = False) -> list[Result]:
+        """Each by its kept plan, in one message, with what `opening` says where nothing is begun yet, and the COMMIT.
 
-        Where the statement fails, so does the transaction, which is then to be rolled back.
+        Where one fails, none behind it runs, and the transaction is to be rolled back.
         """
+        self.wrote_events |= any(statement.writes_events for statement, _ in asked)
+        plans = [statement.kept for statement, _ in asked]
+        kept = _kept.setdefault(self.connection, set())
+        parts = [] if self.is_open else [self._opening]
+        parts += {plan.name: plan.prepare for plan in plans if plan.name not in kept}.values()
+        parts.append(b"SET LOCAL plan_cache_mode = force_generic_plan")
         # Values are bound here: in Postgres' other protocol each of these would be a message of its own.
-        values = AsyncClientCursor(self.connection).mogrify(statement.kept.execute, parameters)
-        message = b"%b; SET LOCAL plan_cache_mode = force_generic_plan; %b; COMMIT" % (self._opening, values.encode())
-        with tracing.statement_span(statement.query):
-            cursor = await self.connection.execute(message, prepare=False)
-        while cursor.description is None and cursor.nextset():
-            pass
-        return Result(await cursor.fetchall() if cursor.description else [], cursor.rowcount)
+        bind = AsyncClientCursor(self.connection).mogrify
+        parts += [bind(plan.execute, values).encode() for plan, (_, values) in zip(plans, asked, strict=True)]
+        if commit:
+            parts.append(b"COMMIT")
+        with tracing.statement_span("; ".join(statement.query for statement, _ in asked) or "COMMIT"):
+            cursor = await self.connection.execute(b"; ".join(parts), prepare=False)
+        kept.update(plan.name for plan in plans)
+        results = []
+        while True:
+            results.append(Result(await cursor.fetchall() if cursor.description else [], cursor.rowcount))
+            if not cursor.nextset():
+                break
+        end = len(results) - commit
+        return results[end - len(asked) : end]
 
     async def scalar(self, statement: Statement, parameters: Parameters | None = None) -> Any:
         """The first column of the first row; None without rows."""
@@ -153,4 +164,6 @@ class Session:
         await self.connection.commit()
 
     async def rollback(self) -> None:
-        await self.connection.rollback()
+        # With a rollback psycopg gives up all prepared statements, ours too, but only where it has some itself.
+        _kept.pop(self.connection, None)
+        await self.connection.execute(b"ROLLBACK; DEALLOCATE ALL", prepare=False)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from quantmesh.portfolio.core.admission import Books
 from quantmesh.portfolio.core.errors import PortfolioNotFound
+from quantmesh.portfolio.core.model import Portfolio
 from quantmesh.portfolio.core.order_errors import OrderNotFound
 from quantmesh.portfolio.core.order_states import OrderStep
 from quantmesh.portfolio.core.order_work import OrderWork, locked
@@ -24,9 +25,9 @@ async def cancel_order(
     reason: str = "",
 ) -> Order:
     """Raises OrderNotFound, OrderChanged, or IllegalTransition for an order that has ended."""
-    order, recorded_at = await locked(ledger, order_id, now)
+    order, portfolio, recorded_at = await locked(ledger, order_id, now)
     order.expect(expected_version)
-    return await _end(ledger, order, OrderStep.CANCELLED, market_time, recorded_at, new_id, reason)
+    return await _end(ledger, portfolio, order, OrderStep.CANCELLED, market_time, recorded_at, new_id, reason)
 
 
 async def expire_order(
@@ -34,16 +35,19 @@ async def expire_order(
 ) -> Order | None:
     """None where it has ended already, is gone with its portfolio, or lasts longer."""
     try:
-        order, recorded_at = await locked(ledger, order_id, now)
+        order, portfolio, recorded_at = await locked(ledger, order_id, now)
     except (OrderNotFound, PortfolioNotFound):
         return None
     if not (order.is_open and order.has_expired(market_time)):
         return None
-    return await _end(ledger, order, OrderStep.EXPIRED, market_time, recorded_at, new_id, "its session has closed")
+    return await _end(
+        ledger, portfolio, order, OrderStep.EXPIRED, market_time, recorded_at, new_id, "its session has closed"
+    )
 
 
 async def _end(
     ledger: Ledger,
+    portfolio: Portfolio,
     order: Order,
     step: OrderStep,
     market_time: datetime,
@@ -54,4 +58,4 @@ async def _end(
     # No balance is asked for: what it reserved was there, and becomes free.
     work = OrderWork(order, Books(), recorded_at, new_id, ledger.take_liquidity)
     work.take(step, market_time, reason=reason)
-    return await work.write(ledger)
+    return await work.write(ledger, portfolio)

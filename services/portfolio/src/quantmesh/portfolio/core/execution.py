@@ -106,6 +106,14 @@ def is_marketable(request: OrderRequest, quote: Quote) -> bool:
     return opposite <= request.limit_price if request.side is OrderSide.BUY else opposite >= request.limit_price
 
 
+def trades_now(request: OrderRequest, venue: Venue) -> bool:
+    """Whether the venue's quote gives it a price, for whatever quantity."""
+    quote = venue.tradable_quote
+    if quote is None or (request.has_stop and not is_triggered(request, quote)):
+        return False
+    return execution_price(request, quote, venue.asset, venue.costs) is not None
+
+
 def execution_price(request: OrderRequest, quote: Quote, asset: Asset, costs: ExecutionCosts) -> Decimal | None:
     """Buys at the ask, sells at the bid, with slippage but never beyond the limit; None where it would not trade.
 

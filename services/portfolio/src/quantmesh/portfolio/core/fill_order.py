@@ -11,6 +11,7 @@ from uuid import UUID
 from quantmesh.portfolio.core.admission import Books
 from quantmesh.portfolio.core.errors import PortfolioNotFound
 from quantmesh.portfolio.core.execution import Venue, is_triggered
+from quantmesh.portfolio.core.model import Portfolio
 from quantmesh.portfolio.core.order_errors import OrderNotFound
 from quantmesh.portfolio.core.order_work import OrderWork, books_for, locked, with_halt
 from quantmesh.portfolio.core.orders import Order
@@ -26,33 +27,41 @@ async def fill_order(
     Raises RuleBroken or InvalidInput where the ledger refuses what the fill would post (less than a cent, more owed
     than margin carries): nothing is written then, and no other quote would be better: it is to be cancelled.
     """
-    order, recorded_at = await _still_open(ledger, order_id, venue, now)
+    found = await _still_open(ledger, order_id, venue, now)
     venue = await with_halt(ledger, venue)
     quote = venue.tradable_quote
-    if order is None or quote is None or order.waits_for_trigger:
+    if found is None or quote is None:
+        return None
+    order, portfolio, recorded_at = found
+    if order.waits_for_trigger:
         return None
     books = await books_for(ledger, order, quote.time)
     work = OrderWork(order, books, recorded_at, new_id, ledger.take_liquidity)
     await work.match(venue, quote, quantity, behind_resting=False)
-    return await work.write(ledger) if work.took_a_step else None
+    return await work.write(ledger, portfolio) if work.took_a_step else None
 
 
 async def trigger_order(ledger: Ledger, order_id: UUID, venue: Venue, now: datetime, new_id: NewId) -> Order | None:
     """A stop that the venue's quote reaches becomes what it holds; None where nothing happened."""
-    order, recorded_at = await _still_open(ledger, order_id, venue, now)
+    found = await _still_open(ledger, order_id, venue, now)
     venue = await with_halt(ledger, venue)
     quote = venue.tradable_quote
-    if order is None or quote is None or not order.waits_for_trigger or not is_triggered(order.request, quote):
+    if found is None or quote is None:
+        return None
+    order, portfolio, recorded_at = found
+    if not order.waits_for_trigger or not is_triggered(order.request, quote):
         return None
     work = OrderWork(order, Books(), recorded_at, new_id, ledger.take_liquidity)
     work.trigger(quote)
-    return await work.write(ledger)
+    return await work.write(ledger, portfolio)
 
 
-async def _still_open(ledger: Ledger, order_id: UUID, venue: Venue, now: datetime) -> tuple[Order | None, datetime]:
+async def _still_open(
+    ledger: Ledger, order_id: UUID, venue: Venue, now: datetime
+) -> tuple[Order, Portfolio, datetime] | None:
     try:
-        order, recorded_at = await locked(ledger, order_id, now)
+        found = await locked(ledger, order_id, now)
     except (OrderNotFound, PortfolioNotFound):
         # Gone with its portfolio.
-        return None, now
-    return order if order.is_open and not order.has_expired(venue.time) else None, recorded_at
+        return None
+    return found if found[0].is_open and not found[0].has_expired(venue.time) else None

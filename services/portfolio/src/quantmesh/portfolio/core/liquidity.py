@@ -8,6 +8,11 @@ from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.orders import Order, OrderSide
 
 
+def offered(quote: Quote, side: OrderSide) -> Decimal | None:
+    """What a quote is good for to one who buys or sells; None where it does not say."""
+    return quote.ask_size if side is OrderSide.BUY else quote.bid_size
+
+
 @dataclass(frozen=True, slots=True)
 class LiquidityRequest:
     """`quantity` of a quote's size for an order; with `whole` all of it or none.
@@ -25,7 +30,7 @@ class LiquidityRequest:
     @property
     def size(self) -> Decimal | None:
         """What the quote is good for; None where it does not say, which is any size."""
-        return self.quote.ask_size if self.order.request.side is OrderSide.BUY else self.quote.bid_size
+        return offered(self.quote, self.order.request.side)
 
     @exactly
     def granted(self, size: Decimal, used: Decimal, ahead: Decimal) -> Decimal:

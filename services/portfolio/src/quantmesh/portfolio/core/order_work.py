@@ -8,14 +8,14 @@ from typing import Any
 from uuid import UUID
 
 from quantmesh.portfolio.core.account_log import order_event
-from quantmesh.portfolio.core.admission import Books, admit
+from quantmesh.portfolio.core.admission import Books, Holding, admit
 from quantmesh.portfolio.core.buying_power import required
 from quantmesh.portfolio.core.execution import Venue, execution_price, fee_of, is_triggered
 from quantmesh.portfolio.core.halts.model import halt_of
 from quantmesh.portfolio.core.liquidity import LiquidityRequest
 from quantmesh.portfolio.core.margin import require_margin
 from quantmesh.portfolio.core.market import Asset, Quote
-from quantmesh.portfolio.core.model import Entry, LotMethod, Transaction, TransactionInput, TransactionType
+from quantmesh.portfolio.core.model import Entry, LotMethod, Portfolio, Transaction, TransactionInput, TransactionType
 from quantmesh.portfolio.core.numbers import ZERO, exactly, plain
 from quantmesh.portfolio.core.order_states import OrderStep
 from quantmesh.portfolio.core.orders import AT_ONCE, Fill, Order, OrderSide, TimeInForce
@@ -81,26 +81,25 @@ class OrderWork:
     def took_a_step(self) -> bool:
         return bool(self._taken)
 
-    async def write(self, ledger: Ledger) -> Order:
-        """All that was taken, with the next numbers of the account's log."""
-        order = self.order
-        numbers = len(self._taken) + sum(taken.entry is not None for taken in self._taken)
-        portfolio, recorded_at = await ledger.advance(order.portfolio_id, numbers, self._recorded_at)
-        seq = portfolio.seq - numbers
+    @property
+    def fills(self) -> list[Fill]:
+        """In order of execution."""
+        return [taken.fill for taken in self._taken if taken.fill is not None]
+
+    async def write(self, ledger: Ledger, portfolio: Portfolio) -> Order:
+        """All that was taken, with the next numbers of the account's log, which `portfolio` was locked at."""
+        order, recorded_at, seq = self.order, self._recorded_at, portfolio.seq
+        await ledger.take_numbers(portfolio, len(self._taken) + len(self.fills), recorded_at)
         transactions = []
         for taken in self._taken:
             seq += 1
             event = order_event(taken.order, taken.step, seq, taken.time, recorded_at, taken.fill)
-            await ledger.log(taken.order, taken.step, event, taken.fill)
+            await ledger.take_step(taken.order, taken.step, event, taken.fill)
             if taken.fill is not None and taken.entry is not None:
                 seq += 1
                 transactions.append(
                     Transaction(taken.fill.transaction_id, portfolio.id, seq, taken.entry, recorded_at, order.id)
                 )
-        if self._before.status is None:
-            await ledger.add_order(self._taken[0].order)
-        if order.version > self._before.version + (self._before.status is None):
-            await ledger.save_order(order)
         # Less is kept before cash and units go, more after they came: never more than there is.
         kept = order.reserved - self._before.reserved
         if kept < ZERO:
@@ -171,11 +170,11 @@ class OrderWork:
         return self._books.balance(reserved_from(self.order)).headroom(time, own=self.order.reserved).amount
 
 
-async def locked(ledger: Ledger, order_id: UUID, now: datetime) -> tuple[Order, datetime]:
+async def locked(ledger: Ledger, order_id: UUID, now: datetime) -> tuple[Order, Portfolio, datetime]:
     """The order as it stands under its portfolio's lock, and the time of recording. Raises OrderNotFound."""
     order = await ledger.order(order_id)
-    _, recorded_at = await ledger.advance(order.portfolio_id, 0, now)
-    return await ledger.order(order_id), recorded_at
+    portfolio, recorded_at = await ledger.lock(order.portfolio_id, now)
+    return await ledger.order(order_id), portfolio, recorded_at
 
 
 async def with_halt(ledger: Ledger, venue: Venue) -> Venue:
@@ -185,7 +184,11 @@ async def with_halt(ledger: Ledger, venue: Venue) -> Venue:
 
 async def books_for(ledger: Ledger, order: Order, since: datetime) -> Books:
     """The balances that the order can change, from the time on at which it may trade."""
-    return await ledger.books(order.portfolio_id, {(CASH, order.currency), (SECURITIES, order.request.symbol)}, since)
+    return await ledger.books(order.portfolio_id, balances_of(order), since)
+
+
+def balances_of(order: Order) -> set[Holding]:
+    return {(CASH, order.currency), (SECURITIES, order.request.symbol)}
 
 
 def _trade(

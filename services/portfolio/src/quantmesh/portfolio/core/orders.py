@@ -15,6 +15,8 @@ from quantmesh.portfolio.core.order_errors import InvalidOrder, OrderChanged
 from quantmesh.portfolio.core.order_states import OPEN, OrderStatus, OrderStep, following
 
 CLIENT_ORDER_ID_LIMIT = 128
+# Of an order that was just taken, or refused; each step raises it.
+FIRST_VERSION = 1
 
 
 class OrderSide(StrEnum):
@@ -149,6 +151,11 @@ class Order:
         """Raises OrderChanged where the order is at another version than its caller saw."""
         if version is not None and version != self.version:
             raise OrderChanged(version, self.version)
+
+    @property
+    def is_named(self) -> bool:
+        """By its client; else it goes by its own id, which nobody can have taken."""
+        return self.request.client_order_id != str(self.id)
 
     @property
     def is_open(self) -> bool:

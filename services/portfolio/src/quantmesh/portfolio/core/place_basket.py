@@ -11,7 +11,7 @@ from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHoldin
 from quantmesh.portfolio.core.execution import Venue
 from quantmesh.portfolio.core.order_states import OrderStatus
 from quantmesh.portfolio.core.orders import Order, OrderRequest, OrderSide, OrderType, TimeInForce
-from quantmesh.portfolio.core.place_order import place_order
+from quantmesh.portfolio.core.place_order import new_order, place_order
 from quantmesh.portfolio.core.ports import Ledger
 from quantmesh.portfolio.core.rebalance_errors import BasketRefused, InvalidRebalance
 from quantmesh.portfolio.core.record_transactions import NewId
@@ -43,12 +43,13 @@ async def place_basket(
 ) -> tuple[UUID, list[Order]]:
     """In the order given. Raises BasketRefused, NotTradable or InvalidOrder, and then nothing is written."""
     basket_id, placed = new_id(), []
-    await ledger.advance(portfolio_id, 0, now)
+    await ledger.lock(portfolio_id, now)
     await ledger.lock_sizes([each.request.symbol for each in orders])
     for each in orders:
         symbol = each.request.symbol
         try:
-            order = await place_order(ledger, portfolio_id, each.request, each.venue, now, new_id, basket_id=basket_id)
+            new = new_order(portfolio_id, each.request, each.venue, now, new_id(), basket_id)
+            order, _ = await place_order(ledger, new, each.venue, now, new_id)
         except (InsufficientCash, InsufficientHolding) as lacking:
             raise BasketRefused(symbol, lacking.detail.rstrip(".")) from lacking
         if order.status is not OrderStatus.FILLED:

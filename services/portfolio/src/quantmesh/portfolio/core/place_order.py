@@ -16,7 +16,7 @@ from quantmesh.portfolio.core.halts.model import HaltKind
 from quantmesh.portfolio.core.order_errors import OrderIdTaken
 from quantmesh.portfolio.core.order_states import OrderStep
 from quantmesh.portfolio.core.order_work import OrderWork, books_for, with_halt
-from quantmesh.portfolio.core.orders import Order, OrderRequest, TimeInForce
+from quantmesh.portfolio.core.orders import Fill, Order, OrderRequest, TimeInForce
 from quantmesh.portfolio.core.ports import Ledger, Market
 from quantmesh.portfolio.core.record_transactions import NewId
 from quantmesh.portfolio.core.reservations import worst_price
@@ -37,33 +37,32 @@ async def ask_venues(market: Market, symbols: Collection[str], costs: ExecutionC
 
 
 async def place_order(
-    ledger: Ledger,
-    portfolio_id: UUID,
-    request: OrderRequest,
-    venue: Venue,
-    now: datetime,
-    new_id: NewId,
-    *,
-    basket_id: UUID | None = None,
-) -> Order:
-    """Raises NotTradable, InvalidOrder, OrderIdTaken, InsufficientCash or InsufficientHolding: nothing is written."""
-    order = replace(new_order(portfolio_id, request, venue, now, new_id()), basket_id=basket_id)
-    _, recorded_at = await ledger.advance(portfolio_id, 0, now)
-    if await ledger.order_id_taken(portfolio_id, order.request.client_order_id):
+    ledger: Ledger, order: Order, venue: Venue, now: datetime, new_id: NewId
+) -> tuple[Order, list[Fill]]:
+    """A new one. Raises OrderIdTaken, InsufficientCash or InsufficientHolding: nothing is written."""
+    portfolio, recorded_at = await ledger.lock(order.portfolio_id, now)
+    if order.is_named and await ledger.order_id_taken(order.portfolio_id, order.request.client_order_id):
         raise OrderIdTaken(order.request.client_order_id)
     venue = await with_halt(ledger, venue)
     books = await books_for(ledger, order, venue.time)
     work = OrderWork(order, books, recorded_at, new_id, ledger.take_liquidity)
     await decide(work, venue, recorded_at)
-    return await work.write(ledger)
+    return await work.write(ledger, portfolio), work.fills
 
 
-def new_order(portfolio_id: UUID, request: OrderRequest, venue: Venue, now: datetime, order_id: UUID) -> Order:
+def new_order(
+    portfolio_id: UUID,
+    request: OrderRequest,
+    venue: Venue,
+    now: datetime,
+    order_id: UUID,
+    basket_id: UUID | None = None,
+) -> Order:
     """Raises NotTradable, or InvalidOrder for what is off the lot or the tick."""
     check_instrument(request, venue.asset)
     if not request.client_order_id:
         request = replace(request, client_order_id=str(order_id))
-    return Order(order_id, portfolio_id, request, venue.asset.currency, now)
+    return Order(order_id, portfolio_id, request, venue.asset.currency, now, basket_id=basket_id)
 
 
 async def decide(work: OrderWork, venue: Venue, recorded_at: datetime) -> None:

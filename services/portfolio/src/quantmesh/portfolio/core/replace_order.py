@@ -62,7 +62,7 @@ async def replace_order(
     """Raises OrderChanged, IllegalTransition, InvalidOrder, InsufficientCash or InsufficientHolding, and
     MarketUnavailable where an order without a price of its own has no quote to be priced by.
     """
-    order, recorded_at = await locked(ledger, order_id, now)
+    order, portfolio, recorded_at = await locked(ledger, order_id, now)
     order.expect(expected_version)
     request = replacement.of(order)
     check_instrument(request, venue.asset)
@@ -86,7 +86,7 @@ async def replace_order(
     )
     if venue.tradable_quote is not None:
         await work.match(venue, venue.tradable_quote, work.order.open_quantity, behind_resting=True)
-    return await work.write(ledger)
+    return await work.write(ledger, portfolio)
 
 
 def is_less_of(before: OrderRequest, after: OrderRequest) -> bool:

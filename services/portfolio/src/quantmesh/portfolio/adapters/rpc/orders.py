@@ -4,19 +4,22 @@ from uuid import UUID
 
 from quantmesh.api.common.v1 import common_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
-from quantmesh.chassis.identity import requires
+from quantmesh.chassis import idempotency
+from quantmesh.chassis.errors import QuantmeshError
+from quantmesh.chassis.identity import current_caller, requires
 from quantmesh.chassis.ids import uuid7
 from quantmesh.portfolio.adapters import translate, translate_orders
 from quantmesh.portfolio.adapters.rpc.base import Context, Methods, id_or_none, portfolio_id_of
 from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.adapters.store.orders import OrderFilter
+from quantmesh.portfolio.adapters.store.placing import questions
 from quantmesh.portfolio.core.end_order import cancel_order
 from quantmesh.portfolio.core.errors import InvalidRequest
 from quantmesh.portfolio.core.execution import Venue
 from quantmesh.portfolio.core.order_errors import OrderNotFound
 from quantmesh.portfolio.core.orders import Order, OrderRequest
 from quantmesh.portfolio.core.pages import from_cursor, page_limit, to_cursor
-from quantmesh.portfolio.core.place_order import ask_venue, place_order
+from quantmesh.portfolio.core.place_order import ask_venue, new_order, place_order
 from quantmesh.portfolio.core.pre_trade import PreTradeAnswer, ProposedTrade
 from quantmesh.portfolio.core.preview_order import preview_order
 from quantmesh.portfolio.core.replace_order import is_less_of, replace_order
@@ -26,21 +29,32 @@ from quantmesh.portfolio.core.reservations import trade_price
 class OrderMethods(Methods):
     @requires("orders:write")
     async def PlaceOrder(self, request: pb.PlaceOrderRequest, context: Context) -> pb.PlaceOrderResponse:
-        kept = await self._kept(request, pb.PlaceOrderResponse)
-        if kept is not None:
-            return kept
+        owner_id, scope, answer = current_caller().user_id, request.DESCRIPTOR.name, pb.PlaceOrderResponse
+        claim = idempotency.claim_of(owner_id, scope, request)
+        if claim is None:
+            raise idempotency.missing()
         portfolio_id = portfolio_id_of(request.portfolio_id)
         asked = translate_orders.order_request(request)
-        venue = await ask_venue(self._market, asked.symbol, self._costs)
-        allowed = await self._pre_trade_answer(portfolio_id, asked, venue)
-        if allowed.denial is not None:
-            raise allowed.denial
+        try:
+            venue = await ask_venue(self._market, asked.symbol, self._costs)
+            allowed = await self._pre_trade_answer(portfolio_id, asked, venue)
+            if allowed.denial is not None:
+                raise allowed.denial
+            now = self._clock.now()
+            order = new_order(portfolio_id, asked, venue, now, uuid7())
+        except QuantmeshError:
+            # Of a repetition the first answer stands, whoever is silent by now, and whatever is refused.
+            kept = await self._kept(request, answer)
+            if kept is None:
+                raise
+            return kept
+        async with self._database.gathered(owner_id, questions(claim, order, venue)) as session:
 
-        async def place(store: Store) -> pb.PlaceOrderResponse:
-            order = await place_order(store, portfolio_id, asked, venue, self._clock.now(), uuid7)
-            return pb.PlaceOrderResponse(order=await _whole(store, order))
+            async def place() -> pb.PlaceOrderResponse:
+                placed, fills = await place_order(Store(session, owner_id), order, venue, now, uuid7)
+                return answer(order=translate_orders.order(placed, fills))
 
-        return await self._once(request, pb.PlaceOrderResponse, place)
+            return await idempotency.once(session, owner_id, scope=scope, request=request, answer=answer, run=place)
 
     @requires("orders:write")
     async def PreviewOrder(self, request: pb.PreviewOrderRequest, context: Context) -> pb.PreviewOrderResponse:

@@ -114,7 +114,7 @@ class AppendStore(Owned):
             )
             if written is not None:
                 written(end)
-        await write(self._session, self._owner_id, shared, prepared, holdings=holdings)
+        await self._session.send(WRITE, _values(self._owner_id, shared, prepared, holdings=holdings))
 
 
 class Overtaken(Exception):
@@ -137,18 +137,29 @@ async def write(
     """
     with outbox.versions_grow(TRANSACTION_RECORDED, piece.messages):
         written = await session.scalar(
-            WRITE,
-            {
-                "shared": rows.dump(shared),
-                "holdings": rows.dump(holdings),
-                "numbers": rows.dump(numbers),
-                "answers": rows.dump(answers),
-                **piece.tables,
-                **outbox.series(TRANSACTION_RECORDED, piece.messages, owner_id=owner_id),
-            },
+            WRITE, _values(owner_id, shared, piece, holdings=holdings, numbers=numbers, answers=answers)
         )
     if not written:
         raise Overtaken
+
+
+def _values(
+    owner_id: UUID,
+    shared: rows.Row,
+    piece: Piece,
+    *,
+    holdings: Sequence[rows.Row],
+    numbers: Sequence[rows.Row] = (),
+    answers: Sequence[rows.Row] = (),
+) -> dict[str, object]:
+    return {
+        "shared": rows.dump(shared),
+        "holdings": rows.dump(holdings),
+        "numbers": rows.dump(numbers),
+        "answers": rows.dump(answers),
+        **piece.tables,
+        **outbox.series(TRANSACTION_RECORDED, piece.messages, owner_id=owner_id),
+    }
 
 
 @exactly

@@ -14,7 +14,7 @@ from quantmesh.portfolio.adapters.translate_halts import halt_to
 from quantmesh.portfolio.core.errors import HaltInForce, HaltNotFound
 from quantmesh.portfolio.core.halts.model import Halt, HaltKind
 
-_IN_FORCE = text("SELECT * FROM halt WHERE lifted_at IS NULL ORDER BY id")
+IN_FORCE = text("SELECT * FROM halt WHERE lifted_at IS NULL ORDER BY id")
 _ADD = text(
     """
     INSERT INTO halt SELECT * FROM json_populate_record(NULL::halt, CAST(:halt AS json))
@@ -59,7 +59,7 @@ class HaltStore:
         self._session = session
 
     async def in_force(self) -> list[Halt]:
-        return [_halt(row) for row in await self._session.execute(_IN_FORCE)]
+        return [_halt(row) for row in await self._session.execute(IN_FORCE)]
 
     async def add(self, halt: Halt) -> None:
         added = await self._session.execute(_ADD, {"halt": rows.dump(_row(halt))})

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from quantmesh.chassis.sql import Row, text
+from quantmesh.chassis.sql import Asked, Row, text
 from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.adapters.store.rows import lot_choices
 from quantmesh.portfolio.adapters.store.views import SEEN, STANDING, bounds, instant
@@ -171,6 +171,10 @@ def wanted_arrays(wanted: Collection[Wanted]) -> dict[str, object]:
     }
 
 
+def books_question(portfolio_id: UUID, holdings: Collection[Holding], since: datetime) -> Asked:
+    return _BOOKS, wanted_arrays([Wanted(portfolio_id, holding, since) for holding in sorted(holdings)])
+
+
 def books_of(portfolio_id: UUID, holdings: Collection[Holding], found: Iterable[Row]) -> Books:
     """What was found of one portfolio, in order of execution."""
     balances: dict[Holding, Decimal] = {}
@@ -218,8 +222,7 @@ def known_of(account: KnownAccount, wanted: Wanted, found: Iterable[Row]) -> Kno
 
 class JournalStore(Owned):
     async def books(self, portfolio_id: UUID, holdings: Collection[Holding], since: datetime) -> Books:
-        wanted = [Wanted(portfolio_id, holding, since) for holding in holdings]
-        found = await self._session.execute(_BOOKS, wanted_arrays(wanted))
+        found = await self._session.execute(*books_question(portfolio_id, holdings, since))
         return books_of(portfolio_id, holdings, found)
 
     async def movements(

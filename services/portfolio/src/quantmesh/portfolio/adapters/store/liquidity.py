@@ -3,10 +3,12 @@
 from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
-from quantmesh.chassis.sql import text
+from quantmesh.chassis.sql import Asked, text
 from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.core.liquidity import LiquidityRequest
+from quantmesh.portfolio.core.market import Quote
 from quantmesh.portfolio.core.numbers import ZERO
 from quantmesh.portfolio.core.orders import OrderSide
 
@@ -29,11 +31,22 @@ _LOCK_ALL = text(
     ON CONFLICT (symbol) DO UPDATE SET quoted_at = v.quoted_at
     """
 )
-_AHEAD = text("SELECT resting_ahead(:symbol, :side, :price, :time, :order_id)")
+_AHEAD = text(
+    "SELECT resting_ahead(:symbol, :side, CAST(:price AS numeric), CAST(:time AS timestamptz), CAST(:order_id AS uuid))"
+)
 _USE = {
     OrderSide.BUY: text("UPDATE venue_symbol SET ask_used = ask_used + :quantity WHERE symbol = :symbol"),
     OrderSide.SELL: text("UPDATE venue_symbol SET bid_used = bid_used + :quantity WHERE symbol = :symbol"),
 }
+
+
+def size_question(quote: Quote) -> Asked:
+    return _LOCK, {"symbol": quote.symbol, "quoted_at": _age(quote)}
+
+
+def ahead_question(quote: Quote, side: OrderSide, order_id: UUID) -> Asked:
+    price = quote.ask if side is OrderSide.BUY else quote.bid
+    return _AHEAD, {"symbol": quote.symbol, "side": side, "price": price, "time": quote.time, "order_id": order_id}
 
 
 class LiquidityStore(Owned):
@@ -45,28 +58,19 @@ class LiquidityStore(Owned):
         if size is None:
             return request.quantity
         symbol, side = quote.symbol, order.request.side
-        quoted_at = _age(request)
-        used = (await self._session.execute(_LOCK, {"symbol": symbol, "quoted_at": quoted_at})).one()
+        quoted_at = _age(quote)
+        used = (await self._session.execute(*size_question(quote))).one()
         if used.quoted_at > quoted_at or used.limit_since is not None:
             return ZERO
         ahead = ZERO
         if request.behind_resting:
-            ahead = await self._session.scalar(
-                _AHEAD,
-                {
-                    "symbol": symbol,
-                    "side": side,
-                    "price": quote.ask if side is OrderSide.BUY else quote.bid,
-                    "time": quote.time,
-                    "order_id": order.id,
-                },
-            )
+            ahead = await self._session.scalar(*ahead_question(quote, side, order.id))
         granted = request.granted(size, used.ask_used if side is OrderSide.BUY else used.bid_used, ahead)
         if granted > ZERO:
-            await self._session.execute(_USE[side], {"symbol": symbol, "quantity": granted})
+            await self._session.send(_USE[side], {"symbol": symbol, "quantity": granted})
         return granted
 
 
-def _age(request: LiquidityRequest) -> datetime:
+def _age(quote: Quote) -> datetime:
     """Which of two quotes is newer: by arrival, since a replay that is rewound runs market time back."""
-    return request.quote.received_at or request.quote.time
+    return quote.received_at or quote.time

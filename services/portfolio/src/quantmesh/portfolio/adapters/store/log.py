@@ -3,7 +3,7 @@
 from google.protobuf.message import Message
 
 from quantmesh.chassis import outbox
-from quantmesh.chassis.sql import Row, Statement, text
+from quantmesh.chassis.sql import Statement, text
 from quantmesh.portfolio.adapters.store import rows
 from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.core.account_log import AccountEvent
@@ -15,16 +15,16 @@ LOGGED = f"""
         INSERT INTO account_event
         SELECT * FROM json_populate_record(NULL::account_event, CAST(:event AS json))
     ), {outbox.series_parts()}"""  # noqa: S608  the parts are our own
-_LOG = text(f"WITH {LOGGED} SELECT count(*) AS grown FROM head")  # noqa: S608  the parts are our own
+_LOG = text(f"WITH {LOGGED} SELECT 1")
 
 
 class LogStore(Owned):
     async def tell(
         self, event: AccountEvent, subject: str, message: Message, *, within: Statement = _LOG, **values: object
-    ) -> Row:
-        """What the statement `within` answers, of which LOGGED is a part; `values` are those of its other parts."""
+    ) -> None:
+        """`within`: a statement of which LOGGED is a part; `values` are those of its other parts."""
         row = {"portfolio_id": event.portfolio_id, "owner_id": self._owner_id, **rows.event_row(event)}
         messages = {id_text(event.portfolio_id): [outbox.SeriesEvent(message, event.seq, event.time)]}
         series = outbox.series(subject, messages, owner_id=self._owner_id)
         with outbox.versions_grow(subject, messages):
-            return (await self._session.execute(within, {**values, "event": rows.dump(row), **series})).one()
+            await self._session.send(within, {**values, "event": rows.dump(row), **series})

@@ -4,22 +4,24 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from quantmesh.chassis.sql import Row, text
+from quantmesh.chassis.sql import Asked, Row, text
 from quantmesh.portfolio.adapters.events import order_message
 from quantmesh.portfolio.adapters.store import rows
-from quantmesh.portfolio.adapters.store.log import LogStore
+from quantmesh.portfolio.adapters.store.log import LOGGED, LogStore
 from quantmesh.portfolio.core.account_log import AccountEvent
 from quantmesh.portfolio.core.admission import Holding
-from quantmesh.portfolio.core.order_errors import OrderIdTaken, OrderNotFound
+from quantmesh.portfolio.core.order_errors import OrderNotFound
 from quantmesh.portfolio.core.order_states import OPEN, OrderStatus, OrderStep
-from quantmesh.portfolio.core.orders import Fill, Order, OrderRequest, OrderSide, OrderType, TimeInForce
+from quantmesh.portfolio.core.orders import FIRST_VERSION, Fill, Order, OrderRequest, OrderSide, OrderType, TimeInForce
 
+# An order's step, the event of the log that it is, and the message that tells of it.
 _ADD = text(
-    """
-    INSERT INTO placed_order SELECT * FROM json_populate_record(NULL::placed_order, CAST(:order AS json))
-    ON CONFLICT (portfolio_id, client_order_id) DO NOTHING
-    RETURNING id
-    """
+    f"""
+    WITH taken AS (
+        INSERT INTO placed_order SELECT * FROM json_populate_record(NULL::placed_order, CAST(:order AS json))
+    ), {LOGGED}
+    SELECT 1
+    """  # noqa: S608  the parts are our own
 )
 _CHANGING = (
     "quantity, limit_price, stop_price, status, filled_quantity, notional, average_fill_price, fee, reserved,"
@@ -27,10 +29,13 @@ _CHANGING = (
 )
 _SAVE = text(
     f"""
-    UPDATE placed_order SET ({_CHANGING}) = (
-        SELECT {_CHANGING} FROM json_populate_record(NULL::placed_order, CAST(:order AS json))
-    )
-    WHERE portfolio_id = :portfolio_id AND id = :id
+    WITH taken AS (
+        UPDATE placed_order SET ({_CHANGING}) = (
+            SELECT {_CHANGING} FROM json_populate_record(NULL::placed_order, CAST(:order AS json))
+        )
+        WHERE portfolio_id = :portfolio_id AND id = :id
+    ), {LOGGED}
+    SELECT 1
     """  # noqa: S608  our own column names
 )
 _ID_TAKEN = text(
@@ -92,27 +97,24 @@ class OrderFilter:
     client_order_id: str = ""
 
 
-class OrderStore(LogStore):
-    async def add_order(self, order: Order) -> None:
-        added = await self._session.execute(_ADD, {"order": rows.dump(_row(order, self._owner_id))})
-        if added.one_or_none() is None:
-            raise OrderIdTaken(order.request.client_order_id)
+def taken_question(portfolio_id: UUID, client_order_id: str) -> Asked:
+    return _ID_TAKEN, {"portfolio_id": portfolio_id, "client_order_id": client_order_id}
 
-    async def save_order(self, order: Order) -> None:
-        await self._session.execute(
-            _SAVE,
-            {
-                "portfolio_id": order.portfolio_id,
-                "id": order.id,
-                "order": rows.dump(_row(order, self._owner_id)),
-            },
+
+class OrderStore(LogStore):
+    async def take_step(self, order: Order, step: OrderStep, event: AccountEvent, fill: Fill | None) -> None:
+        place = {"portfolio_id": order.portfolio_id, "id": order.id} if order.version > FIRST_VERSION else {}
+        await self.tell(
+            event,
+            f"portfolio.order.{step}",
+            order_message(order, step, event, fill),
+            within=_SAVE if place else _ADD,
+            order=rows.dump(_row(order, self._owner_id)),
+            **place,
         )
 
     async def order_id_taken(self, portfolio_id: UUID, client_order_id: str) -> bool:
-        found = await self._session.scalar(
-            _ID_TAKEN, {"portfolio_id": portfolio_id, "client_order_id": client_order_id}
-        )
-        return bool(found)
+        return bool(await self._session.scalar(*taken_question(portfolio_id, client_order_id)))
 
     async def order(self, order_id: UUID) -> Order:
         found = (await self._session.execute(_FIND, {"id": order_id})).one_or_none()
@@ -153,9 +155,6 @@ class OrderStore(LogStore):
         """In order of acceptance."""
         found = await self._session.execute(_OPEN, {"portfolio_id": portfolio_id, "open": sorted(OPEN)})
         return [_order(row) for row in found]
-
-    async def log(self, order: Order, step: OrderStep, event: AccountEvent, fill: Fill | None) -> None:
-        await self.tell(event, f"portfolio.order.{step}", order_message(order, step, event, fill))
 
 
 def _row(order: Order, owner_id: UUID) -> rows.Row:

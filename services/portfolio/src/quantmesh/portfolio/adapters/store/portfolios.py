@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from quantmesh.chassis.sql import Row, text
+from quantmesh.chassis.sql import Asked, Row, text
 from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.core.account_log import AccountEvent
 from quantmesh.portfolio.core.admission import Holding
@@ -37,6 +37,8 @@ _ADVANCE = text(
     RETURNING {COLUMNS}
     """  # noqa: S608  our own column names
 )
+_LOCK = text(f"SELECT {COLUMNS} FROM portfolio WHERE id = :id AND deleted_at IS NULL FOR NO KEY UPDATE")  # noqa: S608
+_TAKE_NUMBERS = text("UPDATE portfolio SET seq = :seq, recorded_at = :recorded_at WHERE id = :id")
 _CHANGE = text(
     f"""
     UPDATE portfolio
@@ -67,6 +69,10 @@ _EVENTS = text(
     LIMIT :limit
     """
 )
+
+
+def lock_question(portfolio_id: UUID) -> Asked:
+    return _LOCK, {"id": portfolio_id}
 
 
 class PortfolioStore(Owned):
@@ -101,6 +107,16 @@ class PortfolioStore(Owned):
         if row is None:
             raise PortfolioNotFound(portfolio_id)
         return portfolio_of(row), row.recorded_at
+
+    async def lock(self, portfolio_id: UUID, now: datetime) -> tuple[Portfolio, datetime]:
+        row = (await self._session.execute(*lock_question(portfolio_id))).one_or_none()
+        if row is None:
+            raise PortfolioNotFound(portfolio_id)
+        return portfolio_of(row), max(row.recorded_at, now)
+
+    async def take_numbers(self, portfolio: Portfolio, events: int, recorded_at: datetime) -> None:
+        taken = {"id": portfolio.id, "seq": portfolio.seq + events, "recorded_at": recorded_at}
+        await self._session.send(_TAKE_NUMBERS, taken)
 
     async def update(
         self, portfolio_id: UUID, expected_version: int | None, *, name: str | None, margin_enabled: bool | None
