@@ -54,6 +54,9 @@ class SeededMarket:
         close = self._opened_at + _SESSION * ((now - self._opened_at) // _SESSION + 1)
         return MarketClock(now, self.is_open, "" if self.is_open else "closed", close)
 
+    async def to_trade_on(self, symbols: Collection[str]) -> tuple[MarketClock, Mapping[str, Quote]]:
+        return await self.clock(), await self.quotes(symbols)
+
     async def now(self, at_least: datetime) -> datetime:
         return (await self.clock()).time
 

@@ -62,6 +62,9 @@ class FakeMarket:
         self._answer()
         return MarketClock(self.time, self.open, session_close=SESSION_CLOSE)
 
+    async def to_trade_on(self, symbols: Collection[str]) -> tuple[MarketClock, Mapping[str, Quote]]:
+        return await self.clock(), await self.quotes(symbols)
+
     async def now(self, at_least: datetime) -> datetime:
         return (await self.clock()).time
 

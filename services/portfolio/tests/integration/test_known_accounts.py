@@ -1,7 +1,7 @@
 """A recording in an account that the process knows is one message, and never believes what is not true any more."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ from quantmesh.chassis import failpoints
 from quantmesh.chassis.errors import QuantmeshError
 from quantmesh.chassis.failpoints import Failpoint
 from quantmesh.chassis.idempotency import Claim, KeyReused, TwinRunning
-from quantmesh.chassis.sql import Parameters, Result, Session, Statement
+from quantmesh.chassis.sql import Asked, Result, Session
 from quantmesh.portfolio.adapters.rpc import PortfolioRpc
 from quantmesh.portfolio.core.errors import InsufficientCash, PortfolioNotFound
 from quantmesh.portfolio.core.execution import ExecutionCosts
@@ -32,9 +32,9 @@ class Counted(Session):
         self.seen.append("several messages")
         await super().begin()
 
-    async def at_once(self, statement: Statement, parameters: Parameters) -> Result:
+    async def together(self, asked: Sequence[Asked], *, commit: bool = False) -> list[Result]:
         self.seen.append("one message")
-        return await super().at_once(statement, parameters)
+        return await super().together(asked, commit=commit)
 
 
 def count(service: Service) -> list[str]:
@@ -281,8 +281,8 @@ async def test_a_connection_that_dies_after_the_commit_doubles_nothing(service: 
     portfolio_id = await known(user)
 
     class Unheard(Session):
-        async def at_once(self, statement: Statement, parameters: Parameters) -> Result:
-            await super().at_once(statement, parameters)
+        async def together(self, asked: Sequence[Asked], *, commit: bool = False) -> list[Result]:
+            await super().together(asked, commit=commit)
             await self.connection.close()
             raise psycopg.OperationalError("the connection is lost")
 

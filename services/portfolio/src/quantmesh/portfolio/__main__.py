@@ -21,8 +21,10 @@ from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.jobs import JobRpc, JobWorker
 from quantmesh.chassis.service import Service, serve
+from quantmesh.portfolio.adapters import quotes
 from quantmesh.portfolio.adapters.accounts import Accounts
 from quantmesh.portfolio.adapters.import_job import ImportJob, ReversalJob
+from quantmesh.portfolio.adapters.live_quotes import LiveQuotes
 from quantmesh.portfolio.adapters.option_expiry import OptionExpiry
 from quantmesh.portfolio.adapters.peers import MarketPeer
 from quantmesh.portfolio.adapters.pre_trade import PreTradePeers, PreTradeRules
@@ -59,7 +61,9 @@ class PortfolioSettings(VenueSettings):
 
 async def wire(service: Service[PortfolioSettings]) -> None:
     settings = service.settings
-    market = _market(service)
+    feed = LiveQuotes(service.clock)
+    await service.bus.subscribe(quotes.SUBJECT, feed.handle)
+    market = _market(service, feed)
     costs = ExecutionCosts(
         fee_basis_points=settings.portfolio_fee_basis_points,
         minimum_fee=settings.portfolio_minimum_fee,
@@ -88,8 +92,8 @@ async def wire_worker(service: Service[PortfolioSettings]) -> None:
     _work(service, _market(service))
 
 
-def _market(service: Service[PortfolioSettings]) -> MarketPeer:
-    return MarketPeer(service.peer("market", market_pb2.DESCRIPTOR.services_by_name["MarketService"]))
+def _market(service: Service[PortfolioSettings], feed: LiveQuotes | None = None) -> MarketPeer:
+    return MarketPeer(service.peer("market", market_pb2.DESCRIPTOR.services_by_name["MarketService"]), feed)
 
 
 def _pre_trade(service: Service[PortfolioSettings], accounts: Accounts) -> PreTradePeers:

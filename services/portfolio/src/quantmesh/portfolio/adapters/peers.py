@@ -14,6 +14,8 @@ from quantmesh.chassis.decimals import from_proto
 from quantmesh.chassis.errors import NotFound, RuleBroken
 from quantmesh.chassis.rpc import Peer
 from quantmesh.chassis.times import from_timestamp, to_timestamp
+from quantmesh.portfolio.adapters.live_quotes import LiveQuotes
+from quantmesh.portfolio.adapters.quotes import quote_from
 from quantmesh.portfolio.core.market import Adjustment, Asset, Closes, ExchangeRate, MarketClock, Quote, RateHistory
 from quantmesh.portfolio.core.option_terms import ExerciseStyle, OptionTerms, OptionType, Settlement
 
@@ -30,10 +32,14 @@ _ADJUSTMENTS = {
 
 
 class MarketPeer:
-    """Remembers instruments for a minute and the market's time for seconds, so that recording rarely has to ask."""
+    """Remembers instruments for a minute and the market's time for seconds, so that recording rarely has to ask.
 
-    def __init__(self, peer: Peer) -> None:
+    With a feed an order rarely has to ask either.
+    """
+
+    def __init__(self, peer: Peer, feed: LiveQuotes | None = None) -> None:
         self._peer = peer
+        self._feed = feed
         self._stub = MarketServiceStub(peer.channel)
         self._assets: dict[str, tuple[float, Asset]] = {}
         self._told: tuple[float, datetime] | None = None
@@ -47,13 +53,23 @@ class MarketPeer:
             answer.detail,
             from_timestamp(answer.session_close, "session_close") if answer.HasField("session_close") else None,
         )
-        self._told = (time.monotonic() + _CLOCK_SECONDS, clock.time)
+        until = time.monotonic() + _CLOCK_SECONDS
+        self._told = (until, clock.time)
+        if self._feed is not None:
+            self._feed.tell(clock, until)
         return clock
 
     async def now(self, at_least: datetime) -> datetime:
         if self._told is not None and self._told[0] > time.monotonic() and self._told[1] >= at_least:
             return self._told[1]
         return (await self.clock()).time
+
+    async def to_trade_on(self, symbols: Collection[str]) -> tuple[MarketClock, Mapping[str, Quote]]:
+        heard = None if self._feed is None else self._feed.now(symbols)
+        if heard is not None:
+            return heard
+        clock, quotes = await asyncio.gather(self.clock(), self.quotes(symbols))
+        return clock, quotes
 
     async def assets(self, symbols: Collection[str]) -> Mapping[str, Asset]:
         wanted = list(symbols)
@@ -179,19 +195,4 @@ def _option(message: pb.Asset) -> OptionTerms:
         multiplier=Decimal(terms["multiplier"]),
         exercise=ExerciseStyle(terms["exercise"]),
         settlement=Settlement(terms["settlement"]),
-    )
-
-
-def quote_from(message: pb.Quote) -> Quote:
-    return Quote(
-        symbol=message.symbol,
-        price=from_proto(message.price, "price"),
-        bid=from_proto(message.bid, "bid") if message.HasField("bid") else None,
-        ask=from_proto(message.ask, "ask") if message.HasField("ask") else None,
-        time=from_timestamp(message.time, "time"),
-        stale=message.stale,
-        currency=message.currency,
-        bid_size=from_proto(message.bid_size, "bid_size") if message.HasField("bid_size") else None,
-        ask_size=from_proto(message.ask_size, "ask_size") if message.HasField("ask_size") else None,
-        received_at=from_timestamp(message.received_at, "received_at") if message.HasField("received_at") else None,
     )

@@ -29,7 +29,7 @@ async def ask_venue(market: Market, symbol: str, costs: ExecutionCosts) -> Venue
 
 async def ask_venues(market: Market, symbols: Collection[str], costs: ExecutionCosts) -> Mapping[str, Venue]:
     """The same of several, at one instant."""
-    assets, clock, quotes = await asyncio.gather(market.assets(symbols), market.clock(), market.quotes(symbols))
+    assets, (clock, quotes) = await asyncio.gather(market.assets(symbols), market.to_trade_on(symbols))
     unknown = [symbol for symbol in symbols if symbol not in assets]
     if unknown:
         raise UnknownSymbol(unknown[0], "symbol")

@@ -181,6 +181,10 @@ class Market(Protocol):
 
     async def clock(self) -> MarketClock: ...
 
+    async def to_trade_on(self, symbols: Collection[str]) -> tuple[MarketClock, Mapping[str, Quote]]:
+        """Its clock and the quotes of `symbols` to trade on; those heard seconds ago will do."""
+        ...
+
     async def now(self, at_least: datetime) -> datetime:
         """The market's time; one told seconds ago will do if it is not before `at_least`."""
         ...

@@ -13,7 +13,7 @@ from quantmesh.api.portfolio.v1 import events_pb2
 from quantmesh.chassis.errors import InvalidInput, Unavailable
 from quantmesh.chassis.events import Broadcast, EventBus
 from quantmesh.chassis.telemetry.logs import get_logger
-from quantmesh.portfolio.adapters.peers import quote_from
+from quantmesh.portfolio.adapters.quotes import SUBJECT, quote_from
 from quantmesh.portfolio.adapters.venue import metrics
 from quantmesh.portfolio.adapters.venue.breakers import Breakers
 from quantmesh.portfolio.adapters.venue.desk import OrderDesk
@@ -24,7 +24,6 @@ from quantmesh.portfolio.core.venue.model import Proposal, RestingOrder
 
 log = get_logger(__name__)
 
-QUOTES = "quotes.*"
 ORDERS = "qm.portfolio.order.>"
 # Orders that were announced while the book was being loaded are read once more.
 _BACKLOG = timedelta(minutes=1)
@@ -67,7 +66,7 @@ class Term:
             await self._load()
             for work in (self._follow_orders, self._follow_halts, self._cancel_killed, self._follow_clock):
                 tasks.create_task(work())
-            subscription = await self._bus.subscribe(QUOTES, self._on_message)
+            subscription = await self._bus.subscribe(SUBJECT, self._on_message)
             try:
                 await self._keep_level()
             finally:
