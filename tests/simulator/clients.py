@@ -2,11 +2,11 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from google.protobuf.message import Message
@@ -16,13 +16,12 @@ from quantmesh.chassis.context import CallContext, Caller, set_call
 from quantmesh.chassis.database_errors import ConcurrentUpdate
 from quantmesh.chassis.errors import QuantmeshError, Unavailable
 from quantmesh.chassis.idempotency import TwinRunning
-from quantmesh.portfolio.adapters.rpc import PortfolioRpc
 
 from .commands import Account, Command, Wishes
 from .replica import Watcher
 from .scheduler import Actor, Died, Scheduler, State, current_actor
 
-_COMMANDS = 6
+Done = TypeVar("Done")
 _ATTEMPTS = 12
 _IS_GIVEN_UP = 0.15
 _IS_ASKED_AGAIN = 0.25
@@ -30,7 +29,7 @@ _HAS_TWIN = 0.15
 _LOOKS = 0.25
 _IS_CHANGED = 0.5
 _IS_TAKEN_BACK = 0.2
-_SCOPES = frozenset({"portfolio:read", "portfolio:write", "orders:write"})
+_SCOPES = frozenset({"portfolio:read", "portfolio:write", "orders:write", "halts:manage"})
 _NOBODY: Any = None
 
 
@@ -63,11 +62,13 @@ class Outcome(Enum):
 class Replica:
     """One process of the service: the calls in it die together."""
 
-    def __init__(self, name: str, build: Callable[[], PortfolioRpc]) -> None:
+    def __init__(self, name: str, build: Callable[[], Sequence[object]]) -> None:
         self.name = name
         self._build = build
-        self._rpc = build()
+        self._servicers = build()
         self.calls: dict[asyncio.Task[Message], Actor] = {}
+        # What is done for several calls.
+        self.workers: set[Actor] = set()
         self.given_up: set[asyncio.Task[Message]] = set()
 
     async def call(self, owner_id: UUID, key: str, method: str, request: Message) -> Message:
@@ -84,17 +85,29 @@ class Replica:
         finally:
             self.calls.pop(call, None)
             self.given_up.discard(call)
+            actor.is_doomed = False
+
+    async def work(self, work: Callable[[], Awaitable[Done]]) -> Done:
+        worker = current_actor()
+        self.workers.add(worker)
+        try:
+            return await work()
+        finally:
+            self.workers.discard(worker)
+
+    def has(self, actor: Actor) -> bool:
+        return actor in self.workers or actor in self.calls.values()
 
     async def die(self, scheduler: Scheduler, watcher: Watcher) -> None:
-        calls = dict(self.calls)
-        self.given_up.update(calls)
-        await watcher.end([actor.backend for actor in calls.values() if actor.backend is not None])
+        dying = [*self.calls.values(), *sorted(self.workers, key=lambda actor: actor.name)]
+        self.given_up.update(self.calls)
+        await watcher.end([actor.backend for actor in dying if actor.backend is not None])
         scheduler.locks_released()
-        for call, actor in calls.items():
-            # Those that were waiting for a lock have noticed already.
-            if call in self.calls and actor.state is State.WAITING:
-                scheduler.resume(actor, Died())
-        self._rpc = self._build()
+        for actor in dying:
+            # Those that were waiting for a lock may have noticed already.
+            if self.has(actor):
+                scheduler.end(actor)
+        self._servicers = self._build()
 
     def disconnect(self, call: "asyncio.Task[Message]") -> None:
         """The client went away: the server cancels the handler, which may have done its work."""
@@ -105,7 +118,8 @@ class Replica:
     async def handle(self, owner_id: UUID, key: str, method: str, request: Message) -> Message:
         caller = Caller(str(owner_id), _SCOPES, frozenset({"investor"}), "free", "", "", 0.0, owner_id)
         set_call(CallContext(caller=caller, idempotency_key=key))
-        answer: Message = await getattr(self._rpc, method)(request, _NOBODY)
+        servicer = next(servicer for servicer in self._servicers if hasattr(servicer, method))
+        answer: Message = await getattr(servicer, method)(request, _NOBODY)
         return answer
 
 
@@ -120,11 +134,12 @@ class Client:
     scheduler: Scheduler
     replicas: list[Replica]
     claims: dict[str, Claim]
+    commands: int
     seen_until: int = 0
     mine: list[Command] = field(default_factory=list)
 
     async def live(self) -> None:
-        for number in range(_COMMANDS):
+        for number in range(self.commands):
             await self.scheduler.pause("next wish")
             if self.mine and self.draw.random() < _IS_ASKED_AGAIN:
                 await self.insist(self.draw.choice(self.mine))

@@ -24,10 +24,10 @@ class Cluster:
     """Two databases, their pools, and a look at them from outside; `restart` ends Postgres and starts it again."""
 
     def __init__(self, portfolio: ServiceDatabase, reader: ServiceDatabase, restart: Restart | None = None) -> None:
-        self.portfolios = [SteppedDatabase(portfolio, _POOL) for _ in range(2)]
-        self.reader = SteppedDatabase(reader, _POOL)
         self.portfolio_watcher = Watcher(portfolio)
         self.reader_watcher = Watcher(reader)
+        self.portfolios = [SteppedDatabase(portfolio, _POOL, self.portfolio_watcher.ended) for _ in range(2)]
+        self.reader = SteppedDatabase(reader, _POOL, self.reader_watcher.ended)
         self._restart = restart
 
     async def prepare(self) -> None:
@@ -39,8 +39,11 @@ class Cluster:
         """For a run of `scheduler`, on empty tables."""
         for stepped in (*self.portfolios, self.reader):
             stepped.scheduler = scheduler
+            # What connections remember of the run before, such as plans, would change the steps of this one.
+            await stepped.database.close()
         if scheduler is not None:
             for watcher in (self.portfolio_watcher, self.reader_watcher):
+                watcher.ended.clear()
                 await watcher.empty()
 
     async def restart(self) -> None:

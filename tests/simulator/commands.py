@@ -16,6 +16,12 @@ from quantmesh.portfolio.core.market import Quote
 
 from .market import SYMBOLS
 
+Weights = tuple[int, int, int, int, int]
+# Of cash, trades, income and fees, orders, imports.
+EVERYTHING: Weights = (4, 4, 1, 8, 1)
+RECORDINGS: Weights = (8, 8, 2, 1, 0)
+ORDERS: Weights = (1, 1, 0, 12, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -41,17 +47,11 @@ class Wishes:
     account: Account
     now: Callable[[], datetime]
     quotes: Callable[[], list[Quote]]
+    weights: Weights = EVERYTHING
 
     def command(self, key: str) -> Command:
-        kinds: list[tuple[Callable[[str], tuple[str, Message]], int]] = [
-            (self._cash, 4),
-            (self._trade, 4),
-            (self._income, 1),
-            (self._order, 8),
-            (self._import, 1),
-        ]
-        kind = self.draw.choices([kind for kind, _ in kinds], [weight for _, weight in kinds])[0]
-        method, request = kind(key)
+        kinds = [self._cash, self._trade, self._income, self._order, self._import]
+        method, request = self.draw.choices(kinds, self.weights)[0](key)
         return Command(self.account, key, method, request)
 
     def deposit(self, key: str, amount: str) -> Command:

@@ -16,13 +16,13 @@ from .scheduler import VirtualClock, current_actor, has_actor
 def seeded_ids(draw: random.Random, clock: VirtualClock) -> Iterator[None]:
     """While this is open. Whoever takes a step draws from its own source, as several may in one."""
 
-    def randbits(bits: int) -> int:
-        return (current_actor().random if has_actor() else draw).getrandbits(bits)
+    def urandom(size: int) -> bytes:
+        return (current_actor().random if has_actor() else draw).randbytes(size)
 
     def time_ns() -> int:
         return int(clock.now().timestamp() * 1000) * 1_000_000
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ids, "secrets", SimpleNamespace(randbits=randbits))
+        patch.setattr(ids, "os", SimpleNamespace(urandom=urandom))
         patch.setattr(ids, "time", SimpleNamespace(time_ns=time_ns))
         yield

@@ -27,6 +27,7 @@ class Watcher:
     def __init__(self, own: ServiceDatabase) -> None:
         self._own = own
         self._emptied: list[str] = []
+        self.ended: set[int] = set()
         self._connection: psycopg.AsyncConnection[Any] | None = None
 
     async def rows(self, statement: str, parameters: list[object] | None = None) -> list[Any]:
@@ -60,6 +61,7 @@ class Watcher:
 
     async def end(self, backends: list[int]) -> None:
         """As the death of their client: open transactions are rolled back, locks are free once this returns."""
+        self.ended.update(backends)
         await self.rows(_END_BACKENDS, [backends])
         while (await self.rows(_LEFT, [backends]))[0][0]:  # noqa: ASYNC110  another process's end is no event here
             await asyncio.sleep(0.001)
@@ -111,9 +113,18 @@ class SteppedSession(Session):
 class SteppedDatabase:
     """A service's own Database whose every statement waits for its turn."""
 
-    def __init__(self, own: ServiceDatabase, pool_size: int) -> None:
+    def __init__(self, own: ServiceDatabase, pool_size: int, ended: set[int]) -> None:
         # Whoever waits for a connection would wait for nobody's step.
         self.database = Database(own.url, own.service, pool_size=pool_size)
+        give_back = self.database._pool.give_back
+
+        async def give_back_alive(connection: psycopg.AsyncConnection[Any]) -> None:
+            # A process that died had a pool of its own, and nobody else meets its dead connections.
+            if not connection.closed and connection.info.backend_pid in ended:
+                await connection.close()
+            await give_back(connection)
+
+        self.database._pool.give_back = give_back_alive  # type: ignore[method-assign]  # the one thing that differs
 
         class OwnSession(SteppedSession):
             stepped = self

@@ -13,10 +13,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from quantmesh.chassis import failpoints
 
+Outcome = TypeVar("Outcome")
 # Long enough for any statement here; a lock is asked about only after it.
 _STATEMENT_SECONDS = 0.004
 _STUCK_SECONDS = 20.0
@@ -35,12 +37,16 @@ class State(Enum):
     WAITING = "waits for its turn"
     RUNNING = "runs"
     BLOCKED = "waits for a lock"
+    JOINED = "waits for what another does"
     ENDED = "has ended"
 
 
 @dataclass(eq=False)
 class Actor:
-    """`at` names the point at which it waits, `backend` is the process of Postgres that it last spoke to."""
+    """`at` names the point at which it waits, `backend` is the process of Postgres that it last spoke to.
+
+    Where it is doomed its process is gone, and it learns that at the next point, if not before.
+    """
 
     name: str
     random: random.Random
@@ -50,6 +56,8 @@ class Actor:
     backend: int | None = None
     task: "asyncio.Task[None] | None" = None
     turn: "asyncio.Future[None] | None" = None
+    joined: "asyncio.Future[Any] | None" = None
+    is_doomed: bool = False
 
 
 _current: ContextVar[Actor] = ContextVar("simulator_actor")
@@ -145,6 +153,8 @@ class Scheduler:
         actor = _current.get(None)
         if actor is None:
             return
+        if actor.is_doomed:
+            raise Died
         actor.at, actor.until = at, until
         actor.turn = asyncio.get_running_loop().create_future()
         self._become(actor, State.WAITING)
@@ -153,6 +163,26 @@ class Scheduler:
         finally:
             actor.turn = None
             actor.state = State.RUNNING
+
+    async def delegate(self, name: str, work: Callable[[], Awaitable[Outcome]]) -> Outcome:
+        """Have an actor of its own do it, which goes on though whoever waits for it here goes away."""
+        waiting = current_actor()
+        done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        # Where nobody waits any more, nobody asks.
+        done.add_done_callback(lambda ended: ended.exception())
+
+        async def life() -> None:
+            try:
+                outcome = await work()
+            except BaseException as error:  # noqa: BLE001  its death, too, is told to whoever waits
+                self._told(waiting, done, partial(done.set_exception, error))
+            else:
+                self._told(waiting, done, partial(done.set_result, outcome))
+
+        self.add(name, life)
+        waiting.joined, waiting.at = done, name
+        self._become(waiting, State.JOINED)
+        return await done
 
     def locks_released(self) -> None:
         """A transaction has ended: those that waited for its locks may go on."""
@@ -175,8 +205,17 @@ class Scheduler:
             self.history.add(f"{actor.name}: {actor.at}")
             self.resume(actor)
             await self.settle()
-        if blocked := [actor.name for actor in self.actors if actor.state is State.BLOCKED]:
-            raise Stuck(f"{', '.join(blocked)} wait for each other")
+        if left := [actor.name for actor in self.actors]:
+            raise Stuck(f"{', '.join(left)} wait for each other")
+
+    def end(self, actor: Actor) -> None:
+        """Its process dies."""
+        if actor.state is State.JOINED and actor.joined is not None:
+            self._told(actor, actor.joined, partial(actor.joined.set_exception, Died()))
+        elif actor.state is State.WAITING:
+            self.resume(actor, Died())
+        else:
+            actor.is_doomed = True
 
     def resume(self, actor: Actor, error: BaseException | None = None) -> None:
         if actor.turn is None:
@@ -237,6 +276,14 @@ class Scheduler:
 
     async def _blockers(self, actor: Actor) -> set[int]:
         return set() if actor.backend is None else set(await self._locks.blockers(actor.backend))
+
+    def _told(self, waiting: Actor, done: "asyncio.Future[Any]", tell: Callable[[], None]) -> None:
+        """Whoever waited may have died, or gone away, and may wait for something else by now."""
+        if waiting.joined is done:
+            waiting.joined = None
+            self._turn(waiting, State.JOINED, State.RUNNING)
+        if not done.done():
+            tell()
 
     @staticmethod
     def _turn(actor: Actor, before: State, after: State) -> None:

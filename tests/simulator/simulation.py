@@ -1,7 +1,7 @@
 """One seed: clients, replicas, relay, readers, broker and market for a while, then everything at rest and looked at."""
 
 import random
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from functools import partial
@@ -12,26 +12,36 @@ from structlog.testing import capture_logs
 
 from quantmesh.api.portfolio.v1 import events_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
-from quantmesh.chassis.failpoints import Failpoint
+from quantmesh.portfolio.adapters.risk_alerts import RiskAlerts
 from quantmesh.portfolio.adapters.rpc import PortfolioRpc
+from quantmesh.portfolio.adapters.rpc.halts import HaltRpc
 from quantmesh.portfolio.core.execution import ExecutionCosts
 
+from .alarms import Alarms
 from .broker import Broker, bus_of
 from .clients import Claim, Client, Replica
 from .cluster import Cluster
 from .commands import Account, Wishes
 from .couriers import Readers, Relays
+from .disasters import Disasters
 from .groups import stepped_groups
 from .identifiers import seeded_ids
-from .invariants import check_always, check_arrivals, check_claims, check_log_rebuilds_state, check_sizes
+from .invariants import (
+    check_alarms,
+    check_always,
+    check_arrivals,
+    check_claims,
+    check_log_rebuilds_state,
+    check_sizes,
+)
 from .market import SeededMarket
+from .operators import Operator
 from .replica import SteppedDatabase
-from .scheduler import Actor, Died, History, Scheduler, State, Stuck
+from .scheduler import Actor, History, Scheduler, State, Stuck
+from .shape import shape_of
 from .venues import Venues
 
-_CLIENTS = 4
 _RESTARTED_EACH = 20
-_FAILPOINTS = frozenset(Failpoint)
 _BEGINNING = "2000.00"
 _LONGEST_RUN = 12_000
 _COSTS = ExecutionCosts(Decimal(1), Decimal("0.01"), Decimal(1))
@@ -45,6 +55,7 @@ _SUBJECTS: dict[str, type[Message]] = {
     "portfolio.order.cancelled": events_pb2.OrderCancelled,
     "portfolio.order.expired": events_pb2.OrderExpired,
     "portfolio.order.rejected": events_pb2.OrderRejected,
+    "portfolio.alert.raised": events_pb2.AlertRaised,
 }
 
 
@@ -72,7 +83,7 @@ async def simulate(cluster: Cluster, seed: int, watch: Callable[[str], None] | N
     try:
         # The logs tell of what goes wrong on purpose.
         ids = random.Random(f"{seed} ids")  # noqa: S311  as above
-        with capture_logs(), seeded_ids(ids, scheduler.clock), stepped_groups(scheduler):
+        with capture_logs(), seeded_ids(ids, scheduler.clock), stepped_groups(scheduler, run.replicas):
             await run.populate()
             await scheduler.run(run.disturb)
             await run.check_at_rest()
@@ -90,27 +101,34 @@ class _Run:
         self._draw = random.Random(f"{scheduler.seed} world")  # noqa: S311  a failing seed replays
         self._market = SeededMarket(self._draw, scheduler.clock)
         self._broker = Broker(self._draw)
-        self._replicas = [
-            Replica(name, partial(self._rpc, stepped))
+        self.replicas = [
+            Replica(name, partial(self._servicers, stepped))
             for name, stepped in zip(("A", "B"), cluster.portfolios, strict=True)
         ]
         self._restart_due = self._draw.randrange(50, 400) if restarts_postgres(scheduler.seed) else None
+        self._shape = shape_of(scheduler.seed)
+        self._disasters = Disasters(
+            scheduler, cluster, self.replicas, self._broker, self._market, self._draw, self._shape.moves
+        )
         self._steps = 0
         self._is_over = False
         self.claims: dict[str, Claim] = {}
 
     async def populate(self) -> None:
-        """Two owners, three portfolios, some money in each; then everybody who takes part."""
-        scheduler = self._scheduler
-        owners = [UUID(int=number + 1) for number in range(2)]
-        accounts = [await self._open(owners[number % 2], f"account {number}") for number in range(3)]
-        for number in range(_CLIENTS):
+        """Some owners with portfolios and some money in each; then everybody who takes part."""
+        scheduler, shape = self._scheduler, self._shape
+        accounts = [
+            await self._open(UUID(int=owner + 1), f"account {number}") for number, owner in enumerate(shape.owners)
+        ]
+        for number in range(shape.clients):
             name = f"client {number}"
-            account = accounts[number % 3]
-            draw = random.Random(f"{scheduler.seed} {name}")  # noqa: S311  a failing seed replays
-            wishes = Wishes(draw, account, scheduler.clock.now, self._market.latest)
-            client = Client(name, account, draw, wishes, scheduler, self._replicas, self.claims)
+            account = accounts[number % len(accounts)]
+            draw = self._draws(name)
+            wishes = Wishes(draw, account, scheduler.clock.now, self._market.latest, shape.weights)
+            client = Client(name, account, draw, wishes, scheduler, self.replicas, self.claims, shape.commands)
             scheduler.add(name, client.live)
+        operator = Operator(scheduler, self.replicas, self._draws("operator"), self._cluster.portfolio_watcher)
+        scheduler.add("client operator", operator.live)
         bus = bus_of(self._broker)
         self._relays = relays = Relays(scheduler, self._cluster.portfolios[0].database, bus, self._commits)
         scheduler.add("relay", lambda: relays.run(self._over))
@@ -121,13 +139,17 @@ class _Run:
         for name, stepped in zip(("venue", "second venue"), self._cluster.portfolios, strict=True):
             venue = Venues(scheduler, stepped.database, self._market, _COSTS)
             scheduler.add(name, partial(venue.run, self._clients_have_left))
+        self._alarms = Alarms(scheduler, bus, accounts, self._draws("risk"))
+        scheduler.add("risk", lambda: self._alarms.run(self._over))
+        alerts = Readers(scheduler, self._cluster.portfolios[1].database, bus, self._broker)
+        (breaches, _) = RiskAlerts(scheduler.clock).consumers()
+        scheduler.add("reader of breaches", partial(alerts.consume, breaches, self._over))
         subject = "portfolio.transaction.recorded"
         scheduler.add(f"second reader of {subject}", partial(readers.run, subject, _SUBJECTS[subject], self._over))
 
     async def disturb(self) -> str:
         """Now and then something happens to the world, between two steps; what it was."""
         self._steps += 1
-        waiting = self._waiting()
         if self._steps > _LONGEST_RUN:
             raise Stuck(f"{self._steps} steps, and no end")
         if self._clients_have_left() and not any("venue" in actor.name for actor in self._scheduler.actors):
@@ -137,25 +159,7 @@ class _Run:
             await self._cluster.restart()
             self._scheduler.locks_released()
             return "Postgres restarts"
-        if self._market.is_silent and self._draw.random() < 0.1:
-            self._market.is_silent = False
-            return "market: speaks again"
-        if self._draw.random() < 0.01 and (endangered := [actor for actor in waiting if actor.at in _FAILPOINTS]):
-            return await self._kill(self._draw.choice(endangered))
-        if self._draw.random() >= 0.03:
-            return ""
-        happening: Callable[[], Awaitable[str]] = self._draw.choices(
-            [
-                self._market_moves,
-                self._market_stops,
-                self._client_leaves,
-                self._broker_fails,
-                self._process_dies,
-                self._look,
-            ],
-            [4, 1, 2, 2, 1, 2],
-        )[0]
-        return await happening()
+        return await self._disasters.strike(self._waiting(), self._look)
 
     async def check_at_rest(self) -> None:
         await self._check()
@@ -164,6 +168,7 @@ class _Run:
         await check_log_rebuilds_state(watcher)
         await check_arrivals(watcher, self._cluster.reader_watcher)
         await check_sizes(watcher, self._market.history)
+        await check_alarms(watcher, self._alarms.told)
 
     async def tell_log(self) -> None:
         """The accounts' logs go into the history."""
@@ -174,8 +179,12 @@ class _Run:
         for name, seq, kind, recorded_at in rows:
             self._scheduler.history.add(f"{name} {seq} {kind} {recorded_at.isoformat()}")
 
-    def _rpc(self, stepped: SteppedDatabase) -> PortfolioRpc:
-        return PortfolioRpc(stepped.database, self._market, self._scheduler.clock, _COSTS)
+    def _servicers(self, stepped: SteppedDatabase) -> list[object]:
+        database, market, clock = stepped.database, self._market, self._scheduler.clock
+        return [PortfolioRpc(database, market, clock, _COSTS), HaltRpc(database, market, clock)]
+
+    def _draws(self, name: str) -> random.Random:
+        return random.Random(f"{self._scheduler.seed} {name}")  # noqa: S311  a failing seed replays
 
     def _commits(self) -> int:
         return sum(stepped.commits for stepped in self._cluster.portfolios)
@@ -191,14 +200,14 @@ class _Run:
 
     async def _open(self, owner_id: UUID, name: str) -> Account:
         request = pb.CreatePortfolioRequest(name=name, base_currency="USD")
-        answer = await self._replicas[0].handle(owner_id, "", "CreatePortfolio", request)
+        answer = await self.replicas[0].handle(owner_id, "", "CreatePortfolio", request)
         if not isinstance(answer, pb.CreatePortfolioResponse):
             raise TypeError(answer)
         account = Account(owner_id, answer.portfolio.id)
         wishes = Wishes(self._draw, account, self._scheduler.clock.now, self._market.latest)
         command = wishes.deposit(f"begin {name}", _BEGINNING)
         claim = self.claims[command.key] = Claim(command)
-        recorded = await self._replicas[0].handle(owner_id, command.key, command.method, command.request)
+        recorded = await self.replicas[0].handle(owner_id, command.key, command.method, command.request)
         claim.told(recorded.SerializeToString(deterministic=True))
         return account
 
@@ -212,58 +221,10 @@ class _Run:
         )
         self._is_over = (
             not unpublished
+            and self._alarms.are_through
             and self._relays.swept_epoch == self._broker.restarts
             and not any(durable.has_more() for durable in self._broker.durables.values())
         )
-
-    async def _kill(self, actor: Actor) -> str:
-        """The process in which the actor is."""
-        what = f"{actor.name} dies {actor.at}"
-        for replica in self._replicas:
-            if actor in replica.calls.values():
-                await replica.die(self._scheduler, self._cluster.portfolio_watcher)
-                return f"{what}, and all of replica {replica.name}"
-        self._scheduler.resume(actor, Died())
-        return what
-
-    async def _market_moves(self) -> str:
-        return self._market.move()
-
-    async def _market_stops(self) -> str:
-        self._market.is_open = self._draw.random() < 0.7
-        self._market.is_silent = self._draw.random() < 0.3
-        return f"market: open {self._market.is_open}, silent {self._market.is_silent}"
-
-    async def _client_leaves(self) -> str:
-        calls = [(replica, call) for replica in self._replicas for call in replica.calls]
-        if not calls:
-            return ""
-        replica, call = self._draw.choice(calls)
-        actor = replica.calls[call]
-        was_blocked = actor.state is State.BLOCKED
-        replica.disconnect(call)
-        if was_blocked and actor.backend is not None:
-            # Its connection is thrown away; Postgres would notice that at some moment of its own.
-            await self._cluster.portfolio_watcher.end([actor.backend])
-            self._scheduler.locks_released()
-        return f"{actor.name} hangs up"
-
-    async def _broker_fails(self) -> str:
-        if self._draw.random() < 0.5:
-            self._broker.forget_ids()
-            return "the duplicate window passes"
-        size = self._draw.randrange(1, 6)
-        self._broker.go_back(size)
-        return f"the broker is restored without its last {size} messages"
-
-    async def _process_dies(self) -> str:
-        calling = {actor for replica in self._replicas for actor in replica.calls.values()}
-        mortal = [
-            actor
-            for actor in self._waiting()
-            if actor in calling or not (actor.name.startswith("client") or actor.at == "start")
-        ]
-        return await self._kill(self._draw.choice(mortal)) if mortal else ""
 
     async def _look(self) -> str:
         await self._check()

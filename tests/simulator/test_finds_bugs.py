@@ -9,15 +9,21 @@ import pytest
 import pytest_asyncio
 
 from quantmesh.chassis import idempotency, outbox
+from quantmesh.chassis.errors import RuleBroken
 from quantmesh.chassis.events import inbox
 from quantmesh.chassis.outbox import APPEND_SERIES
 from quantmesh.chassis.relay import _Turn
 from quantmesh.chassis.sql import Session
 from quantmesh.local.servers import PostgresServer
 from quantmesh.portfolio.adapters.events import TRANSACTION_RECORDED
+from quantmesh.portfolio.adapters.rpc.recorder import Recorder, Recording
 from quantmesh.portfolio.adapters.store import appending, shared_accounts
 from quantmesh.portfolio.adapters.store.appending import Piece
 from quantmesh.portfolio.adapters.store.portfolios import PortfolioStore
+from quantmesh.portfolio.adapters.store.shared_accounts import SharedAccounts
+from quantmesh.portfolio.core import fill_order, place_order
+from quantmesh.portfolio.core.execution import Venue
+from quantmesh.portfolio.core.model import TransactionType
 
 from .clients import Violation
 from .cluster import Cluster, open_cluster
@@ -95,6 +101,29 @@ def no_sweep(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(_Turn, "_forget_from", forget_nothing)
 
 
+def a_refusal_is_written_with_its_group(patch: pytest.MonkeyPatch) -> None:
+    def drop_nothing(*_: Any) -> bool:
+        return True
+
+    async def refuse_late(self: Recorder, shared: SharedAccounts, recording: Recording) -> Any:
+        outcome = await recorded(self, shared, recording)
+        if recording.asked.type is TransactionType.WITHDRAWAL:
+            raise RuleBroken("too late")
+        return outcome
+
+    recorded = Recorder._recorded
+    patch.setattr(Recorder, "_recorded", refuse_late)
+    patch.setattr(SharedAccounts, "drop", drop_nothing)
+
+
+def no_halts(patch: pytest.MonkeyPatch) -> None:
+    async def never_halted(_: Any, venue: Venue) -> Venue:
+        return venue
+
+    for place in (fill_order, place_order):
+        patch.setattr(place, "with_halt", never_halted)
+
+
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     "broken",
@@ -105,6 +134,8 @@ def no_sweep(patch: pytest.MonkeyPatch) -> None:
         answers_kept_outside_of_the_transaction,
         no_lock_on_the_portfolio,
         no_sweep,
+        a_refusal_is_written_with_its_group,
+        no_halts,
     ],
 )
 async def test_a_seed_fails_without(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, broken: Break) -> None:

@@ -1,0 +1,30 @@
+"""How many take part in a seed's run, and what they mostly want."""
+
+from dataclasses import dataclass
+
+from .commands import EVERYTHING, ORDERS, RECORDINGS, Weights
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """`owners` has one number per portfolio: whose it is. Clients take the portfolios in turn.
+
+    The market moves before this share of all steps, beside what else happens to the world.
+    """
+
+    owners: tuple[int, ...]
+    clients: int
+    commands: int
+    weights: Weights
+    moves: float = 0.0
+
+
+USUAL = Shape(owners=(0, 1, 0), clients=4, commands=6, weights=EVERYTHING)
+# Orders that find something to trade, also while they must not.
+TRADERS = Shape(owners=(0, 1, 0), clients=4, commands=6, weights=ORDERS, moves=0.06)
+# Most of them record in accounts of one owner, so that recordings share transactions.
+CROWD = Shape(owners=(0,) * 8 + (1,), clients=12, commands=3, weights=RECORDINGS)
+
+
+def shape_of(seed: int) -> Shape:
+    return (USUAL, TRADERS, USUAL, CROWD)[seed % 4]
