@@ -54,10 +54,8 @@ async def answering(answer: bytes | None) -> AsyncIterator[EvmChain]:
     """A node that answers every request with the same bytes, or hangs."""
 
     over = asyncio.Event()
-    serving: set[asyncio.Task[None] | None] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        serving.add(asyncio.current_task())
         await reader.read(65_536)
         if answer is None:
             await over.wait()
@@ -76,7 +74,9 @@ async def answering(answer: bytes | None) -> AsyncIterator[EvmChain]:
         over.set()
         await chain.close()
         server.close()
-        await asyncio.gather(*(task for task in serving if task is not None))
+        # Also those of connections that the client had given up before they were accepted.
+        while serving := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(serving)
 
 
 def http(status: str, body: bytes) -> bytes:
