@@ -48,6 +48,9 @@ async def test_what_is_drawn_in_advance_is_not_told_as_used(redis_server: Runnin
     limiter = RateLimiter(open_redis(redis_server.url))
     told = [(await limiter.decide([Charge(BULK, "ada")])).standings[0].remaining for _ in range(10)]
     assert told == list(range(3_999, 3_989, -1))
+    # An address that others share has none in advance left sooner than the user.
+    crowd = [(await limiter.decide([Charge(USER, "bob"), Charge(BULK, "eve")])).standings[1].remaining for _ in "123"]
+    assert crowd == [3_999, 3_998, 3_997]
     await limiter.close()
 
 

@@ -83,15 +83,15 @@ def test_an_allowance_of_one_bucket_is_kept_where_the_other_has_none() -> None:
     allowances, ada, address = Allowances(1.0), Charge(POLICY, "ada"), Charge(Policy("address", 100, 60), "::1")
     allowances.grant(ada.bucket, 1, Standing(POLICY, 6.0), 0.0)
     assert allowances.take([ada, address], 0.0) is None
-    assert allowances.lacks(address.bucket, 0.0)
+    assert allowances.unused(ada.bucket, 0.0) == 1
     assert allowances.take([ada], 0.0) is not None
 
 
 def test_an_allowance_lapses_and_makes_room() -> None:
     allowances, charge = Allowances(1.0), Charge(POLICY, "ada")
     allowances.grant(charge.bucket, 5, Standing(POLICY, 6.0), 0.0)
-    assert not allowances.lacks(charge.bucket, 0.9)
-    assert allowances.lacks(charge.bucket, 1.0)
+    assert allowances.unused(charge.bucket, 0.9) == 5
+    assert allowances.unused(charge.bucket, 1.0) == 0
     assert allowances.take([charge], 1.0) is None
 
 

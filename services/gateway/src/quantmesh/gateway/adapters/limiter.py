@@ -146,7 +146,7 @@ class RateLimiter:
             for charge in charges:
                 bucket = charge.bucket
                 keys.append(f"{self._prefix}:{bucket}")
-                wanted = _ADVANCE if bucket not in advanced and self._allowances.lacks(bucket, now) else 0
+                wanted = 0 if bucket in advanced or self._allowances.unused(bucket, now) else _ADVANCE
                 advanced.add(bucket)
                 interval, window = round(charge.policy.interval_seconds * 1e6), charge.policy.window_seconds * 1_000_000
                 arguments += (interval, window, wanted)
@@ -172,10 +172,12 @@ class RateLimiter:
             admitted = bool(next(left))
             standings = []
             for charge in charges:
-                standing = Standing(charge.policy, next(left) / 1e6)
+                bucket, policy = charge.bucket, charge.policy
+                unused_seconds = self._allowances.unused(bucket, now) * policy.interval_seconds
+                standing = Standing(policy, max(next(left) / 1e6 - unused_seconds, 0.0))
                 standings.append(standing)
                 advance = next(left)
                 if advance:
-                    self._allowances.grant(charge.bucket, advance, standing, now)
+                    self._allowances.grant(bucket, advance, standing, now)
             verdicts.append(Verdict(admitted, tuple(standings)))
         return verdicts

@@ -37,8 +37,9 @@ class Allowances:
             standings.append(Standing(charge.policy, max(ahead_seconds, 0.0)))
         return Verdict(True, tuple(standings))
 
-    def lacks(self, bucket: str, now: float) -> bool:
-        return self._of(bucket, now) is None
+    def unused(self, bucket: str, now: float) -> int:
+        allowance = self._of(bucket, now)
+        return 0 if allowance is None else allowance.left
 
     def grant(self, bucket: str, requests: int, standing: Standing, now: float) -> None:
         """In place of what is left of an earlier one."""
