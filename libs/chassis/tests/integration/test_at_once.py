@@ -134,3 +134,13 @@ async def test_its_plan_follows_the_schema(ledger: ServiceDatabase, database: Da
         await admin.execute("ALTER TABLE ledger.account ADD COLUMN note text")
     await database.at_once(OWNER, copy, {"row": row.replace('"a"', '"b"')})
     assert await names(database) == ["a", "b"]
+
+
+async def test_a_read_is_tried_again_where_its_connection_had_died_in_the_pool(
+    ledger: ServiceDatabase, open_database: Callable[..., Database]
+) -> None:
+    database = open_database(ledger.url, pool_size=1)
+    await database.at_once(OWNER, OPEN, {"owner": OWNER, "name": "a"})
+    await end_backend(ledger, (await database.read(OWNER, BACKEND, {})).one()[0])
+    assert [row.name for row in await database.read(OWNER, NAMES, {})] == ["a"]
+    assert (await database.read(OTHER, NAMES, {})).all() == []

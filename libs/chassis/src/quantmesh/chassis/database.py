@@ -113,6 +113,17 @@ class Database:
             (result,) = await self._finish(session, write)
             return result
 
+    async def read(self, owner_id: UUID, statement: Statement, parameters: Parameters) -> Result:
+        """The same of a statement that writes nothing, and can be tried again where the connection had died."""
+        async with self._work(self._opening(str(owner_id))) as session:
+            results: list[Result] = []
+
+            async def ask() -> None:
+                results[:] = await session.together([(statement, parameters)], commit=True)
+
+            await self._begin(session, ask)
+            return results[0]
+
     async def ping(self) -> None:
         """Raises Unavailable where Postgres does not answer, or takes no writes: a replica, or demoted."""
         async with self.system_transaction() as session:

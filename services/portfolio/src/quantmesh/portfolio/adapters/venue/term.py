@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope
 from quantmesh.api.market.v1 import market_pb2
-from quantmesh.api.portfolio.v1 import events_pb2
+from quantmesh.api.portfolio.v1 import events_pb2, portfolio_pb2
 from quantmesh.chassis.errors import InvalidInput, Unavailable
 from quantmesh.chassis.events import Broadcast, EventBus
 from quantmesh.chassis.telemetry.logs import get_logger
@@ -34,6 +34,7 @@ _CLOCK_SECONDS = 1.0
 # An event that was lost on its way is noticed by comparing with the table.
 _LEVEL_SECONDS = 30.0
 _AT_ONCE = 4
+_OPEN = frozenset({portfolio_pb2.ORDER_STATUS_ACCEPTED, portfolio_pb2.ORDER_STATUS_PARTIALLY_FILLED})
 
 
 @dataclass
@@ -54,6 +55,7 @@ class Term:
         self._book = Book()
         self._lines: dict[str, _Line] = {}
         self._changed: set[UUID] = set()
+        self._reading: set[UUID] = set()
         self._news = asyncio.Event()
         self._working = asyncio.Semaphore(_AT_ONCE)
         self._tasks: asyncio.TaskGroup
@@ -151,16 +153,24 @@ class Term:
         except (DecodeError, ValueError):
             log.error("an event has no order", event_id=envelope.event_id, type=envelope.type)
             return
-        if self._book.version(order_id) != order.version:
-            self._changed.add(order_id)
-            self._news.set()
+        if self._book.version(order_id) == order.version:
+            return
+        if order.status not in _OPEN and order_id not in self._reading:
+            # It has ended for good; most orders have in the moment in which they were accepted.
+            self._changed.discard(order_id)
+            self._book.remove(order_id)
+            return
+        self._changed.add(order_id)
+        self._news.set()
 
     async def _follow_orders(self) -> None:
         while True:
             await self._news.wait()
             self._news.clear()
-            changed, self._changed = self._changed, set()
-            await self._read_again(changed)
+            self._reading, self._changed = self._changed, set()
+            if self._reading:
+                await self._read_again(self._reading)
+            self._reading = set()
 
     async def _read_again(self, changed: set[UUID]) -> None:
         found = {order.id: order for order in await self._desk.open_orders(changed)}
@@ -178,7 +188,8 @@ class Term:
             known = self._book.versions()
             changed = {order_id for order_id, _ in versions.items() ^ known.items()}
             if changed:
-                await self._read_again(changed)
+                self._changed |= changed
+                self._news.set()
 
     async def _follow_halts(self) -> None:
         while True:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from psycopg import IntegrityError
 
-from quantmesh.chassis.sql import Row, Session, text
+from quantmesh.chassis.sql import Asked, Result, Row, Session, text
 from quantmesh.risk.core.errors import SetMeanwhile
 from quantmesh.risk.core.limits.definition import Limit, Rule
 from quantmesh.risk.core.limits.utilisation import State
@@ -61,15 +61,22 @@ class Due:
     due_at: datetime
 
 
+def definition_question(portfolio_id: UUID, known_at: datetime | None = None) -> Asked:
+    return _DEFINITION, {"portfolio_id": portfolio_id, "known_at": known_at}
+
+
+def definition_of(portfolio_id: UUID, found: Result) -> Definition:
+    row = found.one_or_none()
+    return Definition(portfolio_id) if row is None else _definition(row)
+
+
 class LimitStore:
     def __init__(self, session: Session) -> None:
         self._session = session
 
     async def definition(self, portfolio_id: UUID, known_at: datetime | None = None) -> Definition:
         """The last that was recorded up to `known_at`."""
-        asked = {"portfolio_id": portfolio_id, "known_at": known_at}
-        row = (await self._session.execute(_DEFINITION, asked)).one_or_none()
-        return Definition(portfolio_id) if row is None else _definition(row)
+        return definition_of(portfolio_id, await self._session.execute(*definition_question(portfolio_id, known_at)))
 
     async def add_definition(self, definition: Definition, owner_id: UUID) -> None:
         """Raises SetMeanwhile where there is one of this version."""

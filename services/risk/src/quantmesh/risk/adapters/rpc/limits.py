@@ -15,7 +15,7 @@ from quantmesh.risk.adapters.limits import translate
 from quantmesh.risk.adapters.limits.accounts import account_of
 from quantmesh.risk.adapters.limits.events import tell
 from quantmesh.risk.adapters.limits.measuring import Measuring
-from quantmesh.risk.adapters.limits.store import LimitStore
+from quantmesh.risk.adapters.limits.store import LimitStore, definition_of, definition_question
 from quantmesh.risk.adapters.rpc.base import check_count, instant
 from quantmesh.risk.core.errors import PortfolioNotFound, UnknownChoice
 from quantmesh.risk.core.limits.account import Order
@@ -117,8 +117,8 @@ class LimitRpc(LimitServiceServicer):
         )
 
     async def _definition(self, portfolio_id: UUID) -> Definition:
-        async with self._database.transaction(current_caller().user_id) as session:
-            return await LimitStore(session).definition(portfolio_id)
+        found = await self._database.read(current_caller().user_id, *definition_question(portfolio_id))
+        return definition_of(portfolio_id, found)
 
 
 def _orders(request: pb.CheckOrderRequest | pb.WhatIfRequest) -> list[Order]:
