@@ -1,12 +1,14 @@
 """Every mutant still says what it is, applies to the tree, and names tests that exist; `make mutants` runs them."""
 
 import ast
+import re
 from pathlib import Path
 
 import mutants
 import pytest
 
 ROOT, PATCHES = mutants.ROOT, sorted(mutants.PATCHES.glob("*.patch"))
+PAGE = ROOT / "docs/protections.md"
 
 
 @pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch.stem)
@@ -27,3 +29,16 @@ def test_protections_are_named_once() -> None:
     protections = [mutants.read(patch).protection for patch in PATCHES]
     assert len(protections) >= 25
     assert len(set(protections)) == len(protections)
+
+
+def test_each_promise_and_fault_of_the_page_has_its_tests_and_mutants() -> None:
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in PAGE.read_text().splitlines() if "`" in line]
+    named: set[str] = set()
+    for promise, *cells in (row for row in rows if len(row) == 3):
+        tests, taken_out = (set(re.findall("`([^`]+)`", cell)) for cell in cells)
+        assert tests, f"{promise}: no test shows it"
+        assert taken_out, f"{promise}: no mutant takes it out"
+        missing = sorted(test for test in tests if not (ROOT / test).is_file())
+        assert not missing, f"{promise}: {missing} are not there"
+        named |= taken_out
+    assert named == {patch.stem for patch in PATCHES}
