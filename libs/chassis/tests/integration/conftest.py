@@ -56,6 +56,6 @@ async def start() -> AsyncIterator[Callable[[Coroutine[Any, Any, None]], asyncio
 @pytest.fixture
 async def bus(nats_server: RunningServer) -> AsyncIterator[EventBus]:
     bus = EventBus(nats_server.url, "ledger")
-    await bus.connect()
+    await bus.connect(patience_seconds=30.0)
     yield bus
     await bus.close()
