@@ -166,26 +166,66 @@ async def test_a_snapshot_is_made_once_there_is_enough_to_fold_and_not_again(ser
     assert await numbers() == [1, 2]
 
 
-async def test_old_snapshots_are_thinned_and_their_rows_go_once_nobody_reads_from_them(service: Service) -> None:
+async def test_a_bulk_that_comes_late_has_snapshots_made_anew_and_most_of_the_old_ones_go(service: Service) -> None:
     user = service.user()
-    portfolio = await user.create()
-    await user.deposit(portfolio.id)
-    maker = SnapshotMaker(service.database, due_events=1)
-    async with await psycopg.AsyncConnection.connect(service.admin_url, autocommit=True) as admin:
-        for _ in range(24):
-            await user.buy(portfolio.id, "1", "10")
-            await maker.make_due()
-            await admin.execute("UPDATE portfolio.ledger_snapshot SET dropped_at = dropped_at - interval '1 hour'")
+    portfolio = await user.create(lots=2)
+    await user.deposit(portfolio.id, at="2020-01-02")
+    maker = SnapshotMaker(service.database, due_events=1, step=5)
+    for day in range(1, 25):
+        await user.buy(portfolio.id, "1", "10", f"2020-03-{day:02}")
         await maker.make_due()
-        found = await admin.execute("SELECT number FROM portfolio.ledger_snapshot WHERE dropped_at IS NULL ORDER BY 1")
-        kept = [number for (number,) in await found.fetchall()]
-        rows = await (await admin.execute("SELECT count(*) FROM portfolio.snapshot_position")).fetchone()
-    assert kept == [4, 8, 10, 12, 14, 16, 17, 18, 19, 20, 21, 22, 23, 24]
-    assert rows is not None
-    # A row per snapshot that is there; those just dropped still have theirs.
-    assert len(kept) <= rows[0] <= len(kept) + 2
-    state = await folded(service, user, portfolio.id, LotMethod.AVERAGE, View(seq=100))
-    assert [position.quantity for position in state.positions] == [Decimal(24)]
+    before = (await user.events(portfolio.id)).last_seq
+    rows = [f"buy,AAPL,1,9,2020-02-{day:02}T15:00:00Z" for day in range(1, 20)]
+    await user.import_csv(portfolio.id, "type,symbol,quantity,price,executed_at\n" + "\n".join(rows))
+    await maker.make_due()
+    async with await psycopg.AsyncConnection.connect(service.admin_url, autocommit=True) as admin:
+        await admin.execute("UPDATE portfolio.ledger_snapshot SET dropped_at = dropped_at - interval '1 hour'")
+        await user.buy(portfolio.id, "1", "10", "2020-03-30")
+        await maker.make_due()
+        found = await admin.execute("SELECT number, executed_until FROM portfolio.ledger_snapshot ORDER BY number")
+        made = await found.fetchall()
+    assert [number for number, _ in made if number <= 24] == [4, 8, 10, 12, 14, 16, *range(17, 25)]
+    # In order of execution from the first, five transactions at a time, and then what was new.
+    assert [until.date().isoformat() for number, until in made if number > 24] == [
+        "2020-02-04", "2020-02-09", "2020-02-14", "2020-02-19", "2020-03-05", "2020-03-10", "2020-03-15", "2020-03-20",
+        "2020-03-24", "2020-03-30",
+    ]  # fmt: skip
+    for seq in (before, before + 19, before + 20):
+        for as_of in (None, FIRST_DAY + timedelta(days=40), FIRST_DAY + timedelta(days=70)):
+            view = View(as_of, None, seq)
+            quick = await folded(service, user, portfolio.id, LotMethod.FIFO, view)
+            slow = await folded(service, user, portfolio.id, LotMethod.FIFO, view, WithoutSnapshots)
+            assert (quick.positions, quick.cash) == (slow.positions, slow.cash), view
+            assert quick.snapshot is not None or not quick.positions
+
+
+async def test_a_view_of_the_past_folds_no_more_than_lies_between_two_snapshots(service: Service) -> None:
+    """Whether it is of what was true, or of what was known, then; and when most was recorded after it."""
+    user = service.user()
+    portfolio = await user.create(lots=2)
+    await user.deposit(portfolio.id, at="2020-01-02")
+    known: list[datetime] = []
+    for month in (2, 3, 4):
+        rows = [
+            f"{'sell' if day % 3 == 0 else 'buy'},{symbol},1,{10 + day},2020-{month:02}-{day:02}T15:00:00Z"
+            for day in range(1, 29)
+            for symbol in ("AAPL", "MSFT")
+        ]
+        service.clock.time += timedelta(minutes=1)
+        known.append(service.clock.now())
+        await user.import_csv(portfolio.id, "type,symbol,quantity,price,executed_at\n" + "\n".join(rows))
+        if month > 2:
+            await SnapshotMaker(service.database, due_events=1, step=6).make_due()
+    seq = (await user.events(portfolio.id)).last_seq
+    views = [View(FIRST_DAY + timedelta(days=days, minutes=1), None, seq) for days in range(30, 117)]
+    views += [View(None, moment, seq) for moment in known] + [View(views[20].as_of, known[1], seq)]
+    for view in views:
+        async with service.database.transaction(user.owner_id) as session:
+            store = Counting(session, user.owner_id)
+            quick = await fold_ledger(store, UUID(portfolio.id), LotMethod.FIFO, view)
+        slow = await folded(service, user, portfolio.id, LotMethod.FIFO, view, WithoutSnapshots)
+        assert (quick.positions, quick.cash) == (slow.positions, slow.cash), view
+        assert store.read < 6 + 2, view
 
 
 async def test_snapshots_folded_by_other_rules_are_not_used_and_made_anew(service: Service) -> None:

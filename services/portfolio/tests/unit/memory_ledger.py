@@ -111,6 +111,9 @@ class MemoryLedger:
         asked = [item.entry.input for item in self.journal]
         return {each.symbol: each.option for each in asked if each.option is not None and each.symbol in symbols}
 
+    async def known(self, _: UUID, view: View, fold: str) -> View:
+        return view
+
     async def snapshot(self, _: UUID, view: View, fold: str, before: datetime | None = None) -> None:
         """None are made."""
 

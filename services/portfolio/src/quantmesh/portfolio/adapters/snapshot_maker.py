@@ -1,23 +1,27 @@
 """Makes snapshots of ledgers that have grown, in the background."""
 
 import asyncio
+from datetime import datetime
 from uuid import UUID
 
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Conflict, Unavailable
 from quantmesh.chassis.telemetry.logs import get_logger
 from quantmesh.portfolio.adapters.store import Store
-from quantmesh.portfolio.adapters.store.snapshot_making import NewSnapshot, SnapshotMaking
+from quantmesh.portfolio.adapters.store.snapshot_making import Head, NewSnapshot, SnapshotMaking
+from quantmesh.portfolio.adapters.store.snapshot_pass import SnapshotPass
 from quantmesh.portfolio.core.fold_ledger import fold_ledger
 from quantmesh.portfolio.core.ports import View
-from quantmesh.portfolio.core.snapshots import fold_name
+from quantmesh.portfolio.core.snapshot_history import Stretch, make_history
+from quantmesh.portfolio.core.snapshots import Snapshot, fold_name
 
 log = get_logger(__name__)
 
 # What a read then folds at most is done within some milliseconds.
 _DUE_EVENTS = 500
-# So many transactions are folded at once: the loop is not held for long, and views of the past have where to begin.
-_STEP = 10_000
+# A view of the past folds at most so many transactions, of which so many times as many are made snapshots of at once.
+_STEP = 1_000
+_STEPS_AT_ONCE = 50
 _EVERY_SECONDS = 5.0
 
 
@@ -47,21 +51,66 @@ class SnapshotMaker:
                 pass
 
     async def _take_step(self, portfolio_id: UUID) -> bool:
-        """One snapshot further, in one transaction; whether nothing is left to do here."""
+        """Further by one snapshot, or by many in one pass, in one transaction; whether nothing is left to do here."""
         async with self._database.system_transaction() as session:
-            making = SnapshotMaking(session)
+            making = SnapshotPass(session)
             if not await making.take_turn(portfolio_id):
                 return True
             head = await making.head(portfolio_id)
             store = Store(session, head.owner_id)
             fold = fold_name(head.lot_method)
-            previous = await store.snapshot(portfolio_id, View(seq=head.seq), fold)
-            since = None if previous is None else previous.executed_until
-            cut = await making.cut(portfolio_id, head.seq, since, self._step)
-            # A log without a transaction has nothing after any time.
-            until = cut or await making.last_executed(portfolio_id, head.seq) or head.recorded_at
-            state = await fold_ledger(store, portfolio_id, head.lot_method, View(as_of=until, seq=head.seq))
-            await making.add_snapshot(
-                portfolio_id, NewSnapshot(state.snapshot, head, until, cut is None, state.folded, state.cash)
-            )
+            newest = await store.snapshot(portfolio_id, View(seq=head.seq), fold)
+            done = await self._go_on(making, store, portfolio_id, head, newest)
+            await making.thin(portfolio_id, fold)
+        return done
+
+    async def _go_on(
+        self, making: SnapshotPass, store: Store, portfolio_id: UUID, head: Head, newest: Snapshot | None
+    ) -> bool:
+        late = 0
+        if newest is not None and head.seq - newest.seq > self._step:
+            late = await making.came_late(portfolio_id, head.seq, newest)
+        if late > self._step:
+            # So many that every view of the past would have to fold them.
+            newest, late = None, 0
+        since = None if newest is None else newest.executed_until
+        if late or await making.cut(portfolio_id, head.seq, since, self._step) is None:
+            until = since if late else await making.last_executed(portfolio_id, head.seq)
+            return await self._make_one(making, store, portfolio_id, head, until or head.recorded_at, whole=not late)
+        cut = await making.cut(portfolio_id, head.seq, since, self._step * _STEPS_AT_ONCE)
+        await self._make_many(making, store, portfolio_id, head, newest, cut)
         return cut is None
+
+    async def _make_one(
+        self, making: SnapshotPass, store: Store, portfolio_id: UUID, head: Head, until: datetime, *, whole: bool
+    ) -> bool:
+        """From whichever snapshots serve; where much is left for a pass, of what came late alone."""
+        state = await fold_ledger(store, portfolio_id, head.lot_method, View(as_of=until, seq=head.seq))
+        await making.add_snapshot(
+            portfolio_id, NewSnapshot(state.snapshot, head, until, whole, state.folded, state.cash)
+        )
+        return whole
+
+    async def _make_many(
+        self,
+        making: SnapshotPass,
+        store: Store,
+        portfolio_id: UUID,
+        head: Head,
+        base: Snapshot | None,
+        cut: datetime | None,
+    ) -> None:
+        until = cut or await making.last_executed(portfolio_id, head.seq) or head.recorded_at
+        movements = await store.movements(portfolio_id, View(as_of=until, seq=head.seq), (), base)
+        symbols = {movement.symbol for movement in movements}
+        lots = {} if base is None else await store.snapshot_lots(portfolio_id, base, symbols, whole=True)
+        stretch = Stretch(
+            base,
+            lots,
+            await making.executed(portfolio_id, head.seq, base, until),
+            movements,
+            await making.following(portfolio_id, head.seq, until),
+            head.seq,
+        )
+        history = await asyncio.to_thread(make_history, stretch, head.lot_method, self._step)
+        await making.add_history(portfolio_id, head, base, history, whole=cut is None)

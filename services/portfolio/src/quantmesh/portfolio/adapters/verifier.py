@@ -13,7 +13,7 @@ from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.adapters.store.snapshot_making import SnapshotMaking
 from quantmesh.portfolio.adapters.store.verification import Verification, VerifiedPortfolio
 from quantmesh.portfolio.core.errors import PortfolioNotFound
-from quantmesh.portfolio.core.verify_snapshots import LedgerBreak, Rebuilt, first_difference, rebuild
+from quantmesh.portfolio.core.verify_snapshots import NOTHING_REBUILT, LedgerBreak, first_difference, rebuild
 
 log = get_logger(__name__)
 
@@ -70,7 +70,7 @@ class Verifier:
         return broken or await self._broken_snapshot(portfolio, progress)
 
     async def _broken_snapshot(self, portfolio: VerifiedPortfolio, progress: Progress) -> LedgerBreak | None:
-        rebuilt, previous = Rebuilt(None, {}), 0
+        rebuilt, previous = NOTHING_REBUILT, 0
         async with self._database.system_transaction() as session:
             verification, making = Verification(session), SnapshotMaking(session)
             store = Store(session, portfolio.owner_id)

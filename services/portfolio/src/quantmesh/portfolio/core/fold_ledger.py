@@ -14,6 +14,8 @@ from quantmesh.portfolio.core.snapshots import LedgerState, Snapshot, fold_name,
 
 async def fold_ledger(journal: Journal, portfolio_id: UUID, method: LotMethod, view: View) -> LedgerState:
     """The same as folding the whole journal; `view.seq` is given, so that all queries tell of one state."""
+    if view.known_at is not None:
+        view = await journal.known(portfolio_id, view, fold_name(method))
     snapshot = await journal.snapshot(portfolio_id, view, fold_name(method))
     folded = await _fold_since(journal, portfolio_id, method, view, snapshot)
     positions = {} if snapshot is None else await journal.snapshot_positions(portfolio_id, snapshot)
@@ -61,6 +63,9 @@ async def _fold_since(
     if lacking:
         whole = await journal.snapshot_lots(portfolio_id, snapshot, lacking, whole=True)
         folded |= fold_lots((movement for movement in timely if movement.symbol in lacking), method, whole)
+        gone = [symbol for symbol in lacking if not left_apart(whole[symbol], folded[symbol])]
+        if gone:
+            folded |= fold_lots(await journal.movements(portfolio_id, view, gone), method)
     if late:
         older = await journal.snapshot(portfolio_id, view, fold_name(method), before=min(late.values()))
         folded |= await _fold_since(journal, portfolio_id, method, view, older, late)

@@ -78,14 +78,7 @@ class FoldedLots:
     def position(self) -> Position:
         quantity = sum((lot.quantity for lot in self.lots), ZERO)
         cost = sum((lot.cost for lot in self.lots), ZERO)
-        return Position(
-            symbol=self.symbol,
-            currency=self.currency,
-            quantity=quantity,
-            cost=cost,
-            average_cost=to_stored(cost / quantity) if quantity else ZERO,
-            realized_pnl=round_cash(self.realized, self.currency),
-        )
+        return _position(self, quantity, cost)
 
     @exactly
     def cost_of(self, quantity: Decimal, method: LotMethod) -> Decimal:
@@ -112,30 +105,69 @@ def fold_lots(
     sale's named lots must be open then (else LotNotOpen); otherwise the method's own order stands in for those that
     are not.
     """
-    movements = list(movements)
-    undone = {movement.reverses for movement in movements if movement.reverses is not None}
-    books: dict[str, _OpenLots] = {}
-    for movement in movements:
-        book = books.get(movement.symbol)
-        if book is None:
-            known = before.get(movement.symbol) if before else None
-            nothing = FoldedLots(movement.symbol, movement.currency, (), ZERO, movement.executed_at)
-            book = books[movement.symbol] = _OpenLots(known or nothing, method, strict=strict)
-        if not undone or (movement.reverses is None and movement.transaction_id not in undone):
-            book.apply(movement)
-    return {symbol: book.folded() for symbol, book in books.items()}
+    books = LotFold(method, before, strict=strict)
+    return {symbol: books.folded(symbol) for symbol in books.apply(movements)}
+
+
+class LotFold:
+    """A fold that goes on from where it is, so that it can be looked at on its way; see `fold_lots`."""
+
+    def __init__(
+        self, method: LotMethod, before: Mapping[str, FoldedLots] | None = None, *, strict: bool = False
+    ) -> None:
+        self._method = method
+        self._before = before or {}
+        self._strict = strict
+        self._books: dict[str, _OpenLots] = {}
+
+    @exactly
+    def apply(self, movements: Iterable[SecurityMovement]) -> list[str]:
+        """The symbols that moved. What a reversal among `movements` takes back has to be among them too."""
+        movements = list(movements)
+        undone = {movement.reverses for movement in movements if movement.reverses is not None}
+        moved = dict.fromkeys(movement.symbol for movement in movements)
+        for movement in movements:
+            book = self._books.get(movement.symbol)
+            if book is None:
+                nothing = FoldedLots(movement.symbol, movement.currency, (), ZERO, movement.executed_at)
+                known = self._before.get(movement.symbol, nothing)
+                book = self._books[movement.symbol] = _OpenLots(known, self._method, strict=self._strict)
+            if not undone or (movement.reverses is None and movement.transaction_id not in undone):
+                book.apply(movement)
+        return list(moved)
+
+    def folded(self, symbol: str) -> FoldedLots:
+        return self._books[symbol].folded()
+
+    @exactly
+    def position(self, symbol: str) -> Position:
+        """As that of `folded`, without going through its lots."""
+        book = self._books[symbol]
+        return _position(book, book.held, book.cost)
+
+
+def _position(state: "FoldedLots | _OpenLots", quantity: Decimal, cost: Decimal) -> Position:
+    return Position(
+        symbol=state.symbol,
+        currency=state.currency,
+        quantity=quantity,
+        cost=cost,
+        average_cost=to_stored(cost / quantity) if quantity else ZERO,
+        realized_pnl=round_cash(state.realized, state.currency),
+    )
 
 
 class _OpenLots:
     def __init__(self, before: FoldedLots, method: LotMethod, *, strict: bool = False) -> None:
-        self._symbol = before.symbol
-        self._currency = before.currency
+        self.symbol = before.symbol
+        self.currency = before.currency
         self._pooled = method is LotMethod.AVERAGE
         self._newest_first = method is LotMethod.LIFO
         self._strict = strict
         self._lots = deque(before.lots)
-        self._held = sum((lot.quantity for lot in self._lots), ZERO)
-        self._realized = before.realized
+        self.held = sum((lot.quantity for lot in self._lots), ZERO)
+        self.cost = sum((lot.cost for lot in self._lots), ZERO)
+        self.realized = before.realized
         self._moved_at = before.moved_at
 
     def apply(self, movement: SecurityMovement) -> None:
@@ -146,20 +178,20 @@ class _OpenLots:
             self._exchange(movement)
 
     def folded(self) -> FoldedLots:
-        return FoldedLots(self._symbol, self._currency, tuple(self._lots), self._realized, self._moved_at)
+        return FoldedLots(self.symbol, self.currency, tuple(self._lots), self.realized, self._moved_at)
 
     def _exchange(self, movement: SecurityMovement) -> None:
         """Closes what is held on the other side, opens what is left over; the cash is divided by quantity."""
         quantity = movement.quantity
         paid = movement.gross if quantity > ZERO else -movement.gross
-        if self._held and (self._held > ZERO) is not (quantity > ZERO):
-            closing = quantity if abs(quantity) <= abs(self._held) else -self._held
+        if self.held and (self.held > ZERO) is not (quantity > ZERO):
+            closing = quantity if abs(quantity) <= abs(self.held) else -self.held
             share = paid if closing == quantity else to_stored(paid * closing / quantity)
-            self._realized -= share + self.relieve(closing, movement.lots)
+            self.realized -= share + self.relieve(closing, movement.lots)
             quantity -= closing
             paid -= share
         elif movement.lots and self._strict:
-            raise LotNotOpen(movement.lots[0].transaction_id, self._symbol, movement.executed_at)
+            raise LotNotOpen(movement.lots[0].transaction_id, self.symbol, movement.executed_at)
         if quantity:
             self._open(Lot(quantity, paid, movement.executed_at, movement.transaction_id))
 
@@ -171,18 +203,20 @@ class _OpenLots:
             place = self._place_of(choice.transaction_id)
             taken, cost = (ZERO, ZERO) if place is None else self._take(place, min(left, choice.quantity))
             if self._strict and taken < choice.quantity:
-                raise LotNotOpen(choice.transaction_id, self._symbol, self._moved_at)
+                raise LotNotOpen(choice.transaction_id, self.symbol, self._moved_at)
             left -= taken
             relieved += cost
         while left and self._lots:
             taken, cost = self._take(-1 if self._newest_first else 0, left)
             left -= taken
             relieved += cost
-        self._held += closing
+        self.held += closing
+        self.cost -= relieved
         return relieved
 
     def _open(self, lot: Lot) -> None:
-        self._held += lot.quantity
+        self.held += lot.quantity
+        self.cost += lot.cost
         if self._pooled and self._lots:
             pool = self._lots[0]
             self._lots[0] = Lot(pool.quantity + lot.quantity, pool.cost + lot.cost, pool.opened_at, pool.transaction_id)
@@ -207,8 +241,8 @@ class _OpenLots:
     def _split(self, movement: SecurityMovement) -> None:
         """Costs stay, quantities multiply; the last lot takes what rounding leaves, for the sum that was posted."""
         ratio = movement.ratio or Decimal(1)
-        self._held += movement.quantity
+        self.held += movement.quantity
         self._lots = deque(replace(lot, quantity=to_stored(lot.quantity * ratio)) for lot in self._lots)
-        rest = self._held - sum((lot.quantity for lot in self._lots), ZERO)
+        rest = self.held - sum((lot.quantity for lot in self._lots), ZERO)
         if rest and self._lots:
             self._lots[-1] = replace(self._lots[-1], quantity=self._lots[-1].quantity + rest)

@@ -66,6 +66,10 @@ class Journal(Protocol):
 
     async def cash(self, portfolio_id: UUID, view: View, since: Snapshot | None = None) -> Mapping[str, Decimal]: ...
 
+    async def known(self, portfolio_id: UUID, view: View, fold: str) -> View:
+        """The same transactions by closer bounds: `seq` of what was known then, `as_of` not long after the last."""
+        ...
+
     async def snapshot(
         self, portfolio_id: UUID, view: View, fold: str, before: datetime | None = None
     ) -> Snapshot | None:

@@ -1,6 +1,6 @@
-"""What the ledger came to at some point, kept so that a read need not fold all of it again."""
+"""What the ledger came to at some points, kept so that a read need not fold all of it again."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
@@ -10,8 +10,9 @@ from quantmesh.portfolio.core.model import LotMethod
 from quantmesh.portfolio.core.numbers import ZERO, exactly
 
 # Raised where the same movements come to something else than before: older snapshots are then not used any more.
-_FOLD_VERSION = 2
+_FOLD_VERSION = 3
 _DENSE = 8
+_LAST_SEQ = 2**63 - 1
 # So many lots at either end are at hand; an instrument with more than the other number has those between laid apart.
 _EDGE, _MOST = 4, 16
 
@@ -20,13 +21,33 @@ _EDGE, _MOST = 4, 16
 class Snapshot:
     """Of every transaction up to the log's `seq` that was executed until `executed_until`.
 
-    `number` counts a portfolio's snapshots; each follows from the one before.
+    It is the same of every transaction up to `first_seq`, and to any number in between. `number` counts a portfolio's
+    snapshots; each follows from the one before, or from nothing. `late` are the stretches of the log, after one number
+    until another, that may have more that was executed by then.
     """
 
     number: int
+    first_seq: int
     seq: int
     executed_until: datetime
     cash: Mapping[str, Decimal]
+    late: Sequence[tuple[int, int]]
+
+
+def merged(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same numbers, none of them twice."""
+    found: list[tuple[int, int]] = []
+    for after, until in sorted(stretches):
+        if found and after <= found[-1][1]:
+            found[-1] = found[-1][0], max(until, found[-1][1])
+        else:
+            found.append((after, until))
+    return found
+
+
+def all_after(seq: int) -> Sequence[tuple[int, int]]:
+    """The log from there on as one stretch."""
+    return ((seq, _LAST_SEQ),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +66,7 @@ def fold_name(method: LotMethod) -> str:
 
 
 def worth_keeping(numbers: Collection[int]) -> set[int]:
-    """Of ascending numbers the newest ones and, the further back, the fewer: some eight per doubling of the age.
-
-    So a view of the past begins from a snapshot not much older than it, at a cost that grows with the logarithm.
-    """
+    """Of ascending numbers the newest ones and, the further back, the fewer: some eight per doubling of the age."""
     newest = max(numbers, default=0)
     return {number for number in numbers if number % (1 << ((newest - number) // _DENSE).bit_length()) == 0}
 
@@ -71,7 +89,50 @@ def lay_apart(folded: FoldedLots) -> tuple[FoldedLots, tuple[Lot, ...]]:
     return replace(folded, lots=(*folded.lots[:_EDGE], one, *folded.lots[-_EDGE:])), between
 
 
+@exactly
+def tells_of(kept: FoldedLots, lots: FoldedLots) -> bool:
+    """Whether `kept` is `lots`, some of which it may have as one."""
+    place = next((place for place, lot in enumerate(kept.lots) if isinstance(lot, LotsBetween)), None)
+    if place is None:
+        return kept == lots
+    end = len(lots.lots) - (len(kept.lots) - place - 1)
+    between = lots.lots[place:end]
+    one = replace(
+        kept.lots[place],
+        quantity=sum((lot.quantity for lot in between), ZERO),
+        cost=sum((lot.cost for lot in between), ZERO),
+    )
+    return kept == replace(lots, lots=(*lots.lots[:place], one, *lots.lots[end:]))
+
+
 def left_apart(before: FoldedLots, after: FoldedLots) -> bool:
     """Whether a fold did without the lots that are laid apart, if any are; else it has to be done with all of them."""
     between = next((lot for lot in before.lots if isinstance(lot, LotsBetween)), None)
-    return between is None or (len(after.lots) <= _MOST and any(lot is between for lot in after.lots))
+    return between is None or any(lot is between for lot in after.lots)
+
+
+@exactly
+def lay_untouched_apart(before: FoldedLots, held: Position, after: FoldedLots, method: LotMethod) -> FoldedLots:
+    """`before`, which came to `held`, with those of its many lots as one that are whole in `after`, what followed.
+
+    Whatever is folded on the way from one to the other finds the lots that it takes.
+    """
+    lots = before.lots
+    if len(lots) <= _MOST or method is LotMethod.SPECIFIC:
+        return before
+    if method is LotMethod.LIFO:
+        common = range(min(len(lots), len(after.lots)), 0, -1)
+        first, last = 0, next((end for end in common if lots[end - 1] is after.lots[end - 1]), 0)
+    else:
+        # One of the two is the first that nothing was taken of; the other may be what is left of the one before it.
+        oldest = {id(lot) for lot in after.lots[:2]}
+        first, last = next((place for place, lot in enumerate(lots) if id(lot) in oldest), len(lots)), len(lots)
+    if last - first < 2:
+        return before
+    taken = (*lots[:first], *lots[last:])
+    quantity = held.quantity - sum((lot.quantity for lot in taken), ZERO)
+    cost = held.cost - sum((lot.cost for lot in taken), ZERO)
+    one = LotsBetween(quantity, cost, lots[first].opened_at)
+    return FoldedLots(
+        before.symbol, before.currency, (*lots[:first], one, *lots[last:]), before.realized, before.moved_at
+    )

@@ -10,7 +10,7 @@ from quantmesh.portfolio.core.fold_ledger import late_among, sum_of
 from quantmesh.portfolio.core.lots import FoldedLots, Position, fold_lots
 from quantmesh.portfolio.core.model import LotMethod
 from quantmesh.portfolio.core.ports import Journal, View
-from quantmesh.portfolio.core.snapshots import Snapshot
+from quantmesh.portfolio.core.snapshots import Snapshot, tells_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,21 @@ class Rebuilt:
 
     at: Snapshot | None
     lots: Mapping[str, FoldedLots]
+    positions: Mapping[str, Position]
+
+
+NOTHING_REBUILT = Rebuilt(None, {}, {})
 
 
 async def rebuild(
     journal: Journal, portfolio_id: UUID, method: LotMethod, before: Rebuilt, snapshot: Snapshot, until: datetime
 ) -> Rebuilt:
-    """From `before` on to `until`, on the way to `snapshot`, whose content is not looked at."""
+    """From `before` on to `until`, on the way to `snapshot`, whose content is not looked at.
+
+    From nothing where `before` is of a later time, since then the snapshot was made so.
+    """
+    if before.at is not None and before.at.executed_until > until:
+        before = NOTHING_REBUILT
     view = View(as_of=until, seq=snapshot.seq)
     movements = await journal.movements(portfolio_id, view, (), before.at)
     late = late_among(movements, before.lots)
@@ -50,7 +59,9 @@ async def rebuild(
         folded |= fold_lots(await journal.movements(portfolio_id, view, late), method)
     moved = await journal.cash(portfolio_id, view, before.at)
     cash = moved if before.at is None else sum_of(before.at.cash, moved)
-    return Rebuilt(replace(snapshot, executed_until=until, cash=cash), {**before.lots, **folded})
+    at = replace(snapshot, executed_until=until, cash=cash)
+    positions = {symbol: lots.position() for symbol, lots in folded.items()}
+    return Rebuilt(at, {**before.lots, **folded}, {**before.positions, **positions})
 
 
 def first_difference(
@@ -69,9 +80,9 @@ def first_difference(
     for symbol in sorted({*rebuilt.lots, *kept}):
         lots = rebuilt.lots.get(symbol)
         position, written = kept.get(symbol, (None, None))
-        wanted = None if lots is None else lots.position()
+        wanted = rebuilt.positions.get(symbol)
         if wanted != position:
             return LedgerBreak(portfolio_id, f"{name} position", symbol, snapshot.seq, str(wanted), str(position))
-        if written is not None and written != lots:
+        if written is not None and (lots is None or not tells_of(written, lots)):
             return LedgerBreak(portfolio_id, f"{name} lots", symbol, snapshot.seq, str(lots), str(written))
     return None

@@ -19,7 +19,7 @@ from quantmesh.portfolio.core.model import TransactionType
 from quantmesh.portfolio.core.numbers import ZERO
 from quantmesh.portfolio.core.ports import DailyFlow, DailyIncome, View
 from quantmesh.portfolio.core.posting_rules import CASH, CONTRIBUTIONS, DIVIDENDS_PAID, SECURITIES
-from quantmesh.portfolio.core.snapshots import Snapshot
+from quantmesh.portfolio.core.snapshots import Snapshot, all_after
 
 _TYPES = {kind.value: kind for kind in TransactionType}
 
@@ -32,9 +32,17 @@ _WITH_POSTINGS = """
         WHERE posting.portfolio_id = t.portfolio_id AND posting.transaction_id = t.id
         OFFSET 0
     ) AS p"""
-# What a snapshot does not hold: recorded since, or executed since. The second is fenced as well, for its own index.
+# What a snapshot does not hold: recorded since, where something was late, or executed since. Both are fenced as well,
+# each for its own index.
 _SINCE = """(
-        SELECT * FROM transaction WHERE portfolio_id = :portfolio_id AND seq > :folded_seq
+        SELECT late.*
+        FROM unnest(CAST(:late_after AS bigint[]), CAST(:late_until AS bigint[])) AS stretch (after, until)
+        CROSS JOIN LATERAL (
+            SELECT * FROM transaction
+            WHERE portfolio_id = :portfolio_id AND seq > stretch.after AND seq <= stretch.until
+            OFFSET 0
+        ) AS late
+        WHERE executed_at <= CAST(:folded_until AS timestamptz)
         UNION ALL
         SELECT * FROM (
             SELECT * FROM transaction
@@ -42,7 +50,6 @@ _SINCE = """(
               AND executed_at <= CAST(:as_of AS timestamptz)
             OFFSET 0
         ) AS executed_since
-        WHERE seq <= :folded_seq
     ) AS t"""
 _POSTED = f"transaction AS t {_WITH_POSTINGS}"
 _POSTED_SINCE = f"{_SINCE} {_WITH_POSTINGS}"
@@ -93,27 +100,28 @@ _BOOKS = text(f"WITH {WANTED} {BOOKS} ORDER BY executed_at, seq")
 # A transaction's effect on each instrument: on two where an option delivers. What was paid without the fee is what the
 # instrument's trading account has in cash.
 _INSTRUMENT = f"CASE WHEN p.account = '{SECURITIES}' THEN p.commodity ELSE substr(p.account, 9) END"
-_MOVEMENTS = f"""
+_MOVED = f"""
     SELECT t.type, {_INSTRUMENT} AS symbol, t.currency, t.executed_at,
            sum(p.amount) FILTER (WHERE p.account = '{SECURITIES}') AS quantity,
            coalesce(sum(p.amount) FILTER (WHERE p.account <> '{SECURITIES}'), 0)
                * sign(sum(p.amount) FILTER (WHERE p.account = '{SECURITIES}')) AS gross,
-           t.split_ratio, t.id, t.reverses, t.lots
-    FROM {_POSTED_SINCE}
+           t.split_ratio, t.id, t.reverses, t.lots"""
+_MOVES = f"""
     WHERE {SEEN} AND t.symbol <> '' AND t.type <> 'dividend'
       AND (p.account = '{SECURITIES}' OR p.account LIKE 'trading:%' AND p.commodity = t.currency)
-"""  # noqa: S608  the accounts are our own constants
+"""
+_OF_SYMBOLS = f"""
+      AND (t.symbol = ANY(CAST(:symbols AS text[])) OR t.option ->> 'underlying' = ANY(CAST(:symbols AS text[])))
+      AND {_INSTRUMENT} = ANY(CAST(:symbols AS text[]))
+"""
 _MOVEMENTS_ORDER = f"""
     GROUP BY t.id, t.type, {_INSTRUMENT}, t.currency, t.executed_at, t.split_ratio, t.reverses, t.lots, t.seq
     ORDER BY t.executed_at, t.seq
 """
-_ALL_MOVEMENTS = text(_MOVEMENTS + _MOVEMENTS_ORDER)
-_MOVEMENTS_OF_SYMBOLS = text(
-    f"""{_MOVEMENTS}
-      AND (t.symbol = ANY(CAST(:symbols AS text[])) OR t.option ->> 'underlying' = ANY(CAST(:symbols AS text[])))
-      AND {_INSTRUMENT} = ANY(CAST(:symbols AS text[]))
-    {_MOVEMENTS_ORDER}"""
-)
+_ALL_MOVEMENTS = text(f"{_MOVED} FROM {_POSTED_SINCE} {_MOVES} {_MOVEMENTS_ORDER}")
+_MOVEMENTS_OF_SYMBOLS = text(f"{_MOVED} FROM {_POSTED_SINCE} {_MOVES} {_OF_SYMBOLS} {_MOVEMENTS_ORDER}")
+# Of all that there is, by the symbols' own index.
+_MOVEMENTS_EVER = text(f"{_MOVED} FROM {_POSTED} {_MOVES} {_OF_SYMBOLS} {_MOVEMENTS_ORDER}")
 _CASH = text(
     f"""
     SELECT p.commodity, sum(p.amount) AS amount
@@ -229,7 +237,8 @@ class JournalStore(Owned):
         self, portfolio_id: UUID, view: View, symbols: Collection[str] = (), since: Snapshot | None = None
     ) -> Sequence[SecurityMovement]:
         parameters = _bounds_since(portfolio_id, view, since) | ({"symbols": list(symbols)} if symbols else {})
-        found = await self._session.execute(_MOVEMENTS_OF_SYMBOLS if symbols else _ALL_MOVEMENTS, parameters)
+        of_symbols = _MOVEMENTS_EVER if since is None else _MOVEMENTS_OF_SYMBOLS
+        found = await self._session.execute(of_symbols if symbols else _ALL_MOVEMENTS, parameters)
         return [SecurityMovement(*(_TYPES[row[0]], *row[1:-1], lot_choices(row[-1]))) for row in found]
 
     async def cash(self, portfolio_id: UUID, view: View, since: Snapshot | None = None) -> Mapping[str, Decimal]:
@@ -246,8 +255,10 @@ class JournalStore(Owned):
 
 
 def _bounds_since(portfolio_id: UUID, view: View, since: Snapshot | None) -> dict[str, Any]:
-    """Without a snapshot everything has been recorded since number 0."""
+    """Without a snapshot everything has been recorded since number 0, and nothing executed since."""
+    late_after, late_until = zip(*(all_after(0) if since is None else since.late), strict=True)
     return bounds(portfolio_id, view) | {
-        "folded_seq": 0 if since is None else since.seq,
+        "late_after": list(late_after),
+        "late_until": list(late_until),
         "folded_until": instant(None if since is None else since.executed_until),
     }

@@ -1,6 +1,5 @@
 """An instrument's lots as text in a row of a snapshot."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -9,31 +8,32 @@ from itertools import chain
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from quantmesh.portfolio.core.lots import FoldedLots, Lot
 from quantmesh.portfolio.core.snapshots import LotsBetween
 
-_dump = json.JSONEncoder(separators=(",", ":")).encode
-
 
 def folded_text(folded: FoldedLots) -> str:
-    return _dump([str(folded.realized), folded.moved_at.isoformat(), [_written(lot) for lot in folded.lots]])
+    cells = [str(folded.realized), folded.moved_at.isoformat(), [_written(lot) for lot in folded.lots]]
+    return orjson.dumps(cells).decode()
 
 
 def between_text(folded: FoldedLots, between: Sequence[Lot]) -> str | None:
     """Empty where all lots are in `folded`; None where those between were laid apart before, and are as they were."""
     if between:
-        return _dump([_written(lot) for lot in between])
+        return orjson.dumps([_written(lot) for lot in between]).decode()
     return None if any(isinstance(lot, LotsBetween) for lot in folded.lots) else ""
 
 
 def read_folded(symbol: str, currency: str, folded: str, between: str) -> FoldedLots:
     """With the lots between the ends, where their text is there, in the place of their sum."""
-    realized, moved_at, written = json.loads(folded)
+    realized, moved_at, written = orjson.loads(folded)
     lots = tuple(_read(*cells) for cells in written)
     found = FoldedLots(symbol, currency, lots, Decimal(realized), datetime.fromisoformat(moved_at))
     if not between:
         return found
-    apart = [_read(*cells) for cells in json.loads(between)]
+    apart = [_read(*cells) for cells in orjson.loads(between)]
     return replace(found, lots=tuple(chain(*(apart if isinstance(lot, LotsBetween) else (lot,) for lot in lots))))
 
 

@@ -1,7 +1,7 @@
 """Making snapshots, across tenants: which ledgers have grown, and a new snapshot's rows."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -37,6 +37,15 @@ _CUT = text(
     ORDER BY executed_at, transaction.seq OFFSET :step LIMIT 1
     """
 )
+# What a snapshot cannot go on to, since it lies before its end: its instruments are folded again.
+_CAME_LATE = text(
+    """
+    SELECT count(*) FROM transaction
+    WHERE portfolio_id = :portfolio_id AND seq > :after AND seq <= :seq
+      AND (executed_at < CAST(:until AS timestamptz)
+           OR type = 'reversal' AND executed_at = CAST(:until AS timestamptz))
+    """
+)
 _LAST_EXECUTED = text(
     """
     SELECT executed_at FROM transaction WHERE portfolio_id = :portfolio_id AND seq <= :seq
@@ -48,12 +57,21 @@ _TAKE_TURN = text("SELECT pg_try_advisory_xact_lock(hashtextextended('ledger sna
 _NEXT_NUMBER = text(
     "SELECT coalesce(max(number), 0) + 1 FROM ledger_snapshot WHERE portfolio_id = CAST(:portfolio_id AS uuid)"
 )
+# The first of a making tells when the earliest was executed of what had been recorded since the one before.
 _ADD = text(
     """
-    INSERT INTO ledger_snapshot (portfolio_id, number, owner_id, fold, seq, executed_until, recorded_until, whole,
-                                 cash)
-    VALUES (:portfolio_id, :number, :owner_id, :fold, :seq, :executed_until,
-            :recorded_until, :whole, CAST(:cash AS jsonb))
+    INSERT INTO ledger_snapshot (portfolio_id, number, owner_id, fold, first_seq, seq, executed_until, recorded_until,
+                                 whole, cash, after_seq, executed_from)
+    SELECT :portfolio_id, :number, :owner_id, :fold, :first_seq, :seq, :executed_until, :recorded_until, :whole,
+           CAST(:cash AS jsonb), CAST(:after_seq AS bigint), CASE WHEN CAST(:after_seq AS bigint) IS NOT NULL THEN
+               coalesce((
+                   SELECT min(executed_at) FROM (
+                       SELECT executed_at FROM transaction
+                       WHERE portfolio_id = :portfolio_id AND transaction.seq > :after_seq AND transaction.seq <= :seq
+                       OFFSET 0
+                   ) AS recorded_since
+               ), 'infinity')
+           END
     """
 )
 # Without a snapshot before it this one follows from nothing, and what others said of further instruments has ended.
@@ -81,13 +99,27 @@ _ADD_ROWS = text(
         AS r (symbol, currency, quantity, cost, average_cost, realized, folded, lots_between)
     """
 )
-_NUMBERS = text(
-    "SELECT number FROM ledger_snapshot WHERE portfolio_id = :portfolio_id AND fold = :fold AND dropped_at IS NULL"
+# They are in one place only, which is enough for what begins from the newest.
+_LEAVE_LOTS = text(
+    """
+    UPDATE snapshot_position SET lots_between = ''
+    WHERE portfolio_id = :portfolio_id AND until_number = :number AND symbol = ANY(:symbols)
+    """
+)
+# Those that follow from nothing, and what followed from them.
+_OUTDATED = text(
+    """
+    SELECT number FROM ledger_snapshot
+    WHERE portfolio_id = :portfolio_id AND fold = :fold AND dropped_at IS NULL AND number < (
+        SELECT max(number) FROM ledger_snapshot WHERE portfolio_id = :portfolio_id AND fold = :fold AND after_seq = 0
+    )
+    ORDER BY number
+    """
 )
 _DROP = text(
     """
     UPDATE ledger_snapshot SET dropped_at = now()
-    WHERE portfolio_id = :portfolio_id AND dropped_at IS NULL AND NOT (fold = :fold AND number = ANY(:kept))
+    WHERE portfolio_id = :portfolio_id AND dropped_at IS NULL AND (fold <> :fold OR number = ANY(:outdated))
     """
 )
 _FORGET = text(
@@ -100,7 +132,7 @@ _FORGET = text(
 _FORGET_ROWS = text(
     """
     DELETE FROM snapshot_position AS p
-    WHERE portfolio_id = :portfolio_id AND until_number <= :number AND NOT EXISTS (
+    WHERE portfolio_id = :portfolio_id AND until_number < 9223372036854775807 AND NOT EXISTS (
         SELECT FROM ledger_snapshot AS s
         WHERE s.portfolio_id = p.portfolio_id AND s.number >= p.from_number AND s.number < p.until_number
     )
@@ -133,6 +165,18 @@ class NewSnapshot:
     cash: Mapping[str, Decimal]
 
 
+@dataclass(frozen=True, slots=True)
+class SnapshotHead:
+    """`after_seq` on the first of a making: how much of the log those before it have, 0 where it follows from none."""
+
+    number: int
+    first_seq: int
+    executed_until: datetime
+    whole: bool
+    cash: Mapping[str, Decimal]
+    after_seq: int | None = None
+
+
 class SnapshotMaking:
     """One open transaction in the system role."""
 
@@ -163,32 +207,42 @@ class SnapshotMaking:
         """Whether nobody else makes snapshots of this portfolio until the transaction ends."""
         return bool(await self._session.scalar(_TAKE_TURN, {"portfolio_id": str(portfolio_id)}))
 
+    async def came_late(self, portfolio_id: UUID, seq: int, newest: Snapshot) -> int:
+        """How many transactions were recorded up to `seq` that lie before the end of the newest snapshot."""
+        keys = {"portfolio_id": portfolio_id, "after": newest.seq, "seq": seq, "until": newest.executed_until}
+        return int(await self._session.scalar(_CAME_LATE, keys) or 0)
+
+    async def next_number(self, portfolio_id: UUID) -> int:
+        return int(await self._session.scalar(_NEXT_NUMBER, {"portfolio_id": str(portfolio_id)}))
+
     async def add_snapshot(self, portfolio_id: UUID, new: NewSnapshot) -> None:
-        """In one's turn. Snapshots that are not worth keeping any more are dropped."""
-        number = await self._session.scalar(_NEXT_NUMBER, {"portfolio_id": str(portfolio_id)})
+        """In one's turn."""
+        number = await self.next_number(portfolio_id)
         keys = {"portfolio_id": portfolio_id, "number": number}
-        owned = keys | {"owner_id": new.head.owner_id}
-        fold = fold_name(new.head.lot_method)
-        await self._session.execute(
-            _ADD,
-            owned
-            | {
-                "fold": fold,
-                "seq": new.head.seq,
-                "executed_until": new.executed_until,
-                "recorded_until": new.head.recorded_at,
-                "whole": new.whole,
-                "cash": json.dumps({currency: str(amount) for currency, amount in new.cash.items()}),
-            },
+        await self.add_heads(
+            portfolio_id,
+            new.head,
+            [
+                SnapshotHead(
+                    number,
+                    new.head.seq,
+                    new.executed_until,
+                    new.whole,
+                    new.cash,
+                    0 if new.previous is None else new.previous.seq,
+                )
+            ],
         )
         symbols = list(new.folded)
         positions = [lots.position() for lots in new.folded.values()]
         laid = [lay_apart(lots) for lots in new.folded.values()]
-        await self._session.execute(_END_ROWS, keys | {"anew": new.previous is None, "symbols": symbols})
+        between = [between_text(lots, apart) for lots, apart in laid]
+        await self.end_rows(portfolio_id, number, None if new.previous is None else symbols)
         await self._session.execute(
             _ADD_ROWS,
-            owned
+            keys
             | {
+                "owner_id": new.head.owner_id,
                 "symbols": symbols,
                 "currencies": [position.currency for position in positions],
                 "quantities": [position.quantity for position in positions],
@@ -196,15 +250,46 @@ class SnapshotMaking:
                 "average_costs": [position.average_cost for position in positions],
                 "realized": [position.realized_pnl for position in positions],
                 "folded": [folded_text(lots) for lots, _ in laid],
-                "lots_between": [between_text(lots, between) for lots, between in laid],
+                "lots_between": between,
             },
         )
-        await self._thin(portfolio_id, fold)
+        taken_over = [symbol for symbol, apart in zip(symbols, between, strict=True) if apart is None]
+        await self._session.execute(_LEAVE_LOTS, keys | {"symbols": taken_over})
 
-    async def _thin(self, portfolio_id: UUID, fold: str) -> None:
-        numbers = await self._session.scalars(_NUMBERS, {"portfolio_id": portfolio_id, "fold": fold})
-        keys = {"portfolio_id": portfolio_id}
-        await self._session.execute(_DROP, keys | {"fold": fold, "kept": sorted(worth_keeping(numbers))})
-        gone = await self._session.scalars(_FORGET, keys | {"stays": _DROPPED_STAYS})
-        if gone:
-            await self._session.execute(_FORGET_ROWS, keys | {"number": max(numbers)})
+    async def add_heads(self, portfolio_id: UUID, head: Head, new: Iterable[SnapshotHead]) -> None:
+        shared = {
+            "portfolio_id": portfolio_id,
+            "owner_id": head.owner_id,
+            "fold": fold_name(head.lot_method),
+            "seq": head.seq,
+            "recorded_until": head.recorded_at,
+        }
+        await self._session.execute_many(
+            _ADD,
+            [
+                shared
+                | {
+                    "number": each.number,
+                    "first_seq": each.first_seq,
+                    "executed_until": each.executed_until,
+                    "whole": each.whole,
+                    "cash": json.dumps({currency: str(amount) for currency, amount in each.cash.items()}),
+                    "after_seq": each.after_seq,
+                }
+                for each in new
+            ],
+        )
+
+    async def end_rows(self, portfolio_id: UUID, number: int, symbols: Sequence[str] | None) -> None:
+        """What was the newest of `symbols`, or of all where they are None, is so until before snapshot `number`."""
+        keys = {"portfolio_id": portfolio_id, "number": number, "anew": symbols is None, "symbols": symbols or []}
+        await self._session.execute(_END_ROWS, keys)
+
+    async def thin(self, portfolio_id: UUID, fold: str) -> None:
+        """What other rules made, and most of what was made anew, is dropped; nobody begins from it, and it goes."""
+        keys = {"portfolio_id": portfolio_id, "fold": fold}
+        outdated = await self._session.scalars(_OUTDATED, keys)
+        dropped = sorted(set(outdated) - worth_keeping(outdated))
+        await self._session.execute(_DROP, keys | {"outdated": dropped})
+        if await self._session.scalars(_FORGET, keys | {"stays": _DROPPED_STAYS}):
+            await self._session.execute(_FORGET_ROWS, keys)

@@ -11,31 +11,89 @@ from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.adapters.store.views import bounds, instant
 from quantmesh.portfolio.core.lots import FoldedLots, Position
 from quantmesh.portfolio.core.ports import View
-from quantmesh.portfolio.core.snapshots import Snapshot
+from quantmesh.portfolio.core.snapshots import Snapshot, merged
 
+# Of the log after a snapshot: where something was executed by its end, as each making told of what had been recorded
+# since the one before it; and what is after the last making.
 _FIND = text(
     """
-    SELECT number, seq, executed_until, cash FROM ledger_snapshot
-    WHERE portfolio_id = :portfolio_id AND fold = :fold AND dropped_at IS NULL
-      AND seq <= :seq AND recorded_until <= CAST(:known_at AS timestamptz)
-      AND executed_until <= CAST(:as_of AS timestamptz) AND executed_until < CAST(:before AS timestamptz)
-    ORDER BY number DESC
-    LIMIT 1
+    SELECT s.number, s.first_seq, s.seq, s.executed_until, s.cash, ARRAY(
+        SELECT ARRAY[greatest(later.after_seq, s.seq), later.seq] FROM ledger_snapshot AS later
+        WHERE later.portfolio_id = s.portfolio_id AND later.fold = s.fold AND later.dropped_at IS NULL
+          AND later.seq > s.seq AND later.executed_from <= s.executed_until
+        UNION ALL
+        SELECT ARRAY[max(made.seq), 9223372036854775807] FROM ledger_snapshot AS made
+        WHERE made.portfolio_id = s.portfolio_id AND made.fold = s.fold AND made.dropped_at IS NULL
+    ) AS late
+    FROM (
+        SELECT * FROM ledger_snapshot
+        WHERE portfolio_id = :portfolio_id AND fold = :fold AND dropped_at IS NULL AND first_seq <= :seq
+          AND executed_until <= CAST(:as_of AS timestamptz) AND executed_until < CAST(:before AS timestamptz)
+        ORDER BY number DESC
+        LIMIT 1
+    ) AS s
     """
 )
+# The log's times never run backwards: some twenty looks at its key find where those that were known then end. Where a
+# snapshot has all that was recorded until a later number, none of them was executed after it.
+_KNOWN = text(
+    """
+    WITH RECURSIVE search (low, high) AS (
+        SELECT CAST(0 AS bigint), CAST(:seq AS bigint)
+        UNION ALL
+        SELECT CASE WHEN known THEN middle ELSE low END, CASE WHEN known THEN high ELSE middle - 1 END
+        FROM search
+        CROSS JOIN LATERAL (SELECT (low + high + 1) / 2 AS middle) AS halved
+        CROSS JOIN LATERAL (
+            SELECT coalesce((
+                SELECT recorded_at <= CAST(:known_at AS timestamptz) FROM transaction
+                WHERE portfolio_id = :portfolio_id AND seq <= middle ORDER BY seq DESC LIMIT 1
+            ), true) AS known
+        ) AS looked
+        WHERE low < high
+    )
+    SELECT low AS seq, (
+        SELECT min(executed_until) FROM ledger_snapshot
+        WHERE portfolio_id = :portfolio_id AND fold = :fold AND dropped_at IS NULL
+          AND first_seq >= low AND (whole OR first_seq < seq)
+    ) AS executed_until
+    FROM search WHERE low = high
+    """
+)
+# The row of each instrument at a snapshot: its newest where that is old enough, else found by its key. Every instrument
+# that ever moved has a newest one, which ends nowhere.
+ROWS_AT = """
+    (
+        SELECT * FROM snapshot_position
+        WHERE portfolio_id = :portfolio_id AND until_number = 9223372036854775807 AND from_number <= :number
+        UNION ALL
+        SELECT earlier.* FROM snapshot_position AS newest
+        CROSS JOIN LATERAL (
+            SELECT * FROM snapshot_position AS p
+            WHERE p.portfolio_id = :portfolio_id AND p.symbol = newest.symbol AND p.from_number <= :number
+            ORDER BY p.from_number DESC LIMIT 1
+        ) AS earlier
+        WHERE newest.portfolio_id = :portfolio_id AND newest.until_number = 9223372036854775807
+          AND newest.from_number > :number AND earlier.until_number > :number
+    ) AS held
+"""
 _POSITIONS = text(
-    """
-    SELECT symbol, currency, quantity, cost, average_cost, realized_pnl FROM snapshot_position
-    WHERE portfolio_id = :portfolio_id AND from_number <= :number AND until_number > :number AND quantity <> 0
+    f"""
+    SELECT symbol, currency, quantity, cost, average_cost, realized_pnl FROM {ROWS_AT}
+    WHERE quantity <> 0
     ORDER BY symbol COLLATE "C"
-    """
+    """  # noqa: S608  our own subquery
 )
 _LOTS = text(
     """
-    SELECT symbol, currency, folded, CASE WHEN :whole THEN lots_between ELSE '' END AS lots_between
-    FROM snapshot_position
-    WHERE portfolio_id = :portfolio_id AND from_number <= :number AND until_number > :number
-      AND symbol = ANY(:symbols)
+    SELECT wanted.symbol, currency, folded, CASE WHEN :whole THEN lots_between ELSE '' END AS lots_between
+    FROM unnest(CAST(:symbols AS text[])) AS wanted (symbol)
+    CROSS JOIN LATERAL (
+        SELECT * FROM snapshot_position AS p
+        WHERE p.portfolio_id = :portfolio_id AND p.symbol = wanted.symbol AND p.from_number <= :number
+        ORDER BY p.from_number DESC LIMIT 1
+    ) AS held
+    WHERE until_number > :number
     """
 )
 
@@ -51,7 +109,13 @@ class SnapshotStore(Owned):
         if row is None:
             return None
         cash = {currency: Decimal(amount) for currency, amount in row.cash.items()}
-        return Snapshot(row.number, row.seq, row.executed_until, cash)
+        late = merged((after, until) for after, until in row.late)
+        return Snapshot(row.number, row.first_seq, row.seq, row.executed_until, cash, late)
+
+    async def known(self, portfolio_id: UUID, view: View, fold: str) -> View:
+        row = (await self._session.execute(_KNOWN, bounds(portfolio_id, view) | {"fold": fold})).one()
+        ends = [moment for moment in (view.as_of, row.executed_until) if moment is not None]
+        return View(min(ends, default=None), view.known_at, row.seq)
 
     async def snapshot_positions(self, portfolio_id: UUID, snapshot: Snapshot) -> dict[str, Position]:
         found = await self._session.execute(_POSITIONS, {"portfolio_id": portfolio_id, "number": snapshot.number})

@@ -10,9 +10,10 @@ from uuid import UUID
 
 from quantmesh.chassis.sql import Session, text
 from quantmesh.portfolio.adapters.store.lot_rows import read_folded
+from quantmesh.portfolio.adapters.store.snapshots import ROWS_AT
 from quantmesh.portfolio.core.lots import FoldedLots, Position
 from quantmesh.portfolio.core.model import LotMethod
-from quantmesh.portfolio.core.snapshots import Snapshot, fold_name
+from quantmesh.portfolio.core.snapshots import Snapshot, all_after, fold_name
 from quantmesh.portfolio.core.verify_snapshots import LedgerBreak
 
 _PORTFOLIOS = text(
@@ -118,7 +119,7 @@ _RESERVED = text(
 _AT_ONCE = (_BEYOND, _STRAY, _HOLDINGS, _RESERVED)
 _SNAPSHOTS = text(
     """
-    SELECT number, seq, executed_until, cash FROM ledger_snapshot
+    SELECT number, first_seq, seq, executed_until, cash FROM ledger_snapshot
     WHERE portfolio_id = :portfolio_id AND fold = :fold AND dropped_at IS NULL AND seq <= :seq ORDER BY number
     """
 )
@@ -131,12 +132,11 @@ _THERE = text(
     """
 )
 _ROWS = text(
-    """
+    f"""
     SELECT symbol, currency, quantity, cost, average_cost, realized_pnl,
            CASE WHEN from_number > :previous THEN folded END AS folded, lots_between
-    FROM snapshot_position
-    WHERE portfolio_id = :portfolio_id AND from_number <= :number AND until_number > :number
-    """
+    FROM {ROWS_AT}
+    """  # noqa: S608  our own subquery
 )
 
 
@@ -171,7 +171,12 @@ class Verification:
         )
         return [
             Snapshot(
-                row.number, row.seq, row.executed_until, {name: Decimal(amount) for name, amount in row.cash.items()}
+                row.number,
+                row.first_seq,
+                row.seq,
+                row.executed_until,
+                {name: Decimal(amount) for name, amount in row.cash.items()},
+                all_after(row.seq),
             )
             for row in found
         ]
