@@ -12,9 +12,10 @@ from prometheus_client import REGISTRY
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.events import EventBus
 from quantmesh.chassis.events.streams import ensure_stream
+from quantmesh.chassis.leadership import leading
 from quantmesh.chassis.migration import run_migrations
 from quantmesh.chassis.provision import provision
-from quantmesh.chassis.relay import Relay
+from quantmesh.chassis.relay import Relay, _Turn
 from quantmesh.chassis.sql import text
 from quantmesh.local.testing import RunningServer
 
@@ -93,12 +94,8 @@ async def test_a_brokers_folder_put_back_to_an_older_copy_loses_and_doubles_noth
     assert (await bus.jetstream.stream_info("qm-ledger")).state.messages == 5
 
 
-async def test_a_sequence_given_twice_shows_the_loss_of_what_had_it_before(
-    database: Database, bus: EventBus, start: Start
-) -> None:
-    start(Relay(database, bus).run())
-    await post(database, "a", "ONE", "TWO", "THREE")
-    await until(lambda: unpublished(database, 0))
+async def empty_stream(bus: EventBus) -> None:
+    """As of a broker that was restored to its very beginning."""
     await bus.jetstream.delete_stream("qm-ledger")
 
     async def stream_is_there() -> bool:
@@ -109,6 +106,35 @@ async def test_a_sequence_given_twice_shows_the_loss_of_what_had_it_before(
         return True
 
     await until(stream_is_there)
+
+
+async def test_what_is_acknowledged_and_not_marked_yet_when_the_broker_forgets_it_is_published_again(
+    database: Database, bus: EventBus
+) -> None:
+    await ensure_stream(bus.jetstream, "ledger")
+    async with leading(database, "relay") as connection:
+        turn = _Turn(connection, bus, database)
+        await turn._publisher.open()
+        await turn._sweep()
+        await post(database, "a", "ONE", "TWO")
+        await turn._publish_all()
+        assert not await unpublished(database, 0)
+        await empty_stream(bus)
+        await turn._sweep()
+        await turn._publish_all()
+        await turn._mark()
+        assert await unpublished(database, 0)
+        await turn._publisher.close()
+    assert (await bus.jetstream.stream_info("qm-ledger")).state.messages == 2
+
+
+async def test_a_sequence_given_twice_shows_the_loss_of_what_had_it_before(
+    database: Database, bus: EventBus, start: Start
+) -> None:
+    start(Relay(database, bus).run())
+    await post(database, "a", "ONE", "TWO", "THREE")
+    await until(lambda: unpublished(database, 0))
+    await empty_stream(bus)
     await post(database, "b", "FOUR")
     effects = Effects(database)
     start(effects.consumer().run(database, bus))

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from datetime import UTC
 from uuid import UUID
 
@@ -88,6 +89,7 @@ async def test_a_transaction_that_commits_late_is_not_skipped(database: Database
         await outbox.append(late, SUBJECT, Money(currency="LATE"), aggregate_id="late", occurred_at=NOW, owner_id=OWNER)
         await post(database, "early", "EARLY")
         await until(lambda: effects.seen == ["EARLY"])
+        await until(lambda: unpublished(database, 0))
     await until(lambda: effects.is_count(2))
     assert effects.seen == ["EARLY", "LATE"]
 
@@ -115,20 +117,20 @@ async def test_what_is_written_is_published_at_once_by_whichever_replica_leads(
     where: str,
 ) -> None:
     replicas = {name: open_database(ledger.url) for name in ("leading", "following")}
-    buses = [EventBus(nats_server.url, "ledger") for _ in replicas]
-    for database, bus in zip(replicas.values(), buses, strict=True):
-        await bus.connect()
-        start(Relay(database, bus).run())
-        await post(database, "a", "FIRST")
-        await until(lambda: unpublished(replicas["leading"], 0))
-    began = time.monotonic()
-    for _ in range(8):
-        await post(replicas[where], "a", "NEXT")
-        await until(lambda: unpublished(replicas["leading"], 0))
+    async with AsyncExitStack() as stack:
+        for database in replicas.values():
+            bus = EventBus(nats_server.url, "ledger")
+            stack.push_async_callback(bus.close)
+            await bus.connect()
+            start(Relay(database, bus).run())
+            await post(database, "a", "FIRST")
+            await until(lambda: unpublished(replicas["leading"], 0))
+        began = time.monotonic()
+        for _ in range(8):
+            await post(replicas[where], "a", "NEXT")
+            await until(lambda: unpublished(replicas["leading"], 0))
     # Found by looking once a second they would take eight.
     assert time.monotonic() - began < 4
-    for bus in buses:
-        await bus.close()
 
 
 async def test_the_trace_and_the_envelope_travel_with_the_event(

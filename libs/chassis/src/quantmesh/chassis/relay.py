@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -20,6 +19,7 @@ from quantmesh.chassis.events.publishing import Acknowledgement, Publisher, Sent
 from quantmesh.chassis.events.streams import SUBJECT_ROOT
 from quantmesh.chassis.failpoints import Failpoint
 from quantmesh.chassis.leadership import leading
+from quantmesh.chassis.sql import plain_array
 from quantmesh.chassis.telemetry.logs import get_logger
 
 log = get_logger(__name__)
@@ -32,13 +32,19 @@ _ACK_SECONDS = 2.0
 _SWEEP_SECONDS = 30.0
 _FAULTS = (psycopg.Error, *BROKER_FAULTS)
 
-_UNPUBLISHED = """
+_MARK = """
+    UPDATE outbox SET published_at = now(), stream_sequence = marked.sequence
+    FROM unnest(%(marked)s::uuid[], %(sequences)s::bigint[]) AS marked (id, sequence) WHERE outbox.id = marked.id
+"""
+# One snapshot: what is marked here is still unpublished to its own reading.
+_MARK_AND_READ = f"""
+    WITH marking AS ({_MARK})
     SELECT id::text, subject, partition, aggregate_id, aggregate_version, previous_version,
            coalesce(owner_id::text, '') AS owner_id, schema_version, type, payload, traceparent,
            (extract(epoch FROM occurred_at) * 1000000)::bigint AS occurred_micros,
            (extract(epoch FROM recorded_at) * 1000000)::bigint AS recorded_micros
-    FROM outbox WHERE published_at IS NULL AND id <> ALL (%s::uuid[]) ORDER BY position LIMIT %s
-"""
+    FROM outbox WHERE published_at IS NULL AND id <> ALL (%(known)s::uuid[]) ORDER BY position LIMIT %(limit)s
+"""  # noqa: S608  our own parts
 # Without fresh statistics the planner would sort the whole backlog for each batch. And nobody waits for marks on the
 # disk: what loses one is published again under the same id.
 _SETTINGS = """
@@ -49,10 +55,6 @@ _SETTINGS = """
 # from there on is lost. Only rows of earlier batches can be meant, since this batch is not marked yet.
 _FORGOTTEN = """
     UPDATE outbox SET published_at = NULL, stream_sequence = NULL WHERE stream_sequence >= %s
-"""
-_MARK = """
-    UPDATE outbox SET published_at = now(), stream_sequence = marked.sequence
-    FROM unnest(%s::uuid[], %s::bigint[]) AS marked (id, sequence) WHERE outbox.id = marked.id
 """
 _LAST_SEQUENCE = "SELECT coalesce(max(stream_sequence), 0) AS sequence FROM outbox"
 _BACKLOG = """
@@ -182,30 +184,30 @@ class _Turn:
 
     async def _mark_and_read(self, on_their_way: list[str]) -> list[Any]:
         """The rows nobody has published. Never "beyond the last": a transaction that commits late would be skipped."""
-        marks = await self._take_marks()
-        async with self._connection.pipeline():
-            if marks:
-                await self._connection.execute(_MARK, marks)
-            cursor = await self._connection.execute(_UNPUBLISHED, [_array(on_their_way), _BATCH], binary=True)
-            return await cursor.fetchall()
+        ids, sequences = await self._take_acknowledged()
+        values = {
+            "marked": plain_array(ids),
+            "sequences": plain_array(sequences),
+            "known": plain_array([*ids, *on_their_way]),
+            "limit": _BATCH,
+        }
+        return await (await self._connection.execute(_MARK_AND_READ, values, binary=True)).fetchall()
 
     async def _mark(self) -> None:
-        marks = await self._take_marks()
-        if marks:
-            await self._connection.execute(_MARK, marks)
+        ids, sequences = await self._take_acknowledged()
+        if ids:
+            await self._connection.execute(_MARK, {"marked": plain_array(ids), "sequences": plain_array(sequences)})
 
-    async def _take_marks(self) -> list[str]:
-        """The values of _MARK for what is acknowledged; none where nothing is."""
+    async def _take_acknowledged(self) -> tuple[list[str], list[int]]:
+        """Ids and places in the stream, to be marked at once."""
         acknowledged, self._acknowledged = self._acknowledged, []
-        if not acknowledged:
-            return []
         ids, sequences = [row_id for row_id, _ in acknowledged], [answer.sequence for _, answer in acknowledged]
         oldest = min((answer.sequence for _, answer in acknowledged if not answer.is_duplicate), default=None)
         if oldest is not None and oldest <= self._last_sequence:
             await self._forget_from(oldest)
-        self._last_sequence = max(self._last_sequence, *sequences)
+        self._last_sequence = max([self._last_sequence, *sequences])
         _PUBLISHED.labels(self._service).inc(len(ids))
-        return [_array(ids), _array(sequences)]
+        return ids, sequences
 
     async def _settle(self, rows: list[Any], sent: SentBatch) -> None:
         """Raises Unavailable, after marking the others, where some were not acknowledged."""
@@ -272,11 +274,6 @@ def _message(row: Any) -> tuple[str, bytes, dict[str, str]]:
         payload=row.payload,
     )
     return f"{SUBJECT_ROOT}.{row.subject}.{row.partition}", envelope.SerializeToString(), headers
-
-
-def _array(values: Iterable[object]) -> str:
-    """Postgres' own notation, of what needs no quotes; the driver takes ten times as long."""
-    return "{" + ",".join(map(str, values)) + "}"
 
 
 def _timestamp(micros: int) -> Timestamp:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -55,6 +55,11 @@ _kept: "WeakKeyDictionary[AsyncConnection[Any], set[str]]" = WeakKeyDictionary()
 
 def text(sql: str) -> Statement:
     return Statement(sql)
+
+
+def plain_array(values: Iterable[object]) -> str:
+    """An array in Postgres' own notation, of what needs no quotes there; the driver takes ten times as long."""
+    return "{" + ",".join(map(str, values)) + "}"
 
 
 class NotOneRow(LookupError):

@@ -7,7 +7,7 @@ from uuid import UUID
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.database_errors import ConcurrentUpdate
-from quantmesh.chassis.sql import Session, text
+from quantmesh.chassis.sql import Session, plain_array, text
 
 KEPT_DAYS = 30
 
@@ -133,7 +133,7 @@ async def claim_together(
     Raises ConcurrentUpdate where another replica has come in between.
     """
     aggregates = sorted({envelope.aggregate_id for envelope in envelopes})
-    events = [envelope.event_id for envelope in envelopes]
+    events = plain_array(envelope.event_id for envelope in envelopes)
     found = await session.execute(
         _KNOWN, {"consumer": consumer, "subject": subject, "aggregates": aggregates, "events": events}
     )
@@ -154,9 +154,9 @@ async def claim_together(
         {
             "consumer": consumer,
             "subject": subject,
-            "events": [envelope.event_id for envelope in chosen],
+            "events": plain_array(envelope.event_id for envelope in chosen),
             "aggregates": list(newest),
-            "versions": list(newest.values()),
+            "versions": plain_array(newest.values()),
         },
     )
     if claimed != len(chosen):

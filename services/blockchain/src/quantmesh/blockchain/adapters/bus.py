@@ -11,7 +11,7 @@ from quantmesh.chassis.events import Consumer, Event
 from quantmesh.chassis.sql import Session
 
 # Leaves are anchored every few seconds, many at once; what they cost is the transactions that bring them.
-_GATHER_SECONDS = 0.1
+_GATHER_SECONDS = 0.25
 
 
 def transaction_consumer(clock: Clock) -> Consumer[TransactionRecorded]:

@@ -8,7 +8,7 @@ from quantmesh.blockchain.adapters.turn_store import TurnStore, anchor_from
 from quantmesh.blockchain.core.errors import LeafChanged
 from quantmesh.blockchain.core.model import HASH_BYTES, Inclusion, Leaf, Network
 from quantmesh.chassis.database import Database
-from quantmesh.chassis.sql import Session, text
+from quantmesh.chassis.sql import Session, plain_array, text
 
 _INCLUSION = text(
     """
@@ -21,18 +21,18 @@ _INCLUSION = text(
 _ADD_LEAVES = text(
     """
     INSERT INTO leaf (transaction_id, owner_id, hash, received_at, traceparent)
-    SELECT * FROM unnest(
-        CAST(:transaction_ids AS uuid[]), CAST(:owner_ids AS uuid[]), CAST(:hashes AS bytea[]),
+    SELECT transaction_id, owner_id, decode(hash, 'hex'), received_at, traceparent FROM unnest(
+        CAST(:transaction_ids AS uuid[]), CAST(:owner_ids AS uuid[]), CAST(:hashes AS text[]),
         CAST(:received_at AS timestamptz[]), CAST(:traceparents AS text[])
-    )
+    ) AS came (transaction_id, owner_id, hash, received_at, traceparent)
     ON CONFLICT (transaction_id) DO NOTHING
     """
 )
 _CHANGED = text(
     """
-    SELECT transaction_id, leaf.hash AS known, came.hash AS came
-    FROM unnest(CAST(:transaction_ids AS uuid[]), CAST(:hashes AS bytea[])) AS came (transaction_id, hash)
-    JOIN leaf USING (transaction_id) WHERE leaf.hash <> came.hash LIMIT 1
+    SELECT transaction_id, leaf.hash AS known, decode(came.hash, 'hex') AS came
+    FROM unnest(CAST(:transaction_ids AS uuid[]), CAST(:hashes AS text[])) AS came (transaction_id, hash)
+    JOIN leaf USING (transaction_id) WHERE leaf.hash <> decode(came.hash, 'hex') LIMIT 1
     """
 )
 # Each of the two has its partial index.
@@ -88,10 +88,10 @@ class Store:
 async def add_leaves(session: Session, leaves: Sequence[Leaf]) -> None:
     """Once per transaction. Raises LeafChanged where another leaf came for it before."""
     values = {
-        "transaction_ids": [leaf.transaction_id for leaf in leaves],
-        "owner_ids": [leaf.owner_id for leaf in leaves],
-        "hashes": [leaf.hash for leaf in leaves],
-        "received_at": [leaf.received_at for leaf in leaves],
+        "transaction_ids": plain_array(leaf.transaction_id for leaf in leaves),
+        "owner_ids": plain_array(leaf.owner_id for leaf in leaves),
+        "hashes": plain_array(leaf.hash.hex() for leaf in leaves),
+        "received_at": plain_array(leaf.received_at.isoformat() for leaf in leaves),
         "traceparents": [leaf.traceparent for leaf in leaves],
     }
     if (await session.execute(_ADD_LEAVES, values)).rowcount == len(leaves):

@@ -28,8 +28,8 @@ log = get_logger(__name__)
 _AT_ONCE = 8
 _LOOK_SECONDS = 0.5
 _FAULT_SECONDS = 1.0
-# Little beside how often the watch looks for what is due; nobody waits for it.
-_GATHER_SECONDS = 0.1
+# Half of the time between two looks at what is due: nobody waits for less.
+_GATHER_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
