@@ -11,10 +11,10 @@ from quantmesh.chassis.grouping import Grouped
 class Squares:
     """Waits for its turn before it answers; knows what came together."""
 
-    def __init__(self, *, lanes: int = 1, most: int = 64) -> None:
+    def __init__(self, *, lanes: int = 1, most: int = 64, least: int = 1) -> None:
         self.groups: list[list[int]] = []
         self._may_go_on = asyncio.Semaphore(0)
-        self.grouped: Grouped[int, int] = Grouped(self._work, lanes=lanes, most=most)
+        self.grouped: Grouped[int, int] = Grouped(self._work, lanes=lanes, most=most, least=least)
 
     async def _work(self, numbers: Sequence[int]) -> Sequence[int]:
         self.groups.append(list(numbers))
@@ -44,6 +44,19 @@ async def test_those_that_wait_are_the_next_group_and_each_gets_its_own_outcome(
     squares.let_go()
     assert await asyncio.gather(*asked) == [1, 4, 9, 16, 25]
     assert squares.groups == [[1], [2, 3, 4, 5]]
+    assert squares.grouped.is_idle
+
+
+async def test_a_few_wait_for_the_group_that_runs_and_many_do_not() -> None:
+    squares = Squares(lanes=2, least=3)
+    asked = [squares.ask(number) for number in range(1, 4)]
+    await turns()
+    assert squares.groups == [[1]]
+    asked.append(squares.ask(4))
+    await turns()
+    assert squares.groups == [[1], [2, 3, 4]]
+    squares.let_go()
+    assert await asyncio.gather(*asked) == [1, 4, 9, 16]
     assert squares.grouped.is_idle
 
 

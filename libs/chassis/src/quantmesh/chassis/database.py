@@ -158,7 +158,7 @@ class Database:
                 # A cancelled rollback would leave a connection in the pool that still holds locks.
                 if session.is_open:
                     await _uninterrupted(_roll_back(session))
-                await _uninterrupted(self._pool.give_back(session.connection))
+                await self._pool.give_back(session.connection)
         except psycopg.Error as error:
             known = translate(error)
             if known is None:

@@ -25,16 +25,18 @@ class _Caller(Generic[Item, Outcome]):
 class Grouped(Generic[Item, Outcome]):
     """At most `lanes` groups at once, of about the same size; who comes while all are taken is in one of the next.
 
+    Beside a group another one begins where `least` wait, since few by themselves cost about as much as all together.
     No two of one `place` are in groups at the same time. `work` gives one outcome per item, in their order; what it
     raises, all in the group are told. It goes on where its leader is cancelled, unless it works for nobody else.
     """
 
     def __init__(
-        self, work: Callable[[Sequence[Item]], Awaitable[Sequence[Outcome]]], *, lanes: int, most: int
+        self, work: Callable[[Sequence[Item]], Awaitable[Sequence[Outcome]]], *, lanes: int, most: int, least: int = 1
     ) -> None:
         self._work = work
         self._lanes = lanes
         self._most = most
+        self._least = least
         self._leading = 0
         self._waiting: deque[_Caller[Item, Outcome]] = deque()
         self._taken: set[Hashable] = set()
@@ -63,7 +65,7 @@ class Grouped(Generic[Item, Outcome]):
     def _call_leaders(self) -> None:
         """The first that wait for no other of their place, as many as there are lanes."""
         for caller in list(self._waiting):
-            if self._leading >= self._lanes:
+            if self._leading >= self._lanes or (self._leading and len(self._waiting) < self._least):
                 return
             if caller.place not in self._taken:
                 self._waiting.remove(caller)
@@ -90,7 +92,7 @@ class Grouped(Generic[Item, Outcome]):
 
     def _followers(self) -> list[_Caller[Item, Outcome]]:
         # The whole queue for one lane would leave the other with whoever comes next, one by one.
-        share = -(-(len(self._taken) + len(self._waiting)) // self._lanes)
+        share = max(self._least, -(-(len(self._taken) + len(self._waiting)) // self._lanes))
         found: list[_Caller[Item, Outcome]] = []
         stay: deque[_Caller[Item, Outcome]] = deque()
         for caller in self._waiting:

@@ -59,7 +59,7 @@ class Pool:
             raise
 
     async def give_back(self, connection: AsyncConnection[Any]) -> None:
-        """One in whose transaction somebody still works, or that is broken, is closed instead."""
+        """One in whose transaction somebody still works, or that is broken, is closed instead; waits for nothing."""
         try:
             if not connection.closed and connection.pgconn.transaction_status == TransactionStatus.IDLE:
                 self._idle.append(connection)

@@ -149,12 +149,10 @@ class Session:
             cursor = await self.connection.execute(b"; ".join(parts), prepare=False)
         kept.update(plan.name for plan in plans)
         results = []
-        while True:
+        for place in range(-len(asked) - commit, -commit):
+            await cursor.set_result(place)
             results.append(Result(await cursor.fetchall() if cursor.description else [], cursor.rowcount))
-            if not cursor.nextset():
-                break
-        end = len(results) - commit
-        return results[end - len(asked) : end]
+        return results
 
     async def scalar(self, statement: Statement, parameters: Parameters | None = None) -> Any:
         """The first column of the first row; None without rows."""

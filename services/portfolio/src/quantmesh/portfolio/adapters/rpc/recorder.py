@@ -32,7 +32,7 @@ log = get_logger(__name__)
 
 # While Postgres works for one group, the next is prepared.
 _LANES = 2
-_MOST = 64
+_MOST, _LEAST = 64, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,9 @@ class Recorder:
         owner_id = claim.owner_id
         group = self._groups.get(owner_id)
         if group is None:
-            group = self._groups[owner_id] = Grouped(partial(self._together, owner_id), lanes=_LANES, most=_MOST)
+            group = self._groups[owner_id] = Grouped(
+                partial(self._together, owner_id), lanes=_LANES, most=_MOST, least=_LEAST
+            )
         try:
             outcome = await group.do(recording, portfolio_id)
         finally:
@@ -100,11 +102,12 @@ class Recorder:
         outcomes = await self._at_once(owner_id, recordings, known)
         if outcomes is not None:
             return outcomes
-        if len(recordings) == 1:
-            return [await self._alone(owner_id, recordings[0], known)]
         try:
             return await self._in_one_transaction(owner_id, recordings, known)
-        except Exception as error:  # noqa: BLE001  whose it was shows when each goes on by itself
+        except Exception as error:
+            if len(recordings) == 1:
+                raise
+            # Whose it was shows when each goes on by itself.
             log.info("recordings go apart", recordings=len(recordings), error=str(error))
         return [_Apart() for _ in recordings]
 
@@ -138,31 +141,36 @@ class Recorder:
             shared.drop(recording.portfolio_id)
             return _Apart()
 
-    async def _alone(
-        self, owner_id: UUID, recording: Recording, known: Mapping[UUID, KnownAccount] | None = None
-    ) -> _Answered:
-        (outcome,) = await self._in_one_transaction(owner_id, [recording], known or {})
+    async def _alone(self, owner_id: UUID, recording: Recording) -> _Answered:
+        (outcome,) = await self._in_one_transaction(owner_id, [recording], {}, waits=True)
         if not isinstance(outcome, _Answered):
             msg = f"a recording by itself is answered or raises, and was {outcome}"
             raise TypeError(msg)
         return outcome
 
     async def _in_one_transaction(
-        self, owner_id: UUID, recordings: Sequence[Recording], known: Mapping[UUID, KnownAccount]
+        self,
+        owner_id: UUID,
+        recordings: Sequence[Recording],
+        known: Mapping[UUID, KnownAccount],
+        *,
+        waits: bool = False,
     ) -> Sequence[_Outcome]:
+        """One that is not among several `waits` for who holds its account; nobody else is kept from recording by it."""
         claims = [recording.claim for recording in recordings]
         async with self._database.transaction(owner_id) as session:
             shared = SharedTransaction(session, owner_id, known)
-            await shared.lock(claims, [recording.portfolio_id for recording in recordings])
+            await shared.lock(claims, [recording.portfolio_id for recording in recordings], waits=waits)
             await shared.read(claims, [want for recording in recordings for want in _wants(recording, shared)])
-            outcomes = [await self._one(shared, recording, alone=len(recordings) == 1) for recording in recordings]
+            alone = len(recordings) == 1
+            outcomes = [await self._one(shared, recording, alone=alone, waits=waits) for recording in recordings]
             await shared.write(_answers(recordings, outcomes))
         self._known.remember(owner_id, shared.written)
         return outcomes
 
-    async def _one(self, shared: SharedTransaction, recording: Recording, *, alone: bool) -> _Outcome:
+    async def _one(self, shared: SharedTransaction, recording: Recording, *, alone: bool, waits: bool) -> _Outcome:
         claim, portfolio_id = recording.claim, recording.portfolio_id
-        if not alone and shared.portfolio(portfolio_id) is None:
+        if not waits and shared.portfolio(portfolio_id) is None:
             # Held by somebody else, or not there.
             return _Apart()
         try:

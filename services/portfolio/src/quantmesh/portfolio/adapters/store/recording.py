@@ -15,9 +15,9 @@ from quantmesh.portfolio.adapters.store.portfolios import COLUMNS, portfolio_of
 from quantmesh.portfolio.adapters.store.shared_accounts import RecordingStore, SharedAccounts
 from quantmesh.portfolio.core.known_account import KnownAccount
 
-# The twins' locks and the accounts'. Who works for several passes over what others hold: nobody shall wait for a
+# The twins' locks and the accounts'. Who others wait for passes over what somebody holds: nobody shall wait for a
 # stranger's lock, nor two groups for each other. Planning what follows anew would cost a third of its work.
-_LOCK = f"""
+_LOCKED = f"""
     SELECT keys.held, own.* FROM (
         SELECT set_config('plan_cache_mode', 'force_generic_plan', true), ARRAY(
             SELECT pg_try_advisory_xact_lock(hashtextextended(name, 0))
@@ -30,8 +30,8 @@ _LOCK = f"""
         ORDER BY id
         FOR NO KEY UPDATE
 """  # noqa: S608  our own column names
-_LOCK_ONE = text(f"{_LOCK}) AS own ON true")
-_LOCK_FREE = text(f"{_LOCK} SKIP LOCKED) AS own ON true")
+_LOCK = text(f"{_LOCKED}) AS own ON true")
+_LOCK_FREE = text(f"{_LOCKED} SKIP LOCKED) AS own ON true")
 # After the locks, to see what their last holders committed.
 _READ = text(
     f"""
@@ -60,10 +60,10 @@ class SharedTransaction(SharedAccounts):
         self.answers: dict[str, KeptAnswer] = {}
         self.held: dict[str, bool] = {}
 
-    async def lock(self, claims: Sequence[Claim], portfolios: Collection[UUID]) -> None:
-        """One account is waited for; of several those that others hold stay unknown here."""
+    async def lock(self, claims: Sequence[Claim], portfolios: Collection[UUID], *, waits: bool) -> None:
+        """Unless it `waits`, accounts that others hold stay unknown here; several are never waited for."""
         names = [claim.name for claim in claims]
-        statement = _LOCK_ONE if len(portfolios) == 1 else _LOCK_FREE
+        statement = _LOCK if waits else _LOCK_FREE
         found = (await self._session.execute(statement, {"names": names, "portfolios": list(portfolios)})).all()
         self.held = dict(zip([claim.key for claim in claims], found[0].held, strict=True))
         for row in found:
