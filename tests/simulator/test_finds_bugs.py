@@ -32,6 +32,8 @@ from .scheduler import Stuck
 from .simulation import simulate
 
 SEEDS = range(1, 13)
+# Where what is broken matters most.
+CROWDS, TRADERS = range(3, 24, 4), range(1, 22, 4)
 Break = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -126,23 +128,25 @@ def no_halts(patch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
-    "broken",
+    ("broken", "seeds"),
     [
-        outbox_outside_of_the_transaction,
-        no_inbox,
-        no_idempotency,
-        answers_kept_outside_of_the_transaction,
-        no_lock_on_the_portfolio,
-        no_sweep,
-        a_refusal_is_written_with_its_group,
-        no_halts,
+        (outbox_outside_of_the_transaction, SEEDS),
+        (no_inbox, SEEDS),
+        (no_idempotency, SEEDS),
+        (answers_kept_outside_of_the_transaction, TRADERS),
+        (no_lock_on_the_portfolio, SEEDS),
+        (no_sweep, SEEDS),
+        (a_refusal_is_written_with_its_group, CROWDS),
+        (no_halts, TRADERS),
     ],
 )
-async def test_a_seed_fails_without(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, broken: Break) -> None:
+async def test_a_seed_fails_without(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, broken: Break, seeds: range
+) -> None:
     broken(monkeypatch)
-    for seed in SEEDS:
+    for seed in seeds:
         try:
             await simulate(cluster, seed)
         except (Violation, Stuck):
             return
-    pytest.fail(f"seeds {SEEDS} do not notice")
+    pytest.fail(f"{seeds} do not notice")
