@@ -1,5 +1,6 @@
 """Single prices, and the record that is kept of each."""
 
+import asyncio
 import hashlib
 import json
 import math
@@ -104,7 +105,10 @@ async def test_the_quote_of_another_is_not_found_waiting_or_written(pricing: Pri
 
 
 async def test_every_quote_is_written_in_batches_beside_the_requests(pricing: Pricing) -> None:
-    answers = [await pricing.price(0.1 + 0.001 * i, greeks=False) for i in range(600)]
+    answers = []
+    for first in range(0, 600, 100):
+        asked = (pricing.price(0.1 + 0.001 * number, greeks=False) for number in range(first, first + 100))
+        answers += await asyncio.gather(*asked)
     await pricing.recorder.drain()
     for answer in answers[::50]:
         record = await pricing.store.find(ADA, UUID(answer.quote_id))
