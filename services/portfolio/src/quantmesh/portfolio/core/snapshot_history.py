@@ -97,7 +97,8 @@ def _looks(stretch: Stretch, step: int) -> Iterator[Look]:
     lowest_left = list(accumulate((each.seq for each in reversed(transactions)), min, initial=stretch.following))[::-1]
     since = 0
     for place, each in enumerate(transactions, start=1):
-        cash[each.currency] = cash.get(each.currency, ZERO) + each.cash_effect
+        if each.cash_effect:
+            cash[each.currency] = cash.get(each.currency, ZERO) + each.cash_effect
         highest = max(highest, each.seq)
         last = place == len(transactions)
         if last or (place - since >= step and transactions[place].executed_at != each.executed_at):

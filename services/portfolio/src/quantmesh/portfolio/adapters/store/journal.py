@@ -122,14 +122,15 @@ _ALL_MOVEMENTS = text(f"{_MOVED} FROM {_POSTED_SINCE} {_MOVES} {_MOVEMENTS_ORDER
 _MOVEMENTS_OF_SYMBOLS = text(f"{_MOVED} FROM {_POSTED_SINCE} {_MOVES} {_OF_SYMBOLS} {_MOVEMENTS_ORDER}")
 # Of all that there is, by the symbols' own index.
 _MOVEMENTS_EVER = text(f"{_MOVED} FROM {_POSTED} {_MOVES} {_OF_SYMBOLS} {_MOVEMENTS_ORDER}")
+# What a transaction's postings to cash come to is in its own row, which spares looking them up.
 _CASH = text(
     f"""
-    SELECT p.commodity, sum(p.amount) AS amount
-    FROM {_POSTED_SINCE}
-    WHERE {SEEN} AND p.account = '{CASH}'
-    GROUP BY p.commodity
-    ORDER BY p.commodity
-    """  # noqa: S608  the accounts are our own constants
+    SELECT t.currency AS commodity, sum(t.cash_effect) AS amount
+    FROM {_SINCE}
+    WHERE {SEEN} AND t.cash_effect <> 0
+    GROUP BY t.currency
+    ORDER BY t.currency
+    """  # noqa: S608  our own subquery
 )
 _DAILY_FLOWS = text(
     f"""

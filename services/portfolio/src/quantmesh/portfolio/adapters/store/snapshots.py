@@ -34,8 +34,9 @@ _FIND = text(
     ) AS s
     """
 )
-# The log's times never run backwards: some twenty looks at its key find where those that were known then end. Where a
-# snapshot has all that was recorded until a later number, none of them was executed after it.
+# The log's times never run backwards, and its numbers have no gap: some twenty looks at its key, fenced so that no
+# planner would rather read them all, find the last that was known then. Where a snapshot has all that was recorded
+# until a later number, none of it was executed after that one.
 _KNOWN = text(
     """
     WITH RECURSIVE search (low, high) AS (
@@ -45,10 +46,9 @@ _KNOWN = text(
         FROM search
         CROSS JOIN LATERAL (SELECT (low + high + 1) / 2 AS middle) AS halved
         CROSS JOIN LATERAL (
-            SELECT coalesce((
-                SELECT recorded_at <= CAST(:known_at AS timestamptz) FROM transaction
-                WHERE portfolio_id = :portfolio_id AND seq <= middle ORDER BY seq DESC LIMIT 1
-            ), true) AS known
+            SELECT recorded_at <= CAST(:known_at AS timestamptz) AS known FROM account_event
+            WHERE portfolio_id = :portfolio_id AND seq = middle
+            OFFSET 0
         ) AS looked
         WHERE low < high
     )

@@ -48,7 +48,8 @@ _ENTRIES = """
         SELECT t.seq, t.postings, t.cash_effect, p.*
         FROM transaction AS t
         CROSS JOIN LATERAL (
-            SELECT count(*) AS sides, sum(amount) FILTER (WHERE account = 'assets:cash') AS cash,
+            SELECT count(*) AS sides,
+                   sum(amount) FILTER (WHERE account = 'assets:cash' AND commodity = t.currency) AS cash,
                    (SELECT commodity FROM posting AS side
                     WHERE side.portfolio_id = t.portfolio_id AND side.transaction_id = t.id
                     GROUP BY commodity HAVING sum(amount) <> 0 ORDER BY commodity LIMIT 1) AS unbalanced
