@@ -45,9 +45,8 @@ class Allowances:
         """In place of what is left of an earlier one."""
         self._held.pop(bucket, None)
         self._held[bucket] = _Allowance(requests, standing.ahead_seconds, now)
-        for oldest in tuple(self._held):
-            if not self._has_lapsed(self._held[oldest], now):
-                break
+        # The new one, which comes last, has not.
+        while self._has_lapsed(self._held[oldest := next(iter(self._held))], now):
             del self._held[oldest]
 
     def _of(self, bucket: str, now: float) -> _Allowance | None:
