@@ -21,7 +21,7 @@ from quantmesh.portfolio.adapters.rpc.base import within
 from quantmesh.portfolio.adapters.rpc.known_accounts import KnownAccounts
 from quantmesh.portfolio.adapters.store.appending import Overtaken
 from quantmesh.portfolio.adapters.store.journal import Wanted
-from quantmesh.portfolio.adapters.store.recording import SharedTransaction
+from quantmesh.portfolio.adapters.store.recording import SharedTransaction, lock_of
 from quantmesh.portfolio.adapters.store.shared_accounts import AtOnce, SharedAccounts
 from quantmesh.portfolio.core.admission import touched
 from quantmesh.portfolio.core.known_account import KnownAccount, NotKnown
@@ -158,9 +158,10 @@ class Recorder:
     ) -> Sequence[_Outcome]:
         """One that is not among several `waits` for who holds its account; nobody else is kept from recording by it."""
         claims = [recording.claim for recording in recordings]
-        async with self._database.transaction(owner_id) as session:
+        lock = lock_of(claims, [recording.portfolio_id for recording in recordings], waits=waits)
+        async with self._database.gathered(owner_id, [lock]) as session:
             shared = SharedTransaction(session, owner_id, known)
-            await shared.lock(claims, [recording.portfolio_id for recording in recordings], waits=waits)
+            await shared.lock(claims, lock)
             await shared.read(claims, [want for recording in recordings for want in _wants(recording, shared)])
             alone = len(recordings) == 1
             outcomes = [await self._one(shared, recording, alone=alone, waits=waits) for recording in recordings]

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from quantmesh.chassis.idempotency import Claim
-from quantmesh.chassis.sql import Parameters, Result, Row, Session, Statement, text
+from quantmesh.chassis.sql import Asked, Parameters, Result, Row, Session, Statement, text
 from quantmesh.portfolio.adapters.store.journal import BOOKS, WANTED, Wanted, known_of, wanted_arrays
 from quantmesh.portfolio.adapters.store.portfolios import COLUMNS, portfolio_of
 from quantmesh.portfolio.adapters.store.shared_accounts import RecordingStore, SharedAccounts
 from quantmesh.portfolio.core.known_account import KnownAccount
 
 # The twins' locks and the accounts'. Who others wait for passes over what somebody holds: nobody shall wait for a
-# stranger's lock, nor two groups for each other. Planning what follows anew would cost a third of its work.
+# stranger's lock, nor two groups for each other.
 _LOCKED = f"""
     SELECT keys.held, own.* FROM (
-        SELECT set_config('plan_cache_mode', 'force_generic_plan', true), ARRAY(
+        SELECT ARRAY(
             SELECT pg_try_advisory_xact_lock(hashtextextended(name, 0))
             FROM unnest(CAST(:names AS text[])) WITH ORDINALITY AS claimed (name, place) ORDER BY place
         ) AS held
@@ -51,6 +51,14 @@ class KeptAnswer:
     answer: bytes
 
 
+def lock_of(claims: Sequence[Claim], portfolios: Collection[UUID], *, waits: bool) -> Asked:
+    """Unless it `waits`, accounts that others hold are passed over; several are never waited for."""
+    return _LOCK if waits else _LOCK_FREE, {
+        "names": [claim.name for claim in claims],
+        "portfolios": list(portfolios),
+    }
+
+
 class SharedTransaction(SharedAccounts):
     """`known` are accounts as they were; what their locked rows do not confirm is read anew."""
 
@@ -60,11 +68,9 @@ class SharedTransaction(SharedAccounts):
         self.answers: dict[str, KeptAnswer] = {}
         self.held: dict[str, bool] = {}
 
-    async def lock(self, claims: Sequence[Claim], portfolios: Collection[UUID], *, waits: bool) -> None:
-        """Unless it `waits`, accounts that others hold stay unknown here; several are never waited for."""
-        names = [claim.name for claim in claims]
-        statement = _LOCK if waits else _LOCK_FREE
-        found = (await self._session.execute(statement, {"names": names, "portfolios": list(portfolios)})).all()
+    async def lock(self, claims: Sequence[Claim], lock: Asked) -> None:
+        """By `lock_of` the claims."""
+        found = (await self._session.execute(*lock)).all()
         self.held = dict(zip([claim.key for claim in claims], found[0].held, strict=True))
         for row in found:
             if row.id is not None:
