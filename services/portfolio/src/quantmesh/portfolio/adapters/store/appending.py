@@ -88,9 +88,9 @@ _CHECK_AT_ONCE = text("SET CONSTRAINTS balanced IMMEDIATE")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some transactions as the rows and messages that they become."""
+    """Some transactions as the rows and messages that they become; `values` are those of WRITE."""
 
-    tables: Mapping[str, str]
+    values: Mapping[str, object]
     messages: Mapping[str, Sequence[outbox.SeriesEvent]]
 
 
@@ -104,17 +104,17 @@ class AppendStore(Owned):
         """One round trip per piece; while Postgres works on one, a thread prepares the next."""
         shared = {"portfolio_id": transactions[0].portfolio_id, "owner_id": self._owner_id}
         holdings = [rows.holding_row(holding, amount) for holding, amount in balances.items()]
-        prepared = prepare(transactions[:_PIECE_ROWS])
+        prepared = prepare(self._owner_id, transactions[:_PIECE_ROWS])
         if len(transactions) > _PIECE_ROWS:
             await self._session.execute(_CHECK_AT_ONCE)
         for end in range(_PIECE_ROWS, len(transactions), _PIECE_ROWS):
             following = transactions[end : end + _PIECE_ROWS]
             prepared, _ = await asyncio.gather(
-                asyncio.to_thread(prepare, following), write(self._session, self._owner_id, shared, prepared)
+                asyncio.to_thread(prepare, self._owner_id, following), write(self._session, shared, prepared)
             )
             if written is not None:
                 written(end)
-        await self._session.send(WRITE, _values(self._owner_id, shared, prepared, holdings=holdings))
+        await self._session.send(WRITE, _values(shared, prepared, holdings=holdings))
 
 
 class Overtaken(Exception):
@@ -123,7 +123,6 @@ class Overtaken(Exception):
 
 async def write(
     session: Session,
-    owner_id: UUID,
     shared: rows.Row,
     piece: Piece,
     *,
@@ -137,14 +136,13 @@ async def write(
     """
     with outbox.versions_grow(TRANSACTION_RECORDED, piece.messages):
         written = await session.scalar(
-            WRITE, _values(owner_id, shared, piece, holdings=holdings, numbers=numbers, answers=answers)
+            WRITE, _values(shared, piece, holdings=holdings, numbers=numbers, answers=answers)
         )
     if not written:
         raise Overtaken
 
 
 def _values(
-    owner_id: UUID,
     shared: rows.Row,
     piece: Piece,
     *,
@@ -157,13 +155,14 @@ def _values(
         "holdings": rows.dump(holdings),
         "numbers": rows.dump(numbers),
         "answers": rows.dump(answers),
-        **piece.tables,
-        **outbox.series(TRANSACTION_RECORDED, piece.messages, owner_id=owner_id),
+        **piece.values,
     }
 
 
 @exactly
-def prepare(transactions: Sequence[Transaction], traceparents: Mapping[UUID, str] | None = None) -> Piece:
+def prepare(
+    owner_id: UUID, transactions: Sequence[Transaction], traceparents: Mapping[UUID, str] | None = None
+) -> Piece:
     """`traceparents` of those that another call than this one asked for; then the rows name their portfolio too."""
     drawn = secrets.token_bytes(SALT_BYTES * len(transactions))
     salts = [drawn[start : start + SALT_BYTES] for start in range(0, len(drawn), SALT_BYTES)]
@@ -187,4 +186,5 @@ def prepare(transactions: Sequence[Transaction], traceparents: Mapping[UUID, str
         "salts": [row_of(item, rows.salt_row(item, salt)) for item, salt in zip(transactions, salts, strict=True)],
         "events": [row_of(item, rows.event_row(event)) for item, event in zip(transactions, events, strict=True)],
     }
-    return Piece({name: rows.dump(found) for name, found in tables.items()}, messages)
+    written = {name: rows.dump(found) for name, found in tables.items()}
+    return Piece(written | outbox.series(TRANSACTION_RECORDED, messages, owner_id=owner_id), messages)

@@ -86,10 +86,11 @@ class SharedAccounts:
         ]
         await write(
             self._session,
-            self._owner_id,
             {"owner_id": self._owner_id},
             prepare(
-                [each.transaction for each in pending], {each.transaction.id: each.traceparent for each in pending}
+                self._owner_id,
+                [each.transaction for each in pending],
+                {each.transaction.id: each.traceparent for each in pending},
             ),
             holdings=holdings,
             numbers=[_number(each.transaction, each.before) for each in pending],
