@@ -43,13 +43,15 @@ _MARK_AND_READ = f"""
            coalesce(owner_id::text, '') AS owner_id, schema_version, type, payload, traceparent,
            (extract(epoch FROM occurred_at) * 1000000)::bigint AS occurred_micros,
            (extract(epoch FROM recorded_at) * 1000000)::bigint AS recorded_micros
-    FROM outbox WHERE published_at IS NULL AND id <> ALL (%(known)s::uuid[]) ORDER BY position LIMIT %(limit)s
+    FROM outbox WHERE published_at IS NULL AND id NOT IN (SELECT unnest(%(known)s::uuid[]))
+    ORDER BY position LIMIT %(limit)s
 """  # noqa: S608  our own parts
-# Without fresh statistics the planner would sort the whole backlog for each batch. And nobody waits for marks on the
-# disk: what loses one is published again under the same id.
+# Without fresh statistics the planner would sort the whole backlog for each batch; and a plan for each would cost as
+# much as its work. Nobody waits for marks on the disk: what loses one is published again under the same id.
 _SETTINGS = """
     SELECT set_config(name, 'off', false)
     FROM unnest('{enable_bitmapscan,enable_seqscan,enable_sort,synchronous_commit}'::text[]) AS name
+    UNION ALL SELECT set_config('plan_cache_mode', 'force_generic_plan', false)
 """
 # The broker gave a sequence that it had given before: it was restored to an older state, and what we had published
 # from there on is lost. Only rows of earlier batches can be meant, since this batch is not marked yet.
