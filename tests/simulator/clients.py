@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
 from typing import Any, TypeVar
@@ -26,6 +26,7 @@ _ATTEMPTS = 12
 _IS_GIVEN_UP = 0.15
 _IS_ASKED_AGAIN = 0.25
 _HAS_TWIN = 0.15
+_IS_MISUSED = 0.15
 _LOOKS = 0.25
 _IS_CHANGED = 0.5
 _IS_TAKEN_BACK = 0.2
@@ -39,13 +40,24 @@ class Violation(Exception):
 
 @dataclass
 class Claim:
-    """What clients know of a command: an answer, or that it may or may not have happened."""
+    """What clients know of a command: an answer, or that it may or may not have happened.
+
+    Its key is lost to it where another request had its effect under it.
+    """
 
     command: Command
     answer: bytes | None = None
     may_have_happened: bool = False
+    is_lost: bool = False
+
+    def lost(self) -> None:
+        if self.answer is not None:
+            raise Violation(f"{self.command.key} had its effect, and another request under it too")
+        self.is_lost = True
 
     def told(self, answer: bytes) -> None:
+        if self.is_lost:
+            raise Violation(f"another request had its effect under {self.command.key}, and this one too")
         if self.answer is not None and self.answer != answer:
             msg = f"{self.command.key} was answered in two ways: {self.answer!r} and {answer!r}"
             raise Violation(msg)
@@ -125,7 +137,7 @@ class Replica:
 
 @dataclass
 class Client:
-    """Wants some things done on one account, in a row."""
+    """Wants some things done on one account, in a row; `accounts` are all of its owner."""
 
     name: str
     account: Account
@@ -135,6 +147,7 @@ class Client:
     replicas: list[Replica]
     claims: dict[str, Claim]
     commands: int
+    accounts: Sequence[Account]
     seen_until: int = 0
     mine: list[Command] = field(default_factory=list)
 
@@ -153,6 +166,8 @@ class Client:
                 self.claims[command.key] = Claim(command)
                 if self.draw.random() < _HAS_TWIN:
                     self.scheduler.add(f"{self.name} twin {number}", partial(self.insist, command))
+                if command.method == "RecordTransaction" and self.draw.random() < _IS_MISUSED:
+                    self.scheduler.add(f"{self.name} misuse {number}", partial(self.misuse, command))
                 await self.insist(command)
 
     def _wish(self, key: str) -> Command:
@@ -171,6 +186,21 @@ class Client:
             if outcome is not Outcome.UNKNOWN or draw.random() < _IS_GIVEN_UP:
                 return
             await self.scheduler.pause("repetition")
+
+    async def misuse(self, command: Command) -> None:
+        """Ask for something else under the same key, perhaps in another account."""
+        wishes = replace(self.wishes, account=self.draw.choice(self.accounts))
+        other = wishes.deposit(command.key, "1.23")
+        claim, replica = self.claims[command.key], current_actor().random.choice(self.replicas)
+        claim.may_have_happened = True
+        try:
+            await replica.call(other.account.owner_id, other.key, other.method, other.request)
+        except (Died, QuantmeshError) as told:
+            self.scheduler.history.tell(f"{current_actor().name}: {type(told).__name__}")
+        except Exception as error:
+            raise Violation(f"{current_actor().name}: an internal error, {error!r}") from error
+        else:
+            claim.lost()
 
     async def change(self, order_id: str) -> None:
         """Cancel an order or ask for another quantity of it, as if it were still as it was last seen."""

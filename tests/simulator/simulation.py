@@ -125,7 +125,8 @@ class _Run:
             account = accounts[number % len(accounts)]
             draw = self._draws(name)
             wishes = Wishes(draw, account, scheduler.clock.now, self._market.latest, shape.weights)
-            client = Client(name, account, draw, wishes, scheduler, self.replicas, self.claims, shape.commands)
+            owned = [each for each in accounts if each.owner_id == account.owner_id]
+            client = Client(name, account, draw, wishes, scheduler, self.replicas, self.claims, shape.commands, owned)
             scheduler.add(name, client.live)
         operator = Operator(scheduler, self.replicas, self._draws("operator"), self._cluster.portfolio_watcher)
         scheduler.add("client operator", operator.live)
