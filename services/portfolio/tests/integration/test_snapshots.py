@@ -14,6 +14,7 @@ from quantmesh.chassis.errors import InvalidInput, RuleBroken
 from quantmesh.portfolio.adapters.snapshot_maker import SnapshotMaker
 from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.adapters.translate import LOT_METHODS
+from quantmesh.portfolio.adapters.verifier import Verifier
 from quantmesh.portfolio.core.fold_ledger import fold_ledger
 from quantmesh.portfolio.core.lots import SecurityMovement
 from quantmesh.portfolio.core.model import LotMethod
@@ -143,6 +144,31 @@ async def test_a_read_folds_what_is_new_and_what_came_late_alone(service: Servic
     assert await movements_read() == 2 + 22
     await maker.make_due()
     assert await movements_read() == 0
+
+
+@pytest.mark.parametrize("step", [5, 1000])
+async def test_lots_that_lie_apart_stay_whole_as_more_come(service: Service, step: int) -> None:
+    user = service.user()
+    portfolio = await user.create(lots=2)
+    await user.deposit(portfolio.id)
+    maker = SnapshotMaker(service.database, due_events=1, step=step)
+    for month in range(2, 8):
+        days = [f"buy,AAPL,1,{month + day},2020-{month:02}-{day:02}T15:00:00Z" for day in range(1, 13)]
+        await user.import_csv(portfolio.id, "type,symbol,quantity,price,executed_at\n" + "\n".join(days))
+        await maker.make_due()
+    # Beyond those at the end; and what came before all of them.
+    await user.record(portfolio.id, type="sell", symbol="AAPL", quantity="40", price="11", at="2020-08-01")
+    await maker.make_due()
+    await user.buy(portfolio.id, "3", "12", "2020-02-01")
+    await maker.make_due()
+    await user.record(portfolio.id, type="sell", symbol="AAPL", quantity="20", price="11", at="2020-08-02")
+    seq = (await user.events(portfolio.id)).last_seq
+    for days in range(28, 220, 3):
+        view = View(FIRST_DAY + timedelta(days=days), None, seq)
+        quick = await folded(service, user, portfolio.id, LotMethod.FIFO, view)
+        slow = await folded(service, user, portfolio.id, LotMethod.FIFO, view, WithoutSnapshots)
+        assert (quick.positions, quick.cash) == (slow.positions, slow.cash), view
+    assert [broken async for broken in Verifier(service.database).verify()] == []
 
 
 async def test_a_snapshot_is_made_once_there_is_enough_to_fold_and_not_again(service: Service) -> None:

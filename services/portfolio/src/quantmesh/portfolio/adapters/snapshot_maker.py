@@ -13,7 +13,7 @@ from quantmesh.portfolio.adapters.store.snapshot_pass import SnapshotPass
 from quantmesh.portfolio.core.fold_ledger import fold_ledger
 from quantmesh.portfolio.core.ports import View
 from quantmesh.portfolio.core.snapshot_history import Stretch, make_history
-from quantmesh.portfolio.core.snapshots import Snapshot, fold_name
+from quantmesh.portfolio.core.snapshots import Snapshot, fold_name, left_apart_to_stay
 
 log = get_logger(__name__)
 
@@ -85,7 +85,8 @@ class SnapshotMaker:
         self, making: SnapshotPass, store: Store, portfolio_id: UUID, head: Head, until: datetime, *, whole: bool
     ) -> bool:
         """From whichever snapshots serve; where much is left for a pass, of what came late alone."""
-        state = await fold_ledger(store, portfolio_id, head.lot_method, View(as_of=until, seq=head.seq))
+        view = View(as_of=until, seq=head.seq)
+        state = await fold_ledger(store, portfolio_id, head.lot_method, view, left_apart_to_stay)
         await making.add_snapshot(
             portfolio_id, NewSnapshot(state.snapshot, head, until, whole, state.folded, state.cash)
         )

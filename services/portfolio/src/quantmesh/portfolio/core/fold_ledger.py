@@ -9,15 +9,17 @@ from quantmesh.portfolio.core.lots import FoldedLots, Position, SecurityMovement
 from quantmesh.portfolio.core.model import LotMethod
 from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.ports import Journal, View
-from quantmesh.portfolio.core.snapshots import LedgerState, Snapshot, fold_name, left_apart
+from quantmesh.portfolio.core.snapshots import LedgerState, Snapshot, Suffices, fold_name, is_whole, left_apart
 
 
-async def fold_ledger(journal: Journal, portfolio_id: UUID, method: LotMethod, view: View) -> LedgerState:
+async def fold_ledger(
+    journal: Journal, portfolio_id: UUID, method: LotMethod, view: View, suffices: Suffices = left_apart
+) -> LedgerState:
     """The same as folding the whole journal; `view.seq` is given, so that all queries tell of one state."""
     if view.known_at is not None:
         view = await journal.known(portfolio_id, view, fold_name(method))
     snapshot = await journal.snapshot(portfolio_id, view, fold_name(method))
-    folded = await _fold_since(journal, portfolio_id, method, view, snapshot)
+    folded = await _fold_since(journal, portfolio_id, method, view, snapshot, suffices=suffices)
     positions = {} if snapshot is None else await journal.snapshot_positions(portfolio_id, snapshot)
     positions |= {symbol: lots.position() for symbol, lots in folded.items()}
     held = tuple(position for position in sorted(positions.values(), key=_symbol) if position.quantity)
@@ -40,6 +42,7 @@ async def _fold_since(
     view: View,
     snapshot: Snapshot | None,
     symbols: Collection[str] = (),
+    suffices: Suffices = left_apart,
 ) -> dict[str, FoldedLots]:
     """Whatever moved since the snapshot, of all instruments where none is named.
 
@@ -59,16 +62,18 @@ async def _fold_since(
     late = late_among(movements, before)
     timely = [movement for movement in movements if movement.symbol not in late]
     folded = fold_lots(timely, method, before)
-    lacking = {symbol for symbol, lots in folded.items() if symbol in before and not left_apart(before[symbol], lots)}
+    lacking = {symbol for symbol, lots in folded.items() if symbol in before and not suffices(before[symbol], lots)}
     if lacking:
         whole = await journal.snapshot_lots(portfolio_id, snapshot, lacking, whole=True)
         folded |= fold_lots((movement for movement in timely if movement.symbol in lacking), method, whole)
-        gone = [symbol for symbol in lacking if not left_apart(whole[symbol], folded[symbol])]
+        gone = [symbol for symbol in lacking if not is_whole(whole[symbol], folded[symbol])]
         if gone:
             folded |= fold_lots(await journal.movements(portfolio_id, view, gone), method)
     if late:
         older = await journal.snapshot(portfolio_id, view, fold_name(method), before=min(late.values()))
-        folded |= await _fold_since(journal, portfolio_id, method, view, older, late)
+        # What a next snapshot lays apart it takes from the newest, whose lots are others than those of an older one.
+        enough = suffices if suffices is left_apart else is_whole
+        folded |= await _fold_since(journal, portfolio_id, method, view, older, late, enough)
     return folded
 
 

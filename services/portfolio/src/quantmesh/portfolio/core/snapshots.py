@@ -1,6 +1,6 @@
 """What the ledger came to at some points, kept so that a read need not fold all of it again."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
@@ -105,10 +105,23 @@ def tells_of(kept: FoldedLots, lots: FoldedLots) -> bool:
     return kept == replace(lots, lots=(*lots.lots[:place], one, *lots.lots[end:]))
 
 
+# Whether what was known of an instrument's lots before was enough to fold them; else it is done with all of them.
+Suffices = Callable[[FoldedLots, FoldedLots], bool]
+
+
+def is_whole(before: FoldedLots, _: FoldedLots) -> bool:
+    return not any(isinstance(lot, LotsBetween) for lot in before.lots)
+
+
 def left_apart(before: FoldedLots, after: FoldedLots) -> bool:
-    """Whether a fold did without the lots that are laid apart, if any are; else it has to be done with all of them."""
+    """The lots that are laid apart, if any are, were not needed."""
     between = next((lot for lot in before.lots if isinstance(lot, LotsBetween)), None)
     return between is None or any(lot is between for lot in after.lots)
+
+
+def left_apart_to_stay(before: FoldedLots, after: FoldedLots) -> bool:
+    """Nor are there so many others that more of them are to be laid apart, as for a next snapshot."""
+    return is_whole(before, after) or (left_apart(before, after) and len(after.lots) <= _MOST)
 
 
 @exactly
