@@ -85,6 +85,23 @@ async def test_an_account_that_others_hold_keeps_nobody_else_waiting(service: Se
     assert (await user.events(held)).last_seq == 1
 
 
+async def test_those_that_wait_for_one_account_hold_one_connection(service: Service) -> None:
+    user = service.user()
+    held = (await user.create()).id
+    options = "-c search_path=portfolio"
+    async with await psycopg.AsyncConnection.connect(service.admin_url, options=options, autocommit=True) as admin:
+        async with admin.transaction():
+            await admin.execute("SELECT FROM portfolio WHERE id = %s FOR UPDATE", [held])
+            waits = [asyncio.create_task(user.deposit(held, "10.00")) for _ in range(6)]
+            await asyncio.sleep(1.0)
+            cursor = await admin.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            assert await cursor.fetchone() == (1,)
+        await asyncio.gather(*waits)
+    assert (await user.events(held)).last_seq == 6
+
+
 async def test_who_is_not_there_is_refused_alone(service: Service) -> None:
     user = service.user()
     portfolios = await several(user, 4)

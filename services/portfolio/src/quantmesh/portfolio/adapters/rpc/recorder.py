@@ -33,6 +33,8 @@ log = get_logger(__name__)
 # While Postgres works for one group, the next is prepared.
 _LANES = 2
 _MOST, _LEAST = 64, 8
+# Each holds a connection while it waits.
+_APART = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,34 +70,50 @@ class _WrittenBefore(Exception):
 _Outcome = _Answered | _Refused | _Apart
 
 
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    """One owner's. Those that go `apart` wait for who holds their account, one per account and few in all."""
+
+    together: Grouped[Recording, _Outcome]
+    apart: Grouped[Recording, _Answered | _Refused]
+
+    @property
+    def are_idle(self) -> bool:
+        return self.together.is_idle and self.apart.is_idle
+
+
 class Recorder:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._groups: dict[UUID, Grouped[Recording, _Outcome]] = {}
+        self._groups: dict[UUID, _Groups] = {}
         self._known = KnownAccounts()
 
     async def record(
         self, portfolio_id: UUID, asked: TransactionInput, currency: str, claim: Claim
     ) -> pb.RecordTransactionResponse:
         recording = Recording(portfolio_id, asked, currency, claim, current_call().traceparent)
-        owner_id = claim.owner_id
-        group = self._groups.get(owner_id)
-        if group is None:
-            group = self._groups[owner_id] = Grouped(
-                partial(self._together, owner_id), lanes=_LANES, most=_MOST, least=_LEAST
-            )
+        groups = self._groups.get(claim.owner_id)
+        if groups is None:
+            groups = self._groups[claim.owner_id] = self._groups_of(claim.owner_id)
         try:
-            outcome = await group.do(recording, portfolio_id)
+            outcome = await groups.together.do(recording, portfolio_id)
+            if isinstance(outcome, _Apart):
+                outcome = await groups.apart.do(recording, portfolio_id)
         finally:
-            if group.is_idle and self._groups.get(owner_id) is group:
-                del self._groups[owner_id]
+            if groups.are_idle and self._groups.get(claim.owner_id) is groups:
+                del self._groups[claim.owner_id]
         if isinstance(outcome, _Refused):
             raise outcome.error
-        answered = await self._alone(owner_id, recording) if isinstance(outcome, _Apart) else outcome
-        if answered.is_repetition:
+        if outcome.is_repetition:
             mark_replayed()
-        return pb.RecordTransactionResponse.FromString(answered.answer)
+        return pb.RecordTransactionResponse.FromString(outcome.answer)
+
+    def _groups_of(self, owner_id: UUID) -> "_Groups":
+        return _Groups(
+            Grouped(partial(self._together, owner_id), lanes=_LANES, most=_MOST, least=_LEAST),
+            Grouped(partial(self._alone, owner_id), lanes=_APART, most=1),
+        )
 
     async def _together(self, owner_id: UUID, recordings: Sequence[Recording]) -> Sequence[_Outcome]:
         known = self._known.take(owner_id, [recording.portfolio_id for recording in recordings])
@@ -141,12 +159,9 @@ class Recorder:
             shared.drop(recording.portfolio_id)
             return _Apart()
 
-    async def _alone(self, owner_id: UUID, recording: Recording) -> _Answered:
-        (outcome,) = await self._in_one_transaction(owner_id, [recording], {}, waits=True)
-        if not isinstance(outcome, _Answered):
-            msg = f"a recording by itself is answered or raises, and was {outcome}"
-            raise TypeError(msg)
-        return outcome
+    async def _alone(self, owner_id: UUID, recordings: Sequence[Recording]) -> Sequence[_Answered | _Refused]:
+        outcomes = await self._in_one_transaction(owner_id, recordings, {}, waits=True)
+        return [outcome for outcome in outcomes if not isinstance(outcome, _Apart)]
 
     async def _in_one_transaction(
         self,
