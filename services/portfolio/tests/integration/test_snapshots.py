@@ -146,7 +146,7 @@ async def test_a_read_folds_what_is_new_and_what_came_late_alone(service: Servic
     assert await movements_read() == 0
 
 
-@pytest.mark.parametrize("step", [5, 1000])
+@pytest.mark.parametrize("step", [5, 20, 1000])
 async def test_lots_that_lie_apart_stay_whole_as_more_come(service: Service, step: int) -> None:
     user = service.user()
     portfolio = await user.create(lots=2)
@@ -157,7 +157,8 @@ async def test_lots_that_lie_apart_stay_whole_as_more_come(service: Service, ste
         await user.import_csv(portfolio.id, "type,symbol,quantity,price,executed_at\n" + "\n".join(days))
         await maker.make_due()
     # Beyond those at the end; and what came before all of them.
-    await user.record(portfolio.id, type="sell", symbol="AAPL", quantity="40", price="11", at="2020-08-01")
+    minutes = [f"sell,AAPL,1,11,2020-08-01T15:{minute:02}:00Z" for minute in range(40)]
+    await user.import_csv(portfolio.id, "type,symbol,quantity,price,executed_at\n" + "\n".join(minutes))
     await maker.make_due()
     await user.buy(portfolio.id, "3", "12", "2020-02-01")
     await maker.make_due()
