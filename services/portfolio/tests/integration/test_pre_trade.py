@@ -14,6 +14,7 @@ from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.api.risk.v1 import limits_pb2
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.rpc import Peer, open_channel
+from quantmesh.portfolio.core.errors import InsufficientCash
 from quantmesh.portfolio.core.pre_trade import FigureChange, PreTradeAnswer
 from quantmesh.portfolio.core.pre_trade_errors import KycRefused, LimitExceeded, PreTradeUnavailable
 
@@ -184,6 +185,17 @@ async def test_an_order_that_is_denied_or_not_checked_in_time_writes_nothing(che
     checks.limits.delay = 30.0
     # The repetition of an answered order asks nobody.
     assert await trader.order(portfolio.id, "10", key="once") == placed
+
+
+async def test_what_others_refuse_is_told_before_what_the_account_lacks(checks: Checks) -> None:
+    portfolio = await checks.user.create()
+    trader = checks.trader()
+    checks.limits.without = DENIED
+    with pytest.raises(LimitExceeded):
+        await trader.order(portfolio.id, "10")
+    checks.limits.without = ALLOWED
+    with pytest.raises(InsufficientCash):
+        await trader.order(portfolio.id, "10")
 
 
 async def test_an_order_that_is_replaced_is_not_counted_beside_its_replacement(checks: Checks) -> None:
