@@ -133,3 +133,18 @@ async def test_a_proposal_that_comes_again_fills_no_more_than_was_asked(account:
     await asyncio.gather(*(desk.fill(order.id, "10", sized("128", None, minutes=1)) for _ in range(8)))
     shown = await user.shown(order.id)
     assert (STATUS[shown.status], len(shown.fills)) == ("filled", 1)
+
+
+async def test_orders_at_the_same_time_leave_a_log_without_holes(account: tuple[User, str, Desk]) -> None:
+    user, portfolio_id, _ = account
+    before = (await user.events(portfolio_id)).last_seq
+    outcomes = await asyncio.gather(
+        *(user.order(portfolio_id, "1" if number % 2 else "5000") for number in range(12)), return_exceptions=True
+    )
+    assert sum(isinstance(outcome, pb.Order) for outcome in outcomes) == 6
+    assert sum(isinstance(outcome, InsufficientCash) for outcome in outcomes) == 6
+    log = await user.events(portfolio_id, after=before)
+    steps = ["order.accepted", "order.filled", "transaction.recorded"]
+    assert [(event.seq, event.type) for event in log.events] == [
+        (before + 1 + index, steps[index % 3]) for index in range(18)
+    ]
