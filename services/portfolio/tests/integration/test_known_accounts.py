@@ -1,6 +1,7 @@
 """A recording in an account that the process knows is one message, and never believes what is not true any more."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar
@@ -10,9 +11,11 @@ import pytest
 
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis import failpoints
+from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import QuantmeshError
 from quantmesh.chassis.failpoints import Failpoint
 from quantmesh.chassis.idempotency import Claim, KeyReused, TwinRunning
+from quantmesh.chassis.pool import AllInUse
 from quantmesh.chassis.sql import Asked, Result, Session
 from quantmesh.portfolio.adapters.rpc import PortfolioRpc
 from quantmesh.portfolio.core.errors import InsufficientCash, PortfolioNotFound
@@ -290,6 +293,19 @@ async def test_a_connection_that_dies_after_the_commit_doubles_nothing(service: 
     assert answer.cash.amount.value == "90.00"
     assert await cash(user, portfolio_id) == "90.00"
     assert (await user.events(portfolio_id)).last_seq == 2
+
+
+async def test_who_finds_no_connection_waits_for_one_once(service: Service) -> None:
+    database = Database(service.app_url, "portfolio", pool_size=1, pool_timeout_seconds=0.6)
+    user = User(PortfolioRpc(database, service.market, service.clock, ExecutionCosts(**COSTS)))
+    portfolio_id = await known(user)
+    async with database.transaction(user.owner_id):
+        begun = time.monotonic()
+        with pytest.raises(AllInUse):
+            await user.deposit(portfolio_id, "1.00")
+        assert time.monotonic() - begun < 1.2
+    await user.deposit(portfolio_id, "1.00")
+    await database.close()
 
 
 async def test_who_is_cancelled_leaves_no_doubt_behind(service: Service) -> None:

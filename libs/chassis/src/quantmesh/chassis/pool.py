@@ -29,6 +29,10 @@ _WAIT_SECONDS = Histogram(
 _TIMEOUTS = Counter("quantmesh_database_pool_timeouts_total", "Callers refused since every connection stayed in use")
 
 
+class AllInUse(Unavailable):
+    """Nobody gave a connection back in time."""
+
+
 class Pool:
     """At most `size` connections, opened when they are needed; the last one given back is the first one taken."""
 
@@ -41,7 +45,7 @@ class Pool:
         self._born: dict[AsyncConnection[Any], float] = {}
 
     async def take(self) -> AsyncConnection[Any]:
-        """Raises Unavailable where all are in use for too long, psycopg.OperationalError where Postgres is away."""
+        """Raises AllInUse where nobody gives one back in time, psycopg.OperationalError where Postgres is away."""
         if self._places.locked():
             await self._wait()
         else:
@@ -92,7 +96,7 @@ class Pool:
         except TimeoutError as error:
             _TIMEOUTS.inc()
             msg = "All database connections are in use."
-            raise Unavailable(msg, retry_after_seconds=_RETRY_SECONDS) from error
+            raise AllInUse(msg, retry_after_seconds=_RETRY_SECONDS) from error
 
     async def _connect(self) -> AsyncConnection[Any]:
         # Transactions are begun and ended by name, with what they need in the same message.

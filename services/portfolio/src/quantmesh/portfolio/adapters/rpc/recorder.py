@@ -15,6 +15,7 @@ from quantmesh.chassis.errors import QuantmeshError
 from quantmesh.chassis.grouping import Grouped
 from quantmesh.chassis.idempotency import Claim
 from quantmesh.chassis.ids import uuid7
+from quantmesh.chassis.pool import AllInUse
 from quantmesh.chassis.telemetry.logs import get_logger
 from quantmesh.portfolio.adapters import translate
 from quantmesh.portfolio.adapters.rpc.base import within
@@ -145,6 +146,9 @@ class Recorder:
             return None
         try:
             await shared.write(_answers(recordings, outcomes))
+        except AllInUse:
+            # Nothing was sent; to wait for a connection once more helps nobody.
+            raise
         except (Overtaken, psycopg.Error, QuantmeshError) as error:
             log.info("what is known of accounts does not do", recordings=len(recordings), error=repr(error))
             return None
@@ -205,7 +209,7 @@ class Recorder:
             return _Refused(refusal)
 
     async def _recorded(self, shared: SharedAccounts, recording: Recording) -> _Answered:
-        store = shared.store_for(recording.portfolio_id, recording.traceparent)
+        store = shared.store(recording.traceparent)
         with within("transaction"):
             recorded = await record_transaction(
                 store, recording.portfolio_id, recording.asked, recording.currency, self._clock.now(), uuid7

@@ -91,9 +91,8 @@ class SharedTransaction(SharedAccounts):
             account = self._accounts[each.portfolio_id]
             self._accounts[each.portfolio_id] = known_of(account, each, found[each.portfolio_id])
 
-    def store_for(self, portfolio_id: UUID, traceparent: str) -> RecordingStore:
-        session = _WriteFirst(self._session, self.write)
-        return RecordingStore(session, self._owner_id, self, portfolio_id, traceparent)
+    def store(self, traceparent: str) -> RecordingStore:
+        return RecordingStore(_WriteFirst(self._session, self.write), self._owner_id, self, traceparent)
 
 
 class _WriteFirst(Session):

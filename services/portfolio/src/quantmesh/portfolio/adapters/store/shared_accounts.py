@@ -48,8 +48,9 @@ class SharedAccounts:
         account = self._accounts.get(portfolio_id)
         return None if account is None else account.portfolio
 
-    def store_for(self, portfolio_id: UUID, traceparent: str) -> "RecordingStore":
-        return RecordingStore(self._session, self._owner_id, self, portfolio_id, traceparent)
+    def store(self, traceparent: str) -> "RecordingStore":
+        """For one of the recordings."""
+        return RecordingStore(self._session, self._owner_id, self, traceparent)
 
     def advanced(self, portfolio_id: UUID, events: int, now: datetime) -> tuple[Portfolio, datetime]:
         account = self._accounts.get(portfolio_id)
@@ -101,12 +102,9 @@ class SharedAccounts:
 class RecordingStore(Store):
     """The ledger to one recording among others."""
 
-    def __init__(
-        self, session: Session, owner_id: UUID, shared: SharedAccounts, portfolio_id: UUID, traceparent: str
-    ) -> None:
+    def __init__(self, session: Session, owner_id: UUID, shared: SharedAccounts, traceparent: str) -> None:
         super().__init__(session, owner_id)
         self._shared = shared
-        self._portfolio_id = portfolio_id
         self._traceparent = traceparent
 
     async def advance(self, portfolio_id: UUID, events: int, now: datetime) -> tuple[Portfolio, datetime]:
