@@ -146,6 +146,37 @@ async def test_a_read_folds_what_is_new_and_what_came_late_alone(service: Servic
     assert await movements_read() == 0
 
 
+async def test_what_comes_late_while_snapshots_are_made_is_in_the_next_ones(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create(lots=2)
+    await grow(user, portfolio.id, 20)
+
+    class Interrupted(SnapshotMaker):
+        passes = 0
+
+        async def _take_step(self, portfolio_id: UUID) -> bool:
+            done = await super()._take_step(portfolio_id)
+            self.passes += 1
+            if self.passes == 1:
+                await user.buy(str(portfolio_id), "7", "8", "2020-01-20")
+            return done
+
+    # A pass of fifty at a time does not reach the end of these in one.
+    rows = [f"sell,AAPL,1,10,2020-03-01T15:{number // 60:02}:{number % 60:02}Z" for number in range(15)]
+    rows += [f"buy,MSFT,1,10,2020-03-02T15:00:{number:02}Z" for number in range(10)]
+    await user.import_csv(portfolio.id, "type,symbol,quantity,price,executed_at\n" + "\n".join(rows))
+    maker = Interrupted(service.database, due_events=1, step=1)
+    await maker.make_due()
+    assert maker.passes > 2
+    seq = (await user.events(portfolio.id)).last_seq
+    for days in range(15, 70):
+        view = View(FIRST_DAY + timedelta(days=days, seconds=5), None, seq)
+        quick = await folded(service, user, portfolio.id, LotMethod.FIFO, view)
+        slow = await folded(service, user, portfolio.id, LotMethod.FIFO, view, WithoutSnapshots)
+        assert (quick.positions, quick.cash) == (slow.positions, slow.cash), view
+    assert [broken async for broken in Verifier(service.database).verify()] == []
+
+
 @pytest.mark.parametrize("step", [5, 20, 1000])
 async def test_lots_that_lie_apart_stay_whole_as_more_come(service: Service, step: int) -> None:
     user = service.user()
@@ -153,8 +184,8 @@ async def test_lots_that_lie_apart_stay_whole_as_more_come(service: Service, ste
     await user.deposit(portfolio.id)
     maker = SnapshotMaker(service.database, due_events=1, step=step)
     for month in range(2, 8):
-        days = [f"buy,AAPL,1,{month + day},2020-{month:02}-{day:02}T15:00:00Z" for day in range(1, 13)]
-        await user.import_csv(portfolio.id, "type,symbol,quantity,price,executed_at\n" + "\n".join(days))
+        bought = [f"buy,AAPL,1,{month + day},2020-{month:02}-{day:02}T15:00:00Z" for day in range(1, 13)]
+        await user.import_csv(portfolio.id, "type,symbol,quantity,price,executed_at\n" + "\n".join(bought))
         await maker.make_due()
     # Beyond those at the end; and what came before all of them.
     minutes = [f"sell,AAPL,1,11,2020-08-01T15:{minute:02}:00Z" for minute in range(40)]

@@ -67,30 +67,28 @@ class SnapshotMaker:
     async def _go_on(
         self, making: SnapshotPass, store: Store, portfolio_id: UUID, head: Head, newest: Snapshot | None
     ) -> bool:
-        late = 0
-        if newest is not None and head.seq - newest.seq > self._step:
-            late = await making.came_late(portfolio_id, head.seq, newest)
+        late = 0 if newest is None else await making.came_late(portfolio_id, head.seq, newest)
         if late > self._step:
             # So many that every view of the past would have to fold them.
             newest, late = None, 0
         since = None if newest is None else newest.executed_until
-        if late or await making.cut(portfolio_id, head.seq, since, self._step) is None:
-            until = since if late else await making.last_executed(portfolio_id, head.seq)
-            return await self._make_one(making, store, portfolio_id, head, until or head.recorded_at, whole=not late)
+        is_last = await making.cut(portfolio_id, head.seq, since, self._step) is None
+        if is_last or late:
+            until = (await making.last_executed(portfolio_id, head.seq) if is_last else since) or head.recorded_at
+            await self._make_one(making, store, portfolio_id, head, until, whole=is_last)
+            return is_last
         cut = await making.cut(portfolio_id, head.seq, since, self._step * _STEPS_AT_ONCE)
         await self._make_many(making, store, portfolio_id, head, newest, cut)
         return cut is None
 
     async def _make_one(
         self, making: SnapshotPass, store: Store, portfolio_id: UUID, head: Head, until: datetime, *, whole: bool
-    ) -> bool:
+    ) -> None:
         """From whichever snapshots serve; where much is left for a pass, of what came late alone."""
         view = View(as_of=until, seq=head.seq)
         state = await fold_ledger(store, portfolio_id, head.lot_method, view, left_apart_to_stay)
-        await making.add_snapshot(
-            portfolio_id, NewSnapshot(state.snapshot, head, until, whole, state.folded, state.cash)
-        )
-        return whole
+        new = NewSnapshot(state.snapshot, head, until, whole, state.folded, state.cash)
+        await making.add_snapshot(portfolio_id, new)
 
     async def _make_many(
         self,
