@@ -169,7 +169,7 @@ class Scheduler:
         waiting = current_actor()
         done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         # Where nobody waits any more, nobody asks.
-        done.add_done_callback(lambda ended: ended.exception())
+        done.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
 
         async def life() -> None:
             try:

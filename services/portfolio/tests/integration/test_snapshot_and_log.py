@@ -10,6 +10,7 @@ import pytest
 
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.errors import NotFound
+from quantmesh.chassis.sql import Parameters, Result, Session, Statement
 
 from .fakes import NO_CONTEXT, Service, User
 
@@ -86,17 +87,23 @@ async def test_each_snapshot_is_of_one_moment(service: Service) -> None:
     portfolio = await user.create()
     await user.deposit(portfolio.id, "1000")
 
-    # One unit at 100 for each event: cash and units tell which moment it was.
-    async def buy() -> None:
-        for _ in range(8):
-            await user.buy(portfolio.id, "1", "100")
+    interruptions: list[str] = []
 
-    async def look() -> list[pb.GetSnapshotResponse]:
-        return [await snapshot(service, user, portfolio.id) for _ in range(25)]
+    class Interrupted(Session):
+        """After its first statement somebody buys one unit at 100: cash and units tell which moment it was."""
 
-    _, taken = await asyncio.gather(buy(), look())
-    for each in taken:
-        mirror = Mirror(each)
+        async def execute(self, statement: Statement, parameters: Parameters | None = None) -> Result:
+            result = await super().execute(statement, parameters)
+            if interruptions:
+                interruptions.pop()
+                await user.buy(portfolio.id, "1", "100")
+            return result
+
+    service.database.session_type = Interrupted
+    for _ in range(4):
+        interruptions.append("a purchase")
+        mirror = Mirror(await snapshot(service, user, portfolio.id))
+        assert not interruptions
         assert mirror.cash == 1000 - 100 * mirror.units["AAPL"]
         assert mirror.seq == 1 + mirror.units["AAPL"]
 
