@@ -65,6 +65,7 @@ async def test_a_restart_keeps_the_book_and_fills_an_order_once(
         await venue.until(user, order, PART, "119.95")
     left = (await venue.seen(user, order)).filled_quantity.value
     assert left in {"4", "8"}
+    await venue.until_all_is_told()
     # What was told is gone from the broker: the book comes from the table.
     await venue.bus.jetstream.purge_stream(stream_name("portfolio"))
     async with venue.runner(nats_server.url):

@@ -14,6 +14,7 @@ from quantmesh.chassis.database import Database
 from quantmesh.chassis.decimals import to_proto
 from quantmesh.chassis.events import EventBus
 from quantmesh.chassis.relay import Relay
+from quantmesh.chassis.sql import text
 from quantmesh.chassis.times import to_timestamp
 from quantmesh.portfolio.adapters.venue.breakers import Breakers
 from quantmesh.portfolio.adapters.venue.desk import OrderDesk
@@ -25,6 +26,9 @@ from quantmesh.portfolio.core.execution import ExecutionCosts
 from .fakes import COSTS, NO_CONTEXT, Service, User, quote
 
 RULES = VenueSettings()
+
+
+_UNPUBLISHED = text("SELECT count(*) FROM outbox WHERE published_at IS NULL")
 
 
 @dataclass
@@ -87,6 +91,15 @@ class VenueService:
             ask_size=None if now.ask_size is None else to_proto(now.ask_size),
         )
         await self.bus.publish(f"quotes.{symbol}", message.SerializeToString())
+
+    async def until_all_is_told(self) -> None:
+        """The broker has every event."""
+        async with asyncio.timeout(20):
+            while True:
+                async with self.service.database.system_transaction() as session:
+                    if not await session.scalar(_UNPUBLISHED):
+                        return
+                await asyncio.sleep(0.05)
 
     async def account(self, cash: str = "100000.00") -> tuple[User, str]:
         user = self.service.user()
