@@ -1,76 +1,16 @@
 """A recording in an account that the process knows is one message, and never believes what is not true any more."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import Any, ClassVar
 
-import psycopg
 import pytest
 
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
-from quantmesh.chassis import failpoints
-from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import QuantmeshError
-from quantmesh.chassis.failpoints import Failpoint
 from quantmesh.chassis.idempotency import Claim, KeyReused, TwinRunning
-from quantmesh.chassis.pool import AllInUse
-from quantmesh.chassis.sql import Asked, Result, Session
-from quantmesh.portfolio.adapters.rpc import PortfolioRpc
 from quantmesh.portfolio.core.errors import InsufficientCash, PortfolioNotFound
-from quantmesh.portfolio.core.execution import ExecutionCosts
 
-from .fakes import COSTS, NO_CONTEXT, Service, User
-
-DAY = "2020-01-02"
-
-
-class Counted(Session):
-    """What transactions there were."""
-
-    seen: ClassVar[list[str]]
-
-    async def together(self, asked: Sequence[Asked], *, commit: bool = False) -> list[Result]:
-        if not self.is_open:
-            self.seen.append("one message" if commit else "several messages")
-        return await super().together(asked, commit=commit)
-
-
-def count(service: Service) -> list[str]:
-    class Own(Counted):
-        seen: ClassVar[list[str]] = []
-
-    service.database.session_type = Own
-    return Own.seen
-
-
-def elsewhere(service: Service, user: User) -> User:
-    """The same owner at another replica."""
-    rpc = PortfolioRpc(service.database, service.market, service.clock, ExecutionCosts(**COSTS))
-    return User(rpc, user.owner_id)
-
-
-async def known(user: User, amount: str = "100.00") -> str:
-    """A portfolio that the user's replica has recorded in."""
-    portfolio = await user.create()
-    await user.deposit(portfolio.id, amount)
-    return portfolio.id
-
-
-async def withdraw(user: User, portfolio_id: str, amount: str, **more: Any) -> pb.RecordTransactionResponse:
-    return await user.record(portfolio_id, type="withdrawal", amount=amount, currency="USD", at=DAY, **more)
-
-
-async def cash(user: User, portfolio_id: str) -> str:
-    return (await user.positions(portfolio_id)).cash[0].amount.value
-
-
-@asynccontextmanager
-async def admin(service: Service) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
-    options = "-c search_path=portfolio"
-    async with await psycopg.AsyncConnection.connect(service.admin_url, options=options, autocommit=True) as connection:
-        yield connection
+from .fakes import NO_CONTEXT, Service
+from .known_accounts import DAY, admin, cash, count, elsewhere, known, withdraw
 
 
 async def test_the_second_recording_is_one_message(service: Service) -> None:
@@ -241,87 +181,6 @@ async def test_a_key_that_somebody_works_with_is_nobody_elses(service: Service) 
         with pytest.raises(TwinRunning):
             await withdraw(user, portfolio_id, "1.00", key="once")
     assert await withdraw(user, portfolio_id, "1.00", key="once")
-
-
-async def test_an_account_that_somebody_holds_is_waited_for(service: Service) -> None:
-    user = service.user()
-    portfolio_id = await known(user)
-    async with admin(service) as connection, connection.transaction():
-        await connection.execute("SELECT FROM portfolio WHERE id = %s FOR UPDATE", [portfolio_id])
-        waits = asyncio.create_task(user.deposit(portfolio_id, "1.00"))
-        await asyncio.sleep(0.2)
-        assert not waits.done()
-    await waits
-    assert await cash(user, portfolio_id) == "101.00"
-
-
-async def test_a_connection_that_dies_before_the_commit_costs_nothing(service: Service) -> None:
-    user = service.user()
-    portfolio_id = await known(user)
-
-    async def kill(point: Failpoint) -> None:
-        if point is Failpoint.BEFORE_COMMIT and not killed:
-            killed.append(point)
-            async with admin(service) as connection:
-                await connection.execute(
-                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-                    " WHERE application_name = 'quantmesh-portfolio-requests' AND datname = current_database()"
-                )
-
-    killed: list[Failpoint] = []
-    with failpoints.watched(kill):
-        await withdraw(user, portfolio_id, "10.00", key="once")
-    assert killed
-    assert await withdraw(user, portfolio_id, "10.00", key="once")
-    assert await cash(user, portfolio_id) == "90.00"
-
-
-async def test_a_connection_that_dies_after_the_commit_doubles_nothing(service: Service) -> None:
-    user = service.user()
-    portfolio_id = await known(user)
-
-    class Unheard(Session):
-        async def together(self, asked: Sequence[Asked], *, commit: bool = False) -> list[Result]:
-            results = await super().together(asked, commit=commit)
-            if asked and commit:
-                await self.connection.close()
-                raise psycopg.OperationalError("the connection is lost")
-            return results
-
-    service.database.session_type = Unheard
-    answer = await withdraw(user, portfolio_id, "10.00", key="once")
-    assert answer.cash.amount.value == "90.00"
-    assert await cash(user, portfolio_id) == "90.00"
-    assert (await user.events(portfolio_id)).last_seq == 2
-
-
-async def test_who_finds_no_connection_waits_for_one_once(service: Service) -> None:
-    database = Database(service.app_url, "portfolio", pool_size=1, pool_timeout_seconds=0.6)
-    user = User(PortfolioRpc(database, service.market, service.clock, ExecutionCosts(**COSTS)))
-    portfolio_id = await known(user)
-    async with database.transaction(user.owner_id):
-        begun = time.monotonic()
-        with pytest.raises(AllInUse):
-            await user.deposit(portfolio_id, "1.00")
-        assert time.monotonic() - begun < 1.2
-    await user.deposit(portfolio_id, "1.00")
-    await database.close()
-
-
-async def test_who_is_cancelled_leaves_no_doubt_behind(service: Service) -> None:
-    user = service.user()
-    portfolio_id = await known(user)
-
-    async def cancel(point: Failpoint) -> None:
-        if point is Failpoint.AFTER_COMMIT:
-            raise asyncio.CancelledError
-
-    with failpoints.watched(cancel), pytest.raises(asyncio.CancelledError):
-        await withdraw(user, portfolio_id, "60.00", key="once")
-    with pytest.raises(InsufficientCash):
-        await withdraw(user, portfolio_id, "60.00")
-    assert await withdraw(user, portfolio_id, "60.00", key="once")
-    assert await cash(user, portfolio_id) == "40.00"
 
 
 async def test_a_refusal_is_of_one_and_the_others_are_written_at_once(service: Service) -> None:

@@ -1,7 +1,6 @@
 """Snapshots change how fast the ledger is read, and nothing else."""
 
 import random
-from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
@@ -12,47 +11,16 @@ import pytest
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.errors import InvalidInput, RuleBroken
 from quantmesh.portfolio.adapters.snapshot_maker import SnapshotMaker
-from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.adapters.translate import LOT_METHODS
 from quantmesh.portfolio.adapters.verifier import Verifier
 from quantmesh.portfolio.core.fold_ledger import fold_ledger
-from quantmesh.portfolio.core.lots import SecurityMovement
 from quantmesh.portfolio.core.model import LotMethod
 from quantmesh.portfolio.core.ports import View
-from quantmesh.portfolio.core.snapshots import LedgerState, Snapshot
 
 from .fakes import NO_CONTEXT, Service, User
+from .ledger_views import Counting, WithoutSnapshots, folded
 
 FIRST_DAY = datetime(2020, 1, 2, 15, tzinfo=UTC)
-
-
-class WithoutSnapshots(Store):
-    """Folds the whole journal, always."""
-
-    async def snapshot(
-        self, portfolio_id: UUID, view: View, fold: str, before: datetime | None = None
-    ) -> Snapshot | None:
-        return None
-
-
-class Counting(Store):
-    """Knows how many movements were read from the journal."""
-
-    read = 0
-
-    async def movements(
-        self, portfolio_id: UUID, view: View, symbols: Collection[str] = (), since: Snapshot | None = None
-    ) -> list[SecurityMovement]:
-        found = list(await super().movements(portfolio_id, view, symbols, since))
-        self.read += len(found)
-        return found
-
-
-async def folded(
-    service: Service, user: User, portfolio_id: str, method: LotMethod, view: View, store: type[Store] = Store
-) -> LedgerState:
-    async with service.database.transaction(user.owner_id) as session:
-        return await fold_ledger(store(session, user.owner_id), UUID(portfolio_id), method, view)
 
 
 async def record_at_random(

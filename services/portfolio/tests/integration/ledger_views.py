@@ -1,0 +1,43 @@
+"""The ledger as tests of snapshots look at it: without any, counted, and folded."""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from quantmesh.portfolio.adapters.store import Store
+from quantmesh.portfolio.core.fold_ledger import fold_ledger
+from quantmesh.portfolio.core.lots import SecurityMovement
+from quantmesh.portfolio.core.model import LotMethod
+from quantmesh.portfolio.core.ports import View
+from quantmesh.portfolio.core.snapshots import LedgerState, Snapshot
+
+from .fakes import Service, User
+
+
+class WithoutSnapshots(Store):
+    """Folds the whole journal, always."""
+
+    async def snapshot(
+        self, portfolio_id: UUID, view: View, fold: str, before: datetime | None = None
+    ) -> Snapshot | None:
+        return None
+
+
+class Counting(Store):
+    """Knows how many movements were read from the journal."""
+
+    read = 0
+
+    async def movements(
+        self, portfolio_id: UUID, view: View, symbols: Collection[str] = (), since: Snapshot | None = None
+    ) -> list[SecurityMovement]:
+        found = list(await super().movements(portfolio_id, view, symbols, since))
+        self.read += len(found)
+        return found
+
+
+async def folded(
+    service: Service, user: User, portfolio_id: str, method: LotMethod, view: View, store: type[Store] = Store
+) -> LedgerState:
+    async with service.database.transaction(user.owner_id) as session:
+        return await fold_ledger(store(session, user.owner_id), UUID(portfolio_id), method, view)
