@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from psycopg.errors import InsufficientPrivilege, NotNullViolation
+from psycopg.errors import InsufficientPrivilege, NotNullViolation, UniqueViolation
 
 from quantmesh.chassis.context import CallContext, set_call
 from quantmesh.chassis.database import Database
@@ -144,3 +144,29 @@ async def test_a_read_is_tried_again_where_its_connection_had_died_in_the_pool(
     await end_backend(ledger, (await database.read(OWNER, BACKEND, {})).one()[0])
     assert [row.name for row in await database.read(OWNER, NAMES, {})] == ["a"]
     assert (await database.read(OTHER, NAMES, {})).all() == []
+
+
+async def test_a_commit_that_fails_leaves_no_plan_behind_that_nobody_knows_of(
+    database: Database, ledger: ServiceDatabase
+) -> None:
+    async with await psycopg.AsyncConnection.connect(
+        ledger.admin_url, options=f"-c search_path={ledger.service}", autocommit=True
+    ) as admin:
+        await admin.execute("ALTER TABLE account ADD CONSTRAINT once UNIQUE (name) DEFERRABLE INITIALLY DEFERRED")
+        await admin.execute("INSERT INTO account (owner_id, name, balance) VALUES (%s, 'a', 1)", [OWNER])
+    with pytest.raises(UniqueViolation):
+        await database.at_once(OWNER, OPEN, {"owner": OWNER, "name": "a"})
+    await database.at_once(OWNER, OPEN, {"owner": OWNER, "name": "b"})
+    assert await names(database) == ["a", "b"]
+
+
+async def test_events_of_a_commit_that_nobody_waits_for_wake_the_relay(
+    database: Database, ledger: ServiceDatabase
+) -> None:
+    slow = text("WITH told AS (INSERT INTO outbox (id) SELECT NULL WHERE false) SELECT pg_sleep(:seconds)")
+    working = asyncio.create_task(database.at_once(OWNER, slow, {"seconds": 0.3}))
+    await running_statement(ledger)
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await working
+    assert database.events_written.is_set()

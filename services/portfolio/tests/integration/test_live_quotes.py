@@ -61,6 +61,18 @@ async def test_of_several_all_have_to_be_known(feed: Feed) -> None:
     assert feed.quotes.now(["AAPL", "MSFT"]) is not None
 
 
+async def test_a_quote_is_not_known_while_those_of_a_later_moment_arrive(feed: Feed) -> None:
+    for symbol in ("AAPL", "MSFT"):
+        await feed.send(symbol)
+    later = NOON + timedelta(seconds=1)
+    await feed.send("AAPL", at=later)
+    assert feed.quotes.now(["MSFT"]) is None
+    assert feed.quotes.now(["AAPL", "MSFT"]) is None
+    assert feed.quotes.now(["AAPL"]) is not None
+    await feed.send("MSFT", at=later)
+    assert feed.quotes.now(["AAPL", "MSFT"]) is not None
+
+
 async def test_a_quote_that_was_sent_seconds_ago_is_not_known(feed: Feed) -> None:
     await feed.send()
     feed.clock.time += timedelta(seconds=2)

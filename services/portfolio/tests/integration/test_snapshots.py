@@ -254,6 +254,26 @@ async def test_a_view_of_the_past_folds_no_more_than_lies_between_two_snapshots(
         assert store.read < 6 + 2, view
 
 
+async def test_the_past_reads_the_same_while_snapshots_are_made_anew(service: Service) -> None:
+    """A first pass knows nothing yet of what is traded later than where it ends."""
+    user = service.user()
+    portfolio = await user.create()
+    await user.deposit(portfolio.id, at="2020-01-02")
+    rows = [f"buy,AAPL,1,10,2020-03-{1 + number // 4:02}T{15 + number % 4}:00:00Z" for number in range(80)]
+    rows.append("buy,MSFT,1,10,2020-05-04T15:00:00Z")
+    header = "type,symbol,quantity,price,executed_at\n"
+    await user.import_csv(portfolio.id, header + "\n".join(rows))
+    maker = SnapshotMaker(service.database, due_events=1, step=1)
+    await maker.make_due()
+    view = View(seq=(await user.events(portfolio.id)).last_seq)
+    await user.import_csv(portfolio.id, header + "\n".join(row.replace("03-", "02-") for row in rows[:60]))
+    assert not await maker._take_step(UUID(portfolio.id))
+    slow = await folded(service, user, portfolio.id, LotMethod.FIFO, view, WithoutSnapshots)
+    assert [position.symbol for position in slow.positions] == ["AAPL", "MSFT"]
+    assert (await folded(service, user, portfolio.id, LotMethod.FIFO, view)).positions == slow.positions
+    assert [broken async for broken in Verifier(service.database).verify()] == []
+
+
 async def test_snapshots_folded_by_other_rules_are_not_used_and_made_anew(service: Service) -> None:
     user = service.user()
     portfolio = await user.create()

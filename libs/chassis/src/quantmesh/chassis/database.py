@@ -171,9 +171,12 @@ class Database:
 
     async def _finish(self, session: Session, commit: Callable[[], Coroutine[Any, Any, Outcome]]) -> Outcome:
         await failpoints.reached(Failpoint.BEFORE_COMMIT)
-        outcome = await _uninterrupted(commit())
-        if session.wrote_events:
-            self.events_written.set()
+        try:
+            outcome = await _uninterrupted(commit())
+        finally:
+            # Also where nobody hears of the commit any more.
+            if session.wrote_events:
+                self.events_written.set()
         await failpoints.reached(Failpoint.AFTER_COMMIT)
         return outcome
 

@@ -240,7 +240,10 @@ class _Turn:
 
     async def _forget_from(self, sequence: int) -> None:
         """The broker has, or gives to others, the places from `sequence` on: what was there is lost."""
-        count = (await self._connection.execute(_FORGOTTEN, [sequence])).rowcount
+        async with self._connection.transaction():
+            # Unlike a mark, this must not be lost: what it un-marks would never be published.
+            await self._connection.execute("SET LOCAL synchronous_commit = on")
+            count = (await self._connection.execute(_FORGOTTEN, [sequence])).rowcount
         if count:
             _REPUBLISHED.labels(self._service).inc(count)
             log.error("the broker lost events that it had acknowledged; they are published again", events=count)

@@ -146,7 +146,13 @@ class Session:
         if commit:
             parts.append(b"COMMIT")
         with tracing.statement_span("; ".join(statement.query for statement, _ in asked) or "COMMIT"):
-            cursor = await self.connection.execute(b"; ".join(parts), prepare=False)
+            try:
+                cursor = await self.connection.execute(b"; ".join(parts), prepare=False)
+            except BaseException:
+                # After a COMMIT, failed or unheard, nothing is rolled back: which plans there are is not known.
+                if not self.is_open:
+                    await self.connection.close()
+                raise
         kept.update(plan.name for plan in plans)
         results = []
         for place in range(-len(asked) - commit, -commit):

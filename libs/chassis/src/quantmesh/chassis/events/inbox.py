@@ -148,13 +148,14 @@ async def claim_together(
     chosen = [envelope for envelope, verdict in zip(envelopes, verdicts, strict=True) if verdict is Verdict.HANDLE]
     if not chosen:
         return verdicts
-    newest = {envelope.aggregate_id: versions[envelope.aggregate_id] for envelope in chosen}
+    # In one order, so that two replicas with the same events wait for each other and not both.
+    newest = {aggregate: versions[aggregate] for aggregate in sorted({envelope.aggregate_id for envelope in chosen})}
     claimed = await session.scalar(
         _CLAIM_TOGETHER,
         {
             "consumer": consumer,
             "subject": subject,
-            "events": plain_array(envelope.event_id for envelope in chosen),
+            "events": plain_array(sorted(envelope.event_id for envelope in chosen)),
             "aggregates": list(newest),
             "versions": plain_array(newest.values()),
         },

@@ -78,6 +78,7 @@ class PostgresServer:
             "shared_buffers": "96MB",
             "jit": "off",  # the services' statements are short
             "log_min_messages": "warning",
+            "log_min_error_statement": "fatal",  # statements hold what people own
             "log_line_prefix": "%m [%p] %u@%d ",
         }
         if not self.durable:

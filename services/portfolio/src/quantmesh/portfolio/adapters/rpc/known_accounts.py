@@ -6,9 +6,9 @@ from uuid import UUID
 
 from quantmesh.portfolio.core.known_account import KnownAccount
 
-# A portfolio with a few balances takes some 2 kB.
-_MOST_ACCOUNTS = 10_000
-_MOST_AMOUNTS = 200
+# A portfolio with a few balances takes some 2 kB, the largest some 10 kB.
+_MOST_ACCOUNTS = 5_000
+_MOST_AMOUNTS = 50
 
 
 class KnownAccounts:

@@ -43,7 +43,10 @@ WRITE = text(
         SELECT * FROM json_to_recordset(CAST(:answers AS json)) AS k (
             name text, scope text, key text, request_hash text, answer text
         )
-        WHERE pg_try_advisory_xact_lock(hashtextextended(name, 0))
+        WHERE pg_try_advisory_xact_lock(hashtextextended(name, 0)) AND NOT EXISTS (
+            SELECT FROM idempotency AS i
+            WHERE i.owner_id = CAST(:event_owner_id AS uuid) AND i.scope = k.scope AND i.key = k.key
+        )
     ), shared AS MATERIALIZED (
         SELECT CAST(:shared AS json) AS ids
         WHERE (SELECT count(*) FROM held) = json_array_length(CAST(:numbers AS json))
@@ -118,7 +121,7 @@ class AppendStore(Owned):
 
 
 class Overtaken(Exception):
-    """An account is held, or is not any more what it was when this was decided; nothing was written."""
+    """An account or a key is held, or is not any more what it was when this was decided; nothing was written."""
 
 
 async def write(

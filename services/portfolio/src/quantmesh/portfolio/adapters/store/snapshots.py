@@ -60,21 +60,26 @@ _KNOWN = text(
     FROM search WHERE low = high
     """
 )
-# The row of each instrument at a snapshot: its newest where that is old enough, else found by its key. Every instrument
-# that ever moved has a newest one, which ends nowhere.
+# The row of each instrument at a snapshot, found by its key, one instrument after the other: a range of numbers would
+# be read with all that is in it, and while snapshots are made anew not every instrument has a newest row.
 ROWS_AT = """
     (
-        SELECT * FROM snapshot_position
-        WHERE portfolio_id = :portfolio_id AND until_number = 9223372036854775807 AND from_number <= :number
-        UNION ALL
-        SELECT earlier.* FROM snapshot_position AS newest
+        WITH RECURSIVE instrument (symbol) AS (
+            SELECT min(symbol) FROM snapshot_position WHERE portfolio_id = :portfolio_id
+            UNION ALL
+            SELECT (
+                SELECT min(p.symbol) FROM snapshot_position AS p
+                WHERE p.portfolio_id = :portfolio_id AND p.symbol > instrument.symbol
+            )
+            FROM instrument WHERE instrument.symbol IS NOT NULL
+        )
+        SELECT newest.* FROM instrument
         CROSS JOIN LATERAL (
             SELECT * FROM snapshot_position AS p
-            WHERE p.portfolio_id = :portfolio_id AND p.symbol = newest.symbol AND p.from_number <= :number
+            WHERE p.portfolio_id = :portfolio_id AND p.symbol = instrument.symbol AND p.from_number <= :number
             ORDER BY p.from_number DESC LIMIT 1
-        ) AS earlier
-        WHERE newest.portfolio_id = :portfolio_id AND newest.until_number = 9223372036854775807
-          AND newest.from_number > :number AND earlier.until_number > :number
+        ) AS newest
+        WHERE newest.until_number > :number
     ) AS held
 """
 _POSITIONS = text(
