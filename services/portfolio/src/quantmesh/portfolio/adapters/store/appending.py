@@ -26,6 +26,7 @@ _PIECE_ROWS = 1_000
 # What all rows have in common comes from the record that the others are filled in from, which is only there where each
 # portfolio in `numbers` is still what it was when this was decided, and nobody else holds it or one of the keys: all or
 # nothing. What a transaction has taken from the log by an UPDATE of its own is not numbered again here.
+# OFFSET 0 has each key looked up by itself: a plan for all values would rather read every key there is.
 WRITE = text(
     f"""
     WITH held AS MATERIALIZED (
@@ -46,6 +47,7 @@ WRITE = text(
         WHERE pg_try_advisory_xact_lock(hashtextextended(name, 0)) AND NOT EXISTS (
             SELECT FROM idempotency AS i
             WHERE i.owner_id = CAST(:event_owner_id AS uuid) AND i.scope = k.scope AND i.key = k.key
+            OFFSET 0
         )
     ), shared AS MATERIALIZED (
         SELECT CAST(:shared AS json) AS ids
