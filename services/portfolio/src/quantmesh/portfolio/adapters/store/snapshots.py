@@ -60,20 +60,17 @@ _KNOWN = text(
     FROM search WHERE low = high
     """
 )
-# The row of each instrument at a snapshot, found by its key, one instrument after the other: a range of numbers would
-# be read with all that is in it, and while snapshots are made anew not every instrument has a newest row.
+# The row of each instrument at a snapshot, found by its key. Every instrument that ever moved has a row that ends
+# nowhere or, until a pass that makes all anew has come to it, one that ended where that pass began.
 ROWS_AT = """
     (
-        WITH RECURSIVE instrument (symbol) AS (
-            SELECT min(symbol) FROM snapshot_position WHERE portfolio_id = :portfolio_id
-            UNION ALL
-            SELECT (
-                SELECT min(p.symbol) FROM snapshot_position AS p
-                WHERE p.portfolio_id = :portfolio_id AND p.symbol > instrument.symbol
+        SELECT newest.* FROM (
+            SELECT DISTINCT symbol FROM snapshot_position
+            WHERE portfolio_id = :portfolio_id AND until_number = ANY (
+                ARRAY(SELECT number FROM ledger_snapshot WHERE portfolio_id = :portfolio_id AND after_seq = 0)
+                || 9223372036854775807
             )
-            FROM instrument WHERE instrument.symbol IS NOT NULL
-        )
-        SELECT newest.* FROM instrument
+        ) AS instrument
         CROSS JOIN LATERAL (
             SELECT * FROM snapshot_position AS p
             WHERE p.portfolio_id = :portfolio_id AND p.symbol = instrument.symbol AND p.from_number <= :number
