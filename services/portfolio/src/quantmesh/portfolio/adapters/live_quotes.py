@@ -4,16 +4,9 @@ import time
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from google.protobuf.message import DecodeError
-
-from quantmesh.api.market.v1 import market_pb2
 from quantmesh.chassis.clock import Clock
-from quantmesh.chassis.errors import InvalidInput
-from quantmesh.chassis.telemetry.logs import get_logger
-from quantmesh.portfolio.adapters.quotes import quote_from
+from quantmesh.portfolio.adapters.quotes import quote_in
 from quantmesh.portfolio.core.market import MarketClock, Quote
-
-log = get_logger(__name__)
 
 # The feed quotes every symbol once a second; who has heard nothing for longer asks.
 _HEARD_SECONDS = 2.0
@@ -31,10 +24,8 @@ class LiveQuotes:
 
     async def handle(self, subject: str, payload: bytes) -> None:
         """One core NATS message."""
-        try:
-            quote = quote_from(market_pb2.Quote.FromString(payload))
-        except (DecodeError, InvalidInput) as error:
-            log.error("a message is no quote", subject=subject, error=str(error))
+        quote = quote_in(subject, payload)
+        if quote is None:
             return
         before = self._heard.get(quote.symbol)
         if before is not None and quote.time < before[1].time:

@@ -8,12 +8,11 @@ from uuid import UUID
 from google.protobuf.message import DecodeError
 
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope
-from quantmesh.api.market.v1 import market_pb2
 from quantmesh.api.portfolio.v1 import events_pb2, portfolio_pb2
-from quantmesh.chassis.errors import InvalidInput, Unavailable
+from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.events import Broadcast, EventBus
 from quantmesh.chassis.telemetry.logs import get_logger
-from quantmesh.portfolio.adapters.quotes import SUBJECT, quote_from
+from quantmesh.portfolio.adapters.quotes import SUBJECT, quote_in
 from quantmesh.portfolio.adapters.venue import metrics
 from quantmesh.portfolio.adapters.venue.breakers import Breakers
 from quantmesh.portfolio.adapters.venue.desk import OrderDesk
@@ -83,10 +82,8 @@ class Term:
 
     async def _on_message(self, subject: str, payload: bytes) -> None:
         """The latest quote of a symbol counts: while its orders are worked on, the ones between are passed over."""
-        try:
-            quote = quote_from(market_pb2.Quote.FromString(payload))
-        except (DecodeError, InvalidInput) as error:
-            log.error("a message is no quote", subject=subject, error=str(error))
+        quote = quote_in(subject, payload)
+        if quote is None:
             return
         line = self._line(quote.symbol)
         line.quote = quote
