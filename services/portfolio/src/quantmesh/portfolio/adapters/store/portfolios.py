@@ -37,7 +37,13 @@ _ADVANCE = text(
     RETURNING {COLUMNS}
     """  # noqa: S608  our own column names
 )
-_LOCK = text(f"SELECT {COLUMNS} FROM portfolio WHERE id = :id AND deleted_at IS NULL FOR NO KEY UPDATE")  # noqa: S608
+_LOCK = text(
+    f"""
+    SELECT {COLUMNS} FROM portfolio
+    WHERE id = :id AND deleted_at IS NULL
+    FOR NO KEY UPDATE
+    """  # noqa: S608  our own column names
+)
 _TAKE_NUMBERS = text("UPDATE portfolio SET seq = :seq, recorded_at = :recorded_at WHERE id = :id")
 _CHANGE = text(
     f"""

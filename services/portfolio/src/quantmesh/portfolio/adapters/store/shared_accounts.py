@@ -37,12 +37,8 @@ class SharedAccounts:
         self._owner_id = owner_id
         self._accounts = dict(accounts)
         self._pending: dict[UUID, _Appended] = {}
-        self._written: dict[UUID, KnownAccount] = {}
-
-    @property
-    def written(self) -> Mapping[UUID, KnownAccount]:
-        """The accounts as they are once what was written is committed."""
-        return self._written
+        # The accounts as they are once what was written is committed.
+        self.written: dict[UUID, KnownAccount] = {}
 
     def portfolio(self, portfolio_id: UUID) -> Portfolio | None:
         account = self._accounts.get(portfolio_id)
@@ -70,14 +66,14 @@ class SharedAccounts:
     def drop(self, portfolio_id: UUID) -> bool:
         """Nothing of this account is written; False where it is too late for that."""
         self._pending.pop(portfolio_id, None)
-        return portfolio_id not in self._written
+        return portfolio_id not in self.written
 
     async def write(self, answers: Mapping[Claim, bytes] | None = None) -> None:
         """Raises Overtaken."""
         pending, self._pending = list(self._pending.values()), {}
         if not pending and not answers:
             return
-        self._written.update(
+        self.written.update(
             {each.transaction.portfolio_id: each.before.recorded(each.transaction, each.balances) for each in pending}
         )
         holdings = [

@@ -109,7 +109,7 @@ def _written(row: HeldRow, number: int) -> rows.Row:
     told = _position(row.held) | {
         "from_number": number + (row.first or 0),
         "folded": folded_text(folded),
-        "lots_between": (between_text(folded, between) if between else "") or "",
+        "lots_between": between_text(folded, between) if between else "",
     }
     return told if row.last is None else told | {"until_number": number + row.last}
 
