@@ -67,20 +67,20 @@ def no_inbox(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_idempotency(patch: pytest.MonkeyPatch) -> None:
-    async def once(*_: Any, run: Callable[[], Awaitable[Any]], **__: Any) -> Any:
+    async def once_claimed(*_: Any, run: Callable[[], Awaitable[Any]], **__: Any) -> Any:
         return await run()
 
-    patch.setattr(idempotency, "once", once)
+    patch.setattr(idempotency, "once_claimed", once_claimed)
 
 
 def answers_kept_outside_of_the_transaction(patch: pytest.MonkeyPatch) -> None:
-    once = idempotency.once
+    once_claimed = idempotency.once_claimed
 
-    async def once_elsewhere(session: Session, owner_id: Any, **more: Any) -> Any:
-        async with database_of(session).transaction(owner_id) as other:
-            return await once(other, owner_id, **more)
+    async def once_elsewhere(session: Session, claim: idempotency.Claim, **more: Any) -> Any:
+        async with database_of(session).transaction(claim.owner_id) as other:
+            return await once_claimed(other, claim, **more)
 
-    patch.setattr(idempotency, "once", once_elsewhere)
+    patch.setattr(idempotency, "once_claimed", once_elsewhere)
 
 
 def no_lock_on_the_portfolio(patch: pytest.MonkeyPatch) -> None:

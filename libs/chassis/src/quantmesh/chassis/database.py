@@ -78,7 +78,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self, owner_id: UUID) -> AsyncIterator[Session]:
         """One transaction that sees the rows of `owner_id` alone; commits on leaving, rolls back on an error."""
-        async with self._transaction(str(owner_id)) as session:
+        async with self._transaction(self._opening(str(owner_id))) as session:
             yield session
 
     @asynccontextmanager
@@ -86,20 +86,20 @@ class Database:
         """As `transaction`, with as few messages as can be: `first` are sent before anybody executes them."""
         async with self._work(self._opening(str(owner_id))) as session:
             gathered = GatheredSession(session)
-            await self._begin(session, lambda: gathered.ask(first))
+            await self._begin(session, partial(gathered.ask, first))
             yield gathered
             await self._finish(session, gathered.commit)
 
     @asynccontextmanager
     async def system_transaction(self) -> AsyncIterator[Session]:
         """One transaction across tenants, as `quantmesh_<service>_system`: relays, consumers, sweeps."""
-        async with self._transaction("", self.system_role) as session:
+        async with self._transaction(self._opening("", role=self.system_role)) as session:
             yield session
 
     @asynccontextmanager
     async def snapshot(self, owner_id: UUID) -> AsyncIterator[Session]:
         """As `transaction`, for reads that must all tell of one state, whatever commits between them."""
-        async with self._transaction(str(owner_id), isolation="REPEATABLE READ") as session:
+        async with self._transaction(self._opening(str(owner_id), isolation="REPEATABLE READ")) as session:
             yield session
 
     async def at_once(self, owner_id: UUID, statement: Statement, parameters: Parameters) -> Result:
@@ -109,20 +109,14 @@ class Database:
         where it had died before, so this is for effects that may be asked for again.
         """
         async with self._work(self._opening(str(owner_id))) as session:
-            write = partial(session.together, [(statement, parameters)], commit=True)
-            (result,) = await self._finish(session, write)
+            (result,) = await self._finish(session, partial(session.together, [(statement, parameters)], commit=True))
             return result
 
     async def read(self, owner_id: UUID, statement: Statement, parameters: Parameters) -> Result:
         """The same of a statement that writes nothing, and can be tried again where the connection had died."""
         async with self._work(self._opening(str(owner_id))) as session:
-            results: list[Result] = []
-
-            async def ask() -> None:
-                results[:] = await session.together([(statement, parameters)], commit=True)
-
-            await self._begin(session, ask)
-            return results[0]
+            (result,) = await self._begin(session, partial(session.together, [(statement, parameters)], commit=True))
+            return result
 
     async def ping(self) -> None:
         """Raises Unavailable where Postgres does not answer, or takes no writes: a replica, or demoted."""
@@ -137,10 +131,8 @@ class Database:
         await _uninterrupted(self._pool.close())
 
     @asynccontextmanager
-    async def _transaction(
-        self, owner_id: str, role: str = "none", isolation: str = "READ COMMITTED"
-    ) -> AsyncIterator[Session]:
-        async with self._work(self._opening(owner_id, role, isolation)) as session:
+    async def _transaction(self, opening: bytes) -> AsyncIterator[Session]:
+        async with self._work(opening) as session:
             await self._begin(session, session.begin)
             yield session
             await self._finish(session, session.commit)
@@ -180,7 +172,7 @@ class Database:
         await failpoints.reached(Failpoint.AFTER_COMMIT)
         return outcome
 
-    def _opening(self, owner_id: str, role: str = "none", isolation: str = "READ COMMITTED") -> bytes:
+    def _opening(self, owner_id: str, *, role: str = "none", isolation: str = "READ COMMITTED") -> bytes:
         """One message per transaction: who owns it, as which role it runs, and until when a statement may run.
 
         Nothing in it was typed by anybody: ids, our own roles, a number.
@@ -193,15 +185,15 @@ class Database:
             f" SET LOCAL statement_timeout = {self.statement_timeout_milliseconds()}{named}"
         ).encode()
 
-    async def _begin(self, session: Session, begin: Callable[[], Awaitable[None]]) -> None:
+    async def _begin(self, session: Session, begin: Callable[[], Awaitable[Outcome]]) -> Outcome:
         # Opening doubles as the ping of the pool: nothing was done yet, so a dead connection costs one repetition.
         try:
-            await begin()
+            return await begin()
         except psycopg.OperationalError:
             if not session.connection.closed:
                 raise
             session.connection = await self._pool.replace(session.connection)
-            await begin()
+            return await begin()
 
     def statement_timeout_milliseconds(self) -> int:
         """What is left of the call's deadline; raises Unavailable where that is nothing."""

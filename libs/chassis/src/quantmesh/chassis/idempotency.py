@@ -65,7 +65,7 @@ class Claim:
 
     @property
     def questions(self) -> list[Asked]:
-        """What `once` executes before anything else."""
+        """What `once_claimed` executes before anything else."""
         return [(_LOCK, {"name": self.name}), (_FIND, self.place)]
 
     def check(self, request_hash: bytes) -> None:
@@ -108,6 +108,18 @@ async def once(
         if required:
             raise missing()
         return await run()
+    return await once_claimed(session, claim, answer=answer, run=run, seal=seal)
+
+
+async def once_claimed(
+    session: Session,
+    claim: Claim,
+    *,
+    answer: type[Answer],
+    run: Callable[[], Awaitable[Answer]],
+    seal: Seal | None = None,
+) -> Answer:
+    """`once` for who has the claim already, to ask its questions beforehand. Raises KeyReused, TwinRunning."""
     locked = await session.scalar(_LOCK, {"name": claim.name})
     # After the lock, to see what its last holder committed; and without it too: another repetition may hold it.
     found = (await session.execute(_FIND, claim.place)).one_or_none()

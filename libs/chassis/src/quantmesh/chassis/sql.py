@@ -139,7 +139,8 @@ class Session:
         kept = _kept.setdefault(self.connection, set())
         parts = [] if self.is_open else [self._opening]
         parts += {plan.name: plan.prepare for plan in plans if plan.name not in kept}.values()
-        parts.append(b"SET LOCAL plan_cache_mode = force_generic_plan")
+        if plans:
+            parts.append(b"SET LOCAL plan_cache_mode = force_generic_plan")
         # Values are bound here: in Postgres' other protocol each of these would be a message of its own.
         bind = AsyncClientCursor(self.connection).mogrify
         parts += [bind(plan.execute, values).encode() for plan, (_, values) in zip(plans, asked, strict=True)]

@@ -29,8 +29,8 @@ from quantmesh.portfolio.core.reservations import trade_price
 class OrderMethods(Methods):
     @requires("orders:write")
     async def PlaceOrder(self, request: pb.PlaceOrderRequest, context: Context) -> pb.PlaceOrderResponse:
-        owner_id, scope, answer = current_caller().user_id, request.DESCRIPTOR.name, pb.PlaceOrderResponse
-        claim = idempotency.claim_of(owner_id, scope, request)
+        owner_id, answer = current_caller().user_id, pb.PlaceOrderResponse
+        claim = idempotency.claim_of(owner_id, request.DESCRIPTOR.name, request)
         if claim is None:
             raise idempotency.missing()
         portfolio_id = portfolio_id_of(request.portfolio_id)
@@ -54,7 +54,7 @@ class OrderMethods(Methods):
                 placed, fills = await place_order(Store(session, owner_id), order, venue, now, uuid7)
                 return answer(order=translate_orders.order(placed, fills))
 
-            return await idempotency.once(session, owner_id, scope=scope, request=request, answer=answer, run=place)
+            return await idempotency.once_claimed(session, claim, answer=answer, run=place)
 
     @requires("orders:write")
     async def PreviewOrder(self, request: pb.PreviewOrderRequest, context: Context) -> pb.PreviewOrderResponse:
