@@ -103,28 +103,32 @@ class Batches(Effects):
         return True
 
 
+async def batches_of(
+    database: Database, bus: EventBus, start: Start, *, accounts: int, versions: int, **options: Any
+) -> list[list[tuple[str, int]]]:
+    """In which a backlog was handled: each event once, those of an account in their order."""
+    events = backlog_of(accounts, versions)
+    await send(bus, *events, partition=None)
+    batches = Batches(database)
+    start(batches.together(**options).run(database, bus))
+    await until(lambda: batches.has_each_once(events))
+    assert batches.handled() == {f"A{account}": list(range(1, versions + 1)) for account in range(accounts)}
+    return batches.batches
+
+
 async def test_events_of_all_partitions_are_handled_together_each_account_in_its_order(
     database: Database, bus: EventBus, start: Start
 ) -> None:
-    events = backlog_of(accounts=20, versions=10)
-    await send(bus, *events, partition=None)
-    batches = Batches(database)
-    start(batches.together(together=64).run(database, bus))
-    await until(lambda: batches.has_each_once(events))
-    assert len(batches.batches) <= 5
-    assert batches.handled() == {f"A{account}": list(range(1, 11)) for account in range(20)}
+    batches = await batches_of(database, bus, start, accounts=20, versions=10, together=64)
+    assert len(batches) <= 5
 
 
 async def test_accounts_keep_their_order_over_many_batches_side_by_side(
     database: Database, bus: EventBus, start: Start
 ) -> None:
-    events = backlog_of(accounts=12, versions=20)
-    await send(bus, *events, partition=None)
-    batches = Batches(database)
-    start(batches.together(together=7, concurrency=4, prefetch=32, gather_seconds=0.0).run(database, bus))
-    await until(lambda: batches.has_each_once(events))
-    assert batches.handled() == {f"A{account}": list(range(1, 21)) for account in range(12)}
-    assert len(batches.batches) > 12 * 20 / 7
+    options = {"together": 7, "concurrency": 4, "prefetch": 32, "gather_seconds": 0.0}
+    batches = await batches_of(database, bus, start, accounts=12, versions=20, **options)
+    assert len(batches) > 12 * 20 / 7
 
 
 async def test_what_comes_within_the_time_to_gather_shares_a_transaction(
