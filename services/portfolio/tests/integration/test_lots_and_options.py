@@ -245,23 +245,6 @@ async def test_what_an_option_is_not_for_is_refused(
 
 
 @pytest.mark.usefixtures("options")
-async def test_a_file_opens_and_closes_options_but_exercises_none_that_deliver(service: Service) -> None:
-    user, portfolio_id = await account(service, margin=True)
-    answer = await user.import_csv(
-        portfolio_id,
-        f"""type,symbol,quantity,price,side,executed_at
-option_open,{CALL},2,4.30,,2020-03-02T15:00:00Z
-option_open,{PUT},1,5.00,short,2020-03-02T15:00:00Z
-option_close,{PUT},1,4.00,,2020-03-03T15:00:00Z
-option_exercise,{CALL},1,,,2020-03-04T15:00:00Z
-""",
-    )
-    assert len(answer.accepted) == 3
-    assert [(row.line, row.field) for row in answer.rejected] == [(5, "type")]
-    assert await held(user, portfolio_id) == {"USD": "49240.00", CALL: "2"}
-
-
-@pytest.mark.usefixtures("options")
 async def test_an_option_and_its_reversal_prove_what_the_ledger_says(service: Service) -> None:
     user, portfolio_id = await account(service, margin=True)
     written = await record(user, portfolio_id, "option_open", PUT, "1", price="5", side=pb.POSITION_SIDE_SHORT)

@@ -28,16 +28,20 @@ class MemoryLedger:
         self.head = Portfolio(UUID(int=1), "Memory", "USD", method, START, 1, 0, margin_enabled)
         self.journal: list[Transaction] = []
         self.holdings: dict[Holding, Decimal] = {}
+        self.fingerprints: dict[bytes, UUID] = {}
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All of it or nothing."""
-        before = self.head, list(self.journal), dict(self.holdings)
+        before = self.head, list(self.journal), dict(self.holdings), dict(self.fingerprints)
         try:
             yield
         except Exception:
-            self.head, self.journal, self.holdings = before
+            self.head, self.journal, self.holdings, self.fingerprints = before
             raise
+
+    async def portfolio(self, _: UUID) -> Portfolio:
+        return self.head
 
     async def advance(self, _: UUID, events: int, now: datetime) -> tuple[Portfolio, datetime]:
         self.head = replace(self.head, seq=self.head.seq + events)
@@ -99,6 +103,19 @@ class MemoryLedger:
                 by = (other.id for other in self.journal if other.reverses == transaction_id)
                 return replace(item, reversed_by=next(by, None))
         raise TransactionNotFound(transaction_id)
+
+    async def imported(self, _: UUID, fingerprints: Collection[bytes]) -> Mapping[bytes, UUID]:
+        return {each: self.fingerprints[each] for each in fingerprints if each in self.fingerprints}
+
+    async def remember_imported(self, _: UUID, transactions: Mapping[bytes, UUID]) -> None:
+        self.fingerprints |= transactions
+
+    async def forget_imported(self, _: UUID, transaction_ids: Sequence[UUID]) -> None:
+        self.fingerprints = {each: of for each, of in self.fingerprints.items() if of not in transaction_ids}
+
+    async def standing_of_import(self, _: UUID, import_id: UUID) -> Sequence[Transaction]:
+        recorded = [item.id for item in reversed(self.journal) if item.import_id == import_id]
+        return [await self.standing(self.head.id, each) for each in recorded]
 
     async def counted(self, _: UUID, symbols: Collection[str]) -> Sequence[tuple[UUID, str, datetime, int]]:
         return [

@@ -16,6 +16,7 @@ from quantmesh.portfolio.core.errors import (
     InvalidTransaction,
     UnknownSymbol,
 )
+from quantmesh.portfolio.core.exercised_lots import ExercisedLots
 from quantmesh.portfolio.core.ledger_errors import BeforeExercise, MarginNotEnabled
 from quantmesh.portfolio.core.market import Adjustment, Asset
 from quantmesh.portfolio.core.model import Entry, PositionSide, Posting, TransactionInput, TransactionType
@@ -39,12 +40,14 @@ class Books:
     """What is held, over time, from the earliest instant on at which something will be recorded.
 
     `counted_at` is the last instant at which an entry was made out of what was held of an instrument: a split, or an
-    option's exercise. `may_owe`: balances may be less than zero.
+    option's exercise. `may_owe`: balances may be less than zero. `exercised` are the options that will be exercised by
+    delivery.
     """
 
     balances: dict[Holding, BalanceHistory] = field(default_factory=dict)
     counted_at: dict[str, datetime] = field(default_factory=dict)
     may_owe: bool = False
+    exercised: dict[str, ExercisedLots] = field(default_factory=dict)
 
     def balance(self, holding: Holding) -> BalanceHistory:
         history = self.balances.get(holding)
@@ -87,10 +90,9 @@ def currency_of(asked: TransactionInput, assets: Mapping[str, Asset], market_now
     return asked.currency or asset.currency
 
 
-def admit(asked: TransactionInput, currency: str, books: Books, carried: Decimal | None = None) -> Entry:
+def admit(asked: TransactionInput, currency: str, books: Books) -> Entry:
     """The entry, counted in `books`; several are admitted in order of `executed_at`.
 
-    `carried` is the cost of an option that is exercised, for what it delivers.
     Raises InsufficientCash or InsufficientHolding where a balance would be negative then or later and may not be,
     BeforeSplit or BeforeExercise where an entry recorded earlier was made out of what this changes.
     """
@@ -99,10 +101,8 @@ def admit(asked: TransactionInput, currency: str, books: Books, carried: Decimal
             at = books.counted_at.get(symbol)
             if at is not None and asked.executed_at < at:
                 raise already_counted(symbol, at, is_option=asked.option is not None and symbol == asked.symbol)
-    if delivers(asked) and carried is None:
-        description = "is recorded by itself, since the cost of the option goes with what it delivers"
-        raise InvalidTransaction([Violation("type", description)])
-    entry = entry_of(asked, currency, _held(asked, books), carried or ZERO)
+    held = _held(asked, books)
+    entry = entry_of(asked, currency, held)
     effects = [posting for posting in entry.postings if posting.account in ASSETS]
     if not books.may_owe:
         for posting in effects:
@@ -112,6 +112,11 @@ def admit(asked: TransactionInput, currency: str, books: Books, carried: Decimal
         books.balance((posting.account, posting.commodity)).add(asked.executed_at, posting.amount)
     if asked.type is TransactionType.SPLIT or delivers(asked):
         books.counted_at[asked.symbol] = asked.executed_at
+    if delivers(asked):
+        # Taken from the lots once nothing refuses it any more: the cost moves no asset.
+        return entry_of(asked, currency, held, books.exercised[asked.symbol].exercise(asked))
+    if asked.symbol in books.exercised:
+        books.exercised[asked.symbol].add(entry)
     return entry
 
 

@@ -15,7 +15,7 @@ from quantmesh.portfolio.core.model import Entry, Portfolio, Transaction, Transa
 from quantmesh.portfolio.core.numbers import exactly
 from quantmesh.portfolio.core.option_rules import with_terms
 from quantmesh.portfolio.core.ports import Ledger, Market
-from quantmesh.portfolio.core.record_transactions import NewId, changed
+from quantmesh.portfolio.core.record_transactions import NewId, changed, exercised_lots
 
 # How far it is, from 0 to 1, and what is being done.
 Progress = Callable[[float, str], None]
@@ -111,9 +111,8 @@ async def import_transactions(
 
     What an earlier import recorded is a duplicate, by its fingerprint.
     """
-    if not dry_run:
-        await ledger.advance(portfolio_id, 0, now)
-    verdict = await _check(ledger, portfolio_id, read)
+    portfolio = await ledger.portfolio(portfolio_id) if dry_run else (await ledger.advance(portfolio_id, 0, now))[0]
+    verdict = await _check(ledger, portfolio, read)
     progress(_CHECKED, f"{len(read.rows)} rows checked")
     if dry_run:
         return _outcome(read, verdict, None, [AcceptedRow(row.line, entry) for row, entry in verdict.entries])
@@ -140,12 +139,13 @@ async def import_transactions(
     return _outcome(read, verdict, import_id, accepted)
 
 
-async def _check(ledger: Ledger, portfolio_id: UUID, read: ReadImport) -> _Verdict:
+async def _check(ledger: Ledger, portfolio: Portfolio, read: ReadImport) -> _Verdict:
     if not read.rows:
         return _Verdict([], list(read.rejected), [], Books())
-    known = await ledger.imported(portfolio_id, [row.fingerprint for row in read.rows])
+    known = await ledger.imported(portfolio.id, [row.fingerprint for row in read.rows])
     holdings = {holding for row in read.rows for holding in touched(row.input, row.currency)}
-    books = await ledger.books(portfolio_id, holdings, min(row.input.executed_at for row in read.rows))
+    books = await ledger.books(portfolio.id, holdings, min(row.input.executed_at for row in read.rows))
+    books.exercised = await exercised_lots(ledger, portfolio, (row.input for row in read.rows))
     return await asyncio.to_thread(_judge, read, known, books)
 
 

@@ -136,6 +136,12 @@ class LotFold:
                 book.apply(movement)
         return list(moved)
 
+    @exactly
+    def close(self, symbol: str, quantity: Decimal) -> Decimal:
+        """The cost of `quantity` units (of either sign, as held), which leave the lots at no gain."""
+        book = self._books.get(symbol)
+        return ZERO if book is None else book.relieve(-quantity)
+
     def folded(self, symbol: str) -> FoldedLots:
         return self._books[symbol].folded()
 

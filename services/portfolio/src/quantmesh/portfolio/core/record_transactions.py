@@ -9,10 +9,11 @@ from uuid import UUID
 from quantmesh.chassis.errors import Violation
 from quantmesh.portfolio.core.admission import MOVES_NO_UNITS, Books, Holding, admit, currency_of, touched
 from quantmesh.portfolio.core.errors import InvalidTransaction
+from quantmesh.portfolio.core.exercised_lots import ExercisedLots
 from quantmesh.portfolio.core.fold_ledger import fold_instruments
-from quantmesh.portfolio.core.lots import FoldedLots, Position, fold_lots
+from quantmesh.portfolio.core.lots import FoldedLots, Position, SecurityMovement, fold_lots
 from quantmesh.portfolio.core.margin import require_margin
-from quantmesh.portfolio.core.model import Entry, LotMethod, Portfolio, Transaction, TransactionInput, TransactionType
+from quantmesh.portfolio.core.model import Entry, LotMethod, Portfolio, Transaction, TransactionInput
 from quantmesh.portfolio.core.numbers import ZERO
 from quantmesh.portfolio.core.option_rules import with_terms
 from quantmesh.portfolio.core.ports import Ledger, Market, View
@@ -54,8 +55,8 @@ async def record_transaction(
         raise InvalidTransaction([Violation("lots", description)])
     currency = currency or portfolio.base_currency
     books = await ledger.books(portfolio_id, touched(asked, currency), asked.executed_at)
-    carried = await _carried_cost(ledger, portfolio, asked) if delivers(asked) else None
-    entry = admit(asked, currency, books, carried)
+    books.exercised = await exercised_lots(ledger, portfolio, [asked])
+    entry = admit(asked, currency, books)
     transaction = Transaction(new_id(), portfolio_id, portfolio.seq, entry, recorded_at)
     return await post(ledger, portfolio, transaction, changed(books, [entry]))
 
@@ -97,12 +98,15 @@ def holdings_of(entries: Iterable[Entry]) -> set[Holding]:
     return {(side.account, side.commodity) for entry in entries for side in entry.postings if side.account in ASSETS}
 
 
-async def _carried_cost(ledger: Ledger, portfolio: Portfolio, asked: TransactionInput) -> Decimal:
-    """What the contracts cost that are exercised or assigned; negative for written ones."""
-    movements = await ledger.movements(portfolio.id, View(as_of=asked.executed_at), [asked.symbol])
-    lots = fold_lots(movements, portfolio.lot_method).get(asked.symbol)
-    if lots is None:
-        return ZERO
-    contracts = asked.quantity or ZERO
-    ended = contracts if asked.type is TransactionType.OPTION_EXERCISE else -contracts
-    return lots.cost_of(ended, portfolio.lot_method)
+async def exercised_lots(
+    ledger: Ledger, portfolio: Portfolio, asked: Iterable[TransactionInput]
+) -> dict[str, ExercisedLots]:
+    """Of the options that are exercised by delivery, as recorded until the last of the exercises."""
+    exercises = [each for each in asked if delivers(each)]
+    if not exercises:
+        return {}
+    recorded: dict[str, list[SecurityMovement]] = {each.symbol: [] for each in exercises}
+    view = View(as_of=max(each.executed_at for each in exercises))
+    for movement in await ledger.movements(portfolio.id, view, list(recorded)):
+        recorded[movement.symbol].append(movement)
+    return {symbol: ExercisedLots(movements, portfolio.lot_method) for symbol, movements in recorded.items()}

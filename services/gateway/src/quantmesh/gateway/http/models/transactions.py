@@ -207,7 +207,13 @@ CSV_BODY = {
     "required": True,
     "content": {
         CSV: {
-            "schema": {"type": "string"},
+            "schema": {
+                "type": "string",
+                "description": "A header, then a transaction per row. `type` (any that may be recorded alone) and"
+                " `executed_at` are required; the other columns are symbol, quantity, price, amount, fee, currency,"
+                " note, split_ratio and side, in any order. Rows count in order of execution: an option's exercise or"
+                " assignment takes the lots that are open then, those of the same file too.",
+            },
             "example": "type,symbol,quantity,price,amount,fee,currency,executed_at\n"
             "deposit,,,,100000.00,,USD,2020-01-02T15:00:00Z\n"
             "buy,AAPL,10,73.35,,1.00,USD,2020-01-02T21:00:00Z\n",
