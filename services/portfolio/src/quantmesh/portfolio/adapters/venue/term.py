@@ -15,6 +15,7 @@ from quantmesh.chassis.telemetry.logs import get_logger
 from quantmesh.portfolio.adapters.quotes import SUBJECT, quote_in
 from quantmesh.portfolio.adapters.venue import metrics
 from quantmesh.portfolio.adapters.venue.breakers import Breakers
+from quantmesh.portfolio.adapters.venue.changes import Changes
 from quantmesh.portfolio.adapters.venue.desk import OrderDesk
 from quantmesh.portfolio.core.halts.model import HaltKind
 from quantmesh.portfolio.core.market import Quote
@@ -53,9 +54,7 @@ class Term:
         self._breakers = breakers
         self._book = Book()
         self._lines: dict[str, _Line] = {}
-        self._changed: set[UUID] = set()
-        self._reading: set[UUID] = set()
-        self._news = asyncio.Event()
+        self._changes = Changes()
         self._working = asyncio.Semaphore(_AT_ONCE)
         self._tasks: asyncio.TaskGroup
 
@@ -77,6 +76,7 @@ class Term:
     async def _load(self) -> None:
         for order in await self._desk.open_orders():
             self._book.put(order)
+        self._changes.begin()
         metrics.OPEN_ORDERS.set(len(self._book))
         log.info("venue leads", open_orders=len(self._book))
 
@@ -122,7 +122,7 @@ class Term:
     async def _match(self, quote: Quote, line: _Line, seen: Quote) -> None:
         """Until a newer quote comes: what is not done by then rests on as it did, and is matched with that one."""
         settled: set[UUID] = set()
-        for number, proposal in enumerate(self._book.on_quote(quote)):
+        for number, proposal in enumerate(self._changes.in_turn(self._book.on_quote(quote))):
             order = proposal.order
             if order.id in settled:
                 continue
@@ -150,43 +150,38 @@ class Term:
         except (DecodeError, ValueError):
             log.error("an event has no order", event_id=envelope.event_id, type=envelope.type)
             return
-        if self._book.version(order_id) == order.version:
-            return
-        if order.status not in _OPEN and order_id not in self._reading:
+        if self._changes.is_in_hand(order_id):
+            # Whatever is put into the book next may be from before this.
+            self._changes.add([order_id])
+        elif order.status not in _OPEN:
             # It has ended for good; most orders have in the moment in which they were accepted.
-            self._changed.discard(order_id)
+            self._changes.discard(order_id)
             self._book.remove(order_id)
-            return
-        self._changed.add(order_id)
-        self._news.set()
+        elif self._book.version(order_id) != order.version:
+            self._changes.add([order_id])
 
     async def _follow_orders(self) -> None:
         while True:
-            await self._news.wait()
-            self._news.clear()
-            self._reading, self._changed = self._changed, set()
-            if self._reading:
-                await self._read_again(self._reading)
-            self._reading = set()
+            for symbol in await self._read_again(await self._changes.next()):
+                self._line(symbol).woken.set()
 
-    async def _read_again(self, changed: set[UUID]) -> None:
-        found = {order.id: order for order in await self._desk.open_orders(changed)}
-        for order_id in changed - found.keys():
+    async def _read_again(self, changed: set[UUID]) -> set[str]:
+        """The symbols of those that are open still."""
+        found = await self._desk.open_orders(changed)
+        for order_id in changed - {order.id for order in found}:
             self._book.remove(order_id)
-        for order in found.values():
+        for order in found:
             self._book.put(order)
-            self._line(order.symbol).woken.set()
+        self._changes.let_go(changed)
         metrics.OPEN_ORDERS.set(len(self._book))
+        return {order.symbol for order in found}
 
     async def _keep_level(self) -> None:
         while True:
             await asyncio.sleep(_LEVEL_SECONDS)
             versions = await self._desk.open_versions()
             known = self._book.versions()
-            changed = {order_id for order_id, _ in versions.items() ^ known.items()}
-            if changed:
-                self._changed |= changed
-                self._news.set()
+            self._changes.add(order_id for order_id, _ in versions.items() ^ known.items())
 
     async def _follow_halts(self) -> None:
         while True:
@@ -219,6 +214,9 @@ class Term:
                 log.info("the market's time is not known", error=error.detail)
             else:
                 await self._breakers.on_time(market_time)
-                for proposal in self._book.on_time(market_time):
-                    await self._do(proposal, market_time, None)
+                await self._expire(market_time)
             await asyncio.sleep(_CLOCK_SECONDS)
+
+    async def _expire(self, market_time: datetime) -> None:
+        for proposal in self._changes.in_turn(self._book.on_time(market_time)):
+            await self._do(proposal, market_time, None)
