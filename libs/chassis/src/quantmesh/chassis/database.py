@@ -18,6 +18,7 @@ from quantmesh.chassis.failpoints import Failpoint
 from quantmesh.chassis.gathering import GatheredSession
 from quantmesh.chassis.pool import Pool
 from quantmesh.chassis.sql import Asked, Parameters, Result, Session, Statement, text
+from quantmesh.chassis.wakening import Wakening
 
 Outcome = TypeVar("Outcome")
 _READ_ONLY = text("SELECT current_setting('transaction_read_only')::boolean")
@@ -61,7 +62,7 @@ class Database:
             timeout_seconds=pool_timeout_seconds,
         )
         # Set by each commit that leaves events for the relay, which clears it.
-        self.events_written = asyncio.Event()
+        self.events_written = Wakening()
         self._transactions = 0
         self._all_ended = asyncio.Event()
         self._all_ended.set()
@@ -106,10 +107,12 @@ class Database:
         """One statement as a transaction that sees the rows of `owner_id` alone, in one message.
 
         What a `transaction` does in three; but whether it was committed is not known where the connection dies, also
-        where it had died before, so this is for effects that may be asked for again.
+        where it had died before, so this is for effects that may be asked for again. Its events may wait 20 ms for
+        others of their kind.
         """
         async with self._work(self._opening(str(owner_id))) as session:
-            (result,) = await self._finish(session, partial(session.together, [(statement, parameters)], commit=True))
+            write = partial(session.together, [(statement, parameters)], commit=True)
+            (result,) = await self._finish(session, write, are_events_awaited=False)
             return result
 
     async def read(self, owner_id: UUID, statement: Statement, parameters: Parameters) -> Result:
@@ -161,14 +164,16 @@ class Database:
             if not self._transactions:
                 self._all_ended.set()
 
-    async def _finish(self, session: Session, commit: Callable[[], Coroutine[Any, Any, Outcome]]) -> Outcome:
+    async def _finish(
+        self, session: Session, commit: Callable[[], Coroutine[Any, Any, Outcome]], *, are_events_awaited: bool = True
+    ) -> Outcome:
         await failpoints.reached(Failpoint.BEFORE_COMMIT)
         try:
             outcome = await _uninterrupted(commit())
         finally:
             # Also where nobody hears of the commit any more.
             if session.wrote_events:
-                self.events_written.set()
+                (self.events_written.set if are_events_awaited else self.events_written.set_soon)()
         await failpoints.reached(Failpoint.AFTER_COMMIT)
         return outcome
 

@@ -1,0 +1,43 @@
+"""Nothing that is set is forgotten, however it is set."""
+
+import asyncio
+
+from quantmesh.chassis.wakening import Wakening
+
+
+async def test_what_comes_after_a_quiet_moment_wakes_at_once() -> None:
+    wakening = Wakening()
+    wakening.set_soon()
+    assert wakening.is_set()
+
+
+async def test_what_follows_it_closely_wakes_once_for_all() -> None:
+    wakening = Wakening()
+    wakening.set_soon()
+    wakening.clear()
+    for _ in range(3):
+        wakening.set_soon()
+        assert not wakening.is_set()
+    async with asyncio.timeout(5):
+        await wakening.wait()
+    wakening.clear()
+    await asyncio.sleep(0.1)
+    assert not wakening.is_set()
+
+
+async def test_what_somebody_waits_for_wakes_at_once_also_in_between() -> None:
+    wakening = Wakening()
+    wakening.set_soon()
+    wakening.clear()
+    wakening.set_soon()
+    wakening.set()
+    assert wakening.is_set()
+
+
+async def test_each_is_heard_however_many_there_are() -> None:
+    wakening = Wakening()
+    for _ in range(5):
+        wakening.set_soon()
+        async with asyncio.timeout(5):
+            await wakening.wait()
+        wakening.clear()
