@@ -8,9 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantmesh.portfolio.core.daily_book import DailyBook, History, Prices, daily_book, daily_values
+from quantmesh.portfolio.core.daily_book import (
+    DailyBook,
+    History,
+    Prices,
+    book_days,
+    daily_book,
+    daily_values,
+    steps_of_history,
+)
 from quantmesh.portfolio.core.explanation import Contribution, Reconciliation, explain
-from quantmesh.portfolio.core.lots import SecurityMovement
+from quantmesh.portfolio.core.held_days import HeldInstrument, in_columns
+from quantmesh.portfolio.core.lots import SecurityMovement, fold_lots
 from quantmesh.portfolio.core.model import LotMethod, Portfolio, TransactionType
 from quantmesh.portfolio.core.numbers import ZERO
 from quantmesh.portfolio.core.performance import Performance, measure
@@ -47,7 +56,11 @@ def book_of(
         {symbol: {day(on): Decimal(close) for on, close in of.items()} for symbol, of in closes.items()},
         {"EUR": {day(on): Decimal(rate) for on, rate in rates.items()}} if rates else {},
     )
-    return daily_book(History(portfolio, movements, flows, income), prices, FIRST, day(last))
+    folded = fold_lots(movements, LotMethod.FIFO)
+    held = {symbol: HeldInstrument(lots.currency, in_columns(lots.days)) for symbol, lots in folded.items()}
+    history = History(portfolio, held, flows, income)
+    steps = steps_of_history(history)
+    return daily_book(history, steps, prices, book_days(history, steps, prices, FIRST, day(last)))
 
 
 def explained(book: DailyBook, first: int = 0) -> tuple[Performance, Reconciliation, list[Contribution]]:

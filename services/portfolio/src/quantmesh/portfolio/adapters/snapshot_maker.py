@@ -10,6 +10,7 @@ from quantmesh.chassis.telemetry.logs import get_logger
 from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.adapters.store.snapshot_making import Head, NewSnapshot, SnapshotMaking
 from quantmesh.portfolio.adapters.store.snapshot_pass import SnapshotPass
+from quantmesh.portfolio.adapters.store.snapshot_thinning import thin
 from quantmesh.portfolio.core.fold_ledger import fold_ledger
 from quantmesh.portfolio.core.ports import View
 from quantmesh.portfolio.core.snapshot_history import Stretch, make_history
@@ -61,7 +62,7 @@ class SnapshotMaker:
             fold = fold_name(head.lot_method)
             newest = await store.snapshot(portfolio_id, View(seq=head.seq), fold)
             done = await self._go_on(making, store, portfolio_id, head, newest)
-            await making.thin(portfolio_id, fold)
+            await thin(session, portfolio_id, fold)
         return done
 
     async def _go_on(

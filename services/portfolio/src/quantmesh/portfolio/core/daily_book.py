@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+import numpy as np
+
 from quantmesh.portfolio.core.currency import round_cash
 from quantmesh.portfolio.core.errors import RateMissing
-from quantmesh.portfolio.core.lots import SecurityMovement
+from quantmesh.portfolio.core.held_days import Amounts, Days, HeldInstrument, HeldSteps, Steps, ordinals, steps_of
 from quantmesh.portfolio.core.market import Closes, RateHistory
 from quantmesh.portfolio.core.model import Portfolio
 from quantmesh.portfolio.core.numbers import ZERO, exactly
@@ -17,12 +19,16 @@ from quantmesh.portfolio.core.ports import DailyFlow, DailyIncome
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Everything that moved in a portfolio, in order of time."""
+    """What a portfolio held day by day, by symbol, and what flowed, in order of time.
+
+    What was held is known from before the end of `since` on, or from the beginning where that is None.
+    """
 
     portfolio: Portfolio
-    movements: Sequence[SecurityMovement]
+    instruments: Mapping[str, HeldInstrument]
     flows: Sequence[DailyFlow]
     income: Sequence[DailyIncome]
+    since: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +47,18 @@ class DailyBook:
     """
 
     history: History
+    prices: Prices
     days: Sequence[date]
-    currencies: Mapping[str, str]
-    worth: Mapping[str, Sequence[Decimal]]
-    cash: Mapping[str, Sequence[Decimal]]
+    steps: Mapping[str, HeldSteps]
+    worth: Mapping[str, Amounts]
+    cash: Mapping[str, Amounts]
     translation: "Translation"
 
     def place(self, day: date) -> int:
         return self.translation.places[day]
+
+    def on_days(self, steps: Steps) -> Amounts:
+        return steps.on(ordinals(self.days))
 
 
 class Translation:
@@ -74,44 +84,51 @@ class Translation:
         return factor
 
 
+def steps_of_history(history: History) -> dict[str, HeldSteps]:
+    return {symbol: instrument.held.steps() for symbol, instrument in history.instruments.items()}
+
+
 @exactly
-def daily_book(history: History, prices: Prices, first: date, last: date) -> DailyBook:
+def book_days(history: History, steps: Mapping[str, HeldSteps], prices: Prices, first: date, last: date) -> list[date]:
     """From `first` to `last`: days on which cash moved, or something held got a close or a rate."""
-    flows = [flow for flow in history.flows if flow.day <= last]
-    currencies = {movement.symbol: movement.currency for movement in history.movements}
-    quantities, balances = _quantities(history.movements), _cash(flows)
-    rates_of_symbols = {symbol: prices.rates.get(currency, {}) for symbol, currency in currencies.items()}
-    days = sorted(
-        {flow.day for flow in flows}
-        | _held_days(quantities, prices.closes, first, last)
-        | _held_days(quantities, rates_of_symbols, first, last)
-        | _held_days(balances, prices.rates, first, last)
-    )
-    worth = {}
-    for symbol, held in quantities.items():
-        marks = last_known(_marks(symbol, history.movements, prices.closes.get(symbol, {})), days)
-        worth[symbol] = [
-            ZERO if price is None or not quantity else quantity * price
-            for quantity, price in zip(last_known(held, days), marks, strict=True)
-        ]
-    cash = {
-        currency: [balance or ZERO for balance in last_known(of_days, days)] for currency, of_days in balances.items()
+    rates = {currency: _priced(history_of, first, last) for currency, history_of in prices.rates.items()}
+    days = {flow.day.toordinal() for flow in history.flows if first <= flow.day <= last}
+    for symbol, of_symbol in steps.items():
+        closes = _priced(prices.closes.get(symbol, {}), first, last)
+        days |= _held_days(of_symbol.quantities, closes)
+        published = rates.get(history.instruments[symbol].currency)
+        if published is not None:
+            days |= _held_days(of_symbol.quantities, published)
+    for currency, balance in _balances(history.flows).items():
+        if currency in rates:
+            days |= _held_days(balance, rates[currency])
+    return [*map(date.fromordinal, sorted(days))]
+
+
+@exactly
+def daily_book(history: History, steps: Mapping[str, HeldSteps], prices: Prices, days: Sequence[date]) -> DailyBook:
+    at = ordinals(days)
+    worth = {
+        symbol: of_symbol.quantities.on(at) * _marks(of_symbol.paid, prices.closes.get(symbol, {}), at)
+        for symbol, of_symbol in steps.items()
     }
+    cash = {currency: balance.on(at) for currency, balance in _balances(history.flows).items()}
     translation = Translation(history.portfolio.base_currency, prices.rates, days)
-    return DailyBook(history, days, currencies, worth, cash, translation)
+    return DailyBook(history, prices, days, steps, worth, cash, translation)
 
 
 @exactly
 def daily_values(book: DailyBook) -> list[Valuation]:
     """In the base currency."""
     base, translation = book.history.portfolio.base_currency, book.translation
-    values = [ZERO] * len(book.days)
-    amounts = [*((currency, each) for currency, each in book.cash.items())]
-    amounts += [(book.currencies[symbol], each) for symbol, each in book.worth.items()]
-    for currency, of_days in amounts:
-        for index, amount in enumerate(of_days):
+    totals = dict(book.cash)
+    for symbol, of_symbol in book.worth.items():
+        currency = book.history.instruments[symbol].currency
+        totals[currency] = totals[currency] + of_symbol if currency in totals else of_symbol
+    values, deposits, withdrawals = ([ZERO] * len(book.days) for _ in range(3))
+    for currency, total in totals.items():
+        for index, amount in enumerate(total):
             values[index] += translation.of(amount, currency, index)
-    deposits, withdrawals = [ZERO] * len(book.days), [ZERO] * len(book.days)
     for flow in flows_of(book):
         index = book.place(flow.day)
         deposits[index] += translation.of(flow.deposits, flow.currency, index)
@@ -127,43 +144,43 @@ def flows_of(book: DailyBook) -> Iterable[DailyFlow]:
     return (flow for flow in book.history.flows if flow.day in book.translation.places)
 
 
-def _cash(flows: Iterable[DailyFlow]) -> dict[str, dict[date, Decimal]]:
+def held_between(steps: Mapping[str, HeldSteps], first: date, last: date) -> list[str]:
+    every = np.arange(first.toordinal(), last.toordinal() + 1)
+    return [symbol for symbol, of_symbol in steps.items() if of_symbol.quantities.on(every).any()]
+
+
+def unpriced(steps: Mapping[str, HeldSteps], closes: Mapping[str, Closes], days: Sequence[date]) -> list[str]:
+    """What is held on some of `days` before its first close."""
+    at = ordinals(days)
+    found = []
+    for symbol, of_symbol in steps.items():
+        before = at[~steps_of(closes.get(symbol, {})).begun(at)]
+        if of_symbol.quantities.on(before).any():
+            found.append(symbol)
+    return found
+
+
+@exactly
+def _balances(flows: Iterable[DailyFlow]) -> dict[str, Steps]:
     """Per currency the balance at the end of each day on which it changed."""
     balances: dict[str, dict[date, Decimal]] = {}
     running: dict[str, Decimal] = {}
     for flow in flows:
         running[flow.currency] = running.get(flow.currency, ZERO) + flow.cash
         balances.setdefault(flow.currency, {})[flow.day] = running[flow.currency]
-    return balances
+    return {currency: steps_of(of_days) for currency, of_days in balances.items()}
 
 
-def _quantities(movements: Iterable[SecurityMovement]) -> dict[str, dict[date, Decimal]]:
-    """Per symbol what is held at the end of each day on which that changed."""
-    quantities: dict[str, dict[date, Decimal]] = {}
-    running: dict[str, Decimal] = {}
-    for movement in movements:
-        running[movement.symbol] = running.get(movement.symbol, ZERO) + movement.quantity
-        quantities.setdefault(movement.symbol, {})[movement.executed_at.date()] = running[movement.symbol]
-    return quantities
+def _priced(prices: Closes | RateHistory, first: date, last: date) -> Days:
+    return ordinals(sorted(day for day in prices if first <= day <= last))
 
 
-def _held_days(
-    held: Mapping[str, Mapping[date, Decimal]], prices: Mapping[str, Closes], first: date, last: date
-) -> set[date]:
-    """The days from `first` to `last` on which something got a price while it was held."""
-    days: set[date] = set()
-    for name, amounts in held.items():
-        priced = sorted(day for day in prices.get(name, {}) if first <= day <= last)
-        days.update(day for day, amount in zip(priced, last_known(amounts, priced), strict=True) if amount)
-    return days
+def _held_days(held: Steps, priced: Days) -> set[int]:
+    """The days on which something got a price while it was held."""
+    return set(priced[held.on(priced).astype(bool)].tolist())
 
 
-def _marks(symbol: str, movements: Iterable[SecurityMovement], closes: Closes) -> Closes:
-    """The closes, and before the first of them what was paid."""
-    first_close = min(closes, default=date.max)
-    paid = {
-        movement.executed_at.date(): abs(movement.gross / movement.quantity)
-        for movement in movements
-        if movement.symbol == symbol and movement.gross and movement.executed_at.date() < first_close
-    }
-    return paid | dict(closes)
+def _marks(paid: Steps, closes: Closes, days: Days) -> Amounts:
+    """The last close, and before the first of them what was last paid."""
+    closed = steps_of(closes)
+    return np.where(closed.begun(days), closed.on(days), paid.on(days))

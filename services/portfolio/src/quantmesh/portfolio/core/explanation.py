@@ -11,15 +11,15 @@ to the day's return; over days they are linked by the growth up to each day, as 
 attribution results") links against a benchmark of nothing: they add up to the time-weighted return.
 """
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 
 from quantmesh.portfolio.core.currency import round_cash
 from quantmesh.portfolio.core.daily_book import DailyBook
-from quantmesh.portfolio.core.lots import FoldedLots, SecurityMovement, fold_lots
+from quantmesh.portfolio.core.held_days import Amounts
 from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.performance import Performance, Valuation
 
@@ -155,45 +155,25 @@ def _gains(book: DailyBook) -> dict[str, _Gains]:
             gains[item.symbol].fees[index] += translation.of(item.fees, item.currency, index)
     for currency, balances in book.cash.items():
         _add_currency(book, gains[""], balances, currency)
-    spent, realized = _trades(book)
     for symbol, worth in book.worth.items():
-        currency, each = book.currencies[symbol], gains[symbol]
+        currency, each = book.history.instruments[symbol].currency, gains[symbol]
         _add_currency(book, each, worth, currency)
-        before = ZERO
-        for index, now in enumerate(worth):
-            done = realized[symbol].get(index, ZERO)
-            change = now - before - spent[symbol].get(index, ZERO)
-            each.realized[index] += translation.of(done, currency, index)
-            each.unrealized[index] += translation.of(change - done, currency, index)
-            before = now
+        realized = book.on_days(book.steps[symbol].realized)
+        # A lot's cost is what was spent on it, until a sale realises the rest of what that brought.
+        unrealized = worth - book.on_days(book.steps[symbol].costs)
+        each.realized[:] = _daily(book, realized, currency)
+        each.unrealized[:] = _daily(book, unrealized, currency)
     return gains
 
 
-def _add_currency(book: DailyBook, gains: _Gains, amounts: Sequence[Decimal], currency: str) -> None:
+def _daily(book: DailyBook, amounts: Amounts, currency: str) -> Iterable[Decimal]:
+    """What came to them on each day, in the base currency."""
+    for index, (before, now) in enumerate(pairwise([ZERO, *amounts])):
+        yield book.translation.of(now - before, currency, index)
+
+
+def _add_currency(book: DailyBook, gains: _Gains, amounts: Amounts, currency: str) -> None:
     for index in range(1, len(amounts)):
         if held := amounts[index - 1]:
             factor = book.translation.factor
             gains.by_currency[index] += held * (factor(currency, index) - factor(currency, index - 1))
-
-
-def _trades(book: DailyBook) -> tuple[dict[str, dict[int, Decimal]], dict[str, dict[int, Decimal]]]:
-    """By symbol and day, in its currency: what was spent on it, less what it brought, and what its sales realised."""
-    spent: dict[str, dict[int, Decimal]] = defaultdict(dict)
-    realized: dict[str, dict[int, Decimal]] = defaultdict(dict)
-    by_day: dict[int, list[SecurityMovement]] = defaultdict(list)
-    for movement in book.history.movements:
-        # A split moves no cash, so that its day may not be told of: it counts on the next one.
-        index = bisect_left(book.days, movement.executed_at.date())
-        if index < len(book.days):
-            by_day[index].append(movement)
-    state: dict[str, FoldedLots] = {}
-    for index, movements in sorted(by_day.items()):
-        for movement in movements:
-            paid = movement.gross if movement.quantity > ZERO else -movement.gross
-            spent[movement.symbol][index] = spent[movement.symbol].get(index, ZERO) + paid
-        # A reversal is dated as what it takes back, so that both are of one day.
-        for symbol, lots in fold_lots(movements, book.history.portfolio.lot_method, state).items():
-            earlier = state[symbol].realized if symbol in state else ZERO
-            realized[symbol][index] = lots.realized - earlier
-            state[symbol] = lots
-    return spent, realized

@@ -16,10 +16,8 @@ async def fold_ledger(
     journal: Journal, portfolio_id: UUID, method: LotMethod, view: View, suffices: Suffices = left_apart
 ) -> LedgerState:
     """The same as folding the whole journal; `view.seq` is given, so that all queries tell of one state."""
-    if view.known_at is not None:
-        view = await journal.known(portfolio_id, view, fold_name(method))
-    snapshot = await journal.snapshot(portfolio_id, view, fold_name(method))
-    folded = await _fold_since(journal, portfolio_id, method, view, snapshot, suffices=suffices)
+    view, snapshot = await newest_snapshot(journal, portfolio_id, method, view)
+    folded = await fold_since(journal, portfolio_id, method, view, snapshot, suffices=suffices)
     positions = {} if snapshot is None else await journal.snapshot_positions(portfolio_id, snapshot)
     positions |= {symbol: lots.position() for symbol, lots in folded.items()}
     held = tuple(position for position in sorted(positions.values(), key=_symbol) if position.quantity)
@@ -27,15 +25,24 @@ async def fold_ledger(
     return LedgerState(snapshot, folded, held, since if snapshot is None else sum_of(snapshot.cash, since))
 
 
+async def newest_snapshot(
+    journal: Journal, portfolio_id: UUID, method: LotMethod, view: View
+) -> tuple[View, Snapshot | None]:
+    """With the same view by closer bounds."""
+    if view.known_at is not None:
+        view = await journal.known(portfolio_id, view, fold_name(method))
+    return view, await journal.snapshot(portfolio_id, view, fold_name(method))
+
+
 async def fold_instruments(
     journal: Journal, portfolio_id: UUID, method: LotMethod, view: View, symbols: Collection[str]
 ) -> dict[str, FoldedLots]:
     """Those of `symbols` that moved since the newest snapshot; of many lots those between the ends may be one."""
     snapshot = await journal.snapshot(portfolio_id, view, fold_name(method))
-    return await _fold_since(journal, portfolio_id, method, view, snapshot, symbols)
+    return await fold_since(journal, portfolio_id, method, view, snapshot, symbols)
 
 
-async def _fold_since(
+async def fold_since(
     journal: Journal,
     portfolio_id: UUID,
     method: LotMethod,
@@ -73,7 +80,7 @@ async def _fold_since(
         older = await journal.snapshot(portfolio_id, view, fold_name(method), before=min(late.values()))
         # What a next snapshot lays apart it takes from the newest, whose lots are others than those of an older one.
         enough = suffices if suffices is left_apart else is_whole
-        folded |= await _fold_since(journal, portfolio_id, method, view, older, late, enough)
+        folded |= await fold_since(journal, portfolio_id, method, view, older, late, enough)
     return folded
 
 

@@ -1,17 +1,29 @@
 """The performance of a portfolio from its ledger and the market's closes and rates."""
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from uuid import UUID
 
-from quantmesh.portfolio.core.daily_book import History, Prices, daily_book, daily_values
+from quantmesh.portfolio.core.daily_book import (
+    DailyBook,
+    History,
+    Prices,
+    book_days,
+    daily_book,
+    daily_values,
+    held_between,
+    steps_of_history,
+    unpriced,
+)
 from quantmesh.portfolio.core.errors import InvalidRequest, UnknownSymbol
 from quantmesh.portfolio.core.explanation import Contribution, Reconciliation, explain
+from quantmesh.portfolio.core.held_days import HeldSteps
 from quantmesh.portfolio.core.market import Closes, ExchangeRate, RateHistory
 from quantmesh.portfolio.core.numbers import ZERO
 from quantmesh.portfolio.core.performance import Performance, measure
-from quantmesh.portfolio.core.ports import Ledger, Market, View
+from quantmesh.portfolio.core.ports import Market
+from quantmesh.portfolio.core.read_history import Span
 from quantmesh.portfolio.core.returns import (
     CashFlow,
     Comparison,
@@ -26,7 +38,7 @@ from quantmesh.portfolio.core.returns import (
 
 # A reference rate is taken for what it says for five days (weekends and holidays), then it is flagged.
 STALE_AFTER = timedelta(5)
-# A benchmark's last close before the first day is not older than this.
+# The last day before a first one that has a close, or a value at all, is rarely further back.
 _BEFORE = timedelta(10)
 
 
@@ -44,6 +56,11 @@ class PerformanceQuestion:
     benchmark: str = ""
     risk_free_rate: float = 0.0
     explained: bool = False
+
+    @property
+    def last(self) -> date:
+        today = self.as_of.date()
+        return min(self.end or today, today)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,31 +85,55 @@ class MeasuredHistory:
     rates: Mapping[str, ExchangeRate]
 
 
-async def read_history(ledger: Ledger, portfolio_id: UUID, view: View) -> History:
-    portfolio = await ledger.portfolio(portfolio_id)
-    view = replace(view, seq=portfolio.seq)
-    return History(
-        portfolio,
-        await ledger.movements(portfolio_id, view),
-        await ledger.daily_flows(portfolio_id, view),
-        await ledger.daily_income(portfolio_id, view),
-    )
-
-
-async def measure_history(market: Market, history: History, asked: PerformanceQuestion) -> MeasuredHistory:
+async def get_performance(
+    read: Callable[[Span], Awaitable[History]], market: Market, asked: PerformanceQuestion
+) -> tuple[History, MeasuredHistory]:
     """A day is a UTC date.
 
     It has a value when a held instrument closed on it, a rate of a held currency was published, or cash moved; what has
     no close or rate on that day is worth its last one, and an instrument before its first close what was last paid for
     it. Raises RateMissing where there was no rate yet, or is none at all, and UnknownSymbol for the benchmark.
+
+    The value before the first day is that of the last day before it that has one: a few days back, as a rule, so that
+    what lies further back is not read. Where it is not, all is.
     """
     if asked.start is not None and asked.end is not None and asked.start > asked.end:
         raise InvalidRequest("start", f"{asked.start} is after the end, {asked.end}")
-    today = asked.as_of.date()
-    first = min((flow.day for flow in history.flows), default=today)
-    last = min(asked.end or today, today)
-    prices = await _prices(market, history, asked, first, last)
-    book = daily_book(history, prices, first, last)
+    since = None if asked.start is None else asked.start - min(_BEFORE, asked.start - date.min)
+    history = await read(Span(since, asked.end, asked.explained))
+    book = await _book(market, history, asked)
+    if not _reaches_back(book, asked):
+        history = await read(Span(None, asked.end, asked.explained))
+        book = await _book(market, history, asked)
+    return history, await _measured(market, book, asked)
+
+
+def _reaches_back(book: DailyBook, asked: PerformanceQuestion) -> bool:
+    """Whether the last day before the start that has a value, if there is any, is in the book."""
+    since = book.history.since
+    if since is None or asked.start is None or since <= _begun(book.history, asked):
+        return True
+    return bool(book.days) and book.days[0] < asked.start
+
+
+async def _book(market: Market, history: History, asked: PerformanceQuestion) -> DailyBook:
+    """From the last day before the start that has a value."""
+    begun = _begun(history, asked)
+    first = begun if history.since is None else max(begun, history.since)
+    steps = steps_of_history(history)
+    prices = await _prices(market, history, steps, asked, first)
+    days = book_days(history, steps, prices, first, asked.last)
+    if asked.start is not None:
+        days = days[max(bisect_left(days, asked.start) - 1, 0) :]
+    older = unpriced(steps, prices.closes, days) if begun < first else []
+    if older:
+        closes = await market.closes(older, begun, first, asked.as_of, asked.known_at)
+        both = {symbol: {**of_symbol, **prices.closes.get(symbol, {})} for symbol, of_symbol in closes.items()}
+        prices = replace(prices, closes={**prices.closes, **both})
+    return daily_book(history, steps, prices, days)
+
+
+async def _measured(market: Market, book: DailyBook, asked: PerformanceQuestion) -> MeasuredHistory:
     values = daily_values(book)
     before = [valuation.value for valuation in values if asked.start is not None and valuation.day < asked.start]
     period = [valuation for valuation in values if asked.start is None or valuation.day >= asked.start]
@@ -101,7 +142,7 @@ async def measure_history(market: Market, history: History, asked: PerformanceQu
     returns = [point.period_return for point in performance.series]
     comparison = None
     if asked.benchmark:
-        closes = await _benchmark(market, asked, first, last)
+        closes = await _benchmark(market, asked, _begun(book.history, asked))
         days = [point.day for point in performance.series]
         comparison = compare(asked.benchmark, closes, days, returns, asked.risk_free_rate)
     explanation = None
@@ -114,32 +155,38 @@ async def measure_history(market: Market, history: History, asked: PerformanceQu
         ratios(returns, asked.risk_free_rate),
         comparison,
         explanation,
-        _rates_on(last, prices.rates),
+        _rates_on(asked.last, book.prices.rates),
     )
 
 
-async def _prices(market: Market, history: History, asked: PerformanceQuestion, first: date, last: date) -> Prices:
-    symbols = {movement.symbol for movement in history.movements}
+def _begun(history: History, asked: PerformanceQuestion) -> date:
+    return min((flow.day for flow in history.flows), default=asked.as_of.date())
+
+
+async def _prices(
+    market: Market, history: History, steps: Mapping[str, HeldSteps], asked: PerformanceQuestion, first: date
+) -> Prices:
     base = history.portfolio.base_currency
     foreign = {flow.currency for flow in history.flows} - {base}
     closes: Mapping[str, Closes] = {}
     rates: Mapping[str, RateHistory] = {}
-    if first <= last:
-        if symbols:
-            closes = await market.closes(symbols, first, last, asked.as_of, asked.known_at)
+    if first <= asked.last:
+        held = held_between(steps, first, asked.last)
+        if held:
+            closes = await market.closes(held, first, asked.last, asked.as_of, asked.known_at)
         if foreign:
-            rates = await market.exchange_rate_history(foreign, base, first, last, asked.as_of)
+            rates = await market.exchange_rate_history(foreign, base, first, asked.last, asked.as_of)
     return Prices(closes, rates)
 
 
-async def _benchmark(market: Market, asked: PerformanceQuestion, first: date, last: date) -> Closes:
+async def _benchmark(market: Market, asked: PerformanceQuestion, begun: date) -> Closes:
     if asked.benchmark not in await market.assets([asked.benchmark]):
         raise UnknownSymbol(asked.benchmark, "benchmark")
-    if first > last:
+    if begun > asked.last:
         return {}
-    begin = max(first, asked.start or first)
+    begin = max(begun, asked.start or begun)
     since = begin - min(_BEFORE, begin - date.min)
-    closes = await market.closes([asked.benchmark], since, last, asked.as_of, asked.known_at)
+    closes = await market.closes([asked.benchmark], since, asked.last, asked.as_of, asked.known_at)
     return closes.get(asked.benchmark, {})
 
 

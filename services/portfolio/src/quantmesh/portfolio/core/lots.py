@@ -8,12 +8,13 @@ Realised is what came in less what was relieved, on either side.
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
 from quantmesh.portfolio.core.currency import round_cash
+from quantmesh.portfolio.core.held_days import HeldDay
 from quantmesh.portfolio.core.ledger_errors import LotNotOpen
 from quantmesh.portfolio.core.model import LotChoice, LotMethod, TransactionType
 from quantmesh.portfolio.core.numbers import ZERO, exactly, to_stored
@@ -65,7 +66,8 @@ class Position:
 class FoldedLots:
     """An instrument's movements so far, from which a fold goes on.
 
-    `realized` is not rounded yet; `moved_at` is when the last of the movements was executed.
+    `realized` is not rounded yet; `moved_at` is when the last of the movements was executed, `paid` as in a HeldDay.
+    `days` are those on which it moved in this fold, after the one that the fold began on.
     """
 
     symbol: str
@@ -73,6 +75,8 @@ class FoldedLots:
     lots: tuple[Lot, ...]
     realized: Decimal
     moved_at: datetime
+    paid: Decimal = ZERO
+    days: tuple[HeldDay, ...] = field(default=(), compare=False)
 
     @exactly
     def position(self) -> Position:
@@ -142,6 +146,7 @@ class LotFold:
         book = self._books.get(symbol)
         return ZERO if book is None else book.relieve(-quantity)
 
+    @exactly
     def folded(self, symbol: str) -> FoldedLots:
         return self._books[symbol].folded()
 
@@ -175,16 +180,41 @@ class _OpenLots:
         self.cost = sum((lot.cost for lot in self._lots), ZERO)
         self.realized = before.realized
         self._moved_at = before.moved_at
+        self._day = before.moved_at.date()
+        self._days: list[HeldDay] = []
+        self._paid = before.paid
+        self._last_trade: SecurityMovement | None = None
 
     def apply(self, movement: SecurityMovement) -> None:
+        day = movement.executed_at.date()
+        if day != self._day:
+            self._days.append(self._today())
+            self._day = day
         self._moved_at = movement.executed_at
+        if movement.gross:
+            self._last_trade = movement
         if movement.type is TransactionType.SPLIT:
             self._split(movement)
         else:
             self._exchange(movement)
 
     def folded(self) -> FoldedLots:
-        return FoldedLots(self.symbol, self.currency, tuple(self._lots), self.realized, self._moved_at)
+        today = self._today()
+        return FoldedLots(
+            self.symbol,
+            self.currency,
+            tuple(self._lots),
+            self.realized,
+            self._moved_at,
+            self._paid,
+            (*self._days, today),
+        )
+
+    def _today(self) -> HeldDay:
+        if self._last_trade is not None:
+            self._paid = to_stored(abs(self._last_trade.gross / self._last_trade.quantity))
+            self._last_trade = None
+        return HeldDay(self._day, self.held, self.cost, self.realized, self._paid)
 
     def _exchange(self, movement: SecurityMovement) -> None:
         """Closes what is held on the other side, opens what is left over; the cash is divided by quantity."""

@@ -10,6 +10,7 @@ from uuid import UUID
 from quantmesh.portfolio.core.account_log import AccountEvent
 from quantmesh.portfolio.core.admission import Books, Holding
 from quantmesh.portfolio.core.halts.model import Halt
+from quantmesh.portfolio.core.held_days import HeldInstrument
 from quantmesh.portfolio.core.liquidity import LiquidityRequest
 from quantmesh.portfolio.core.lots import FoldedLots, Position, SecurityMovement
 from quantmesh.portfolio.core.market import Asset, Closes, ExchangeRate, MarketClock, Quote, RateHistory
@@ -35,18 +36,26 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class DailyFlow:
-    """What moved in one currency on one UTC day: all cash, and of it what the owner paid in and took out."""
+    """What moved in one currency on one UTC day: all cash, and of it what the owner paid in and took out.
+
+    Of some transactions of that day, to be added up. `entries` counts sides of theirs, a reversal's negative: where the
+    sum is zero, nothing stands that moved anything.
+    """
 
     day: date
     currency: str
     cash: Decimal
     deposits: Decimal
     withdrawals: Decimal
+    entries: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class DailyIncome:
-    """What an instrument, or without one the account, earned and cost in one currency on one UTC day; signed."""
+    """What an instrument, or without one the account, earned and cost in one currency on one UTC day; signed.
+
+    Of some transactions of that day, to be added up.
+    """
 
     day: date
     symbol: str
@@ -86,6 +95,22 @@ class Journal(Protocol):
         """Of those of `symbols` that had moved by then; many lots lie between those at the ends, unless `whole`."""
         ...
 
+    async def snapshot_days(self, portfolio_id: UUID, snapshot: Snapshot, since: date) -> dict[str, HeldInstrument]:
+        """Of all that had moved by then: each day on which it did, from the last one by `since` on."""
+        ...
+
+    async def daily_flows(
+        self, portfolio_id: UUID, view: View, snapshot: Snapshot | None = None
+    ) -> Sequence[DailyFlow]:
+        """What the snapshot keeps, and what the view has beside that."""
+        ...
+
+    async def daily_income(
+        self, portfolio_id: UUID, view: View, snapshot: Snapshot | None = None
+    ) -> Sequence[DailyIncome]:
+        """Dividends and interest, less those paid, and fees; as `daily_flows`."""
+        ...
+
 
 class Ledger(Journal, Protocol):
     """One owner's rows in one open transaction. Unknown and foreign ids raise the NotFound of their kind."""
@@ -109,12 +134,6 @@ class Ledger(Journal, Protocol):
 
     async def books(self, portfolio_id: UUID, holdings: Collection[Holding], since: datetime) -> Books:
         """The balances of `holdings` from `since` on, and where their splits are."""
-        ...
-
-    async def daily_flows(self, portfolio_id: UUID, view: View) -> Sequence[DailyFlow]: ...
-
-    async def daily_income(self, portfolio_id: UUID, view: View) -> Sequence[DailyIncome]:
-        """Dividends and interest, less those paid, and fees."""
         ...
 
     async def append(

@@ -62,8 +62,11 @@ class HeldRow:
 
 @dataclass(frozen=True, slots=True)
 class History:
+    """`moved` is what moved in the pass, as it is at its end, with each day of it."""
+
     looks: Sequence[Look]
     rows: Sequence[HeldRow]
+    moved: Mapping[str, FoldedLots]
 
 
 @exactly
@@ -86,7 +89,8 @@ def make_history(stretch: Stretch, method: LotMethod, step: int) -> History:
                 rows.append(HeldRow(since, place, held, lay_untouched_apart(before, held, after, method)))
             standing[symbol] = place, after, fold.position(symbol)
     rows += [HeldRow(since, None, held, lots) for since, lots, held in standing.values() if since is not None]
-    return History(looks, rows)
+    moved = {symbol: lots for symbol, (since, lots, _) in standing.items() if since is not None}
+    return History(looks, rows, moved)
 
 
 def _looks(stretch: Stretch, step: int) -> Iterator[Look]:

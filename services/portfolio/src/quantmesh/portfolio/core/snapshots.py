@@ -146,6 +146,4 @@ def lay_untouched_apart(before: FoldedLots, held: Position, after: FoldedLots, m
     quantity = held.quantity - sum((lot.quantity for lot in taken), ZERO)
     cost = held.cost - sum((lot.cost for lot in taken), ZERO)
     one = LotsBetween(quantity, cost, lots[first].opened_at)
-    return FoldedLots(
-        before.symbol, before.currency, (*lots[:first], one, *lots[last:]), before.realized, before.moved_at
-    )
+    return replace(before, lots=(*lots[:first], one, *lots[last:]))

@@ -11,12 +11,14 @@ from quantmesh.portfolio.adapters import translate, translate_performance
 from quantmesh.portfolio.adapters.rpc.base import Context, Methods, portfolio_id_of
 from quantmesh.portfolio.adapters.translate_lots import shown_lots
 from quantmesh.portfolio.adapters.translate_performance import FREQUENCIES
+from quantmesh.portfolio.core.daily_book import History
 from quantmesh.portfolio.core.errors import InvalidRequest
-from quantmesh.portfolio.core.get_performance import PerformanceQuestion, measure_history, read_history
+from quantmesh.portfolio.core.get_performance import PerformanceQuestion, get_performance
 from quantmesh.portfolio.core.get_positions import read_holdings, value_holdings
 from quantmesh.portfolio.core.pages import from_cursor, page_limit, to_cursor
 from quantmesh.portfolio.core.performance import PerformancePoint, resampled
 from quantmesh.portfolio.core.ports import View
+from quantmesh.portfolio.core.read_history import Span, read_history
 
 
 class ReadMethods(Methods):
@@ -49,11 +51,15 @@ class ReadMethods(Methods):
         rate = request.risk_free_rate
         if not -1.0 < rate < 1.0:
             raise InvalidRequest("risk_free_rate", f"{rate} is not a fraction per year between -1 and 1")
-        async with self._store() as store:
-            history = await read_history(store, portfolio_id_of(request.portfolio_id), view)
+        portfolio_id = portfolio_id_of(request.portfolio_id)
         as_of = view.as_of or (await self._market.clock()).time
         asked = PerformanceQuestion(as_of, view.known_at, start, end, request.benchmark, rate, request.explain)
-        measured = await measure_history(self._market, history, asked)
+
+        async def read(span: Span) -> History:
+            async with self._store() as store:
+                return await read_history(store, portfolio_id, view, span)
+
+        history, measured = await get_performance(read, self._market, asked)
         shown, cursor = _page(resampled(measured.performance.series, frequency), request.page)
         answer = translate_performance.performance(measured, shown, cursor, history.portfolio.base_currency)
         answer.as_of.CopyFrom(to_timestamp(as_of))

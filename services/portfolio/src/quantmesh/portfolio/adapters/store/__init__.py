@@ -3,6 +3,7 @@
 from quantmesh.portfolio.adapters.store.accounts import AccountStore
 from quantmesh.portfolio.adapters.store.appending import AppendStore
 from quantmesh.portfolio.adapters.store.corrections import CorrectionStore
+from quantmesh.portfolio.adapters.store.daily import DailyStore
 from quantmesh.portfolio.adapters.store.halts import HaltReads
 from quantmesh.portfolio.adapters.store.imports import ImportStore
 from quantmesh.portfolio.adapters.store.journal import JournalStore
@@ -17,6 +18,7 @@ class Store(
     PortfolioStore,
     JournalStore,
     SnapshotStore,
+    DailyStore,
     AppendStore,
     CorrectionStore,
     ImportStore,

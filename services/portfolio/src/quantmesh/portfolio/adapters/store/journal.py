@@ -4,55 +4,26 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from quantmesh.chassis.sql import Asked, Row, text
 from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.adapters.store.rows import lot_choices
-from quantmesh.portfolio.adapters.store.views import SEEN, STANDING, bounds, instant
+from quantmesh.portfolio.adapters.store.since import POSTED_SINCE, SINCE, WITH_POSTINGS, bounds_since
+from quantmesh.portfolio.adapters.store.views import SEEN
 from quantmesh.portfolio.core.admission import Books, Holding
 from quantmesh.portfolio.core.balance import BalanceHistory
 from quantmesh.portfolio.core.known_account import KnownAccount, KnownBalance
 from quantmesh.portfolio.core.lots import SecurityMovement
 from quantmesh.portfolio.core.model import TransactionType
 from quantmesh.portfolio.core.numbers import ZERO
-from quantmesh.portfolio.core.ports import DailyFlow, DailyIncome, View
-from quantmesh.portfolio.core.posting_rules import CASH, CONTRIBUTIONS, DIVIDENDS_PAID, SECURITIES
-from quantmesh.portfolio.core.snapshots import Snapshot, all_after
+from quantmesh.portfolio.core.ports import View
+from quantmesh.portfolio.core.posting_rules import SECURITIES
+from quantmesh.portfolio.core.snapshots import Snapshot
 
 _TYPES = {kind.value: kind for kind in TransactionType}
 
-# Each transaction with its postings, looked up by key: OFFSET 0 keeps the planner from flattening this. Right after an
-# import its statistics know nothing of the portfolio, and it would compare every transaction with every posting.
-_WITH_POSTINGS = """
-    CROSS JOIN LATERAL (
-        SELECT account, commodity, amount
-        FROM posting
-        WHERE posting.portfolio_id = t.portfolio_id AND posting.transaction_id = t.id
-        OFFSET 0
-    ) AS p"""
-# What a snapshot does not hold: recorded since, where something was late, or executed since. Both are fenced as well,
-# each for its own index.
-_SINCE = """(
-        SELECT late.*
-        FROM unnest(CAST(:late_after AS bigint[]), CAST(:late_until AS bigint[])) AS stretch (after, until)
-        CROSS JOIN LATERAL (
-            SELECT * FROM transaction
-            WHERE portfolio_id = :portfolio_id AND seq > stretch.after AND seq <= stretch.until
-            OFFSET 0
-        ) AS late
-        WHERE executed_at <= CAST(:folded_until AS timestamptz)
-        UNION ALL
-        SELECT * FROM (
-            SELECT * FROM transaction
-            WHERE portfolio_id = :portfolio_id AND executed_at > CAST(:folded_until AS timestamptz)
-              AND executed_at <= CAST(:as_of AS timestamptz)
-            OFFSET 0
-        ) AS executed_since
-    ) AS t"""
-_POSTED = f"transaction AS t {_WITH_POSTINGS}"
-_POSTED_SINCE = f"{_SINCE} {_WITH_POSTINGS}"
+_POSTED = f"transaction AS t {WITH_POSTINGS}"
 
 # What was made out of what was held then: a split, and an exercise that delivers. The types are those of their index.
 COUNTED = """t.type IN ('split', 'option_exercise', 'option_assignment')
@@ -81,7 +52,7 @@ BOOKS = f"""
         WHERE t.portfolio_id = earliest.portfolio_id AND t.executed_at > earliest.since AND {NOT_TAKEN_BACK}
         OFFSET 0
     ) AS t
-    {_WITH_POSTINGS}
+    {WITH_POSTINGS}
     JOIN wanted ON (wanted.portfolio_id, wanted.account, wanted.commodity) = (t.portfolio_id, p.account, p.commodity)
     UNION ALL
     SELECT 'counted', portfolio_id, '', commodity, counted.at, NULL, NULL, NULL
@@ -118,47 +89,19 @@ _MOVEMENTS_ORDER = f"""
     GROUP BY t.id, t.type, {_INSTRUMENT}, t.currency, t.executed_at, t.split_ratio, t.reverses, t.lots, t.seq
     ORDER BY t.executed_at, t.seq
 """
-_ALL_MOVEMENTS = text(f"{_MOVED} FROM {_POSTED_SINCE} {_MOVES} {_MOVEMENTS_ORDER}")
-_MOVEMENTS_OF_SYMBOLS = text(f"{_MOVED} FROM {_POSTED_SINCE} {_MOVES} {_OF_SYMBOLS} {_MOVEMENTS_ORDER}")
+_ALL_MOVEMENTS = text(f"{_MOVED} FROM {POSTED_SINCE} {_MOVES} {_MOVEMENTS_ORDER}")
+_MOVEMENTS_OF_SYMBOLS = text(f"{_MOVED} FROM {POSTED_SINCE} {_MOVES} {_OF_SYMBOLS} {_MOVEMENTS_ORDER}")
 # Of all that there is, by the symbols' own index.
 _MOVEMENTS_EVER = text(f"{_MOVED} FROM {_POSTED} {_MOVES} {_OF_SYMBOLS} {_MOVEMENTS_ORDER}")
 # What a transaction's postings to cash come to is in its own row, which spares looking them up.
 _CASH = text(
     f"""
     SELECT t.currency AS commodity, sum(t.cash_effect) AS amount
-    FROM {_SINCE}
+    FROM {SINCE}
     WHERE {SEEN} AND t.cash_effect <> 0
     GROUP BY t.currency
     ORDER BY t.currency
     """  # noqa: S608  our own subquery
-)
-_DAILY_FLOWS = text(
-    f"""
-    SELECT (t.executed_at AT TIME ZONE 'UTC')::date AS day, p.commodity,
-           coalesce(sum(p.amount) FILTER (WHERE p.account = '{CASH}'), 0) AS cash,
-           coalesce(-sum(p.amount) FILTER (WHERE p.account = '{CONTRIBUTIONS}' AND p.amount < 0), 0) AS deposits,
-           coalesce(sum(p.amount) FILTER (WHERE p.account = '{CONTRIBUTIONS}' AND p.amount > 0), 0) AS withdrawals
-    FROM {_POSTED}
-    WHERE {SEEN} AND {STANDING} AND p.account IN ('{CASH}', '{CONTRIBUTIONS}')
-    GROUP BY 1, 2
-    ORDER BY 1, 2
-    """  # noqa: S608  the accounts are our own constants
-)
-
-
-# What is paid on instruments that are owed is income turned.
-_DAILY_INCOME = text(
-    f"""
-    SELECT (t.executed_at AT TIME ZONE 'UTC')::date AS day, t.symbol, p.commodity,
-           coalesce(-sum(p.amount) FILTER (WHERE p.account LIKE 'income:%' OR p.account = '{DIVIDENDS_PAID}'), 0)
-               AS income,
-           coalesce(sum(p.amount) FILTER (WHERE p.account LIKE 'expenses:%' AND p.account <> '{DIVIDENDS_PAID}'), 0)
-               AS fees
-    FROM {_POSTED}
-    WHERE {SEEN} AND {STANDING} AND (p.account LIKE 'income:%' OR p.account LIKE 'expenses:%')
-    GROUP BY 1, 2, 3
-    ORDER BY 1, 2, 3
-    """  # noqa: S608  the accounts are our own constants
 )
 
 
@@ -237,29 +180,11 @@ class JournalStore(Owned):
     async def movements(
         self, portfolio_id: UUID, view: View, symbols: Collection[str] = (), since: Snapshot | None = None
     ) -> Sequence[SecurityMovement]:
-        parameters = _bounds_since(portfolio_id, view, since) | ({"symbols": list(symbols)} if symbols else {})
+        parameters = bounds_since(portfolio_id, view, since) | ({"symbols": list(symbols)} if symbols else {})
         of_symbols = _MOVEMENTS_EVER if since is None else _MOVEMENTS_OF_SYMBOLS
         found = await self._session.execute(of_symbols if symbols else _ALL_MOVEMENTS, parameters)
         return [SecurityMovement(*(_TYPES[row[0]], *row[1:-1], lot_choices(row[-1]))) for row in found]
 
     async def cash(self, portfolio_id: UUID, view: View, since: Snapshot | None = None) -> Mapping[str, Decimal]:
-        found = await self._session.execute(_CASH, _bounds_since(portfolio_id, view, since))
+        found = await self._session.execute(_CASH, bounds_since(portfolio_id, view, since))
         return {row.commodity: row.amount for row in found}
-
-    async def daily_flows(self, portfolio_id: UUID, view: View) -> Sequence[DailyFlow]:
-        found = await self._session.execute(_DAILY_FLOWS, bounds(portfolio_id, view))
-        return [DailyFlow(row.day, row.commodity, row.cash, row.deposits, row.withdrawals) for row in found]
-
-    async def daily_income(self, portfolio_id: UUID, view: View) -> Sequence[DailyIncome]:
-        found = await self._session.execute(_DAILY_INCOME, bounds(portfolio_id, view))
-        return [DailyIncome(*row) for row in found.all()]
-
-
-def _bounds_since(portfolio_id: UUID, view: View, since: Snapshot | None) -> dict[str, Any]:
-    """Without a snapshot everything has been recorded since number 0, and nothing executed since."""
-    late_after, late_until = zip(*(all_after(0) if since is None else since.late), strict=True)
-    return bounds(portfolio_id, view) | {
-        "late_after": list(late_after),
-        "late_until": list(late_until),
-        "folded_until": instant(None if since is None else since.executed_until),
-    }

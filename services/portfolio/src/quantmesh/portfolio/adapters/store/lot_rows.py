@@ -15,7 +15,12 @@ from quantmesh.portfolio.core.snapshots import LotsBetween
 
 
 def folded_text(folded: FoldedLots) -> str:
-    cells = [str(folded.realized), folded.moved_at.isoformat(), [_written(lot) for lot in folded.lots]]
+    cells = [
+        str(folded.realized),
+        folded.moved_at.isoformat(),
+        [_written(lot) for lot in folded.lots],
+        str(folded.paid),
+    ]
     return orjson.dumps(cells).decode()
 
 
@@ -28,9 +33,9 @@ def between_text(folded: FoldedLots, between: Sequence[Lot]) -> str | None:
 
 def read_folded(symbol: str, currency: str, folded: str, between: str) -> FoldedLots:
     """With the lots between the ends, where their text is there, in the place of their sum."""
-    realized, moved_at, written = orjson.loads(folded)
+    realized, moved_at, written, paid = orjson.loads(folded)
     lots = tuple(_read(*cells) for cells in written)
-    found = FoldedLots(symbol, currency, lots, Decimal(realized), datetime.fromisoformat(moved_at))
+    found = FoldedLots(symbol, currency, lots, Decimal(realized), datetime.fromisoformat(moved_at), Decimal(paid))
     if not between:
         return found
     apart = [_read(*cells) for cells in orjson.loads(between)]

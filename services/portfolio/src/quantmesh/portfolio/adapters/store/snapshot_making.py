@@ -3,19 +3,19 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
 from quantmesh.chassis.sql import Session, text
+from quantmesh.portfolio.adapters.store.day_making import DayMaking, Made
 from quantmesh.portfolio.adapters.store.lot_rows import between_text, folded_text
 from quantmesh.portfolio.adapters.store.views import instant
 from quantmesh.portfolio.core.lots import FoldedLots
 from quantmesh.portfolio.core.model import LotMethod
-from quantmesh.portfolio.core.snapshots import Snapshot, fold_name, lay_apart, worth_keeping
+from quantmesh.portfolio.core.ports import View
+from quantmesh.portfolio.core.snapshots import Snapshot, fold_name, lay_apart
 
-# What a read that began with a snapshot still needs of it stays for longer than any read lasts.
-_DROPPED_STAYS = timedelta(minutes=10)
 _DUE = text(
     """
     SELECT p.id FROM portfolio AS p
@@ -85,18 +85,19 @@ _END_ROWS = text(
 _ADD_ROWS = text(
     """
     INSERT INTO snapshot_position
-        (portfolio_id, owner_id, from_number, symbol, currency, quantity, cost, average_cost, realized_pnl, folded,
-         lots_between)
+        (portfolio_id, owner_id, from_number, symbol, currency, quantity, cost, average_cost, realized_pnl, realized,
+         paid, folded, lots_between)
     SELECT CAST(:portfolio_id AS uuid), CAST(:owner_id AS uuid), CAST(:number AS bigint),
-           r.symbol, currency, quantity, cost, average_cost, realized, folded,
+           r.symbol, currency, quantity, cost, average_cost, realized_pnl, realized, paid, folded,
            coalesce(lots_between, (
                SELECT ended.lots_between FROM snapshot_position AS ended
                WHERE ended.portfolio_id = :portfolio_id AND ended.symbol = r.symbol AND ended.until_number = :number
            ))
     FROM unnest(CAST(:symbols AS text[]), CAST(:currencies AS text[]), CAST(:quantities AS numeric[]),
-                CAST(:costs AS numeric[]), CAST(:average_costs AS numeric[]), CAST(:realized AS numeric[]),
-                CAST(:folded AS text[]), CAST(:lots_between AS text[]))
-        AS r (symbol, currency, quantity, cost, average_cost, realized, folded, lots_between)
+                CAST(:costs AS numeric[]), CAST(:average_costs AS numeric[]), CAST(:realized_pnl AS numeric[]),
+                CAST(:realized AS numeric[]), CAST(:paid AS numeric[]), CAST(:folded AS text[]),
+                CAST(:lots_between AS text[]))
+        AS r (symbol, currency, quantity, cost, average_cost, realized_pnl, realized, paid, folded, lots_between)
     """
 )
 # They are in one place only, which is enough for what begins from the newest.
@@ -104,38 +105,6 @@ _LEAVE_LOTS = text(
     """
     UPDATE snapshot_position SET lots_between = ''
     WHERE portfolio_id = :portfolio_id AND until_number = :number AND symbol = ANY(:symbols)
-    """
-)
-# Those that follow from nothing, and what followed from them.
-_OUTDATED = text(
-    """
-    SELECT number FROM ledger_snapshot
-    WHERE portfolio_id = :portfolio_id AND fold = :fold AND dropped_at IS NULL AND number < (
-        SELECT max(number) FROM ledger_snapshot WHERE portfolio_id = :portfolio_id AND fold = :fold AND after_seq = 0
-    )
-    ORDER BY number
-    """
-)
-_DROP = text(
-    """
-    UPDATE ledger_snapshot SET dropped_at = now()
-    WHERE portfolio_id = :portfolio_id AND dropped_at IS NULL AND (fold <> :fold OR number = ANY(:outdated))
-    """
-)
-_FORGET = text(
-    """
-    DELETE FROM ledger_snapshot
-    WHERE portfolio_id = :portfolio_id AND dropped_at < now() - CAST(:stays AS interval)
-    RETURNING number
-    """
-)
-_FORGET_ROWS = text(
-    """
-    DELETE FROM snapshot_position AS p
-    WHERE portfolio_id = :portfolio_id AND until_number < 9223372036854775807 AND NOT EXISTS (
-        SELECT FROM ledger_snapshot AS s
-        WHERE s.portfolio_id = p.portfolio_id AND s.number >= p.from_number AND s.number < p.until_number
-    )
     """
 )
 
@@ -248,13 +217,18 @@ class SnapshotMaking:
                 "quantities": [position.quantity for position in positions],
                 "costs": [position.cost for position in positions],
                 "average_costs": [position.average_cost for position in positions],
-                "realized": [position.realized_pnl for position in positions],
+                "realized_pnl": [position.realized_pnl for position in positions],
+                "realized": [lots.realized for lots in new.folded.values()],
+                "paid": [lots.paid for lots in new.folded.values()],
                 "folded": [folded_text(lots) for lots, _ in laid],
                 "lots_between": between,
             },
         )
         taken_over = [symbol for symbol, apart in zip(symbols, between, strict=True) if apart is None]
         await self._session.execute(_LEAVE_LOTS, keys | {"symbols": taken_over})
+        view = View(as_of=new.executed_until, seq=new.head.seq)
+        made = Made(new.head.owner_id, number, new.previous, view, (), new.folded)
+        await DayMaking(self._session).add(portfolio_id, made)
 
     async def add_heads(self, portfolio_id: UUID, head: Head, new: Iterable[SnapshotHead]) -> None:
         shared = {
@@ -284,12 +258,3 @@ class SnapshotMaking:
         """What was the newest of `symbols`, or of all where they are None, is so until before snapshot `number`."""
         keys = {"portfolio_id": portfolio_id, "number": number, "anew": symbols is None, "symbols": symbols or []}
         await self._session.execute(_END_ROWS, keys)
-
-    async def thin(self, portfolio_id: UUID, fold: str) -> None:
-        """What other rules made, and most of what was made anew, is dropped; nobody begins from it, and it goes."""
-        keys = {"portfolio_id": portfolio_id, "fold": fold}
-        outdated = await self._session.scalars(_OUTDATED, keys)
-        dropped = sorted(set(outdated) - worth_keeping(outdated))
-        await self._session.execute(_DROP, keys | {"outdated": dropped})
-        if await self._session.scalars(_FORGET, keys | {"stays": _DROPPED_STAYS}):
-            await self._session.execute(_FORGET_ROWS, keys)

@@ -6,10 +6,12 @@ from uuid import UUID
 
 from quantmesh.chassis.sql import text
 from quantmesh.portfolio.adapters.store import rows
+from quantmesh.portfolio.adapters.store.day_making import DayMaking, Made
 from quantmesh.portfolio.adapters.store.lot_rows import between_text, folded_text
 from quantmesh.portfolio.adapters.store.snapshot_making import Head, SnapshotHead, SnapshotMaking
 from quantmesh.portfolio.adapters.store.views import instant
 from quantmesh.portfolio.core.lots import Position
+from quantmesh.portfolio.core.ports import View
 from quantmesh.portfolio.core.snapshot_history import Executed, HeldRow, History
 from quantmesh.portfolio.core.snapshots import Snapshot, lay_apart
 
@@ -101,12 +103,17 @@ class SnapshotPass(SnapshotMaking):
         for start in range(0, len(added), _ROWS_AT_ONCE):
             written = [_written(row, first) for row in added[start : start + _ROWS_AT_ONCE]]
             await self._session.execute(_ADD_ROWS, {"shared": shared, "rows": rows.dump(written)})
+        *ends, until = (look.executed_until for look in history.looks)
+        made = Made(head.owner_id, first, base, View(as_of=until, seq=head.seq), ends, history.moved)
+        await DayMaking(self._session).add(portfolio_id, made)
 
 
 def _written(row: HeldRow, number: int) -> rows.Row:
     """A row that ends keeps the lots that the pass left it; the newest has all."""
     folded, between = (row.folded, ()) if row.last is not None else lay_apart(row.folded)
     told = _position(row.held) | {
+        "realized": row.folded.realized,
+        "paid": row.folded.paid,
         "from_number": number + (row.first or 0),
         "folded": folded_text(folded),
         "lots_between": between_text(folded, between) if between else "",

@@ -11,14 +11,6 @@ SEEN = """
     t.portfolio_id = :portfolio_id AND t.seq <= :seq
     AND t.executed_at <= CAST(:as_of AS timestamptz) AND t.recorded_at <= CAST(:known_at AS timestamptz)
 """
-# Of those, what no transaction that the view shows has taken back, and what takes none back.
-STANDING = """
-    t.type <> 'reversal' AND NOT EXISTS (
-        SELECT FROM transaction AS r
-        WHERE r.portfolio_id = t.portfolio_id AND r.reverses = t.id
-          AND r.seq <= :seq AND r.recorded_at <= CAST(:known_at AS timestamptz)
-    )
-"""
 _LAST_SEQ = 2**63 - 1
 
 

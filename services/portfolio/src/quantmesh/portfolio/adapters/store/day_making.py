@@ -1,0 +1,179 @@
+"""The rows beside new snapshots that tell what was held and what flowed day by day; across tenants."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from quantmesh.chassis.sql import Session, text
+from quantmesh.portfolio.adapters.store import rows
+from quantmesh.portfolio.adapters.store.daily import DAY, EARNING, FLOW_SUMS, FLOWING, INCOME_SUMS, columns
+from quantmesh.portfolio.adapters.store.since import POSTED_SINCE, bounds_since
+from quantmesh.portfolio.adapters.store.views import SEEN, instant
+from quantmesh.portfolio.core.held_days import HeldDays, in_columns, quarter_of
+from quantmesh.portfolio.core.lots import FoldedLots
+from quantmesh.portfolio.core.ports import View
+from quantmesh.portfolio.core.snapshots import Snapshot
+
+_LAST_NUMBER = 2**63 - 1
+# Each transaction belongs to the first snapshot that ends no earlier; what came late to the first of all.
+_ADD_FLOWS = text(
+    f"""
+    INSERT INTO snapshot_flow (portfolio_id, from_number, owner_id, flows, income)
+    WITH summed AS MATERIALIZED (
+        SELECT :number + width_bucket(t.executed_at, CAST(:ends AS timestamptz[])) AS number,
+               {DAY} AS day, t.symbol, p.commodity, {FLOW_SUMS}, {INCOME_SUMS}
+        FROM {POSTED_SINCE}
+        WHERE {SEEN} AND ({FLOWING} OR {EARNING})
+        GROUP BY 1, 2, 3, 4
+    ), flow AS (
+        SELECT number, json_agg(json_build_array(day, commodity, trim_scale(cash)::text, trim_scale(deposits)::text,
+                                                 trim_scale(withdrawals)::text, entries)) AS told
+        FROM (
+            SELECT number, day, commodity, sum(cash) AS cash, sum(deposits) AS deposits,
+                   sum(withdrawals) AS withdrawals, sum(entries)::bigint AS entries
+            FROM summed GROUP BY 1, 2, 3
+        ) AS of_currency
+        GROUP BY number
+    ), earned AS (
+        SELECT number, json_agg(json_build_array(day, symbol, commodity, trim_scale(income)::text,
+                                                 trim_scale(fees)::text)) AS told
+        FROM summed WHERE income <> 0 OR fees <> 0
+        GROUP BY number
+    )
+    SELECT :portfolio_id, number, :owner_id, flow.told, coalesce(earned.told, '[]')
+    FROM flow LEFT JOIN earned USING (number)
+    """  # noqa: S608  the fragments are our own
+)
+_END_ALL = tuple(
+    text(
+        f"""
+        UPDATE {table} SET until_number = :number
+        WHERE portfolio_id = :portfolio_id AND until_number = 9223372036854775807
+        """  # noqa: S608  the tables are our own
+    )
+    for table in ("snapshot_flow", "snapshot_days")
+)
+_NEWEST = text(
+    """
+    SELECT d.symbol, d.quarter, d.days, d.quantities, d.costs, d.realized, d.paid
+    FROM unnest(CAST(:symbols AS text[]), CAST(:quarters AS date[])) AS moved (symbol, quarter)
+    JOIN snapshot_days AS d ON d.portfolio_id = :portfolio_id AND d.symbol = moved.symbol AND d.quarter >= moved.quarter
+    WHERE until_number = 9223372036854775807
+    ORDER BY d.symbol, d.quarter
+    """
+)
+_END = text(
+    """
+    UPDATE snapshot_days AS d SET until_number = :number
+    FROM json_to_recordset(CAST(:rows AS json)) AS ended (symbol text, quarter date)
+    WHERE d.portfolio_id = :portfolio_id AND d.symbol = ended.symbol AND d.quarter = ended.quarter
+      AND until_number = 9223372036854775807
+    """
+)
+_GO_ON = text(
+    """
+    UPDATE snapshot_days AS d
+    SET days = r.days, quantities = r.quantities, costs = r.costs, realized = r.realized, paid = r.paid
+    FROM json_populate_recordset(NULL::snapshot_days, CAST(:rows AS json)) AS r
+    WHERE d.portfolio_id = :portfolio_id AND d.symbol = r.symbol AND d.quarter = r.quarter
+      AND d.until_number = 9223372036854775807
+    """
+)
+_ADD = text(
+    """
+    INSERT INTO snapshot_days
+    SELECT r.* FROM json_populate_recordset(
+        json_populate_record(NULL::snapshot_days, CAST(:shared AS json)), CAST(:rows AS json)) AS r
+    """
+)
+
+
+class Made(NamedTuple):
+    """New snapshots, from `number` on: after `previous`, or from nothing, to what `view` shows.
+
+    All but the last were executed until one of `ends`. `moved` is what moved in between, with each day on which it did.
+    """
+
+    owner_id: UUID
+    number: int
+    previous: Snapshot | None
+    view: View
+    ends: Sequence[datetime]
+    moved: Mapping[str, FoldedLots]
+
+
+class DayMaking:
+    """One open transaction in the system role."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def add(self, portfolio_id: UUID, made: Made) -> None:
+        keys = {"portfolio_id": portfolio_id, "number": made.number}
+        if made.previous is None:
+            for statement in _END_ALL:
+                await self._session.execute(statement, keys)
+        ends = [instant(end + timedelta(microseconds=1)) for end in made.ends]
+        since = bounds_since(portfolio_id, made.view, made.previous)
+        await self._session.execute(_ADD_FLOWS, since | keys | {"owner_id": made.owner_id, "ends": ends})
+        await self._add_days(portfolio_id, made)
+
+    async def _add_days(self, portfolio_id: UUID, made: Made) -> None:
+        """A row that says the same as before of all days that earlier snapshots tell of goes on; another one ends."""
+        newest = {} if made.previous is None else await self._newest(portfolio_id, made.moved)
+        told = date.min if made.previous is None else made.previous.executed_until.date()
+        ended: list[rows.Row] = []
+        going_on: list[rows.Row] = []
+        added: list[rows.Row] = []
+        for symbol, lots in made.moved.items():
+            before = newest.get(symbol, {})
+            after = _joined(before, in_columns(lots.days).as_text())
+            for quarter in {*before, *after}:
+                old, new = before.get(quarter), after.get(quarter)
+                goes_on = old is not None and new is not None and old.before(told) == new.before(told)
+                if old is not None and not goes_on:
+                    ended.append({"symbol": symbol, "quarter": quarter})
+                if new is not None and new != old:
+                    (going_on if goes_on else added).append(_written(symbol, quarter, new))
+        keys = {"portfolio_id": portfolio_id}
+        await self._session.execute(_END, keys | {"number": made.number, "rows": rows.dump(ended)})
+        await self._session.execute(_GO_ON, keys | {"rows": rows.dump(going_on)})
+        shared = {
+            "portfolio_id": portfolio_id,
+            "owner_id": made.owner_id,
+            "from_number": made.number,
+            "until_number": _LAST_NUMBER,
+        }
+        await self._session.execute(_ADD, {"shared": rows.dump(shared), "rows": rows.dump(added)})
+
+    async def _newest(self, portfolio_id: UUID, moved: Mapping[str, FoldedLots]) -> dict[str, dict[date, HeldDays]]:
+        """By symbol and quarter, from the one on in which each began to move."""
+        keys = {
+            "portfolio_id": portfolio_id,
+            "symbols": list(moved),
+            "quarters": [quarter_of(lots.days[0].day) for lots in moved.values()],
+        }
+        found: dict[str, dict[date, HeldDays]] = {}
+        for symbol, quarter, *texts in await self._session.execute(_NEWEST, keys):
+            found.setdefault(symbol, {})[quarter] = columns(texts)
+        return found
+
+
+def _joined(before: Mapping[date, HeldDays], later: HeldDays) -> dict[date, HeldDays]:
+    """By quarter, of which only the first of `before` has days that stay."""
+    first = quarter_of(date.fromordinal(later.days[0]))
+    return (before[first].then(later) if first in before else later).by_quarter()
+
+
+def _written(symbol: str, quarter: date, held: HeldDays) -> rows.Row:
+    return {
+        "symbol": symbol,
+        "quarter": quarter,
+        "first_day": date.fromordinal(held.days[0]),
+        "days": ",".join(map(str, held.days)),
+        "quantities": ",".join(map(str, held.quantities)),
+        "costs": ",".join(map(str, held.costs)),
+        "realized": ",".join(map(str, held.realized)),
+        "paid": ",".join(map(str, held.paid)),
+    }

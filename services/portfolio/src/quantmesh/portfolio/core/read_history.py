@@ -1,0 +1,75 @@
+"""What a portfolio held and what flowed, day by day: as kept with the newest snapshot, and what came on top."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
+
+from quantmesh.portfolio.core.daily_book import History
+from quantmesh.portfolio.core.fold_ledger import fold_since, newest_snapshot
+from quantmesh.portfolio.core.held_days import NOTHING_HELD, HeldInstrument, in_columns
+from quantmesh.portfolio.core.numbers import ZERO, exactly
+from quantmesh.portfolio.core.ports import DailyFlow, DailyIncome, Ledger, View
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The days that a history tells of, both included; None: from the beginning, to the view's end.
+
+    `explained`: with income and fees too.
+    """
+
+    since: date | None = None
+    until: date | None = None
+    explained: bool = False
+
+
+async def read_history(ledger: Ledger, portfolio_id: UUID, view: View, span: Span) -> History:
+    """The same as the days of a fold of the whole journal."""
+    portfolio = await ledger.portfolio(portfolio_id)
+    view = View(_earlier(view.as_of, span.until), view.known_at, portfolio.seq)
+    view, snapshot = await newest_snapshot(ledger, portfolio_id, portfolio.lot_method, view)
+    folded = await fold_since(ledger, portfolio_id, portfolio.lot_method, view, snapshot)
+    instruments = {} if snapshot is None else await ledger.snapshot_days(portfolio_id, snapshot, span.since or date.min)
+    for symbol, lots in folded.items():
+        kept = instruments[symbol].held if symbol in instruments else NOTHING_HELD
+        instruments[symbol] = HeldInstrument(lots.currency, kept.then(in_columns(lots.days)))
+    flows = summed_flows(await ledger.daily_flows(portfolio_id, view, snapshot))
+    income = summed_income(await ledger.daily_income(portfolio_id, view, snapshot)) if span.explained else []
+    return History(portfolio, instruments, flows, income, span.since)
+
+
+@exactly
+def summed_flows(flows: Iterable[DailyFlow]) -> list[DailyFlow]:
+    """One per day and currency in which something stands, in their order."""
+    found: dict[tuple[date, str], DailyFlow] = {}
+    for flow in flows:
+        nothing = DailyFlow(flow.day, flow.currency, ZERO, ZERO, ZERO, 0)
+        before = found.get((flow.day, flow.currency), nothing)
+        found[flow.day, flow.currency] = DailyFlow(
+            flow.day,
+            flow.currency,
+            before.cash + flow.cash,
+            before.deposits + flow.deposits,
+            before.withdrawals + flow.withdrawals,
+            before.entries + flow.entries,
+        )
+    return [found[key] for key in sorted(found) if found[key].entries]
+
+
+@exactly
+def summed_income(income: Iterable[DailyIncome]) -> list[DailyIncome]:
+    """One per day, instrument and currency, in their order."""
+    found: dict[tuple[date, str, str], DailyIncome] = {}
+    for item in income:
+        key = item.day, item.symbol, item.currency
+        before = found.get(key, DailyIncome(*key, ZERO, ZERO))
+        found[key] = DailyIncome(*key, before.income + item.income, before.fees + item.fees)
+    return [found[key] for key in sorted(found)]
+
+
+def _earlier(as_of: datetime | None, until: date | None) -> datetime | None:
+    if until is None or until == date.max:
+        return as_of
+    end = datetime.combine(until + timedelta(1), time(), UTC) - timedelta(microseconds=1)
+    return end if as_of is None else min(as_of, end)

@@ -1,0 +1,138 @@
+"""Performance is the same from what lies beside snapshots as from a fold of everything, exactly."""
+
+import random
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
+from quantmesh.chassis.errors import Conflict, InvalidInput, RuleBroken
+from quantmesh.portfolio.adapters.snapshot_maker import SnapshotMaker
+from quantmesh.portfolio.adapters.store import Store
+from quantmesh.portfolio.adapters.translate import LOT_METHODS
+from quantmesh.portfolio.adapters.verifier import Verifier
+from quantmesh.portfolio.core.daily_book import History
+from quantmesh.portfolio.core.get_performance import MeasuredHistory, PerformanceQuestion, get_performance
+from quantmesh.portfolio.core.held_days import changes
+from quantmesh.portfolio.core.model import LotMethod
+from quantmesh.portfolio.core.ports import View
+from quantmesh.portfolio.core.read_history import Span, read_history
+
+from .fakes import NO_CONTEXT, FakeMarket, Service, User
+from .ledger_views import WithoutSnapshots
+
+FIRST_DAY = datetime(2019, 12, 20, tzinfo=UTC)
+DAYS = 150
+SYMBOLS = {"AAPL": "USD", "MSFT": "USD", "IBM": "USD", "SAP": "EUR"}
+
+
+def arrange(market: FakeMarket, chance: random.Random) -> None:
+    """Closes and rates with holes; one instrument has its first close late, and one none at all."""
+    days = [(FIRST_DAY + timedelta(days=number)).date() for number in range(DAYS + 10)]
+    published = [day for day in days if day == days[0] or chance.random() < 0.7]
+    market.rates["EUR", "USD"] = {day: Decimal(chance.randrange(100, 130)) / 100 for day in published}
+    for symbol, since in (("AAPL", 0), ("SAP", 0), ("MSFT", 60)):
+        of_symbol = [day for day in days[since:] if day.weekday() < 5 and chance.random() < 0.9]
+        market.history[symbol] = {day: Decimal(chance.randrange(5000, 15000)) / 100 for day in of_symbol}
+
+
+async def record_something(
+    service: Service, user: User, portfolio_id: str, done: list[str], chance: random.Random
+) -> None:
+    """Often late; what the books refuse is left out."""
+    service.clock.time += timedelta(minutes=1)
+    newest = chance.random() < 0.5
+    day = len(done) * DAYS // 130 if newest else chance.randrange(1, DAYS)
+    at = (FIRST_DAY + timedelta(days=min(day, DAYS), hours=chance.choice([0, 9, 15, 23]))).isoformat()
+    symbol = chance.choice([*SYMBOLS])
+    quantity, price = str(chance.randrange(1, 9)), f"{chance.randrange(50, 150)}.{chance.randrange(10)}7"
+    trade = {"symbol": symbol, "quantity": quantity, "price": price, "fee": chance.choice(["0", "1.50"])}
+    currency = chance.choice(["USD", "EUR"])
+    kinds: dict[str, dict[str, str]] = {
+        "buy": trade,
+        "sell": trade,
+        "split": {"symbol": "IBM", "split_ratio": "2"},
+        "dividend": {"symbol": symbol, "amount": price},
+        "deposit": {"amount": price, "currency": currency},
+        "withdrawal": {"amount": quantity, "currency": currency},
+        "interest": {"amount": quantity, "currency": currency},
+        "fee": {"amount": quantity, "currency": currency},
+    }
+    kind = chance.choice(["buy", "buy", "buy", "sell", "sell", "reversal", "reversal", *kinds])
+    try:
+        if kind == "reversal" and done:
+            user.call(uuid4().hex)
+            request = pb.ReverseTransactionRequest(
+                portfolio_id=portfolio_id, transaction_id=done.pop(chance.randrange(len(done)))
+            )
+            await user.rpc.ReverseTransaction(request, NO_CONTEXT)
+        elif kind != "reversal":
+            answer = await user.record(portfolio_id, type=kind, at=at, **kinds[kind])
+            done.append(answer.transaction.id)
+    except (RuleBroken, InvalidInput, Conflict):
+        return
+
+
+def told(history: History, since: date) -> tuple[Any, ...]:
+    """What it says of the days from `since` on, however it was put together."""
+    instruments = {}
+    for symbol, instrument in history.instruments.items():
+        days = changes(instrument.held)
+        before = [each[1:] for each in days if each.day < since]
+        instruments[symbol] = instrument.currency, before[-1:], [each for each in days if each.day >= since]
+    moved = {symbol: each for symbol, each in instruments.items() if each[1:] != ([], [])}
+    return moved, history.flows, [item for item in history.income if item.income or item.fees]
+
+
+async def read(
+    service: Service, user: User, portfolio_id: str, view: View, store: type[Store], whole: bool, span: Span
+) -> History:
+    async with service.database.transaction(user.owner_id) as session:
+        asked = Span(None, span.until, span.explained) if whole else span
+        return await read_history(store(session, user.owner_id), UUID(portfolio_id), view, asked)
+
+
+async def measured(
+    service: Service, user: User, portfolio_id: str, asked: PerformanceQuestion, *, from_nothing: bool
+) -> MeasuredHistory:
+    """From nothing: without a snapshot, and with all of the portfolio's life before the period."""
+    view = View(asked.as_of, asked.known_at)
+    store = WithoutSnapshots if from_nothing else Store
+    reading = partial(read, service, user, portfolio_id, view, store, from_nothing)
+    return (await get_performance(reading, service.market, asked))[1]
+
+
+@pytest.mark.parametrize(("lots", "method"), LOT_METHODS.items())
+async def test_performance_is_that_of_a_fold_from_nothing(service: Service, lots: int, method: LotMethod) -> None:
+    chance = random.Random(lots)  # noqa: S311  a ledger that can be replayed, no secret
+    arrange(service.market, chance)
+    user = service.user()
+    portfolio = await user.create(lots=lots)
+    for currency in ("USD", "EUR"):
+        await user.record(portfolio.id, type="deposit", amount="100000", currency=currency, at=FIRST_DAY.isoformat())
+    known: list[datetime | None] = [None]
+    done: list[str] = []
+    for number in range(130):
+        await record_something(service, user, portfolio.id, done, chance)
+        known.append(service.clock.now())
+        if number % 8 == 7:
+            await SnapshotMaker(service.database, due_events=1, step=chance.choice([2, 5, 12, 1000])).make_due()
+    for number in range(40):
+        as_of = FIRST_DAY + timedelta(days=chance.randrange(1, DAYS + 9), hours=chance.choice([0, 12, 23]))
+        start = None if number % 4 == 0 else as_of.date() - timedelta(chance.randrange(90))
+        end = None if start is None or number % 3 else start + timedelta(chance.randrange(40))
+        asked = PerformanceQuestion(as_of, chance.choice(known), start, end, explained=number % 2 == 0)
+        quick = await measured(service, user, portfolio.id, asked, from_nothing=False)
+        assert quick == await measured(service, user, portfolio.id, asked, from_nothing=True), asked
+        span = Span(start, end, explained=True)
+        view = View(as_of, asked.known_at)
+        histories = [
+            await read(service, user, portfolio.id, view, store, False, span) for store in (Store, WithoutSnapshots)
+        ]
+        since = start or date.min
+        assert told(histories[0], since) == told(histories[1], since), (view, span)
+    assert [broken async for broken in Verifier(service.database).verify()] == []
