@@ -66,14 +66,14 @@ def series_parts(source: str = "") -> str:
     ), written AS (
         INSERT INTO outbox (id, subject, partition, aggregate_id, aggregate_version, previous_version, owner_id,
                             occurred_at, schema_version, type, payload, traceparent)
-        SELECT id, :subject, partition, aggregate_id, version, coalesce(follows, head.previous),
+        SELECT id, :subject, partition, aggregate_id, version,
+               coalesce(follows, (SELECT previous FROM head WHERE head.aggregate_id = e.aggregate_id)),
                CAST(:event_owner_id AS uuid), occurred_at, :schema_version, :message_type, decode(payload, 'base64'),
                traceparent
         FROM {given}json_to_recordset(CAST(:series AS json)) AS e (
             place bigint, id uuid, aggregate_id text, partition smallint, version bigint, follows bigint,
             occurred_at timestamptz, payload text, traceparent text
         )
-        LEFT JOIN head USING (aggregate_id)
         ORDER BY place
     )
 """  # noqa: S608  our own names
