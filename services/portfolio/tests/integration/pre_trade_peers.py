@@ -61,9 +61,11 @@ class Limits:
         self.answer = ALLOWED
         self.delay = 0.0
         self.asked: list[limits_pb2.CheckOrderRequest] = []
+        self.heard = asyncio.Event()
 
     async def check(self, request: limits_pb2.CheckOrderRequest, context: Any) -> limits_pb2.CheckOrderResponse:
         self.asked.append(request)
+        self.heard.set()
         await asyncio.sleep(self.delay)
         return self.answer if request.HasField("account") else self.without
 

@@ -1,5 +1,6 @@
 """What is asked before a trade, over real channels, and what its answers or its silence do to orders."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -185,6 +186,28 @@ async def test_an_order_that_is_denied_or_not_checked_in_time_writes_nothing(che
     checks.limits.delay = 30.0
     # The repetition of an answered order asks nobody.
     assert await trader.order(portfolio.id, "10", key="once") == placed
+
+
+async def test_an_account_is_not_held_up_while_risk_thinks(checks: Checks) -> None:
+    portfolio = await checks.user.create()
+    await checks.user.deposit(portfolio.id)
+    trader = checks.trader()
+    checks.limits.delay = 1.0
+    placing = asyncio.create_task(trader.order(portfolio.id, "1"))
+    await checks.limits.heard.wait()
+    await checks.user.deposit(portfolio.id)
+    assert not placing.done()
+    assert (await placing).status == pb.ORDER_STATUS_FILLED
+
+
+async def test_a_denial_that_comes_late_writes_nothing_either(checks: Checks) -> None:
+    portfolio = await checks.user.create()
+    await checks.user.deposit(portfolio.id)
+    before = await checks.user.events(portfolio.id)
+    checks.limits.without, checks.limits.delay = DENIED, 0.1
+    with pytest.raises(LimitExceeded):
+        await checks.trader().order(portfolio.id, "10")
+    assert await checks.user.events(portfolio.id) == before
 
 
 async def test_what_others_refuse_is_told_before_what_the_account_lacks(checks: Checks) -> None:

@@ -1,11 +1,16 @@
 """Orders."""
 
+import asyncio
+from contextlib import suppress
+from functools import partial
 from uuid import UUID
 
 from quantmesh.api.common.v1 import common_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis import idempotency
+from quantmesh.chassis.cancellation import end
 from quantmesh.chassis.errors import QuantmeshError
+from quantmesh.chassis.idempotency import Claim
 from quantmesh.chassis.identity import current_caller, requires
 from quantmesh.chassis.ids import uuid7
 from quantmesh.portfolio.adapters import translate, translate_orders
@@ -25,6 +30,13 @@ from quantmesh.portfolio.core.preview_order import preview_order
 from quantmesh.portfolio.core.replace_order import is_less_of, replace_order
 from quantmesh.portfolio.core.reservations import trade_price
 
+# An account's lock is held for no longer than this until risk and auth have answered.
+_LOCKED_SECONDS = 0.02
+
+
+class _StillChecking(Exception):
+    """The locks are given back; they are taken again once the answer is there."""
+
 
 class OrderMethods(Methods):
     @requires("orders:write")
@@ -37,24 +49,24 @@ class OrderMethods(Methods):
         asked = translate_orders.order_request(request)
         try:
             venue = await ask_venue(self._market, asked.symbol, self._costs)
-            allowed = await self._pre_trade_answer(portfolio_id, asked, venue)
-            if allowed.denial is not None:
-                raise allowed.denial
-            now = self._clock.now()
-            order = new_order(portfolio_id, asked, venue, now, uuid7())
+            order = new_order(portfolio_id, asked, venue, self._clock.now(), uuid7())
         except QuantmeshError:
             # Of a repetition the first answer stands, whoever is silent by now, and whatever is refused.
             kept = await self._kept(request, answer)
             if kept is None:
                 raise
             return kept
-        async with self._database.gathered(owner_id, questions(claim, order, venue)) as session:
-
-            async def place() -> pb.PlaceOrderResponse:
-                placed, fills = await place_order(Store(session, owner_id), order, venue, now, uuid7)
-                return answer(order=translate_orders.order(placed, fills))
-
-            return await idempotency.once_claimed(session, claim, answer=answer, run=place)
+        place = partial(self._place, claim, order, venue)
+        checking = asyncio.create_task(self._pre_trade_answer(portfolio_id, asked, venue))
+        try:
+            with suppress(_StillChecking):
+                return await place(checking)
+            await asyncio.wait({checking})
+            return await place(checking)
+        finally:
+            await end(checking)
+            if not checking.cancelled():
+                checking.exception()  # a kept answer asks nobody what came of it
 
     @requires("orders:write")
     async def PreviewOrder(self, request: pb.PreviewOrderRequest, context: Context) -> pb.PreviewOrderResponse:
@@ -122,6 +134,26 @@ class OrderMethods(Methods):
                 store, order_id, market_time, self._clock.now(), uuid7, expected_version=expected
             )
             return pb.CancelOrderResponse(order=await _whole(store, cancelled))
+
+    async def _place(
+        self, claim: Claim, order: Order, venue: Venue, checking: asyncio.Task[PreTradeAnswer]
+    ) -> pb.PlaceOrderResponse:
+        """With what is `checking` heard behind the locks, which nobody holds for a peer that is slow."""
+        answer = pb.PlaceOrderResponse
+        async with self._database.gathered(claim.owner_id, questions(claim, order, venue)) as session:
+
+            async def place() -> pb.PlaceOrderResponse:
+                if not checking.done():
+                    await asyncio.wait({checking}, timeout=_LOCKED_SECONDS)
+                if not checking.done():
+                    raise _StillChecking
+                if (denial := checking.result().denial) is not None:
+                    raise denial
+                store = Store(session, claim.owner_id)
+                placed, fills = await place_order(store, order, venue, self._clock.now(), uuid7)
+                return answer(order=translate_orders.order(placed, fills))
+
+            return await idempotency.once_claimed(session, claim, answer=answer, run=place)
 
     async def _pre_trade_answer(
         self,
