@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.portfolio.core.market import Quote
@@ -181,6 +182,15 @@ async def check_log_rebuilds_state(watcher: Watcher) -> None:
     for place in rebuilt.keys() | held.keys():
         if rebuilt.get(place, 0) != held.get(place, 0):
             raise Violation(f"the log tells of {rebuilt.get(place)} in {place}, where {held.get(place)} is held")
+
+
+async def check_book(watcher: Watcher, versions: Mapping[UUID, int]) -> None:
+    """Once all is heard, a venue's book holds the orders that are open, as they are, and no others."""
+    open_orders = dict(
+        await watcher.rows("SELECT id, version FROM placed_order WHERE status IN ('accepted', 'partially_filled')")
+    )
+    if wrong := dict(versions.items() ^ open_orders.items()):
+        raise Violation(f"in the book, or open, and not both: {wrong}")
 
 
 async def check_alarms(watcher: Watcher, told: Mapping[str, int]) -> None:

@@ -30,6 +30,7 @@ from .invariants import (
     check_alarms,
     check_always,
     check_arrivals,
+    check_book,
     check_claims,
     check_log_rebuilds_state,
     check_sizes,
@@ -39,7 +40,7 @@ from .operators import Operator
 from .replica import SteppedDatabase
 from .scheduler import Actor, History, Scheduler, State, Stuck
 from .shape import shape_of
-from .venues import Venues
+from .venues import Venue
 
 _RESTARTED_EACH = 20
 _BEGINNING = "2000.00"
@@ -110,6 +111,7 @@ class _Run:
         self._disasters = Disasters(
             scheduler, cluster, self.replicas, self._broker, self._market, self._draw, self._shape.moves
         )
+        self._venues: list[Venue] = []
         self._steps = 0
         self._is_over = False
         self.claims: dict[str, Claim] = {}
@@ -138,8 +140,11 @@ class _Run:
             scheduler.add(f"reader of {subject}", partial(readers.run, subject, message, self._over))
         # Two leaders may overlap for a moment.
         for name, stepped in zip(("venue", "second venue"), self._cluster.portfolios, strict=True):
-            venue = Venues(scheduler, stepped.database, self._market, _COSTS)
-            scheduler.add(name, partial(venue.run, self._clients_have_left))
+            venue = Venue(scheduler, stepped.database, self._market, self._broker, _COSTS, self._over)
+            self._venues.append(venue)
+            scheduler.add(name, partial(venue.trade, self._clients_have_left))
+            scheduler.add(f"{name} hears", venue.hear)
+            scheduler.add(f"{name} reads", venue.read)
         self._alarms = Alarms(scheduler, bus, accounts, self._draws("risk"))
         scheduler.add("risk", lambda: self._alarms.run(self._over))
         alerts = Readers(scheduler, self._cluster.portfolios[1].database, bus, self._broker)
@@ -153,7 +158,7 @@ class _Run:
         self._steps += 1
         if self._steps > _LONGEST_RUN:
             raise Stuck(f"{self._steps} steps, and no end")
-        if self._clients_have_left() and not any("venue" in actor.name for actor in self._scheduler.actors):
+        if self._clients_have_left() and all(venue.rests for venue in self._venues):
             await self._end()
             return ""
         if self._steps == self._restart_due:
@@ -170,6 +175,8 @@ class _Run:
         await check_arrivals(watcher, self._cluster.reader_watcher)
         await check_sizes(watcher, self._market.history)
         await check_alarms(watcher, self._alarms.told)
+        for venue in self._venues:
+            await check_book(watcher, venue.versions)
 
     async def tell_log(self) -> None:
         """The accounts' logs go into the history."""
@@ -223,6 +230,7 @@ class _Run:
         self._is_over = (
             not unpublished
             and self._alarms.are_through
+            and all(venue.is_level for venue in self._venues)
             and self._relays.swept_epoch == self._broker.restarts
             and not any(durable.has_more() for durable in self._broker.durables.values())
         )

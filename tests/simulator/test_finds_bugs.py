@@ -12,7 +12,7 @@ from quantmesh.chassis.errors import RuleBroken
 from quantmesh.chassis.events import inbox
 from quantmesh.chassis.outbox import APPEND_SERIES
 from quantmesh.chassis.relay import _Turn
-from quantmesh.chassis.sql import Session
+from quantmesh.chassis.sql import Executor
 from quantmesh.local.servers import PostgresServer
 from quantmesh.portfolio.adapters.events import TRANSACTION_RECORDED
 from quantmesh.portfolio.adapters.rpc.recorder import Recorder, Recording
@@ -20,6 +20,7 @@ from quantmesh.portfolio.adapters.store import appending, shared_accounts
 from quantmesh.portfolio.adapters.store.appending import Piece
 from quantmesh.portfolio.adapters.store.portfolios import PortfolioStore
 from quantmesh.portfolio.adapters.store.shared_accounts import SharedAccounts
+from quantmesh.portfolio.adapters.venue.term import Term
 from quantmesh.portfolio.core import fill_order, place_order
 from quantmesh.portfolio.core.execution import Venue
 from quantmesh.portfolio.core.model import TransactionType
@@ -32,7 +33,7 @@ from .simulation import simulate
 
 SEEDS = range(1, 13)
 # Where what is broken matters most.
-CROWDS, TRADERS = range(3, 24, 4), range(1, 22, 4)
+CROWDS, TRADERS = range(3, 24, 4), range(1, 60, 4)
 Break = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -45,7 +46,7 @@ async def cluster(postgres_server: PostgresServer) -> AsyncIterator[Cluster]:
 def outbox_outside_of_the_transaction(patch: pytest.MonkeyPatch) -> None:
     write = appending.write
 
-    async def write_elsewhere(session: Session, shared: Any, piece: Piece, **more: Any) -> None:
+    async def write_elsewhere(session: Executor, shared: Any, piece: Piece, **more: Any) -> None:
         async with database_of(session).system_transaction() as other:
             await other.execute(APPEND_SERIES, piece.values)
         no_series = outbox.series(TRANSACTION_RECORDED, {}, owner_id=shared["owner_id"])
@@ -76,7 +77,7 @@ def no_idempotency(patch: pytest.MonkeyPatch) -> None:
 def answers_kept_outside_of_the_transaction(patch: pytest.MonkeyPatch) -> None:
     once_claimed = idempotency.once_claimed
 
-    async def once_elsewhere(session: Session, claim: idempotency.Claim, **more: Any) -> Any:
+    async def once_elsewhere(session: Executor, claim: idempotency.Claim, **more: Any) -> Any:
         async with database_of(session).transaction(claim.owner_id) as other:
             return await once_claimed(other, claim, **more)
 
@@ -125,6 +126,13 @@ def no_halts(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(place, "with_halt", never_halted)
 
 
+def a_venue_that_hears_of_no_order(patch: pytest.MonkeyPatch) -> None:
+    async def hear_nothing(*_: Any) -> None:
+        """Its book is what the table was at some time."""
+
+    patch.setattr(Term, "_on_event", hear_nothing)
+
+
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("broken", "seeds"),
@@ -137,6 +145,7 @@ def no_halts(patch: pytest.MonkeyPatch) -> None:
         (no_sweep, SEEDS),
         (a_refusal_is_written_with_its_group, CROWDS),
         (no_halts, TRADERS),
+        (a_venue_that_hears_of_no_order, TRADERS),
     ],
 )
 async def test_a_seed_fails_without(

@@ -1,21 +1,26 @@
-"""The venue's leader, step by step: a book that may be behind, whose proposals the database decides."""
+"""The venue's leader, step by step: a book that follows the events of orders, whose proposals the database decides."""
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Any, cast
+from uuid import UUID
 
+from quantmesh.api.common.v1.common_pb2 import EventEnvelope
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Conflict, Unavailable
+from quantmesh.chassis.events.streams import stream_name
 from quantmesh.portfolio.adapters.venue.desk import OrderDesk
-from quantmesh.portfolio.adapters.venue.term import Term
+from quantmesh.portfolio.adapters.venue.term import ORDERS, Term
 from quantmesh.portfolio.core.execution import ExecutionCosts
 from quantmesh.portfolio.core.market import Quote
 
+from .broker import Broker, Stored
 from .market import SeededMarket
 from .scheduler import Died, Scheduler, current_actor
 
 # Its events and its quotes come from the simulation; the breakers are told of neither.
 _NOBODY: Any = cast("Any", None)
+_FAULTS = (Died, Unavailable, Conflict)
+_HEARD_AT_ONCE = 3
 _BOOK_IS_LEVELLED = 0.4
 
 
@@ -31,42 +36,120 @@ class _LatestQuote:
         return self._market.quote(self._symbol)
 
 
-class Venues:
-    """One term after the other, as its process dies or its database goes away."""
+class Venue:
+    """One term after the other, as its process dies or its database goes away.
 
-    def __init__(self, scheduler: Scheduler, database: Database, market: SeededMarket, costs: ExecutionCosts) -> None:
+    `trade`, `hear` and `read` are what a term does side by side; what happens to one of them ends the term. Once nobody
+    places orders any more it `rests`, and only keeps its book until all is over.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        database: Database,
+        market: SeededMarket,
+        broker: Broker,
+        costs: ExecutionCosts,
+        is_over: Callable[[], bool],
+    ) -> None:
         self._scheduler = scheduler
         self._market = market
+        self._broker = broker
         self._desk = OrderDesk(database, market, scheduler.clock, costs)
+        self._is_over = is_over
+        self.rests = False
+        self._begin()
 
-    async def run(self, has_ended: Callable[[], bool]) -> None:
-        while not has_ended():
-            term = Term(_NOBODY, self._desk, _NOBODY)
+    def _begin(self) -> None:
+        self._term = Term(_NOBODY, self._desk, _NOBODY)
+        self._heard = 0
+        self._epoch = self._broker.restarts
+        self._is_woken = False
+
+    @property
+    def is_level(self) -> bool:
+        """Nothing is on its way to its book any more."""
+        changes = self._term._changes
+        return self.rests and not (self._news() or changes._changed or changes._in_hand)
+
+    @property
+    def versions(self) -> Mapping[UUID, int]:
+        """Of the orders in its book."""
+        return self._term._book.versions()
+
+    async def trade(self, has_ended: Callable[[], bool]) -> None:
+        while not self._is_over():
+            term = self._term
             try:
                 await term._load()
-                await self._trade(term, has_ended)
-            except (Died, Unavailable, Conflict) as fault:
-                self._scheduler.history.tell(f"{current_actor().name}: {type(fault).__name__}")
+                await self._match(term, has_ended)
+                await self._rest(term)
+            except _FAULTS as fault:
+                self._end_term(fault)
 
-    async def _trade(self, term: Term, has_ended: Callable[[], bool]) -> None:
+    async def hear(self) -> None:
+        while not self._is_over():
+            try:
+                await self._scheduler.pause("events of orders", lambda: bool(self._news()) or self._is_over())
+                for message in self._news()[: current_actor().random.randint(1, _HEARD_AT_ONCE)]:
+                    await self._term._on_event(EventEnvelope.FromString(message.data))
+                    self._heard = message.sequence
+            except _FAULTS as fault:
+                self._end_term(fault)
+
+    async def read(self) -> None:
+        while not self._is_over():
+            try:
+                await self._scheduler.pause(
+                    "changed orders", lambda: bool(self._term._changes.ready) or self._is_over()
+                )
+                await self._read_changed(self._term)
+            except _FAULTS as fault:
+                self._end_term(fault)
+
+    async def _match(self, term: Term, has_ended: Callable[[], bool]) -> None:
         seen = -1
-        while not has_ended():
-            await self._scheduler.pause("quotes", partial(self._has_work, seen, has_ended))
-            seen = self._market.moves
+
+        def has_work() -> bool:
+            return self._market.moves != seen or self._is_woken or term is not self._term or has_ended()
+
+        while term is self._term and not has_ended():
+            await self._scheduler.pause("quotes", has_work)
+            seen, self._is_woken = self._market.moves, False
             if current_actor().random.random() < _BOOK_IS_LEVELLED:
                 versions, known = await self._desk.open_versions(), term._book.versions()
-                await self._read_again(term, {order_id for order_id, _ in versions.items() ^ known.items()})
+                term._changes.add(order_id for order_id, _ in versions.items() ^ known.items())
+                await self._read_changed(term)
             for quote in self._market.latest():
                 await term._match(quote, cast("Any", _LatestQuote(self._market, quote.symbol)), quote)
-            market_time = await self._desk.market_time()
-            for proposal in term._book.on_time(market_time):
-                await term._do(proposal, market_time, None)
+            await term._expire(await self._desk.market_time())
 
-    def _has_work(self, seen: int, has_ended: Callable[[], bool]) -> bool:
-        return self._market.moves != seen or has_ended()
+    async def _read_changed(self, term: Term) -> None:
+        if term._changes.ready and await term._read_again(await term._changes.next()):
+            self._is_woken = True
 
-    async def _read_again(self, term: Term, changed: set[Any]) -> None:
-        for order_id in changed:
-            term._book.remove(order_id)
-        for order in await self._desk.open_orders(changed):
-            term._book.put(order)
+    async def _rest(self, term: Term) -> None:
+        self.rests = True
+        try:
+            await self._scheduler.pause("rest", lambda: term is not self._term or self._is_over())
+        finally:
+            self.rests = False
+
+    def _end_term(self, fault: BaseException) -> None:
+        self._scheduler.history.tell(f"{current_actor().name}: {type(fault).__name__}")
+        self._begin()
+
+    def _news(self) -> list[Stored]:
+        stream = self._broker.streams.get(stream_name("portfolio"))
+        if stream is None:
+            return []
+        if self._epoch != self._broker.restarts:
+            # As a broadcast goes on where the broker is back in an older state.
+            self._epoch = self._broker.restarts
+            self._heard = min(self._heard, stream.last_sequence)
+        prefix = ORDERS.removesuffix(">")
+        return [
+            message
+            for message in stream.messages
+            if message.sequence > self._heard and message.subject.startswith(prefix)
+        ]
