@@ -8,7 +8,7 @@ import psycopg
 
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.gathering import GatheredSession
-from quantmesh.chassis.sql import Asked, Parameters, Result, Session, Statement
+from quantmesh.chassis.sql import Asked, Executor, Parameters, Result, Session, Statement
 from quantmesh.local.testing import ServiceDatabase
 from quantmesh.portfolio.adapters.store.shared_accounts import AtOnce
 
@@ -151,7 +151,7 @@ class SteppedDatabase:
             current_actor().backend = None
 
 
-def database_of(session: Session) -> Database:
+def database_of(session: Executor) -> Database:
     if isinstance(session, AtOnce):
         return session.database
     if isinstance(session, GatheredSession):

@@ -2,21 +2,19 @@
 
 from collections.abc import Sequence
 
-from quantmesh.chassis.sql import Asked, Parameters, Result, Session, Statement
+from quantmesh.chassis.sql import Asked, Executor, Parameters, Result, Session, Statement
 
 
-class GatheredSession(Session):
+class GatheredSession(Executor):
     """Over a session that has not begun. What was asked ahead holds until something is written."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__(session.connection, b"")
         self.session = session
         self._answers: list[tuple[Statement, Parameters, Result]] = []
         self._unsent: list[Asked] = []
 
     async def ask(self, asked: Sequence[Asked]) -> None:
         """One message, which begins; whoever executes one of these later has its answer already."""
-        self.connection = self.session.connection
         results = await self.session.together(asked)
         self._answers = [(*each, result) for each, result in zip(asked, results, strict=True)]
 
@@ -28,10 +26,6 @@ class GatheredSession(Session):
                 return result
         await self._send_all()
         return await self.session.execute(statement, parameters)
-
-    async def execute_many(self, statement: Statement, rows: Sequence[Parameters]) -> None:
-        await self._send_all()
-        await self.session.execute_many(statement, rows)
 
     async def send(self, statement: Statement, parameters: Parameters) -> None:
         self._answers.clear()

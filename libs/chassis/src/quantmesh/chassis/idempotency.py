@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from quantmesh.chassis.context import current_call, mark_replayed
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Conflict, InvalidInput, Violation
-from quantmesh.chassis.sql import Asked, Session, text
+from quantmesh.chassis.sql import Asked, Executor, text
 
 KEPT_DAYS = 7
 MAXIMUM_KEY_LENGTH = 255
@@ -88,7 +88,7 @@ class Seal(Protocol):
 
 
 async def once(
-    session: Session,
+    session: Executor,
     owner_id: UUID,
     *,
     scope: str,
@@ -112,7 +112,7 @@ async def once(
 
 
 async def once_claimed(
-    session: Session,
+    session: Executor,
     claim: Claim,
     *,
     answer: type[Answer],
@@ -138,7 +138,7 @@ async def once_claimed(
 
 
 async def recall(
-    session: Session, owner_id: UUID, *, scope: str, request: Message, answer: type[Answer]
+    session: Executor, owner_id: UUID, *, scope: str, request: Message, answer: type[Answer]
 ) -> Answer | None:
     """What the first call with the same key answered; None where there was none, or no key.
 

@@ -15,7 +15,7 @@ from psycopg.errors import NotNullViolation
 
 from quantmesh.chassis.context import current_call
 from quantmesh.chassis.ids import uuid7
-from quantmesh.chassis.sql import Session, text
+from quantmesh.chassis.sql import Executor, text
 
 PARTITIONS = 16
 _dump = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
@@ -98,7 +98,7 @@ def partition_of(aggregate_id: str) -> int:
 
 
 async def append(
-    session: Session,
+    session: Executor,
     subject: str,
     message: Message,
     *,
@@ -137,7 +137,7 @@ async def append(
 
 
 async def append_series(
-    session: Session,
+    session: Executor,
     subject: str,
     events: Sequence[SeriesEvent],
     *,

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -94,7 +95,27 @@ class Result:
         return self.one() if self.rows else None
 
 
-class Session:
+class Executor(ABC):
+    """Whatever the statements of one transaction are executed by."""
+
+    @abstractmethod
+    async def execute(self, statement: Statement, parameters: Parameters | None = None) -> Result: ...
+
+    async def send(self, statement: Statement, parameters: Parameters) -> None:
+        """Of which nobody needs the answer: it may go with what follows."""
+        await self.execute(statement, parameters)
+
+    async def scalar(self, statement: Statement, parameters: Parameters | None = None) -> Any:
+        """The first column of the first row; None without rows."""
+        row = (await self.execute(statement, parameters)).first()
+        return None if row is None else row[0]
+
+    async def scalars(self, statement: Statement, parameters: Parameters | None = None) -> Sequence[Any]:
+        """The first column."""
+        return [row[0] for row in await self.execute(statement, parameters)]
+
+
+class Session(Executor):
     """One transaction at a time on one connection; `opening` begins it, also anew after a rollback."""
 
     def __init__(self, connection: AsyncConnection[Any], opening: bytes) -> None:
@@ -124,10 +145,6 @@ class Session:
             await self.begin()
         async with self.connection.cursor() as cursor:
             await cursor.executemany(statement.query, rows)
-
-    async def send(self, statement: Statement, parameters: Parameters) -> None:
-        """Of which nobody needs the answer: it may go with what follows."""
-        await self.execute(statement, parameters)
 
     async def together(self, asked: Sequence[Asked], *, commit: bool = False) -> list[Result]:
         """Each by its kept plan, in one message, with what `opening` says where nothing is begun yet, and the COMMIT.
@@ -160,15 +177,6 @@ class Session:
             await cursor.set_result(place)
             results.append(Result(await cursor.fetchall() if cursor.description else [], cursor.rowcount))
         return results
-
-    async def scalar(self, statement: Statement, parameters: Parameters | None = None) -> Any:
-        """The first column of the first row; None without rows."""
-        row = (await self.execute(statement, parameters)).first()
-        return None if row is None else row[0]
-
-    async def scalars(self, statement: Statement, parameters: Parameters | None = None) -> Sequence[Any]:
-        """The first column."""
-        return [row[0] for row in await self.execute(statement, parameters)]
 
     async def commit(self) -> None:
         await self.connection.commit()

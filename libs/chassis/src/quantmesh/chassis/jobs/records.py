@@ -10,7 +10,7 @@ from google.protobuf.struct_pb2 import Struct
 
 from quantmesh.api.common.v1 import job_pb2 as pb
 from quantmesh.chassis.errors import NotFound
-from quantmesh.chassis.sql import Row, Session, text
+from quantmesh.chassis.sql import Executor, Row, text
 from quantmesh.chassis.times import to_timestamp
 
 _STATUS = {
@@ -48,7 +48,7 @@ class JobNotFound(NotFound):
         super().__init__(f"There is no job {job_id[:64]!r}.", metadata={"job_id": job_id[:64]})
 
 
-async def enqueue(session: Session, owner_id: UUID, kind: str, parameters: Message) -> pb.Job:
+async def enqueue(session: Executor, owner_id: UUID, kind: str, parameters: Message) -> pb.Job:
     """Queue work in the transaction of the request that asked for it."""
     added = await session.execute(
         _ENQUEUE, {"owner_id": owner_id, "kind": kind, "parameters": parameters.SerializeToString()}
@@ -56,7 +56,7 @@ async def enqueue(session: Session, owner_id: UUID, kind: str, parameters: Messa
     return _job(added.one())
 
 
-async def find(session: Session, job_id: str) -> pb.Job:
+async def find(session: Executor, job_id: str) -> pb.Job:
     """Row-level security limits this to the owner's. Raises JobNotFound."""
     found = (await session.execute(_FIND, {"id": job_id})).one_or_none()
     if found is None:
@@ -64,7 +64,7 @@ async def find(session: Session, job_id: str) -> pb.Job:
     return _job(found)
 
 
-async def cancel(session: Session, job_id: str) -> pb.Job:
+async def cancel(session: Executor, job_id: str) -> pb.Job:
     """A queued job ends here; a running one is told, and ends within seconds; an ended one stays as it is."""
     cancelled = (await session.execute(_CANCEL, {"id": job_id})).one_or_none()
     return _job(cancelled) if cancelled is not None else await find(session, job_id)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from quantmesh.chassis import outbox
-from quantmesh.chassis.sql import Session, text
+from quantmesh.chassis.sql import Executor, text
 from quantmesh.portfolio.adapters.events import TRANSACTION_RECORDED, transaction_message
 from quantmesh.portfolio.adapters.hashing import keccak256, payload_of
 from quantmesh.portfolio.adapters.store import rows
@@ -127,7 +127,7 @@ class Overtaken(Exception):
 
 
 async def write(
-    session: Session,
+    session: Executor,
     shared: rows.Row,
     piece: Piece,
     *,

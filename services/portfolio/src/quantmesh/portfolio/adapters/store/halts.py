@@ -7,7 +7,7 @@ from google.protobuf.message import Message
 
 from quantmesh.api.portfolio.v1 import halts_pb2 as pb
 from quantmesh.chassis import outbox
-from quantmesh.chassis.sql import Row, Session, text
+from quantmesh.chassis.sql import Executor, Row, text
 from quantmesh.portfolio.adapters.store import rows
 from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.adapters.translate_halts import halt_to
@@ -55,7 +55,7 @@ _AGGREGATE = "halts"
 class HaltStore:
     """Implements the core's HaltLog."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Executor) -> None:
         self._session = session
 
     async def in_force(self) -> list[Halt]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from quantmesh.chassis.idempotency import Claim
-from quantmesh.chassis.sql import Asked, Parameters, Result, Row, Session, Statement, text
+from quantmesh.chassis.sql import Asked, Executor, Parameters, Result, Row, Statement, text
 from quantmesh.portfolio.adapters.store.journal import BOOKS, WANTED, Wanted, known_of, wanted_arrays
 from quantmesh.portfolio.adapters.store.portfolios import COLUMNS, portfolio_of
 from quantmesh.portfolio.adapters.store.shared_accounts import RecordingStore, SharedAccounts
@@ -62,7 +62,7 @@ def lock_of(claims: Sequence[Claim], portfolios: Collection[UUID], *, waits: boo
 class SharedTransaction(SharedAccounts):
     """`known` are accounts as they were; what their locked rows do not confirm is read anew."""
 
-    def __init__(self, session: Session, owner_id: UUID, known: Mapping[UUID, KnownAccount]) -> None:
+    def __init__(self, session: Executor, owner_id: UUID, known: Mapping[UUID, KnownAccount]) -> None:
         super().__init__(session, owner_id, {})
         self._known = known
         self.answers: dict[str, KeptAnswer] = {}
@@ -95,11 +95,10 @@ class SharedTransaction(SharedAccounts):
         return RecordingStore(_WriteFirst(self._session, self.write), self._owner_id, self, traceparent)
 
 
-class _WriteFirst(Session):
+class _WriteFirst(Executor):
     """The same transaction, in which nothing is read before what was kept is written."""
 
-    def __init__(self, session: Session, write: Callable[[], Awaitable[None]]) -> None:
-        super().__init__(session.connection, b"")
+    def __init__(self, session: Executor, write: Callable[[], Awaitable[None]]) -> None:
         self._session = session
         self._write = write
 

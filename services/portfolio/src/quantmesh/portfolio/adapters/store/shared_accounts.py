@@ -13,7 +13,7 @@ from uuid import UUID
 
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.idempotency import Claim
-from quantmesh.chassis.sql import Parameters, Result, Session, Statement
+from quantmesh.chassis.sql import Executor, Parameters, Result, Statement
 from quantmesh.portfolio.adapters.store import Store, rows
 from quantmesh.portfolio.adapters.store.appending import WRITE, prepare, write
 from quantmesh.portfolio.core.admission import Books, Holding
@@ -32,7 +32,7 @@ class _Appended:
 
 
 class SharedAccounts:
-    def __init__(self, session: Session, owner_id: UUID, accounts: Mapping[UUID, KnownAccount]) -> None:
+    def __init__(self, session: Executor, owner_id: UUID, accounts: Mapping[UUID, KnownAccount]) -> None:
         self._session = session
         self._owner_id = owner_id
         self._accounts = dict(accounts)
@@ -98,7 +98,7 @@ class SharedAccounts:
 class RecordingStore(Store):
     """The ledger to one recording among others."""
 
-    def __init__(self, session: Session, owner_id: UUID, shared: SharedAccounts, traceparent: str) -> None:
+    def __init__(self, session: Executor, owner_id: UUID, shared: SharedAccounts, traceparent: str) -> None:
         super().__init__(session, owner_id)
         self._shared = shared
         self._traceparent = traceparent
@@ -119,7 +119,7 @@ class RecordingStore(Store):
         self._shared.append(transaction, balances, self._traceparent)
 
 
-class AtOnce(Session):
+class AtOnce(Executor):
     """What is known is written in one message, as a transaction by itself; there is none to read anything else in."""
 
     def __init__(self, database: Database, owner_id: UUID) -> None:
