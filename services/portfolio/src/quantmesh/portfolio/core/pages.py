@@ -2,12 +2,15 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+from uuid import UUID
 
 from quantmesh.portfolio.core.errors import InvalidRequest
 
 DEFAULT_LIMIT = 50
 LARGEST_LIMIT = 1000
+Item = TypeVar("Item")
 
 
 def page_limit(asked: int) -> int:
@@ -15,6 +18,16 @@ def page_limit(asked: int) -> int:
     if asked > LARGEST_LIMIT:
         raise InvalidRequest("limit", f"{asked} is more than {LARGEST_LIMIT}")
     return asked or DEFAULT_LIMIT
+
+
+def page_of(found: Sequence[Item], limit: int, key: Callable[[Item], Sequence[str]]) -> tuple[Sequence[Item], str]:
+    """What is shown of what was `found`, which is one more where there is a next page, and the cursor of that page."""
+    shown = found[:limit]
+    return shown, to_cursor(key(shown[-1])) if len(found) > limit else ""
+
+
+def foreign_cursor() -> InvalidRequest:
+    return InvalidRequest("cursor", "is not one that this list gave")
 
 
 def to_cursor(key: Sequence[str]) -> str:
@@ -28,7 +41,15 @@ def from_cursor(cursor: str, parts: int) -> list[str] | None:
     try:
         key = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode().split("|")
     except (binascii.Error, ValueError) as error:
-        raise InvalidRequest("cursor", "is not one that this list gave") from error
+        raise foreign_cursor() from error
     if len(key) != parts:
-        raise InvalidRequest("cursor", "is not one that this list gave")
+        raise foreign_cursor()
     return key
+
+
+def id_from_cursor(cursor: str) -> UUID | None:
+    key = from_cursor(cursor, 1)
+    try:
+        return None if key is None else UUID(key[0])
+    except ValueError as error:
+        raise foreign_cursor() from error

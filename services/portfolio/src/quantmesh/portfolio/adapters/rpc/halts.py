@@ -14,10 +14,10 @@ from quantmesh.portfolio.adapters.rpc.base import Context, id_or_none
 from quantmesh.portfolio.adapters.store.halts import HaltStore
 from quantmesh.portfolio.adapters.translate import chosen
 from quantmesh.portfolio.adapters.translate_halts import HALT_KINDS, halt_to
-from quantmesh.portfolio.core.errors import HaltNotFound, InvalidRequest, UnknownSymbol
+from quantmesh.portfolio.core.errors import HaltNotFound, UnknownSymbol
 from quantmesh.portfolio.core.halts.impose import impose_halt, lift_halt
 from quantmesh.portfolio.core.halts.model import HaltRequest
-from quantmesh.portfolio.core.pages import from_cursor, page_limit, to_cursor
+from quantmesh.portfolio.core.pages import id_from_cursor, page_limit, page_of
 from quantmesh.portfolio.core.ports import Market
 
 
@@ -32,14 +32,10 @@ class HaltRpc(HaltServiceServicer):
     @requires("market:read")
     async def ListHalts(self, request: pb.ListHaltsRequest, context: Context) -> pb.ListHaltsResponse:
         limit = page_limit(request.page.limit)
-        key = from_cursor(request.page.cursor, 1)
-        before = None if key is None else id_or_none(key[0])
-        if key is not None and before is None:
-            raise InvalidRequest("cursor", "is not one that this list gave")
+        before = id_from_cursor(request.page.cursor)
         async with self._database.system_transaction() as session:
             found = await HaltStore(session).page(request.symbol, before, limit + 1, in_force=request.in_force)
-        shown = found[:limit]
-        cursor = to_cursor([str(shown[-1].id)]) if len(found) > limit else ""
+        shown, cursor = page_of(found, limit, lambda halt: [str(halt.id)])
         return pb.ListHaltsResponse(
             halts=[halt_to(halt) for halt in shown], page=common_pb2.PageInfo(next_cursor=cursor)
         )

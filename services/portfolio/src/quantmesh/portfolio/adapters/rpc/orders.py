@@ -23,7 +23,7 @@ from quantmesh.portfolio.core.errors import InvalidRequest
 from quantmesh.portfolio.core.execution import Venue
 from quantmesh.portfolio.core.order_errors import OrderNotFound
 from quantmesh.portfolio.core.orders import Order, OrderRequest
-from quantmesh.portfolio.core.pages import from_cursor, page_limit, to_cursor
+from quantmesh.portfolio.core.pages import id_from_cursor, page_limit, page_of
 from quantmesh.portfolio.core.place_order import ask_venue, new_order, place_order
 from quantmesh.portfolio.core.pre_trade import PreTradeAnswer, ProposedTrade
 from quantmesh.portfolio.core.preview_order import preview_order
@@ -90,17 +90,13 @@ class OrderMethods(Methods):
         limit = page_limit(request.page.limit)
         if request.open and request.status:
             raise InvalidRequest("status", "is one status, or open for all that may still fill; not both")
-        key = from_cursor(request.page.cursor, 1)
-        before = None if key is None else id_or_none(key[0])
-        if key is not None and before is None:
-            raise InvalidRequest("cursor", "is not one that this list gave")
+        before = id_from_cursor(request.page.cursor)
         async with self._store() as store:
             portfolio_id: UUID | None = None
             if request.portfolio_id:
                 portfolio_id = (await store.portfolio(portfolio_id_of(request.portfolio_id))).id
             found = await store.orders(_filter(request, portfolio_id), before, limit + 1)
-        shown = found[:limit]
-        cursor = to_cursor([str(shown[-1].id)]) if len(found) > limit else ""
+        shown, cursor = page_of(found, limit, lambda order: [str(order.id)])
         return pb.ListOrdersResponse(
             orders=[translate_orders.order(order) for order in shown], page=common_pb2.PageInfo(next_cursor=cursor)
         )

@@ -1,17 +1,15 @@
 """Portfolios themselves."""
 
-from uuid import UUID
-
 from quantmesh.api.common.v1 import common_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.identity import requires
 from quantmesh.chassis.ids import uuid7
 from quantmesh.portfolio.adapters import translate
-from quantmesh.portfolio.adapters.rpc.base import Context, Methods, id_or_none, portfolio_id_of
+from quantmesh.portfolio.adapters.rpc.base import Context, Methods, portfolio_id_of
 from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.core.errors import InvalidRequest
 from quantmesh.portfolio.core.model import LotMethod, Portfolio, base_currency, portfolio_name
-from quantmesh.portfolio.core.pages import from_cursor, page_limit, to_cursor
+from quantmesh.portfolio.core.pages import id_from_cursor, page_limit, page_of
 
 
 class PortfolioMethods(Methods):
@@ -47,11 +45,10 @@ class PortfolioMethods(Methods):
     @requires("portfolio:read")
     async def ListPortfolios(self, request: pb.ListPortfoliosRequest, context: Context) -> pb.ListPortfoliosResponse:
         limit = page_limit(request.page.limit)
-        after = _id_of(request.page.cursor)
+        after = id_from_cursor(request.page.cursor)
         async with self._store() as store:
-            portfolios = await store.portfolios(after, limit + 1)
-        shown = portfolios[:limit]
-        cursor = to_cursor([str(shown[-1].id)]) if len(portfolios) > limit else ""
+            found = await store.portfolios(after, limit + 1)
+        shown, cursor = page_of(found, limit, lambda portfolio: [str(portfolio.id)])
         return pb.ListPortfoliosResponse(
             portfolios=[translate.portfolio(portfolio) for portfolio in shown],
             page=common_pb2.PageInfo(next_cursor=cursor),
@@ -75,13 +72,3 @@ class PortfolioMethods(Methods):
         async with self._store() as store:
             await store.delete(portfolio_id_of(request.id), self._clock.now(), expected)
         return pb.DeletePortfolioResponse()
-
-
-def _id_of(cursor: str) -> UUID | None:
-    key = from_cursor(cursor, 1)
-    if key is None:
-        return None
-    found = id_or_none(key[0])
-    if found is None:
-        raise InvalidRequest("cursor", "is not one that this list gave")
-    return found

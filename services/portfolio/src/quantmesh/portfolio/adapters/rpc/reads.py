@@ -15,7 +15,7 @@ from quantmesh.portfolio.core.daily_book import History
 from quantmesh.portfolio.core.errors import InvalidRequest
 from quantmesh.portfolio.core.get_performance import PerformanceQuestion, get_performance
 from quantmesh.portfolio.core.get_positions import read_holdings, value_holdings
-from quantmesh.portfolio.core.pages import from_cursor, page_limit, to_cursor
+from quantmesh.portfolio.core.pages import foreign_cursor, from_cursor, page_limit, page_of, to_cursor
 from quantmesh.portfolio.core.performance import PerformancePoint, resampled
 from quantmesh.portfolio.core.ports import View
 from quantmesh.portfolio.core.read_history import Span, read_history
@@ -75,8 +75,7 @@ class ReadMethods(Methods):
             portfolio = await store.portfolio(portfolio_id_of(request.portfolio_id))
             view = View(asked.as_of, asked.known_at, portfolio.seq)
             found = await store.entries(portfolio.id, view, after, limit + 1)
-        shown = found[:limit]
-        cursor = to_cursor([str(shown[-1].seq)]) if len(found) > limit else ""
+        shown, cursor = page_of(found, limit, lambda entry: [str(entry.seq)])
         return pb.ListLedgerResponse(
             entries=[translate.ledger_entry(item) for item in shown], page=common_pb2.PageInfo(next_cursor=cursor)
         )
@@ -112,7 +111,7 @@ def _number_of(cursor: str) -> int:
     if key is None:
         return 0
     if not key[0].isdecimal() or len(key[0]) > 18:
-        raise InvalidRequest("cursor", "is not one that this list gave")
+        raise foreign_cursor()
     return int(key[0])
 
 

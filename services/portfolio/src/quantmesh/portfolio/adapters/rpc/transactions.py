@@ -21,7 +21,7 @@ from quantmesh.portfolio.core.import_csv import check_header
 from quantmesh.portfolio.core.import_transactions import import_transactions, read_import
 from quantmesh.portfolio.core.ledger_errors import ImportNotFound
 from quantmesh.portfolio.core.model import checked_note
-from quantmesh.portfolio.core.pages import from_cursor, page_limit, to_cursor
+from quantmesh.portfolio.core.pages import foreign_cursor, from_cursor, page_limit, page_of
 from quantmesh.portfolio.core.record_transactions import resolve
 from quantmesh.portfolio.core.reverse_transactions import reverse_import, reverse_transaction
 
@@ -127,11 +127,7 @@ class TransactionMethods(Methods):
         async with self._store() as store:
             portfolio = await store.portfolio(portfolio_id_of(request.portfolio_id))
             found = await store.transactions(portfolio.id, portfolio.seq, import_id, before, limit + 1)
-        shown = found[:limit]
-        cursor = ""
-        if len(found) > limit:
-            last = shown[-1]
-            cursor = to_cursor([last.entry.input.executed_at.isoformat(), str(last.seq)])
+        shown, cursor = page_of(found, limit, lambda item: [item.entry.input.executed_at.isoformat(), str(item.seq)])
         return pb.ListTransactionsResponse(
             transactions=[translate.transaction(item) for item in shown],
             page=common_pb2.PageInfo(next_cursor=cursor),
@@ -163,4 +159,4 @@ def _execution_key(cursor: str) -> tuple[datetime, int] | None:
     try:
         return datetime.fromisoformat(key[0]), int(key[1])
     except ValueError as error:
-        raise InvalidRequest("cursor", "is not one that this list gave") from error
+        raise foreign_cursor() from error
