@@ -102,6 +102,15 @@ async def test_an_untouched_ledger_is_what_its_journal_says(service: Service) ->
             "UPDATE snapshot_position SET folded = replace(folded, '2020-02-28', '2020-02-27') WHERE from_number = 1",
             "snapshot 1 lots AAPL",
         ),
+        ("UPDATE snapshot_position SET paid = paid + 1 WHERE from_number = 3", "snapshot 3 gains AAPL"),
+        (
+            "UPDATE snapshot_flow SET flows = replace(flows, '100000', '100001') WHERE from_number = 1",
+            "snapshot 1 flows on 2020-01-02 USD",
+        ),
+        ("DELETE FROM snapshot_flow WHERE from_number = 2", "snapshot 2 flows on 2020-"),
+        ("UPDATE snapshot_days SET quantities = '7' || quantities WHERE until_number > 1000", "day 2020-02-17 AAPL"),
+        ("UPDATE snapshot_days SET costs = '7' || costs WHERE until_number < 1000", "day 2020-02-2"),
+        ("DELETE FROM snapshot_days WHERE until_number > 1000", "day 2020-02-17 AAPL"),
     ],
 )
 async def test_each_alteration_is_named(

@@ -4,17 +4,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-
-import numpy as np
+from functools import cached_property
 
 from quantmesh.portfolio.core.currency import round_cash
-from quantmesh.portfolio.core.errors import RateMissing
-from quantmesh.portfolio.core.held_days import Amounts, Days, HeldInstrument, HeldSteps, Steps, ordinals, steps_of
+from quantmesh.portfolio.core.held_days import (
+    NO_STEPS,
+    Amounts,
+    Days,
+    HeldInstrument,
+    HeldSteps,
+    Steps,
+    nothing,
+    ordinals,
+    steps_of,
+)
 from quantmesh.portfolio.core.market import Closes, RateHistory
 from quantmesh.portfolio.core.model import Portfolio
 from quantmesh.portfolio.core.numbers import ZERO, exactly
-from quantmesh.portfolio.core.performance import Valuation, last_known
+from quantmesh.portfolio.core.performance import Valuation
 from quantmesh.portfolio.core.ports import DailyFlow, DailyIncome
+from quantmesh.portfolio.core.translation import Translation
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +40,16 @@ class History:
     since: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Prices:
     """Closes by symbol, and by currency rates into the base currency."""
 
     closes: Mapping[str, Closes]
     rates: Mapping[str, RateHistory]
+
+    @cached_property
+    def steps(self) -> dict[str, Steps]:
+        return {symbol: steps_of(of_symbol) for symbol, of_symbol in self.closes.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,36 +65,13 @@ class DailyBook:
     steps: Mapping[str, HeldSteps]
     worth: Mapping[str, Amounts]
     cash: Mapping[str, Amounts]
-    translation: "Translation"
+    translation: Translation
 
     def place(self, day: date) -> int:
         return self.translation.places[day]
 
     def on_days(self, steps: Steps) -> Amounts:
         return steps.on(ordinals(self.days))
-
-
-class Translation:
-    """Amounts into the base currency, at the last rate of each day."""
-
-    def __init__(self, base: str, rates: Mapping[str, RateHistory], days: Sequence[date]) -> None:
-        self._base = base
-        self._days = days
-        self._factors = {currency: last_known(history, days) for currency, history in rates.items()}
-        self.places = {day: index for index, day in enumerate(days)}
-
-    def of(self, amount: Decimal, currency: str, index: int) -> Decimal:
-        """Raises RateMissing where there was no rate yet, or is none at all."""
-        return amount * self.factor(currency, index) if amount and currency != self._base else amount
-
-    def factor(self, currency: str, index: int) -> Decimal:
-        if currency == self._base:
-            return Decimal(1)
-        factors = self._factors.get(currency)
-        factor = None if factors is None else factors[index]
-        if factor is None:
-            raise RateMissing(currency, self._base, self._days[index])
-        return factor
 
 
 def steps_of_history(history: History) -> dict[str, HeldSteps]:
@@ -91,11 +81,10 @@ def steps_of_history(history: History) -> dict[str, HeldSteps]:
 @exactly
 def book_days(history: History, steps: Mapping[str, HeldSteps], prices: Prices, first: date, last: date) -> list[date]:
     """From `first` to `last`: days on which cash moved, or something held got a close or a rate."""
-    rates = {currency: _priced(history_of, first, last) for currency, history_of in prices.rates.items()}
+    rates = {currency: steps_of(history_of).own(first, last) for currency, history_of in prices.rates.items()}
     days = {flow.day.toordinal() for flow in history.flows if first <= flow.day <= last}
     for symbol, of_symbol in steps.items():
-        closes = _priced(prices.closes.get(symbol, {}), first, last)
-        days |= _held_days(of_symbol.quantities, closes)
+        days |= _held_days(of_symbol.quantities, _closed(prices, symbol).own(first, last))
         published = rates.get(history.instruments[symbol].currency)
         if published is not None:
             days |= _held_days(of_symbol.quantities, published)
@@ -109,7 +98,7 @@ def book_days(history: History, steps: Mapping[str, HeldSteps], prices: Prices, 
 def daily_book(history: History, steps: Mapping[str, HeldSteps], prices: Prices, days: Sequence[date]) -> DailyBook:
     at = ordinals(days)
     worth = {
-        symbol: of_symbol.quantities.on(at) * _marks(of_symbol.paid, prices.closes.get(symbol, {}), at)
+        symbol: of_symbol.quantities.on(at) * _marks(of_symbol.paid, _closed(prices, symbol), at)
         for symbol, of_symbol in steps.items()
     }
     cash = {currency: balance.on(at) for currency, balance in _balances(history.flows).items()}
@@ -125,10 +114,8 @@ def daily_values(book: DailyBook) -> list[Valuation]:
     for symbol, of_symbol in book.worth.items():
         currency = book.history.instruments[symbol].currency
         totals[currency] = totals[currency] + of_symbol if currency in totals else of_symbol
-    values, deposits, withdrawals = ([ZERO] * len(book.days) for _ in range(3))
-    for currency, total in totals.items():
-        for index, amount in enumerate(total):
-            values[index] += translation.of(amount, currency, index)
+    values = sum((translation.amounts(total, currency) for currency, total in totals.items()), nothing(len(book.days)))
+    deposits, withdrawals = nothing(len(book.days)), nothing(len(book.days))
     for flow in flows_of(book):
         index = book.place(flow.day)
         deposits[index] += translation.of(flow.deposits, flow.currency, index)
@@ -144,17 +131,22 @@ def flows_of(book: DailyBook) -> Iterable[DailyFlow]:
     return (flow for flow in book.history.flows if flow.day in book.translation.places)
 
 
-def held_between(steps: Mapping[str, HeldSteps], first: date, last: date) -> list[str]:
-    every = np.arange(first.toordinal(), last.toordinal() + 1)
-    return [symbol for symbol, of_symbol in steps.items() if of_symbol.quantities.on(every).any()]
+def moved_between(steps: Mapping[str, HeldSteps], first: date, last: date) -> list[str]:
+    """What was held or traded from `first` to `last`."""
+    at = ordinals([first])
+    return [
+        symbol
+        for symbol, of_symbol in steps.items()
+        if of_symbol.quantities.on(at)[0] or len(of_symbol.quantities.own(first, last))
+    ]
 
 
-def unpriced(steps: Mapping[str, HeldSteps], closes: Mapping[str, Closes], days: Sequence[date]) -> list[str]:
+def unpriced(steps: Mapping[str, HeldSteps], prices: Prices, days: Sequence[date]) -> list[str]:
     """What is held on some of `days` before its first close."""
     at = ordinals(days)
     found = []
     for symbol, of_symbol in steps.items():
-        before = at[~steps_of(closes.get(symbol, {})).begun(at)]
+        before = at[~_closed(prices, symbol).begun(at)]
         if of_symbol.quantities.on(before).any():
             found.append(symbol)
     return found
@@ -171,8 +163,8 @@ def _balances(flows: Iterable[DailyFlow]) -> dict[str, Steps]:
     return {currency: steps_of(of_days) for currency, of_days in balances.items()}
 
 
-def _priced(prices: Closes | RateHistory, first: date, last: date) -> Days:
-    return ordinals(sorted(day for day in prices if first <= day <= last))
+def _closed(prices: Prices, symbol: str) -> Steps:
+    return prices.steps.get(symbol, NO_STEPS)
 
 
 def _held_days(held: Steps, priced: Days) -> set[int]:
@@ -180,7 +172,10 @@ def _held_days(held: Steps, priced: Days) -> set[int]:
     return set(priced[held.on(priced).astype(bool)].tolist())
 
 
-def _marks(paid: Steps, closes: Closes, days: Days) -> Amounts:
+def _marks(paid: Steps, closed: Steps, days: Days) -> Amounts:
     """The last close, and before the first of them what was last paid."""
-    closed = steps_of(closes)
-    return np.where(closed.begun(days), closed.on(days), paid.on(days))
+    begun = closed.begun(days)
+    marks = closed.on(days)
+    if not begun.all():
+        marks[~begun] = paid.on(days[~begun])
+    return marks

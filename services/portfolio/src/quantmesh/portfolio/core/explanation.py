@@ -15,11 +15,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
 
 from quantmesh.portfolio.core.currency import round_cash
 from quantmesh.portfolio.core.daily_book import DailyBook
-from quantmesh.portfolio.core.held_days import Amounts
+from quantmesh.portfolio.core.held_days import Amounts, nothing
 from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.performance import Performance, Valuation
 
@@ -52,15 +54,14 @@ class Contribution:
 class _Gains:
     """Of one instrument on each of the book's days, in the base currency."""
 
-    income: list[Decimal]
-    fees: list[Decimal]
-    realized: list[Decimal]
-    unrealized: list[Decimal]
-    by_currency: list[Decimal]
+    income: Amounts
+    fees: Amounts
+    realized: Amounts
+    unrealized: Amounts
+    by_currency: Amounts
 
-    def on(self, index: int) -> Decimal:
-        earned = self.income[index] - self.fees[index] + self.by_currency[index]
-        return earned + self.realized[index] + self.unrealized[index]
+    def total(self) -> Amounts:
+        return self.income - self.fees + self.by_currency + self.realized + self.unrealized
 
 
 @exactly
@@ -74,8 +75,8 @@ def explain(
     gains = _gains(book)
     places = [book.place(valuation.day) for valuation in period]
 
-    def summed(series: Iterable[Sequence[Decimal]]) -> Decimal:
-        return round_cash(sum((days[index] for days in series for index in places), ZERO), base)
+    def summed(series: Iterable[Amounts]) -> Decimal:
+        return round_cash(sum((days[places].sum() for days in series), ZERO), base)
 
     reconciliation = _reconciled(
         Reconciliation(
@@ -118,19 +119,12 @@ def _contributions(
     performance: Performance,
 ) -> list[Contribution]:
     base = book.history.portfolio.base_currency
-    gained: dict[str, Decimal] = defaultdict(Decimal)
-    contributed: dict[str, float] = defaultdict(float)
-    growth, previous = 1.0, opening
-    for valuation, point in zip(period, performance.series, strict=True):
-        invested, index = previous + valuation.deposits, book.place(valuation.day)
-        for symbol, each in gains.items():
-            gain = each.on(index)
-            gained[symbol] += gain
-            if invested > ZERO:
-                contributed[symbol] += growth * float(gain / invested)
-        growth, previous = 1.0 + point.time_weighted_return, valuation.value
+    places = [book.place(valuation.day) for valuation in period]
+    shares = _shares(period, opening, performance)
+    of_days = {symbol: each.total()[places] for symbol, each in gains.items()}
+    gained = {symbol: days.sum() for symbol, days in of_days.items()}
     told = [
-        Contribution(symbol, round_cash(gained[symbol], base), contributed[symbol])
+        Contribution(symbol, round_cash(gained[symbol], base), float(shares @ of_days[symbol].astype(np.float64)))
         for symbol in sorted(gained)
         if symbol and gained[symbol]
     ]
@@ -144,36 +138,41 @@ def _contributions(
     return [*told, rest]
 
 
+def _shares(period: Sequence[Valuation], opening: Decimal, performance: Performance) -> NDArray[np.float64]:
+    """What a gain of one on each day contributes to the return: the growth until then over what was invested."""
+    shares = []
+    growth, previous = 1.0, opening
+    for valuation, point in zip(period, performance.series, strict=True):
+        invested = previous + valuation.deposits
+        shares.append(growth / float(invested) if invested > ZERO else 0.0)
+        growth, previous = 1.0 + point.time_weighted_return, valuation.value
+    return np.array(shares)
+
+
 def _gains(book: DailyBook) -> dict[str, _Gains]:
     """By symbol; of cash under the empty one."""
     count, translation = len(book.days), book.translation
-    gains: dict[str, _Gains] = defaultdict(lambda: _Gains(*([ZERO] * count for _ in range(5))))
+    gains: dict[str, _Gains] = defaultdict(lambda: _Gains(*(nothing(count) for _ in range(5))))
     for item in book.history.income:
         if item.day in translation.places:
             index = book.place(item.day)
             gains[item.symbol].income[index] += translation.of(item.income, item.currency, index)
             gains[item.symbol].fees[index] += translation.of(item.fees, item.currency, index)
     for currency, balances in book.cash.items():
-        _add_currency(book, gains[""], balances, currency)
+        gains[""].by_currency += translation.moved(balances, currency)
     for symbol, worth in book.worth.items():
         currency, each = book.history.instruments[symbol].currency, gains[symbol]
-        _add_currency(book, each, worth, currency)
+        each.by_currency = translation.moved(worth, currency)
         realized = book.on_days(book.steps[symbol].realized)
         # A lot's cost is what was spent on it, until a sale realises the rest of what that brought.
         unrealized = worth - book.on_days(book.steps[symbol].costs)
-        each.realized[:] = _daily(book, realized, currency)
-        each.unrealized[:] = _daily(book, unrealized, currency)
+        each.realized = translation.amounts(_daily(realized), currency)
+        each.unrealized = translation.amounts(_daily(unrealized), currency)
     return gains
 
 
-def _daily(book: DailyBook, amounts: Amounts, currency: str) -> Iterable[Decimal]:
-    """What came to them on each day, in the base currency."""
-    for index, (before, now) in enumerate(pairwise([ZERO, *amounts])):
-        yield book.translation.of(now - before, currency, index)
-
-
-def _add_currency(book: DailyBook, gains: _Gains, amounts: Amounts, currency: str) -> None:
-    for index in range(1, len(amounts)):
-        if held := amounts[index - 1]:
-            factor = book.translation.factor
-            gains.by_currency[index] += held * (factor(currency, index) - factor(currency, index - 1))
+def _daily(amounts: Amounts) -> Amounts:
+    """What came to them on each day."""
+    came = amounts.copy()
+    came[1:] -= amounts[:-1]
+    return came

@@ -12,7 +12,7 @@ from quantmesh.portfolio.core.daily_book import (
     book_days,
     daily_book,
     daily_values,
-    held_between,
+    moved_between,
     steps_of_history,
     unpriced,
 )
@@ -125,7 +125,7 @@ async def _book(market: Market, history: History, asked: PerformanceQuestion) ->
     days = book_days(history, steps, prices, first, asked.last)
     if asked.start is not None:
         days = days[max(bisect_left(days, asked.start) - 1, 0) :]
-    older = unpriced(steps, prices.closes, days) if begun < first else []
+    older = unpriced(steps, prices, days) if begun < first else []
     if older:
         closes = await market.closes(older, begun, first, asked.as_of, asked.known_at)
         both = {symbol: {**of_symbol, **prices.closes.get(symbol, {})} for symbol, of_symbol in closes.items()}
@@ -171,7 +171,7 @@ async def _prices(
     closes: Mapping[str, Closes] = {}
     rates: Mapping[str, RateHistory] = {}
     if first <= asked.last:
-        held = held_between(steps, first, asked.last)
+        held = moved_between(steps, first, asked.last)
         if held:
             closes = await market.closes(held, first, asked.last, asked.as_of, asked.known_at)
         if foreign:

@@ -1,6 +1,5 @@
 """What was held of an instrument day by day, as a fold of its movements leaves it at the end of each."""
 
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -12,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from quantmesh.portfolio.core.numbers import EXACT, ZERO
+from quantmesh.portfolio.core.numbers import ZERO
 
 # Ordinals of dates, ascending.
 Days: TypeAlias = NDArray[np.int64]
@@ -33,31 +32,66 @@ class HeldDay(NamedTuple):
     paid: Decimal
 
 
+class Column:
+    """Amounts in a row. Those that come as text become decimals once they are asked for, since most may never be."""
+
+    def __init__(self, parts: Iterable[tuple[str | Sequence[Decimal], int]] = ()) -> None:
+        """Of each part so many from its first on; a text's are parted by commas."""
+        self.parts = tuple(parts)
+
+    def until(self, count: int) -> "Column":
+        parts = []
+        for part, size in self.parts:
+            parts.append((part, min(size, count)))
+            count -= parts[-1][1]
+        return Column(parts)
+
+    def then(self, later: "Column") -> "Column":
+        return Column((*self.parts, *later.parts))
+
+    def amounts(self) -> list[Decimal]:
+        found: list[Decimal] = []
+        for part, size in self.parts:
+            found += map(Decimal, part.split(",")[:size]) if isinstance(part, str) else part[:size]
+        return found
+
+
 class Steps:
     """An amount that stays the same from one of `days` until the next, and is zero before the first.
 
-    Of equal days the last counts. Texts become decimals once they are asked for, since most may never be.
+    Of equal days the last counts.
     """
 
-    def __init__(self, days: Days, amounts: Sequence[Decimal | str]) -> None:
+    def __init__(self, days: Days, column: Column) -> None:
         self._days = days
-        self._told = amounts
+        self._column = column
 
     @cached_property
     def _amounts(self) -> Amounts:
-        amounts = np.empty(len(self._told) + 1, dtype=object)
+        told = self._column.amounts()
+        amounts = np.empty(len(told) + 1, dtype=object)
         amounts[0] = ZERO
-        amounts[1:] = [*map(Decimal, self._told)]
+        amounts[1:] = told
         return amounts
 
     def on(self, days: Days) -> Amounts:
         """At the end of each of `days`."""
-        found: Amounts = self._amounts[np.searchsorted(self._days, days, side="right")]
+        found: Amounts = self._amounts[self._days.searchsorted(days, side="right")]
         return found
+
+    def own(self, first: date, last: date) -> Days:
+        """Those of its days that lie between."""
+        begin, end = self._days.searchsorted([first.toordinal(), last.toordinal() + 1])
+        return self._days[begin:end]
 
     def begun(self, days: Days) -> NDArray[np.bool_]:
         """On which of `days` the first of its own has come."""
         return days >= (self._days[0] if len(self._days) else date.max.toordinal() + 1)
+
+
+def nothing(count: int) -> Amounts:
+    """Zero on each of so many days."""
+    return np.full(count, ZERO, dtype=object)
 
 
 def ordinals(days: Iterable[date]) -> Days:
@@ -66,56 +100,43 @@ def ordinals(days: Iterable[date]) -> Days:
 
 def steps_of(amounts: Mapping[date, Decimal]) -> Steps:
     days = sorted(amounts)
-    return Steps(ordinals(days), [amounts[day] for day in days])
+    return Steps(ordinals(days), Column([([amounts[day] for day in days], len(days))]))
+
+
+NO_STEPS = steps_of({})
 
 
 @dataclass(frozen=True, slots=True)
 class HeldDays:
-    """Columns of an instrument's days: their ordinals, ascending, of which of equal ones the last counts, and amounts.
+    """Columns of an instrument's days, of which of equal ones the last counts."""
 
-    Amounts may be texts, as they are kept.
-    """
-
-    days: Sequence[int]
-    quantities: Sequence[Decimal | str]
-    costs: Sequence[Decimal | str]
-    realized: Sequence[Decimal | str]
-    paid: Sequence[Decimal | str]
+    days: Days
+    quantities: Column
+    costs: Column
+    realized: Column
+    paid: Column
 
     def steps(self) -> "HeldSteps":
-        at = np.array(self.days, dtype=np.int64)
-        return HeldSteps(*(Steps(at, amounts) for amounts in self.columns()))
+        return HeldSteps(*(Steps(self.days, column) for column in self.columns()))
 
     def before(self, day: date) -> "HeldDays":
-        end = bisect_left(self.days, day.toordinal())
-        return self.between(0, end)
+        end = int(self.days.searchsorted(day.toordinal()))
+        return HeldDays(self.days[:end], *(column.until(end) for column in self.columns()))
 
     def then(self, later: "HeldDays") -> "HeldDays":
         """What a fold says of the days from its first on takes the place of what was known of them."""
-        end = bisect_left(self.days, later.days[0])
+        end = int(self.days.searchsorted(later.days[0]))
         columns = zip(self.columns(), later.columns(), strict=True)
-        return HeldDays([*self.days[:end], *later.days], *([*mine[:end], *its] for mine, its in columns))
-
-    def between(self, first: int, end: int) -> "HeldDays":
-        return HeldDays(self.days[first:end], *(amounts[first:end] for amounts in self.columns()))
-
-    def by_quarter(self) -> dict[date, "HeldDays"]:
-        """By the first day of each quarter, what is of it."""
-        places = groupby(range(len(self.days)), key=lambda place: quarter_of(date.fromordinal(self.days[place])))
-        parts = {quarter: [*of_quarter] for quarter, of_quarter in places}
-        return {quarter: self.between(part[0], part[-1] + 1) for quarter, part in parts.items()}
-
-    def as_text(self) -> "HeldDays":
-        """With each number as its shortest text, so that those that are equal are alike."""
-        return HeldDays(
-            self.days, *([str(Decimal(amount).normalize(EXACT)) for amount in amounts] for amounts in self.columns())
-        )
+        days = np.concatenate((self.days[:end], later.days))
+        return HeldDays(days, *(mine.until(end).then(its) for mine, its in columns))
 
     def as_days(self) -> list[HeldDay]:
-        amounts = (map(Decimal, column) for column in self.columns())
-        return [HeldDay(date.fromordinal(day), *of_day) for day, *of_day in zip(self.days, *amounts, strict=True)]
+        amounts = (column.amounts() for column in self.columns())
+        return [
+            HeldDay(date.fromordinal(day), *of_day) for day, *of_day in zip(self.days.tolist(), *amounts, strict=True)
+        ]
 
-    def columns(self) -> tuple[Sequence[Decimal | str], ...]:
+    def columns(self) -> tuple[Column, ...]:
         return self.quantities, self.costs, self.realized, self.paid
 
 
@@ -134,12 +155,17 @@ class HeldInstrument(NamedTuple):
     held: HeldDays
 
 
-NOTHING_HELD = HeldDays((), (), (), (), ())
+NOTHING_HELD = HeldDays(ordinals(()), Column(), Column(), Column(), Column())
 
 
-def in_columns(days: Iterable[HeldDay]) -> HeldDays:
-    columns = [[*column] for column in zip(*days, strict=True)]
-    return HeldDays([day.toordinal() for day in columns[0]], *columns[1:]) if columns else NOTHING_HELD
+def in_columns(days: Sequence[HeldDay]) -> HeldDays:
+    at, *amounts = zip(*days, strict=True)
+    return HeldDays(ordinals(at), *(Column([(column, len(days))]) for column in amounts))
+
+
+def by_quarter(days: Iterable[HeldDay]) -> dict[date, list[HeldDay]]:
+    """By the first day of each quarter, what is of it."""
+    return {quarter: [*of_quarter] for quarter, of_quarter in groupby(days, key=lambda each: quarter_of(each.day))}
 
 
 def quarter_of(day: date) -> date:

@@ -99,17 +99,19 @@ class Journal(Protocol):
         """Of all that had moved by then: each day on which it did, from the last one by `since` on."""
         ...
 
-    async def daily_flows(
-        self, portfolio_id: UUID, view: View, snapshot: Snapshot | None = None
-    ) -> Sequence[DailyFlow]:
-        """What the snapshot keeps, and what the view has beside that."""
+    async def flows_since(self, portfolio_id: UUID, view: View, since: Snapshot | None) -> Sequence[DailyFlow]:
+        """Of all but what `since` holds."""
         ...
 
-    async def daily_income(
-        self, portfolio_id: UUID, view: View, snapshot: Snapshot | None = None
-    ) -> Sequence[DailyIncome]:
-        """Dividends and interest, less those paid, and fees; as `daily_flows`."""
+    async def income_since(self, portfolio_id: UUID, view: View, since: Snapshot | None) -> Sequence[DailyIncome]:
+        """Dividends and interest, less those paid, and fees; of all but what `since` holds."""
         ...
+
+    async def snapshot_flows(self, portfolio_id: UUID, number: int, after: int = 0) -> Sequence[DailyFlow]:
+        """What snapshot `number` holds, beside what one before it with number `after` does."""
+        ...
+
+    async def snapshot_income(self, portfolio_id: UUID, number: int, after: int = 0) -> Sequence[DailyIncome]: ...
 
 
 class Ledger(Journal, Protocol):

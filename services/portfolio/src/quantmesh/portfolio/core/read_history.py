@@ -34,9 +34,13 @@ async def read_history(ledger: Ledger, portfolio_id: UUID, view: View, span: Spa
     for symbol, lots in folded.items():
         kept = instruments[symbol].held if symbol in instruments else NOTHING_HELD
         instruments[symbol] = HeldInstrument(lots.currency, kept.then(in_columns(lots.days)))
-    flows = summed_flows(await ledger.daily_flows(portfolio_id, view, snapshot))
-    income = summed_income(await ledger.daily_income(portfolio_id, view, snapshot)) if span.explained else []
-    return History(portfolio, instruments, flows, income, span.since)
+    flows = [*await ledger.flows_since(portfolio_id, view, snapshot)]
+    income = [*await ledger.income_since(portfolio_id, view, snapshot)] if span.explained else []
+    if snapshot is not None:
+        flows += await ledger.snapshot_flows(portfolio_id, snapshot.number)
+    if snapshot is not None and span.explained:
+        income += await ledger.snapshot_income(portfolio_id, snapshot.number)
+    return History(portfolio, instruments, summed_flows(flows), summed_income(income), span.since)
 
 
 @exactly
@@ -59,13 +63,13 @@ def summed_flows(flows: Iterable[DailyFlow]) -> list[DailyFlow]:
 
 @exactly
 def summed_income(income: Iterable[DailyIncome]) -> list[DailyIncome]:
-    """One per day, instrument and currency, in their order."""
+    """One per day, instrument and currency that earned or cost something, in their order."""
     found: dict[tuple[date, str, str], DailyIncome] = {}
     for item in income:
         key = item.day, item.symbol, item.currency
         before = found.get(key, DailyIncome(*key, ZERO, ZERO))
         found[key] = DailyIncome(*key, before.income + item.income, before.fees + item.fees)
-    return [found[key] for key in sorted(found)]
+    return [found[key] for key in sorted(found) if found[key].income or found[key].fees]
 
 
 def _earlier(as_of: datetime | None, until: date | None) -> datetime | None:

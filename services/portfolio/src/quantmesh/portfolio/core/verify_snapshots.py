@@ -1,15 +1,19 @@
 """Snapshots against the journal: each is rebuilt from the one before it as that was rebuilt, the first from nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from itertools import zip_longest
+from typing import NamedTuple
 from uuid import UUID
 
 from quantmesh.portfolio.core.fold_ledger import late_among, sum_of
+from quantmesh.portfolio.core.held_days import NOTHING_HELD, HeldDays, changes, in_columns
 from quantmesh.portfolio.core.lots import FoldedLots, Position, fold_lots
 from quantmesh.portfolio.core.model import LotMethod
-from quantmesh.portfolio.core.ports import Journal, View
+from quantmesh.portfolio.core.ports import DailyFlow, DailyIncome, Journal, View
+from quantmesh.portfolio.core.read_history import summed_flows, summed_income
 from quantmesh.portfolio.core.snapshots import Snapshot, tells_of
 
 
@@ -29,13 +33,36 @@ class LedgerBreak:
         return f"portfolio {self.portfolio_id}, {where}, at {self.seq}: expected {self.expected}, found {self.found}"
 
 
+class KeptInstrument(NamedTuple):
+    """What a snapshot has of one, its lots where they were written since the snapshot before."""
+
+    position: Position
+    realized: Decimal
+    paid: Decimal
+    lots: FoldedLots | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSnapshot:
+    """`flows` and `income` are of this snapshot and of those that were dropped between it and the one before."""
+
+    instruments: Mapping[str, KeptInstrument]
+    flows: Sequence[DailyFlow]
+    income: Sequence[DailyIncome]
+
+
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What the journal comes to at a snapshot, or on the way to it; `lots` are of all instruments, and whole."""
+    """What the journal comes to at a snapshot, or on the way to it; `lots` are of all instruments, and whole.
+
+    `flows` and `income` are those since the snapshot before.
+    """
 
     at: Snapshot | None
     lots: Mapping[str, FoldedLots]
     positions: Mapping[str, Position]
+    flows: Sequence[DailyFlow] = ()
+    income: Sequence[DailyIncome] = ()
 
 
 NOTHING_REBUILT = Rebuilt(None, {}, {})
@@ -44,12 +71,7 @@ NOTHING_REBUILT = Rebuilt(None, {}, {})
 async def rebuild(
     journal: Journal, portfolio_id: UUID, method: LotMethod, before: Rebuilt, snapshot: Snapshot, until: datetime
 ) -> Rebuilt:
-    """From `before` on to `until`, on the way to `snapshot`, whose content is not looked at.
-
-    From nothing where `before` is of a later time, since then the snapshot was made so.
-    """
-    if before.at is not None and before.at.executed_until > until:
-        before = NOTHING_REBUILT
+    """From `before` on to `until`, on the way to `snapshot`, whose content is not looked at."""
     view = View(as_of=until, seq=snapshot.seq)
     movements = await journal.movements(portfolio_id, view, (), before.at)
     late = late_among(movements, before.lots)
@@ -61,28 +83,58 @@ async def rebuild(
     cash = moved if before.at is None else sum_of(before.at.cash, moved)
     at = replace(snapshot, executed_until=until, cash=cash)
     positions = {symbol: lots.position() for symbol, lots in folded.items()}
-    return Rebuilt(at, {**before.lots, **folded}, {**before.positions, **positions})
+    return Rebuilt(
+        at,
+        {**before.lots, **folded},
+        {**before.positions, **positions},
+        [*before.flows, *await journal.flows_since(portfolio_id, view, before.at)],
+        [*before.income, *await journal.income_since(portfolio_id, view, before.at)],
+    )
 
 
 def first_difference(
-    portfolio_id: UUID,
-    snapshot: Snapshot,
-    kept: Mapping[str, tuple[Position, FoldedLots | None]],
-    rebuilt: Rebuilt,
+    portfolio_id: UUID, snapshot: Snapshot, kept: KeptSnapshot, rebuilt: Rebuilt
 ) -> LedgerBreak | None:
-    """Of what a snapshot keeps (lots where they were written since the one before) from what was rebuilt."""
-    cash: Mapping[str, Decimal] = {} if rebuilt.at is None else rebuilt.at.cash
+    """Of what a snapshot keeps from what was rebuilt."""
     name = f"snapshot {snapshot.number}"
+
+    def differs(what: str, commodity: str, expected: object, found: object) -> LedgerBreak:
+        return LedgerBreak(portfolio_id, f"{name} {what}", commodity, snapshot.seq, str(expected), str(found))
+
+    cash: Mapping[str, Decimal] = {} if rebuilt.at is None else rebuilt.at.cash
     for currency in sorted({*cash, *snapshot.cash}):
         expected, found = cash.get(currency), snapshot.cash.get(currency)
         if expected != found:
-            return LedgerBreak(portfolio_id, f"{name} cash", currency, snapshot.seq, str(expected), str(found))
-    for symbol in sorted({*rebuilt.lots, *kept}):
-        lots = rebuilt.lots.get(symbol)
-        position, written = kept.get(symbol, (None, None))
-        wanted = rebuilt.positions.get(symbol)
-        if wanted != position:
-            return LedgerBreak(portfolio_id, f"{name} position", symbol, snapshot.seq, str(wanted), str(position))
-        if written is not None and (lots is None or not tells_of(written, lots)):
-            return LedgerBreak(portfolio_id, f"{name} lots", symbol, snapshot.seq, str(lots), str(written))
+            return differs("cash", currency, expected, found)
+    for symbol in sorted({*rebuilt.lots, *kept.instruments}):
+        lots, position = rebuilt.lots.get(symbol), rebuilt.positions.get(symbol)
+        instrument = kept.instruments.get(symbol)
+        if lots is None or instrument is None or position != instrument.position:
+            return differs("position", symbol, position, None if instrument is None else instrument.position)
+        if (lots.realized, lots.paid) != (instrument.realized, instrument.paid):
+            return differs("gains", symbol, (lots.realized, lots.paid), (instrument.realized, instrument.paid))
+        if instrument.lots is not None and not tells_of(instrument.lots, lots):
+            return differs("lots", symbol, lots, instrument.lots)
+    for days in (
+        zip_longest(summed_flows(rebuilt.flows), summed_flows(kept.flows)),
+        zip_longest(summed_income(rebuilt.income), summed_income(kept.income)),
+    ):
+        for wanted, told in days:
+            if wanted != told:
+                return differs(f"flows on {(wanted or told).day}", (wanted or told).currency, wanted, told)
+    return None
+
+
+def first_day_difference(
+    portfolio_id: UUID, snapshot: Snapshot, kept: Mapping[str, HeldDays], folded: Mapping[str, FoldedLots]
+) -> LedgerBreak | None:
+    """Of the days that are kept beside a snapshot, as far as its own, from those of a fold of everything."""
+    today = snapshot.executed_until.date()
+    for symbol in sorted({*kept, *folded}):
+        lots, days = folded.get(symbol), kept.get(symbol, NOTHING_HELD)
+        wanted = [] if lots is None else changes(in_columns(lots.days).before(today))
+        for expected, found in zip_longest(wanted, changes(days.before(today))):
+            if expected != found:
+                day = (expected or found).day
+                return LedgerBreak(portfolio_id, f"day {day}", symbol, snapshot.seq, str(expected), str(found))
     return None

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import orjson
 
 from quantmesh.chassis.sql import text
@@ -13,7 +14,7 @@ from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.adapters.store.since import POSTED_SINCE, bounds_since
 from quantmesh.portfolio.adapters.store.snapshots import ROWS_AT
 from quantmesh.portfolio.adapters.store.views import SEEN
-from quantmesh.portfolio.core.held_days import NOTHING_HELD, HeldDay, HeldDays, HeldInstrument, in_columns
+from quantmesh.portfolio.core.held_days import NOTHING_HELD, Column, HeldDay, HeldDays, HeldInstrument, in_columns
 from quantmesh.portfolio.core.ports import DailyFlow, DailyIncome, View
 from quantmesh.portfolio.core.posting_rules import CASH, CONTRIBUTIONS, DIVIDENDS_PAID
 from quantmesh.portfolio.core.snapshots import Snapshot
@@ -92,33 +93,23 @@ class DailyStore(Owned):
             for symbol, currency, *amounts in states
         }
 
-    async def daily_flows(
-        self, portfolio_id: UUID, view: View, snapshot: Snapshot | None = None
-    ) -> Sequence[DailyFlow]:
-        since = await self._session.execute(_FLOWS, bounds_since(portfolio_id, view, snapshot))
-        kept = [] if snapshot is None else await self.kept_flows(portfolio_id, 0, snapshot.number)
-        return [*kept, *(DailyFlow(*row) for row in since.all())]
+    async def flows_since(self, portfolio_id: UUID, view: View, since: Snapshot | None) -> Sequence[DailyFlow]:
+        found = await self._session.execute(_FLOWS, bounds_since(portfolio_id, view, since))
+        return [DailyFlow(*row) for row in found.all()]
 
-    async def daily_income(
-        self, portfolio_id: UUID, view: View, snapshot: Snapshot | None = None
-    ) -> Sequence[DailyIncome]:
-        since = await self._session.execute(_INCOME, bounds_since(portfolio_id, view, snapshot))
-        kept = [] if snapshot is None else await self.kept_income(portfolio_id, 0, snapshot.number)
-        return [*kept, *(DailyIncome(*row) for row in since.all())]
+    async def income_since(self, portfolio_id: UUID, view: View, since: Snapshot | None) -> Sequence[DailyIncome]:
+        found = await self._session.execute(_INCOME, bounds_since(portfolio_id, view, since))
+        return [DailyIncome(*row) for row in found.all()]
 
-    async def kept_flows(self, portfolio_id: UUID, after: int, number: int) -> Sequence[DailyFlow]:
-        """Of snapshot `number`, and those before it after number `after`."""
+    async def snapshot_flows(self, portfolio_id: UUID, number: int, after: int = 0) -> Sequence[DailyFlow]:
         keys = {"portfolio_id": portfolio_id, "after": after, "number": number}
+        cells = _cells(await self._session.scalars(_KEPT_FLOWS, keys))
         return [
-            DailyFlow(
-                date.fromisoformat(day), currency, Decimal(cash), Decimal(deposits), Decimal(withdrawals), entries
-            )
-            for day, currency, cash, deposits, withdrawals, entries in _cells(
-                await self._session.scalars(_KEPT_FLOWS, keys)
-            )
+            DailyFlow(date.fromisoformat(day), currency, Decimal(cash), Decimal(paid_in), Decimal(taken_out), entries)
+            for day, currency, cash, paid_in, taken_out, entries in cells
         ]
 
-    async def kept_income(self, portfolio_id: UUID, after: int, number: int) -> Sequence[DailyIncome]:
+    async def snapshot_income(self, portfolio_id: UUID, number: int, after: int = 0) -> Sequence[DailyIncome]:
         keys = {"portfolio_id": portfolio_id, "after": after, "number": number}
         cells = _cells(await self._session.scalars(_KEPT_INCOME, keys))
         return [
@@ -129,8 +120,9 @@ class DailyStore(Owned):
 
 def columns(texts: Iterable[str]) -> HeldDays:
     """What is parted by commas: days, then each of the amounts."""
-    days, *amounts = (cells.split(",") for cells in texts)
-    return HeldDays([*map(int, days)], *amounts)
+    told, *amounts = texts
+    days = np.fromstring(told, dtype=np.int64, sep=",")
+    return HeldDays(days, *(Column([(column, len(days))]) for column in amounts))
 
 
 def _cells(texts: Iterable[str]) -> Iterable[list[Any]]:

@@ -1,8 +1,9 @@
 """The rows beside new snapshots that tell what was held and what flowed day by day; across tenants."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from quantmesh.chassis.sql import Session, text
@@ -10,8 +11,9 @@ from quantmesh.portfolio.adapters.store import rows
 from quantmesh.portfolio.adapters.store.daily import DAY, EARNING, FLOW_SUMS, FLOWING, INCOME_SUMS, columns
 from quantmesh.portfolio.adapters.store.since import POSTED_SINCE, bounds_since
 from quantmesh.portfolio.adapters.store.views import SEEN, instant
-from quantmesh.portfolio.core.held_days import HeldDays, in_columns, quarter_of
+from quantmesh.portfolio.core.held_days import HeldDay, by_quarter, quarter_of
 from quantmesh.portfolio.core.lots import FoldedLots
+from quantmesh.portfolio.core.numbers import EXACT
 from quantmesh.portfolio.core.ports import View
 from quantmesh.portfolio.core.snapshots import Snapshot
 
@@ -89,6 +91,10 @@ _ADD = text(
 )
 
 
+# By symbol, and by the first day of each quarter.
+_Quarters: TypeAlias = dict[str, dict[date, list[HeldDay]]]
+
+
 class Made(NamedTuple):
     """New snapshots, from `number` on: after `previous`, or from nothing, to what `view` shows.
 
@@ -128,13 +134,13 @@ class DayMaking:
         added: list[rows.Row] = []
         for symbol, lots in made.moved.items():
             before = newest.get(symbol, {})
-            after = _joined(before, in_columns(lots.days).as_text())
+            after = _joined(before, lots.days)
             for quarter in {*before, *after}:
-                old, new = before.get(quarter), after.get(quarter)
-                goes_on = old is not None and new is not None and old.before(told) == new.before(told)
-                if old is not None and not goes_on:
+                old, new = before.get(quarter, []), after.get(quarter, [])
+                goes_on = bool(old and new) and _until(old, told) == _until(new, told)
+                if old and not goes_on:
                     ended.append({"symbol": symbol, "quarter": quarter})
-                if new is not None and new != old:
+                if new and new != old:
                     (going_on if goes_on else added).append(_written(symbol, quarter, new))
         keys = {"portfolio_id": portfolio_id}
         await self._session.execute(_END, keys | {"number": made.number, "rows": rows.dump(ended)})
@@ -147,33 +153,39 @@ class DayMaking:
         }
         await self._session.execute(_ADD, {"shared": rows.dump(shared), "rows": rows.dump(added)})
 
-    async def _newest(self, portfolio_id: UUID, moved: Mapping[str, FoldedLots]) -> dict[str, dict[date, HeldDays]]:
-        """By symbol and quarter, from the one on in which each began to move."""
+    async def _newest(self, portfolio_id: UUID, moved: Mapping[str, FoldedLots]) -> _Quarters:
+        """From the quarter on in which each began to move."""
         keys = {
             "portfolio_id": portfolio_id,
             "symbols": list(moved),
             "quarters": [quarter_of(lots.days[0].day) for lots in moved.values()],
         }
-        found: dict[str, dict[date, HeldDays]] = {}
+        found: _Quarters = {}
         for symbol, quarter, *texts in await self._session.execute(_NEWEST, keys):
-            found.setdefault(symbol, {})[quarter] = columns(texts)
+            found.setdefault(symbol, {})[quarter] = columns(texts).as_days()
         return found
 
 
-def _joined(before: Mapping[date, HeldDays], later: HeldDays) -> dict[date, HeldDays]:
+def _joined(before: Mapping[date, Sequence[HeldDay]], later: Sequence[HeldDay]) -> dict[date, list[HeldDay]]:
     """By quarter, of which only the first of `before` has days that stay."""
-    first = quarter_of(date.fromordinal(later.days[0]))
-    return (before[first].then(later) if first in before else later).by_quarter()
+    return by_quarter([*_until(before.get(quarter_of(later[0].day), ()), later[0].day), *later])
 
 
-def _written(symbol: str, quarter: date, held: HeldDays) -> rows.Row:
+def _until(days: Sequence[HeldDay], end: date) -> Sequence[HeldDay]:
+    return days[: bisect_left(days, end, key=lambda each: each.day)]
+
+
+def _written(symbol: str, quarter: date, days: Sequence[HeldDay]) -> rows.Row:
+    at, *amounts = zip(*days, strict=True)
+    texts = (",".join(str(amount.normalize(EXACT)) for amount in column) for column in amounts)
+    quantities, costs, realized, paid = texts
     return {
         "symbol": symbol,
         "quarter": quarter,
-        "first_day": date.fromordinal(held.days[0]),
-        "days": ",".join(map(str, held.days)),
-        "quantities": ",".join(map(str, held.quantities)),
-        "costs": ",".join(map(str, held.costs)),
-        "realized": ",".join(map(str, held.realized)),
-        "paid": ",".join(map(str, held.paid)),
+        "first_day": days[0].day,
+        "days": ",".join(str(day.toordinal()) for day in at),
+        "quantities": quantities,
+        "costs": costs,
+        "realized": realized,
+        "paid": paid,
     }

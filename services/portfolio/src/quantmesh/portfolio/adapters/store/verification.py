@@ -5,16 +5,17 @@ Each statement tells of the first thing that is wrong within a range of the log,
 
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import groupby
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from quantmesh.chassis.sql import Session, text
+from quantmesh.chassis.sql import Row, Session, text
 from quantmesh.portfolio.adapters.store.lot_rows import read_folded
 from quantmesh.portfolio.adapters.store.snapshots import ROWS_AT
-from quantmesh.portfolio.core.lots import FoldedLots, Position
+from quantmesh.portfolio.core.lots import Position
 from quantmesh.portfolio.core.model import LotMethod
 from quantmesh.portfolio.core.snapshots import Snapshot, all_after, fold_name
-from quantmesh.portfolio.core.verify_snapshots import LedgerBreak
+from quantmesh.portfolio.core.verify_snapshots import KeptInstrument, LedgerBreak
 
 _PORTFOLIOS = text(
     """
@@ -120,7 +121,11 @@ _RESERVED = text(
 _AT_ONCE = (_BEYOND, _STRAY, _HOLDINGS, _RESERVED)
 _SNAPSHOTS = text(
     """
-    SELECT number, first_seq, seq, executed_until, cash FROM ledger_snapshot
+    SELECT number, first_seq, seq, executed_until, cash, (
+        SELECT min(until_number) FROM snapshot_flow AS f
+        WHERE f.portfolio_id = s.portfolio_id AND from_number <= number AND until_number > number
+    ) AS made_anew
+    FROM ledger_snapshot AS s
     WHERE portfolio_id = :portfolio_id AND fold = :fold AND dropped_at IS NULL AND seq <= :seq ORDER BY number
     """
 )
@@ -134,7 +139,7 @@ _THERE = text(
 )
 _ROWS = text(
     f"""
-    SELECT symbol, currency, quantity, cost, average_cost, realized_pnl,
+    SELECT symbol, currency, quantity, cost, average_cost, realized_pnl, realized, paid,
            CASE WHEN from_number > :previous THEN folded END AS folded, lots_between
     FROM {ROWS_AT}
     """  # noqa: S608  our own subquery
@@ -165,27 +170,16 @@ class Verification:
     async def break_at_once(self, portfolio_id: UUID) -> LedgerBreak | None:
         return await self._first(_AT_ONCE, {"portfolio_id": portfolio_id})
 
-    async def snapshots(self, portfolio: VerifiedPortfolio) -> Sequence[Snapshot]:
+    async def snapshots(self, portfolio: VerifiedPortfolio) -> Sequence[Sequence[Snapshot]]:
+        """In series: the first of each follows from nothing, each of the others from the one before it."""
         found = await self._session.execute(
             _SNAPSHOTS,
             {"portfolio_id": portfolio.id, "fold": fold_name(portfolio.lot_method), "seq": portfolio.seq},
         )
-        return [
-            Snapshot(
-                row.number,
-                row.first_seq,
-                row.seq,
-                row.executed_until,
-                {name: Decimal(amount) for name, amount in row.cash.items()},
-                all_after(row.seq),
-            )
-            for row in found
-        ]
+        return [[_snapshot(row) for row in series] for _, series in groupby(found, key=lambda row: row.made_anew)]
 
-    async def kept(
-        self, portfolio_id: UUID, snapshot: Snapshot, previous: int
-    ) -> dict[str, tuple[Position, FoldedLots | None]] | None:
-        """Positions by symbol; with lots where they were written after snapshot number `previous`.
+    async def kept(self, portfolio_id: UUID, snapshot: Snapshot, previous: int) -> dict[str, KeptInstrument] | None:
+        """By symbol; with lots where they were written after snapshot number `previous`.
 
         None where the snapshot has been dropped meanwhile, whose rows may go.
         """
@@ -194,11 +188,13 @@ class Verification:
             return None
         found = await self._session.execute(_ROWS, keys | {"previous": previous})
         return {
-            symbol: (
+            symbol: KeptInstrument(
                 Position(symbol, currency, *numbers),
+                realized,
+                paid,
                 None if folded is None else read_folded(symbol, currency, folded, between),
             )
-            for symbol, currency, *numbers, folded, between in found.all()
+            for symbol, currency, *numbers, realized, paid, folded, between in found.all()
         }
 
     async def _first(self, statements: Sequence[Any], parameters: dict[str, Any]) -> LedgerBreak | None:
@@ -207,3 +203,8 @@ class Verification:
             if row is not None:
                 return LedgerBreak(parameters["portfolio_id"], *row)
         return None
+
+
+def _snapshot(row: Row) -> Snapshot:
+    cash = {name: Decimal(amount) for name, amount in row.cash.items()}
+    return Snapshot(row.number, row.first_seq, row.seq, row.executed_until, cash, all_after(row.seq))
