@@ -61,6 +61,11 @@ class Quote:
         """Fresh, with both sides, and not crossed: nothing trades on any other."""
         return not self.stale and self.bid is not None and self.ask is not None and 0 < self.bid <= self.ask
 
+    @property
+    def quoted_at(self) -> datetime:
+        """Which of two is newer goes by this: a replay that is rewound runs market time back."""
+        return self.received_at or self.time
+
 
 @dataclass(frozen=True, slots=True)
 class ExchangeRate:

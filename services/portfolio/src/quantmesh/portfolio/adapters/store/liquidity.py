@@ -1,7 +1,6 @@
 """What is used of each symbol's quote, by whatever process."""
 
 from collections.abc import Collection
-from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -41,7 +40,7 @@ _USE = {
 
 
 def size_question(quote: Quote) -> Asked:
-    return _LOCK, {"symbol": quote.symbol, "quoted_at": _age(quote)}
+    return _LOCK, {"symbol": quote.symbol, "quoted_at": quote.quoted_at}
 
 
 def ahead_question(quote: Quote, side: OrderSide, order_id: UUID) -> Asked:
@@ -58,9 +57,8 @@ class LiquidityStore(Owned):
         if size is None:
             return request.quantity
         symbol, side = quote.symbol, order.request.side
-        quoted_at = _age(quote)
         used = (await self._session.execute(*size_question(quote))).one()
-        if used.quoted_at > quoted_at or used.limit_since is not None:
+        if used.quoted_at > quote.quoted_at or used.limit_since is not None:
             return ZERO
         ahead = ZERO
         if request.behind_resting:
@@ -69,8 +67,3 @@ class LiquidityStore(Owned):
         if granted > ZERO:
             await self._session.send(_USE[side], {"symbol": symbol, "quantity": granted})
         return granted
-
-
-def _age(quote: Quote) -> datetime:
-    """Which of two quotes is newer: by arrival, since a replay that is rewound runs market time back."""
-    return quote.received_at or quote.time

@@ -123,15 +123,13 @@ class _SymbolBook:
         return found
 
     def on_quote(self, quote: Quote) -> list[Proposal]:
-        # Market time runs back where a replay is rewound; when a quote was sent does not.
-        quoted_at = quote.received_at or quote.time
-        if self._quoted_at is not None and quoted_at < self._quoted_at:
+        if self._quoted_at is not None and quote.quoted_at < self._quoted_at:
             return []
         proposals = self.expiries(quote.time)
         if not quote.is_good or quote.bid is None or quote.ask is None:
             return proposals
-        if quoted_at != self._quoted_at:
-            self._quoted_at = quoted_at
+        if quote.quoted_at != self._quoted_at:
+            self._quoted_at = quote.quoted_at
             self._used = dict.fromkeys(OrderSide, ZERO)
         proposals += self._triggers(OrderSide.BUY, quote.price)
         proposals += self._triggers(OrderSide.SELL, quote.price.copy_negate())
