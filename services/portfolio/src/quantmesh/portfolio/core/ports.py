@@ -95,8 +95,13 @@ class Journal(Protocol):
         """Of those of `symbols` that had moved by then; many lots lie between those at the ends, unless `whole`."""
         ...
 
-    async def snapshot_days(self, portfolio_id: UUID, snapshot: Snapshot, since: date) -> dict[str, HeldInstrument]:
-        """Of all that had moved by then: each day on which it did, from the last one by `since` on."""
+    async def snapshot_days(
+        self, portfolio_id: UUID, snapshot: Snapshot, since: date, *, costs: bool
+    ) -> dict[str, HeldInstrument]:
+        """Of all that had moved by then: each day on which it did, from the last one by `since` on.
+
+        Costs and what was realised are there where they are asked for.
+        """
         ...
 
     async def flows_since(self, portfolio_id: UUID, view: View, since: Snapshot | None) -> Sequence[DailyFlow]:

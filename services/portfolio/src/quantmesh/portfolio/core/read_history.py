@@ -16,7 +16,7 @@ from quantmesh.portfolio.core.ports import DailyFlow, DailyIncome, Ledger, View
 class Span:
     """The days that a history tells of, both included; None: from the beginning, to the view's end.
 
-    `explained`: with income and fees too.
+    `explained`: with costs, what was realised, income and fees too.
     """
 
     since: date | None = None
@@ -30,7 +30,10 @@ async def read_history(ledger: Ledger, portfolio_id: UUID, view: View, span: Spa
     view = View(_earlier(view.as_of, span.until), view.known_at, portfolio.seq)
     view, snapshot = await newest_snapshot(ledger, portfolio_id, portfolio.lot_method, view)
     folded = await fold_since(ledger, portfolio_id, portfolio.lot_method, view, snapshot)
-    instruments = {} if snapshot is None else await ledger.snapshot_days(portfolio_id, snapshot, span.since or date.min)
+    instruments = {}
+    if snapshot is not None:
+        since = span.since or date.min
+        instruments = await ledger.snapshot_days(portfolio_id, snapshot, since, costs=span.explained)
     for symbol, lots in folded.items():
         kept = instruments[symbol].held if symbol in instruments else NOTHING_HELD
         instruments[symbol] = HeldInstrument(lots.currency, kept.then(in_columns(lots.days)))

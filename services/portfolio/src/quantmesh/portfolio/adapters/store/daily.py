@@ -63,8 +63,10 @@ _STATES = text(f"SELECT symbol, currency, quantity, cost, realized, paid FROM {R
 _DAYS = text(
     """
     SELECT wanted.symbol, string_agg(days, ',' ORDER BY quarter) AS days,
-           string_agg(quantities, ',' ORDER BY quarter) AS quantities, string_agg(costs, ',' ORDER BY quarter) AS costs,
-           string_agg(realized, ',' ORDER BY quarter) AS realized, string_agg(paid, ',' ORDER BY quarter) AS paid
+           string_agg(quantities, ',' ORDER BY quarter) AS quantities,
+           string_agg(CASE WHEN :costs THEN costs END, ',' ORDER BY quarter) AS costs,
+           string_agg(CASE WHEN :costs THEN realized END, ',' ORDER BY quarter) AS realized,
+           string_agg(paid, ',' ORDER BY quarter) AS paid
     FROM unnest(CAST(:symbols AS text[])) AS wanted (symbol)
     JOIN snapshot_days AS d ON d.portfolio_id = :portfolio_id AND d.symbol = wanted.symbol
     WHERE from_number <= :number AND until_number > :number AND quarter >= coalesce((
@@ -79,10 +81,13 @@ _DAYS = text(
 
 
 class DailyStore(Owned):
-    async def snapshot_days(self, portfolio_id: UUID, snapshot: Snapshot, since: date) -> dict[str, HeldInstrument]:
+    async def snapshot_days(
+        self, portfolio_id: UUID, snapshot: Snapshot, since: date, *, costs: bool
+    ) -> dict[str, HeldInstrument]:
         keys = {"portfolio_id": portfolio_id, "number": snapshot.number}
         states = (await self._session.execute(_STATES, keys)).all()
-        found = await self._session.execute(_DAYS, keys | {"symbols": [row.symbol for row in states], "since": since})
+        wanted = {"symbols": [row.symbol for row in states], "since": since, "costs": costs}
+        found = await self._session.execute(_DAYS, keys | wanted)
         kept = {symbol: columns(row) for symbol, *row in found}
         # A snapshot's own day is not over, and may have gone on in the rows beside it.
         today = snapshot.executed_until.date()
@@ -118,11 +123,11 @@ class DailyStore(Owned):
         ]
 
 
-def columns(texts: Iterable[str]) -> HeldDays:
-    """What is parted by commas: days, then each of the amounts."""
+def columns(texts: Iterable[str | None]) -> HeldDays:
+    """What is parted by commas: days, then each of the amounts that were asked for."""
     told, *amounts = texts
-    days = np.fromstring(told, dtype=np.int64, sep=",")
-    return HeldDays(days, *(Column([(column, len(days))]) for column in amounts))
+    days = np.fromstring(told or "", dtype=np.int64, sep=",")
+    return HeldDays(days, *(Column() if column is None else Column([(column, len(days))]) for column in amounts))
 
 
 def _cells(texts: Iterable[str]) -> Iterable[list[Any]]:
