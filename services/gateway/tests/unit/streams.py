@@ -9,6 +9,7 @@ from quantmesh.api.common.v1 import common_pb2
 from quantmesh.api.market.v1 import market_pb2
 from quantmesh.api.portfolio.v1 import events_pb2, portfolio_pb2
 from quantmesh.chassis.errors import NotFound
+from quantmesh.gateway.adapters.account_logs import EARLY
 
 from .edges import ADA, Edge
 
@@ -110,12 +111,17 @@ class Account:
         return self.log[-1]
 
     async def announce(self, event: portfolio_pb2.AccountEvent) -> None:
-        carried = events_pb2.TransactionRecorded(event=event)
-        await self._edge.logs.handle(
-            common_pb2.EventEnvelope(
-                event_id=str(uuid4()), type=carried.DESCRIPTOR.full_name, payload=carried.SerializeToString()
-            )
-        )
+        await self._edge.logs.handle(_envelope(event))
+
+    async def copy_early(self, event: portfolio_pb2.AccountEvent) -> None:
+        await self._edge.logs.handle_early(EARLY, _envelope(event).SerializeToString())
+
+
+def _envelope(event: portfolio_pb2.AccountEvent) -> common_pb2.EventEnvelope:
+    carried = events_pb2.TransactionRecorded(event=event)
+    return common_pb2.EventEnvelope(
+        event_id=str(uuid4()), type=carried.DESCRIPTOR.full_name, payload=carried.SerializeToString()
+    )
 
 
 async def tick(edge: Edge, price: str, symbol: str = "AAPL") -> None:

@@ -173,6 +173,16 @@ def test_a_place_in_the_log_knows_what_is_next_known_and_missing() -> None:
         place.read(10)
 
 
+def test_an_early_copy_counts_only_where_it_is_next() -> None:
+    place = LogPlace(5)
+    assert [place.arrived_early(seq, room=True) for seq in (7, 6, 6)] == [False, True, False]
+    assert place.arrived(6, room=True) is Arrival.KNOWN
+    assert not place.arrived_early(7, room=False)
+    place.catching_up = True
+    assert not place.arrived_early(7, room=True)
+    assert (place.seq, place.is_level(6)) == (6, True)
+
+
 def test_a_mailbox_keeps_order_and_the_latest() -> None:
     woken: list[int] = []
     mailbox = Mailbox(lambda: woken.append(1), maximum_ordered=2)

@@ -9,6 +9,7 @@ import pytest
 from quantmesh.api.common.v1 import job_pb2
 from quantmesh.api.market.v1 import market_pb2
 from quantmesh.chassis.errors import NotFound, Unavailable
+from quantmesh.gateway.adapters.account_logs import EARLY
 
 from .edges import Edge, caller, make_edge
 from .streams import CHANNEL, Account, StreamClient, tick
@@ -100,6 +101,32 @@ async def test_the_accounts_log_is_live_and_without_holes(edge: Edge, client: St
     seqs = [(await client.hear())["seq"] for _ in range(3)]
     assert seqs == [6, 7, 8]
     assert client.nothing_waits()
+
+
+async def test_an_early_copy_is_shown_in_place_of_its_event(edge: Edge, client: StreamClient) -> None:
+    account = Account(edge, length=5)
+    await client.ask(op="subscribe", channels=[CHANNEL])
+    told = account.record()
+    await account.copy_early(told)
+    assert (await client.hear())["seq"] == 6
+    await account.announce(told)
+    await account.copy_early(told)
+    await account.announce(account.record())
+    assert (await client.hear())["seq"] == 7
+    assert client.nothing_waits()
+
+
+async def test_an_early_copy_that_does_not_follow_on_is_left_to_its_event(edge: Edge, client: StreamClient) -> None:
+    account = Account(edge, length=5)
+    await client.ask(op="subscribe", channels=[CHANNEL])
+    asked = len(edge.peers["portfolio"].asked)
+    first, second = account.record(), account.record()
+    await account.copy_early(second)
+    await edge.logs.handle_early(EARLY, b"\xff")
+    await account.announce(first)
+    await account.announce(second)
+    assert [(await client.hear())["seq"] for _ in range(2)] == [6, 7]
+    assert len(edge.peers["portfolio"].asked) == asked, "the log was read for it"
 
 
 async def test_resume_replays_what_was_missed_in_pages_while_new_events_come(edge: Edge, client: StreamClient) -> None:

@@ -145,6 +145,7 @@ async def wire(service: Service[GatewaySettings]) -> None:
         shutdown_seconds=settings.shutdown_seconds,
     )
     await bus.subscribe(quote_feed.SUBJECT, quotes.handle)
+    await bus.subscribe(account_logs.EARLY, logs.handle_early)
     for broadcast in (
         Broadcast(subject=credentials.SUBJECT, handle=known.handle, backlog=credentials.REVOKED_FOR),
         Broadcast(subject=account_logs.SUBJECT, handle=logs.handle),

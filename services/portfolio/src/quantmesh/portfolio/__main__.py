@@ -23,6 +23,7 @@ from quantmesh.chassis.jobs import JobRpc, JobWorker
 from quantmesh.chassis.service import Service, serve
 from quantmesh.portfolio.adapters import quotes
 from quantmesh.portfolio.adapters.accounts import Accounts
+from quantmesh.portfolio.adapters.early_copies import EarlyCopies
 from quantmesh.portfolio.adapters.import_job import ImportJob, ReversalJob
 from quantmesh.portfolio.adapters.live_quotes import LiveQuotes
 from quantmesh.portfolio.adapters.option_expiry import OptionExpiry
@@ -71,7 +72,8 @@ async def wire(service: Service[PortfolioSettings]) -> None:
     )
     accounts = Accounts(service.database, market)
     pre_trade = _pre_trade(service, accounts)
-    rpc = PortfolioRpc(service.database, market, service.clock, costs, pre_trade)
+    early_copies = EarlyCopies(service.bus.publish)
+    rpc = PortfolioRpc(service.database, market, service.clock, costs, pre_trade, early_copies)
     service.add_servicer(add_PortfolioServiceServicer_to_server, rpc)
     service.add_servicer(add_HaltServiceServicer_to_server, HaltRpc(service.database, market, service.clock))
     service.add_servicer(add_AccountServiceServicer_to_server, AccountRpc(accounts))
@@ -79,7 +81,7 @@ async def wire(service: Service[PortfolioSettings]) -> None:
     service.add_servicer(add_RebalanceServiceServicer_to_server, rebalance)
     service.add_servicer(add_JobServiceServicer_to_server, JobRpc(service.database))
     breakers = Breakers(service.database, market, service.clock, settings.band, settings.index)
-    desk = OrderDesk(service.database, market, service.clock, costs)
+    desk = OrderDesk(service.database, market, service.clock, costs, early_copies)
     service.add_work("venue", VenueRunner(service.bus, desk, breakers).run)
     service.publish_events()
     for consumer in RiskAlerts(service.clock).consumers():

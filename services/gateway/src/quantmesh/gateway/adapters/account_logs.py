@@ -1,7 +1,6 @@
 """The accounts' logs: read page by page from portfolio, and live from its events."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from google.protobuf.message import DecodeError
@@ -18,6 +17,8 @@ from quantmesh.gateway.translation.portfolios import event
 log = get_logger(__name__)
 
 SUBJECT = "qm.portfolio.>"
+# Copies of what was just committed, on core NATS; the events follow.
+EARLY = "early.portfolio"
 PAGE = 500
 # What the log's events travel in: whatever portfolio tells with the event itself in `event`.
 _CARRIERS: dict[str, Any] = {
@@ -25,8 +26,10 @@ _CARRIERS: dict[str, Any] = {
     for name, message in events_pb2.DESCRIPTOR.message_types_by_name.items()
     if "event" in message.fields_by_name
 }
-# Called with an event's number and its frame.
-Follower = Callable[[int, Frame], None]
+
+
+class Follower(Protocol):
+    def __call__(self, seq: int, worded: Frame, *, is_early: bool) -> None: ...
 
 
 def frame(message: AccountEvent) -> Frame:
@@ -55,6 +58,18 @@ class AccountLogs:
 
     async def handle(self, envelope: EventEnvelope) -> None:
         """One JetStream event."""
+        self._tell(envelope, is_early=False)
+
+    async def handle_early(self, _subject: str, payload: bytes) -> None:
+        """One core NATS message: an envelope of which type and payload count."""
+        try:
+            envelope = EventEnvelope.FromString(payload)
+        except DecodeError:
+            log.error("an early copy is no envelope")
+            return
+        self._tell(envelope, is_early=True)
+
+    def _tell(self, envelope: EventEnvelope, *, is_early: bool) -> None:
         carrier = _CARRIERS.get(envelope.type)
         if carrier is None:
             return
@@ -67,4 +82,4 @@ class AccountLogs:
         if followers and message.seq:
             worded = frame(message)
             for follower in tuple(followers):
-                follower(message.seq, worded)
+                follower(message.seq, worded, is_early=is_early)

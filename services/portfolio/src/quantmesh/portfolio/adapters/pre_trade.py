@@ -66,9 +66,13 @@ class PreTradePeers:
     async def check(self, *trades: ProposedTrade, with_figures: bool = False) -> PreTradeAnswer:
         try:
             async with asyncio.timeout(self._rules.deadline_seconds):
-                status, answer = await asyncio.gather(
-                    self._kyc(current_caller().user_id), self._checked(trades, with_figures=with_figures)
-                )
+                checking = self._checked(trades, with_figures=with_figures)
+                owner_id = current_caller().user_id
+                remembered = self._remembered(owner_id)
+                if remembered is None:
+                    status, answer = await asyncio.gather(self._kyc(owner_id), checking)
+                else:
+                    status, answer = remembered, await checking
         except TimeoutError as error:
             raise PreTradeUnavailable(self._rules.deadline_seconds) from error
         changes = [change for each in answer.changes if (change := _figure(each, answer.base_currency)) is not None]
@@ -81,10 +85,11 @@ class PreTradePeers:
         denials = [_denial(each) for each in answer.changes if each.denied]
         return PreTradeAnswer(LimitExceeded(denials, _suggestion(trades, answer)), changes)
 
-    async def _kyc(self, owner_id: UUID) -> compliance_pb2.KycStatus.ValueType:
+    def _remembered(self, owner_id: UUID) -> compliance_pb2.KycStatus.ValueType | None:
         kept = self._kept.get(owner_id)
-        if kept is not None and kept[0] > time.monotonic():
-            return kept[1]
+        return kept[1] if kept is not None and kept[0] > time.monotonic() else None
+
+    async def _kyc(self, owner_id: UUID) -> compliance_pb2.KycStatus.ValueType:
         # From before the question on: a decision counts five seconds after it was made, at the latest.
         until = time.monotonic() + _KYC_SECONDS
         answer = await self._auth.call(self._compliance.GetKyc, compliance_pb2.GetKycRequest())

@@ -25,10 +25,14 @@ class LogPlace:
         self._seen = max(self._seen, seq)
         if seq <= self.seq:
             return Arrival.KNOWN
-        if self.catching_up or seq != self.seq + 1 or not room:
-            return Arrival.AHEAD
-        self.seq = seq
-        return Arrival.NEXT
+        return Arrival.NEXT if self.arrived_early(seq, room=room) else Arrival.AHEAD
+
+    def arrived_early(self, seq: int, *, room: bool) -> bool:
+        """Whether a copy ahead of its event is to be delivered; one that does not follow on is left to the event."""
+        follows = seq == self.seq + 1 and room and not self.catching_up
+        if follows:
+            self.seq = seq
+        return follows
 
     def read(self, seq: int) -> bool:
         """Whether an event of the log is to be delivered. Raises where the log itself has a hole."""

@@ -116,8 +116,13 @@ class PortfolioSubscription(_Worked):
         self._logs.unfollow(self._portfolio_id, self._on_live)
         await super().close()
 
-    def _on_live(self, seq: int, worded: Frame) -> None:
-        arrival = self._place.arrived(seq, room=self._client.has_room)
+    def _on_live(self, seq: int, worded: Frame, *, is_early: bool) -> None:
+        room = self._client.has_room
+        if is_early:
+            if self._place.arrived_early(seq, room=room):
+                self._client.put(worded)
+            return
+        arrival = self._place.arrived(seq, room=room)
         if arrival is Arrival.NEXT:
             self._client.put(worded)
         elif arrival is Arrival.AHEAD:

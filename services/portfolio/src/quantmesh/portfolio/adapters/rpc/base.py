@@ -16,6 +16,7 @@ from quantmesh.chassis.clock import Clock
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import QuantmeshError
 from quantmesh.chassis.identity import current_caller
+from quantmesh.portfolio.adapters.early_copies import EarlyCopies
 from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.core.errors import PortfolioNotFound
 from quantmesh.portfolio.core.execution import ExecutionCosts
@@ -33,12 +34,14 @@ class Methods:
         clock: Clock,
         costs: ExecutionCosts,
         pre_trade: PreTrade | None = None,
+        early_copies: EarlyCopies | None = None,
     ) -> None:
         self._database = database
         self._market = market
         self._clock = clock
         self._costs = costs
         self._pre_trade = pre_trade
+        self._early_copies = early_copies
 
     @asynccontextmanager
     async def _store(self) -> AsyncIterator[Store]:

@@ -59,6 +59,7 @@ class OrderMethods(Methods):
         place = partial(self._place, claim, order, venue)
         checking = asyncio.create_task(self._pre_trade_answer(portfolio_id, asked, venue))
         try:
+            await asyncio.sleep(0)  # risk is asked before the ledger's reading keeps this process busy
             with suppress(_StillChecking):
                 return await place(checking)
             await asyncio.wait({checking})
@@ -137,6 +138,7 @@ class OrderMethods(Methods):
         """With what is `checking` heard behind the locks, which nobody holds for a peer that is slow."""
         answer = pb.PlaceOrderResponse
         async with self._database.gathered(claim.owner_id, questions(claim, order, venue)) as session:
+            store = Store(session, claim.owner_id)
 
             async def place() -> pb.PlaceOrderResponse:
                 if not checking.done():
@@ -145,11 +147,13 @@ class OrderMethods(Methods):
                     raise _StillChecking
                 if (denial := checking.result().denial) is not None:
                     raise denial
-                store = Store(session, claim.owner_id)
                 placed, fills = await place_order(store, order, venue, self._clock.now(), uuid7)
                 return answer(order=translate_orders.order(placed, fills))
 
-            return await idempotency.once_claimed(session, claim, answer=answer, run=place)
+            placed = await idempotency.once_claimed(session, claim, answer=answer, run=place)
+        if self._early_copies is not None:
+            await self._early_copies.send(store.told)
+        return placed
 
     async def _pre_trade_answer(
         self,

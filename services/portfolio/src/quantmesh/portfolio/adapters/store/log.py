@@ -1,9 +1,11 @@
 """The account's log: each event with the next number, and in the same transaction the message that tells of it."""
 
+from uuid import UUID
+
 from google.protobuf.message import Message
 
 from quantmesh.chassis import outbox
-from quantmesh.chassis.sql import Statement, text
+from quantmesh.chassis.sql import Executor, Statement, text
 from quantmesh.portfolio.adapters.store import rows
 from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.core.account_log import AccountEvent
@@ -19,6 +21,11 @@ _LOG = text(f"WITH {LOGGED} SELECT 1")
 
 
 class LogStore(Owned):
+    def __init__(self, session: Executor, owner_id: UUID) -> None:
+        super().__init__(session, owner_id)
+        # The messages of this transaction, in order.
+        self.told: list[Message] = []
+
     async def tell(
         self, event: AccountEvent, subject: str, message: Message, *, within: Statement = _LOG, **values: object
     ) -> None:
@@ -28,3 +35,4 @@ class LogStore(Owned):
         series = outbox.series(subject, messages, owner_id=self._owner_id)
         with outbox.versions_grow(subject, messages):
             await self._session.send(within, {**values, "event": rows.dump(row), **series})
+        self.told.append(message)

@@ -10,6 +10,7 @@ from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Conflict, InvalidInput, RuleBroken, Unavailable
 from quantmesh.chassis.ids import uuid7
 from quantmesh.chassis.telemetry.logs import get_logger
+from quantmesh.portfolio.adapters.early_copies import EarlyCopies
 from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.adapters.store.open_orders import open_orders, open_versions
 from quantmesh.portfolio.adapters.venue import metrics
@@ -30,11 +31,19 @@ _RETRY_SECONDS = 0.02
 
 
 class OrderDesk:
-    def __init__(self, database: Database, market: Market, clock: Clock, costs: ExecutionCosts) -> None:
+    def __init__(
+        self,
+        database: Database,
+        market: Market,
+        clock: Clock,
+        costs: ExecutionCosts,
+        early_copies: EarlyCopies | None = None,
+    ) -> None:
         self.database = database
         self.clock = clock
         self._market = market
         self._costs = costs
+        self._early_copies = early_copies
         self._market_time: datetime | None = None
 
     async def open_orders(self, ids: Collection[UUID] | None = None) -> list[RestingOrder]:
@@ -98,10 +107,14 @@ class OrderDesk:
         async with self.database.transaction(resting.owner_id) as session:
             store = Store(session, resting.owner_id)
             if venue is None:
-                return await expire_order(store, resting.id, market_time, now, uuid7)
-            if proposal.action is Action.TRIGGER:
-                return await trigger_order(store, resting.id, venue, now, uuid7)
-            return await fill_order(store, resting.id, proposal.quantity, venue, now, uuid7)
+                after: Order | None = await expire_order(store, resting.id, market_time, now, uuid7)
+            elif proposal.action is Action.TRIGGER:
+                after = await trigger_order(store, resting.id, venue, now, uuid7)
+            else:
+                after = await fill_order(store, resting.id, proposal.quantity, venue, now, uuid7)
+        if self._early_copies is not None:
+            await self._early_copies.send(store.told)
+        return after
 
     async def _venue(self, quote: Quote) -> Venue:
         """A live quote is the market's clock: none comes while it is closed. Raises UnknownSymbol."""
