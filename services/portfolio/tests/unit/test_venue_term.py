@@ -13,9 +13,10 @@ import pytest
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope
 from quantmesh.api.portfolio.v1 import events_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
+from quantmesh.portfolio.adapters.venue.changes import Changes
 from quantmesh.portfolio.adapters.venue.term import Term, _Line
 from quantmesh.portfolio.core.market import Quote
-from quantmesh.portfolio.core.venue.model import Proposal, RestingOrder
+from quantmesh.portfolio.core.venue.model import Action, Proposal, RestingOrder
 
 from .test_venue_book import order, quote
 from .venue_oracle import OPEN
@@ -128,6 +129,17 @@ async def test_what_is_heard_of_an_order_in_hand_holds_against_who_has_it(
         venue.ledger.answers.set()
     await venue.follow()
     assert venue.book == venue.ledger.resting
+
+
+async def test_an_order_is_in_hand_until_all_that_is_proposed_for_it_is_dealt_with() -> None:
+    changes = Changes()
+    changes.begin()
+    turns = changes.in_turn(
+        [Proposal(Action.TRIGGER, FIRST), Proposal(Action.FILL, FIRST), Proposal(Action.FILL, SECOND)]
+    )
+    in_hand = [[changes.is_in_hand(each.id) for each in (FIRST, SECOND)] for _ in turns]
+    assert in_hand == [[True, True], [True, True], [False, True]]
+    assert not changes.is_in_hand(SECOND.id)
 
 
 async def test_an_order_that_ended_leaves_the_book_at_once_where_nobody_has_it_in_hand() -> None:
