@@ -21,6 +21,17 @@ class Load:
     failures: int
 
 
+def whole_answer(held: bytes) -> tuple[bytes, bytes] | None:
+    """Head, in lower case, and body; None where more is to come."""
+    end = held.find(b"\r\n\r\n")
+    if end < 0:
+        return None
+    head = held[:end].lower()
+    at = head.find(b"content-length:")
+    length = int(head[at + 15 :].split(b"\r\n", 1)[0])
+    return None if len(held) < end + 4 + length else (head, held[end + 4 :])
+
+
 class _Connection(asyncio.Protocol):
     """Sends the next request as soon as the answer to the one before is whole."""
 
@@ -40,17 +51,12 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._held += data
-        end = self._held.find(b"\r\n\r\n")
-        if end < 0:
-            return
-        head = self._held[:end].lower()
-        at = head.find(b"content-length:")
-        length = int(head[at + 15 :].split(b"\r\n", 1)[0])
-        if len(self._held) < end + 4 + length:
+        answer = whole_answer(self._held)
+        if answer is None:
             return
         now = time.perf_counter()
         self.latencies.append(now - self._sent_at)
-        if not head.startswith(b"http/1.1 2"):
+        if not answer[0].startswith(b"http/1.1 2"):
             self.failures += 1
         self._held = b""
         if now < self._deadline:

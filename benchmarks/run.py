@@ -23,6 +23,7 @@ ALONE = (*NUMERICS, "market_ticks", "event_delivery", "order_matching", "ledger_
 ON_A_MESH = (
     "start",
     "gateway_latency",
+    "overload",
     "gateway_arrow",
     "gateway_stream",
     "prediction_forecast",

@@ -18,6 +18,8 @@ from quantmesh.api.portfolio.v1.events_pb2 import TransactionRecorded
 from quantmesh.api.portfolio.v1.portfolio_pb2 import AccountEvent, ListEventsResponse
 from quantmesh.chassis.events import Broadcast, EventBus
 from quantmesh.gateway.adapters import account_logs, quote_feed
+from quantmesh.gateway.core.shedding import Crowd
+from quantmesh.gateway.http.admission import Admission
 from quantmesh.gateway.http.server import HttpServer
 from quantmesh.local.testing import RunningServer
 from services.gateway.tests.unit.edges import ADA, Edge, make_edge
@@ -25,7 +27,7 @@ from services.gateway.tests.unit.edges import ADA, Edge, make_edge
 
 @asynccontextmanager
 async def served(edge: Edge) -> AsyncIterator[HttpServer]:
-    server = HttpServer(edge.app, "127.0.0.1:0", shutdown_seconds=2.0)
+    server = HttpServer(edge.app, "127.0.0.1:0", admission=Admission((), Crowd()), shutdown_seconds=2.0)
     serving, watching = asyncio.create_task(server.run()), asyncio.create_task(edge.stream.watch())
     try:
         await wait_for_port(server.port)

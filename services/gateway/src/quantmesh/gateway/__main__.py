@@ -20,6 +20,8 @@ from quantmesh.chassis.settings import ServiceSettings
 from quantmesh.gateway.adapters import account_logs, credentials, forecast_feed, halt_feed, quote_feed, response_cache
 from quantmesh.gateway.adapters.limiter import RateLimiter
 from quantmesh.gateway.core.rates import Policy
+from quantmesh.gateway.core.shedding import BURST, STANDING, Crowd
+from quantmesh.gateway.http.admission import Admission
 from quantmesh.gateway.http.app import build
 from quantmesh.gateway.http.assets import Assets
 from quantmesh.gateway.http.auth import Auth
@@ -59,6 +61,9 @@ class GatewaySettings(ServiceSettings):
         default_factory=lambda: {"free": 120_000, "pro": 240_000, "enterprise": 960_000}
     )
     gateway_slow_reader_seconds: float = Field(default=10.0, gt=0.0)
+    # Requests below one path prefix that are under way at once, and while more come than that.
+    gateway_burst: int = Field(default=BURST, ge=1)
+    gateway_standing: int = Field(default=STANDING, ge=1)
 
     def policies(self) -> LimitPolicies:
         tiers = {tier: Policy(f"user-{tier}", quota, _MINUTE) for tier, quota in self.gateway_tier_quotas.items()}
@@ -113,26 +118,27 @@ async def wire(service: Service[GatewaySettings]) -> None:
     known.on_revoked = stream.revoke
 
     bus = service.bus
+    operations = [
+        Options(pricing, market).operations(),
+        Calibration(pricing).operations(),
+        Simulation(pricing).operations(),
+        Market(market, kept, last_quotes).operations(),
+        Portfolios(portfolio, risk).operations(),
+        *Orders(portfolio).operations(),
+        Halts(portfolio).operations(),
+        Predictions(prediction).operations(),
+        Assets(market, kept).operations(),
+        Risk(risk).operations(),
+        RiskMeasures(risk).operations(),
+        RiskLimits(risk).operations(),
+        Auth(auth).operations(),
+        Compliance(auth).operations(),
+        Blockchain(blockchain, portfolio).operations(),
+        Jobs(directory).operations(),
+        Events(DeadLetters(bus)).operations(),
+    ]
     app = build(
-        [
-            Options(pricing, market).operations(),
-            Calibration(pricing).operations(),
-            Simulation(pricing).operations(),
-            Market(market, kept, last_quotes).operations(),
-            Portfolios(portfolio, risk).operations(),
-            *Orders(portfolio).operations(),
-            Halts(portfolio).operations(),
-            Predictions(prediction).operations(),
-            Assets(market, kept).operations(),
-            Risk(risk).operations(),
-            RiskMeasures(risk).operations(),
-            RiskLimits(risk).operations(),
-            Auth(auth).operations(),
-            Compliance(auth).operations(),
-            Blockchain(blockchain, portfolio).operations(),
-            Jobs(directory).operations(),
-            Events(DeadLetters(bus)).operations(),
-        ],
+        operations,
         stream=stream,
         credentials=known,
         limits=limits,
@@ -141,6 +147,10 @@ async def wire(service: Service[GatewaySettings]) -> None:
     server = HttpServer(
         app,
         settings.gateway_bind,
+        admission=Admission(
+            (route.path for group in operations for route in group.routes),
+            Crowd(settings.gateway_burst, settings.gateway_standing),
+        ),
         trusted_proxies=settings.gateway_trusted_proxies,
         shutdown_seconds=settings.shutdown_seconds,
     )

@@ -5,12 +5,14 @@ import logging
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from quantmesh.chassis.shutdown import drain
-from quantmesh.gateway.http.packets import PacketProtocol
+from quantmesh.gateway.http.admission import Admission, AdmittingProtocol
 from quantmesh.gateway.http.stream.protocol import StreamProtocol
 
 STREAM_MESSAGE_BYTES = 64 * 1024
@@ -31,7 +33,15 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """Raises OSError at once where the address is taken."""
 
-    def __init__(self, app: ASGIApp, bind: str, *, trusted_proxies: str = "", shutdown_seconds: float = 10.0) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        bind: str,
+        *,
+        admission: Admission,
+        trusted_proxies: str = "",
+        shutdown_seconds: float = 10.0,
+    ) -> None:
         host, _, port = bind.rpartition(":")
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM)
@@ -45,7 +55,7 @@ class HttpServer:
             uvicorn.Config(
                 app,
                 loop="none",
-                http=PacketProtocol,
+                http=cast("type[asyncio.Protocol]", partial(AdmittingProtocol, admission)),
                 ws=StreamProtocol,
                 lifespan="off",
                 ws_max_size=STREAM_MESSAGE_BYTES,

@@ -13,14 +13,14 @@ from quantmesh.gateway.http.edge import KEY, Edge, Header
 
 log = get_logger(__name__)
 
-_SECONDS = Histogram(
+SECONDS = Histogram(
     "quantmesh_http_seconds",
     "Time a request took, by the route's template",
     ["method", "route", "status"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0),
 )
 _BYTES = Counter("quantmesh_http_sent_bytes_total", "Bytes of bodies sent")
-_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
 # What answers JSON is never shown as a page, framed or guessed about. Pages of our own set a policy of their own.
 SECURITY_HEADERS: tuple[Header, ...] = (
@@ -29,7 +29,7 @@ SECURITY_HEADERS: tuple[Header, ...] = (
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
 )
-_POLICY: Header = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+POLICY: Header = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 
 
 class Envelope:
@@ -53,7 +53,7 @@ class Envelope:
                 headers = message.setdefault("headers", [])
                 headers += [*SECURITY_HEADERS, (b"x-request-id", edge.request_id.encode("ascii")), *edge.answer_headers]
                 if not any(name == b"content-security-policy" for name, _ in headers):
-                    headers.append(_POLICY)
+                    headers.append(POLICY)
             elif message["type"] == "http.response.body":
                 _BYTES.inc(len(message.get("body", b"")))
             await send(message)
@@ -78,10 +78,10 @@ class Envelope:
 
     def _measure(self, method: str, edge: Edge, status: int, seconds: float) -> None:
         # Raw paths and invented methods would make a time series each.
-        name = (method if method in _METHODS else "other", edge.route or "none", status)
+        name = (method if method in METHODS else "other", edge.route or "none", status)
         observe = self._observe.get(name)
         if observe is None:
-            observe = self._observe[name] = _SECONDS.labels(*name).observe
+            observe = self._observe[name] = SECONDS.labels(*name).observe
         observe(seconds, tracing.exemplar(edge.traceparent))
         if status >= 500 or seconds > 5.0:
             log.warning(

@@ -1,0 +1,50 @@
+"""How many requests of one part of the API are under way, so that what is accepted stays fast however much is asked."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+BURST, STANDING = 128, 8
+# The crowd has gone once so many were begun in a row, or nobody was refused for so long. Not sooner by the clock: what
+# came while the process had to wait for a processor comes at once.
+CALM_IN_A_ROW, CALM_SECONDS = 32, 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """`burst` requests may be under way at once; while that is too little, no more than `standing`.
+
+    A burst is worked off, and so may queue. A queue that stands makes nothing faster and everyone late: then as few are
+    under way as keep the part busy, and each takes hardly longer than on a calm day.
+    """
+
+    burst: int = BURST
+    standing: int = STANDING
+
+
+class Shedding:
+    """Of one part, whose `name` the refused are told."""
+
+    def __init__(self, name: str, crowd: Crowd, now: Callable[[], float] = time.monotonic) -> None:
+        self.name = name
+        self.in_flight = 0
+        self._crowd = crowd
+        self._now = now
+        self._begun_in_a_row = CALM_IN_A_ROW
+        self._refused_at = 0.0
+
+    def enter(self) -> bool:
+        """Whether one more may; who did has to leave."""
+        if self.in_flight >= self._crowd.standing:
+            now = self._now()
+            is_calm = self._begun_in_a_row >= CALM_IN_A_ROW or now - self._refused_at >= CALM_SECONDS
+            if self.in_flight >= self._crowd.burst or not is_calm:
+                self._begun_in_a_row = 0
+                self._refused_at = now
+                return False
+        self._begun_in_a_row += 1
+        self.in_flight += 1
+        return True
+
+    def leave(self) -> None:
+        self.in_flight -= 1
