@@ -23,7 +23,7 @@ from quantmesh.portfolio.core.ports import View
 from quantmesh.portfolio.core.read_history import Span, read_history
 
 from .fakes import NO_CONTEXT, FakeMarket, Service, User
-from .ledger_views import WithoutSnapshots
+from .ledger_views import Counting, WithoutSnapshots
 
 FIRST_DAY = datetime(2019, 12, 20, tzinfo=UTC)
 DAYS = 150
@@ -136,3 +136,50 @@ async def test_performance_is_that_of_a_fold_from_nothing(service: Service, lots
         since = start or date.min
         assert told(histories[0], since) == told(histories[1], since), (view, span)
     assert [broken async for broken in Verifier(service.database).verify()] == []
+
+
+async def test_what_was_taken_back_leaves_no_day_and_no_price(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    await user.deposit(portfolio.id, "1000.00", "2020-01-02")
+    # There is no close of it: it is worth what was last paid.
+    await user.buy(portfolio.id, "2", "10", "2020-01-02", "IBM")
+    wrong = [
+        await user.record(portfolio.id, type="deposit", amount="500", currency="USD", at="2020-01-06"),
+        await user.buy(portfolio.id, "1", "99", "2020-01-07", "IBM"),
+    ]
+
+    async def told() -> list[tuple[str, str, str]]:
+        user.call()
+        answer = await service.rpc.GetPerformance(pb.GetPerformanceRequest(portfolio_id=portfolio.id), NO_CONTEXT)
+        return [(point.date, point.value.value, point.net_flow.value) for point in answer.series]
+
+    maker = SnapshotMaker(service.database, due_events=1, step=1)
+    await maker.make_due()
+    mistaken = ("2020-01-06", "1500.00", "500.00"), ("2020-01-07", "1678.00", "0.00")
+    assert await told() == [("2020-01-02", "1000.00", "1000.00"), *mistaken]
+    for answer in wrong:
+        user.call(uuid4().hex)
+        request = pb.ReverseTransactionRequest(portfolio_id=portfolio.id, transaction_id=answer.transaction.id)
+        await user.rpc.ReverseTransaction(request, NO_CONTEXT)
+    assert await told() == [("2020-01-02", "1000.00", "1000.00")]
+    await maker.make_due()
+    assert await told() == [("2020-01-02", "1000.00", "1000.00")]
+
+
+async def test_a_read_of_a_period_takes_the_days_that_are_kept(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create(lots=2)
+    await user.deposit(portfolio.id, at="2020-01-02")
+    rows = [f"buy,AAPL,1,10,2020-{month:02}-{day:02}T15:00:00Z" for month in range(2, 12) for day in range(1, 29)]
+    await user.import_csv(portfolio.id, "type,symbol,quantity,price,executed_at\n" + "\n".join(rows))
+    await SnapshotMaker(service.database, due_events=1, step=10).make_due()
+    await user.buy(portfolio.id, "1", "11", "2020-12-01")
+    async with service.database.transaction(user.owner_id) as session:
+        store = Counting(session, user.owner_id)
+        span = Span(date(2020, 5, 15), date(2020, 12, 31), explained=True)
+        history = await read_history(store, UUID(portfolio.id), View(), span)
+    assert store.read == 1
+    days = [each.day for each in changes(history.instruments["AAPL"].held)]
+    # From the quarter on that begins before the period.
+    assert (days[0], days[-1], len(days)) == (date(2020, 4, 1), date(2020, 12, 1), 8 * 28 + 1)
