@@ -1,6 +1,7 @@
 """Columns of American options through the kernels, and what these leave alone through the method that it belongs to."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from quantmesh.quant import _american_formulas as formulas
 from quantmesh.quant import black_scholes
 from quantmesh.quant._american_between import price_puts
 from quantmesh.quant._american_grid import price_on_grids
-from quantmesh.quant._american_schemes import SIZES, Accuracy, scheme_for
+from quantmesh.quant._american_schemes import LONG_SIZES, SIZES, Accuracy, Scheme, scheme_for
 from quantmesh.quant._arguments import (
     DIVIDEND_YIELD,
     RATE,
@@ -29,9 +30,13 @@ DOMAINS = (SPOT, STRIKE, TIME_TO_EXPIRY, RATE, DIVIDEND_YIELD, VOLATILITY)
 _CHUNK_ROWS = 1_024
 _LEAST_CHUNK_ROWS = 32  # a block of the kernels
 _CHUNK_PRICES = 32_768
-# A grid's error jumps where its points do, by some 1e-6 of a spot of 100; the boundary's is smooth.
-_VOLATILITY_STEPS = {formulas.ONE_BOUNDARY: 1e-3, formulas.TWO_BOUNDARIES: 1e-2}  # of itself
-_RATE_STEPS = {formulas.ONE_BOUNDARY: 1e-4, formulas.TWO_BOUNDARIES: 1e-3}
+# Of the volatility, relative, and of the rate: a grid's error jumps where its points do, by some 1e-6 of a spot of 100;
+# the boundary's is smooth.
+_STEPS = {
+    formulas.ONE_BOUNDARY: (1e-3, 1e-4),
+    formulas.LONG_BOUNDARY: (1e-3, 1e-4),
+    formulas.TWO_BOUNDARIES: (1e-2, 1e-3),
+}
 
 
 class _Rows(NamedTuple):
@@ -44,35 +49,39 @@ class _Rows(NamedTuple):
     volatility: Floats
 
 
-def prices(columns: Columns, accuracy: Accuracy) -> Floats:
-    return _evaluate(columns, accuracy, 1)[0][:, 0]
+def prices(columns: Columns, accuracy: Accuracy, kind: int | None = None) -> Floats:
+    """With a `kind`, all that have one boundary are priced as those of that kind: their errors then differ smoothly."""
+    return _evaluate(columns, accuracy, 1, kind)[0][:, 0]
 
 
 def prices_and_greeks(columns: Columns, accuracy: Accuracy) -> Floats:
     """(rows, 6): price, delta, gamma, vega, theta, rho."""
     outputs, kinds = _evaluate(columns, accuracy, 6)
-    for kind in _VOLATILITY_STEPS:
+    for kind in _STEPS:
         found = np.flatnonzero(kinds == kind)
         if found.size:
             options = _taken(columns, found)
             live = np.abs(outputs[found, 2]) > 0.0
             outputs[found[live], 3], outputs[found[live], 5] = _vega_and_rho(
-                _Rows(*(column[live] for column in options)), kind, lambda moved: prices(moved, accuracy)
+                _Rows(*(column[live] for column in options)), kind, partial(prices, accuracy=accuracy, kind=kind)
             )
     return outputs
 
 
-def prices_over_spots(columns: Columns, spots: Floats, accuracy: Accuracy) -> Floats:
-    """(rows, spots), each boundary computed once. `columns` begin with the strike, `spots` is (rows or 1, spots)."""
+def prices_over_spots(columns: Columns, spots: Floats, accuracy: Accuracy, kind: int | None = None) -> Floats:
+    """(rows, spots), each boundary computed once. `columns` begin with the strike, `spots` is (rows or 1, spots).
+
+    `kind` as in `prices`.
+    """
     # Numba takes 0.7 s to import: on first use.
     from quantmesh.quant import _american_kernels as kernels
 
     outputs = np.empty((columns.rows, spots.shape[1]))
     kinds = np.empty(columns.rows, np.int8)
-    scheme = scheme_for(SIZES[accuracy])
+    scheme = _scheme(accuracy, kind)
 
     def task(start: int, stop: int) -> None:
-        if kernels.price_over_spots(*columns.arrays, spots, start, stop, *scheme, outputs, kinds):
+        if kernels.price_over_spots(*columns.arrays, spots, start, stop, kind is None, *scheme, outputs, kinds):
             columns.check(DOMAINS[1:], start, stop)
 
     chunk = _CHUNK_PRICES // max(spots.shape[1], 1)
@@ -82,20 +91,34 @@ def prices_over_spots(columns: Columns, spots: Floats, accuracy: Accuracy) -> Fl
         signs, *contract = _taken(columns, found)
         own = spots if spots.shape[0] == 1 else spots[found]
         outputs[found] = _as_puts(signs, own, contract, accuracy)[..., 0]
+    found = np.flatnonzero(kinds == formulas.LONG_BOUNDARY)
+    if found.size:
+        own = spots if spots.shape[0] == 1 else spots[found]
+        long = broadcast(*_taken(columns, found))
+        outputs[found] = prices_over_spots(long, own, accuracy, formulas.LONG_BOUNDARY)
     return outputs
 
 
-def _evaluate(columns: Columns, accuracy: Accuracy, count: int) -> tuple[Floats, NDArray[np.int8]]:
-    """Prices, with `count` 6 also Greeks but for vega and rho of early exercise; and every row's kind."""
+def _scheme(accuracy: Accuracy, kind: int | None) -> Scheme:
+    return scheme_for((LONG_SIZES if kind == formulas.LONG_BOUNDARY else SIZES)[accuracy])
+
+
+def _evaluate(
+    columns: Columns, accuracy: Accuracy, count: int, kind: int | None = None
+) -> tuple[Floats, NDArray[np.int8]]:
+    """Prices, with `count` 6 also Greeks but for vega and rho of early exercise; and every row's kind.
+
+    `kind` as in `prices`.
+    """
     # Numba takes 0.7 s to import: on first use.
     from quantmesh.quant import _american_kernels as kernels
 
     outputs = np.zeros((columns.rows, count))
     kinds = np.empty(columns.rows, np.int8)
-    scheme = scheme_for(SIZES[accuracy])
+    scheme = _scheme(accuracy, kind)
 
     def task(start: int, stop: int) -> None:
-        if kernels.price(*columns.arrays, start, stop, *scheme, outputs, kinds):
+        if kernels.price(*columns.arrays, start, stop, kind is None, *scheme, outputs, kinds):
             columns.check(DOMAINS, start, stop)
 
     run_in_chunks(task, columns.rows, _CHUNK_ROWS)
@@ -109,6 +132,10 @@ def _evaluate(columns: Columns, accuracy: Accuracy, count: int) -> tuple[Floats,
     found = np.flatnonzero(kinds == formulas.TWO_BOUNDARIES)
     if found.size:
         outputs[found] = _between_two_boundaries(_Rows(*_taken(columns, found)), accuracy)[:, :count]
+    found = np.flatnonzero(kinds == formulas.LONG_BOUNDARY)
+    if found.size:
+        long = broadcast(*_taken(columns, found))
+        outputs[found] = _evaluate(long, accuracy, count, formulas.LONG_BOUNDARY)[0]
     return outputs, kinds
 
 
@@ -190,12 +217,13 @@ def _with_theta(rows: _Rows, found: Floats, *, american: bool) -> Floats:
 
 def _vega_and_rho(rows: _Rows, kind: int, price: Callable[[Columns], Floats]) -> tuple[Floats, Floats]:
     """By central differences, smooth as the prices are in both; vega is 0 without volatility."""
-    volatility_step = _VOLATILITY_STEPS[kind] * rows.volatility
+    relative_step, rate_step = _STEPS[kind]
+    volatility_step = relative_step * rows.volatility
     # A rate may lie at the very end of its domain.
     longest = np.maximum(rows.time_to_expiry, 1.0)
     highest = LARGEST_EXPONENT / rows.time_to_expiry
-    rate_above = np.minimum(rows.rate + _RATE_STEPS[kind] / longest, highest)
-    rate_below = np.maximum(rows.rate - _RATE_STEPS[kind] / longest, -highest)
+    rate_above = np.minimum(rows.rate + rate_step / longest, highest)
+    rate_below = np.maximum(rows.rate - rate_step / longest, -highest)
     moved = [
         rows._replace(volatility=rows.volatility + volatility_step),
         rows._replace(volatility=rows.volatility - volatility_step),

@@ -26,13 +26,20 @@ CERTAIN = 1  # no time, no volatility, no spot or no strike: what follows is kno
 ONE_BOUNDARY = 2  # exercised at or below (put), above (call) one boundary
 TWO_BOUNDARIES = 3  # exercised between two boundaries
 INVALID = 4  # an argument lies outside its domain
+LONG_BOUNDARY = 5  # as ONE_BOUNDARY, but it takes more points and iterations to find
 
 # The pace at which the boundary leaves X in the first guess, in standard deviations.
 _FIRST_PACE = 2.3
 _LEAST_GAP = 1e-12
-# From the first to the second number of deviations by which the drift lowers the spot, system B takes over from A.
+# From the first to the second number of deviations by which the drift raises the spot, system B takes over from A.
 MOSTLY_SLOPES = 0.3
 _ONLY_VALUES = 1.7
+# A boundary is long beyond so many deviations by which the drift raises the spot, where its iteration converges slowly
+# and then its turn is sharp; where rate or yield amount to so much over the life; and where the rate, over the
+# deviation, amounts to so little that the boundary lies many deviations off.
+_MOST_DRIFT = 1.5
+_MOST_GROWTH = 0.4
+_LEAST_INTEREST = 3e-5
 # Beyond it a put with two boundaries, below its strike grown to expiry at any time, is worth that within 1e-22.
 _MOST_DEVIATION = 20.0
 # Below it an option is worth within 1e-12 of its spot what it is worth without volatility.
@@ -40,7 +47,14 @@ LEAST_DEVIATION = 1e-12
 
 
 def kind_of(
-    sign: float, spot: float, strike: float, time: float, rate: float, dividend_yield: float, volatility: float
+    sign: float,
+    spot: float,
+    strike: float,
+    time: float,
+    rate: float,
+    dividend_yield: float,
+    volatility: float,
+    telling_long: bool,
 ) -> int:
     if not is_inside_domain(spot, strike, time, rate, dividend_yield, volatility):
         return INVALID
@@ -48,7 +62,18 @@ def kind_of(
     if deviation < LEAST_DEVIATION or spot == 0.0 or strike == 0.0:
         return CERTAIN
     kind = kind_of_put(dividend_yield, rate) if sign > 0.0 else kind_of_put(rate, dividend_yield)
+    if telling_long and kind == ONE_BOUNDARY and is_long(sign, time, rate, dividend_yield, volatility):
+        return LONG_BOUNDARY
     return EUROPEAN if kind == TWO_BOUNDARIES and deviation > _MOST_DEVIATION else kind
+
+
+def is_long(sign: float, time: float, rate: float, dividend_yield: float, volatility: float) -> bool:
+    """Of an option with one boundary, given as it is."""
+    root = square_root(time)
+    drift = sign * (dividend_yield - rate) * root / volatility
+    interest = (dividend_yield if sign > 0.0 else rate) * root / volatility
+    growth = max(abs(rate), abs(dividend_yield)) * time
+    return drift > _MOST_DRIFT or growth > _MOST_GROWTH or interest < _LEAST_INTEREST
 
 
 def kind_of_put(rate: float, dividend_yield: float) -> int:

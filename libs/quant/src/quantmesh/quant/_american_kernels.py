@@ -29,6 +29,7 @@ from quantmesh.quant._elementary_kernels import compile_as
 _FORMULAS: tuple[Callable[..., Any], ...] = (
     is_inside_domain,
     formulas.kind_of_put,
+    formulas.is_long,
     formulas.kind_of,
     formulas.certain_exercise,
     formulas.certain_value_and_greeks,
@@ -89,6 +90,7 @@ def _price(
     volatility: Any,
     start: int,
     stop: int,
+    telling_long: bool,
     fractions: Any,
     points: Any,
     interpolation: Any,
@@ -99,7 +101,7 @@ def _price(
     outputs: Any,
     kinds: Any,
 ) -> int:
-    """Fill rows of `outputs` as `_store` does; EUROPEAN and TWO_BOUNDARIES are left alone. Returns the INVALID."""
+    """Fill rows of `outputs` as `_store` does, but EUROPEAN, TWO_BOUNDARIES and LONG_BOUNDARY. Returns the INVALID."""
     scratch = np.zeros(ROWS * BLOCK)
     squares = np.zeros((2, interpolation.shape[1], BLOCK))
     tables = np.empty((premium_points.shape[0], 4 * BLOCK))
@@ -109,7 +111,7 @@ def _price(
     for row in range(start, stop):
         s, x, k, t = at(sign, row), at(spot, row), at(strike, row), at(time, row)
         r, q, v = at(rate, row), at(dividend_yield, row), at(volatility, row)
-        kind = formulas.kind_of(s, x, k, t, r, q, v)
+        kind = formulas.kind_of(s, x, k, t, r, q, v, telling_long)
         kinds[row] = kind
         if kind == formulas.INVALID:
             invalid += 1
@@ -199,6 +201,7 @@ def _price_over_spots(
     spots: Any,
     start: int,
     stop: int,
+    telling_long: bool,
     fractions: Any,
     points: Any,
     interpolation: Any,
@@ -209,7 +212,7 @@ def _price_over_spots(
     outputs: Any,
     kinds: Any,
 ) -> int:
-    """One row of `outputs` per contract; TWO_BOUNDARIES are left alone. Returns how many are INVALID, spots aside."""
+    """One row of `outputs` per contract, but TWO_BOUNDARIES and LONG_BOUNDARY. Returns the INVALID, spots aside."""
     scratch = np.zeros(ROWS * BLOCK)
     single = np.zeros(ROWS * BLOCK)
     squares = np.zeros((2, interpolation.shape[1], BLOCK))
@@ -221,7 +224,7 @@ def _price_over_spots(
     for row in range(start, stop):
         s, k, t = at(sign, row), at(strike, row), at(time, row)
         r, q, v = at(rate, row), at(dividend_yield, row), at(volatility, row)
-        kind = formulas.kind_of(s, 1.0, k, t, r, q, v)
+        kind = formulas.kind_of(s, 1.0, k, t, r, q, v, telling_long)
         kinds[row] = kind
         own = spots[0 if spots.shape[0] == 1 else row]
         if kind == formulas.INVALID:
@@ -283,10 +286,10 @@ _SCHEME = (_FLOATS, _TABLE, _TABLE, _WHOLE, _WHOLE, _TABLE, _TABLE)
 _SIGNS = types.Array(types.int8, 1, "C", readonly=True)
 _OUTPUTS = (types.float64[:, ::1], types.int8[::1])
 price: Any = njit(
-    types.int64(_SIGNS, *[_FLOATS] * 6, types.int64, types.int64, *_SCHEME, *_OUTPUTS),
+    types.int64(_SIGNS, *[_FLOATS] * 6, types.int64, types.int64, types.boolean, *_SCHEME, *_OUTPUTS),
     **OPTIONS,
 )(_price)
 price_over_spots: Any = njit(
-    types.int64(_SIGNS, *[_FLOATS] * 5, _TABLE, types.int64, types.int64, *_SCHEME, *_OUTPUTS),
+    types.int64(_SIGNS, *[_FLOATS] * 5, _TABLE, types.int64, types.int64, types.boolean, *_SCHEME, *_OUTPUTS),
     **OPTIONS,
 )(_price_over_spots)

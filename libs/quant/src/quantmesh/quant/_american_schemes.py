@@ -43,6 +43,12 @@ SIZES: dict[Accuracy, Sizes] = {
     "accurate": Sizes(10, (4, 4, 5, 6, 8), 32),
     "high_precision": Sizes(64, (12, 16, 24, 32) + (48,) * 20, 128),
 }
+# Where a boundary is long (`_american_formulas.is_long`), at some eight times the cost.
+LONG_SIZES: dict[Accuracy, Sizes] = {
+    "fast": Sizes(16, (8,) * 4 + (12,) * 3, 48),
+    "accurate": Sizes(20, (8,) * 4 + (12,) * 4 + (16,) * 2 + (24,) * 2, 64),
+    "high_precision": Sizes(64, (12, 16, 24, 32) + (64,) * 40, 256),
+}
 
 
 @cache

@@ -5,10 +5,14 @@ collocation after Andersen, Lake and Offengenden, "High Performance American Opt
 yields of either sign: an option that is never exercised early is priced in closed form, one with two boundaries (a put
 with dividend_yield < rate < 0; Andersen and Lake, 2021) from both, found likewise and combined until they meet.
 
-`accuracy` bounds the error of a price at a spot of 100, over lives of days to years: "fast" to some 1e-4, "accurate" to
-1e-5, "high_precision" to 1e-8. The first two lose digits over decades. Two boundaries are left to finite differences,
-with errors of some 1e-4, where a put's (rate - dividend_yield) sqrt(time_to_expiry) / volatility is beyond 2.5 to 3. An
-option that is worth exercising has its intrinsic value, a delta of 1 or -1, and its other Greeks are 0.
+`accuracy` sets the error of a price, per 100 of the larger of spot and strike: root mean squares are some 1e-4 with
+"fast" and 1e-5 with "accurate", and "high_precision" errs by 1e-8 over lives of days to years. Where rate or yield
+amount to more than 0.4 over the life, or the drift raises a put's spot (lowers a call's) by more than 1.5 deviations,
+more points are taken, at some eight times the cost. Over lives of up to 24 years, volatilities from 2 to 150 % and
+rates and yields up to 15 % the largest errors found are 3e-3 (8e-3 where that drift is beyond eight deviations), 2e-4
+and 1e-6. Two boundaries are left to finite differences, with errors of some 1e-4, where a put's
+(rate - dividend_yield) sqrt(time_to_expiry) / volatility is beyond 2.5 to 3. An option that is worth exercising has its
+intrinsic value, a delta of 1 or -1, and its other Greeks are 0.
 """
 
 import math
