@@ -43,8 +43,7 @@ def read_folded(symbol: str, currency: str, folded: str, between: str) -> Folded
 
 
 def _written(lot: Lot) -> list[Any]:
-    opener = None if lot.transaction_id is None else lot.transaction_id.hex
-    cells = [str(lot.quantity), str(lot.cost), lot.opened_at.isoformat(), opener]
+    cells = [str(lot.quantity), str(lot.cost), lot.opened_at, lot.transaction_id]
     return [*cells, True] if isinstance(lot, LotsBetween) else cells
 
 
