@@ -11,13 +11,19 @@ async def test_what_comes_after_a_quiet_moment_wakes_at_once() -> None:
     assert wakening.is_set()
 
 
-async def test_what_follows_it_closely_wakes_once_for_all() -> None:
-    wakening = Wakening()
+async def test_what_follows_it_closely_waits() -> None:
+    wakening = Wakening(apart_seconds=3600.0)
     wakening.set_soon()
     wakening.clear()
+    wakening.set_soon()
+    assert not wakening.is_set()
+
+
+async def test_what_waited_wakes_once_for_all() -> None:
+    wakening = Wakening()
     for _ in range(3):
         wakening.set_soon()
-        assert not wakening.is_set()
+    wakening.clear()
     async with asyncio.timeout(5):
         await wakening.wait()
     wakening.clear()
@@ -26,7 +32,7 @@ async def test_what_follows_it_closely_wakes_once_for_all() -> None:
 
 
 async def test_what_somebody_waits_for_wakes_at_once_also_in_between() -> None:
-    wakening = Wakening()
+    wakening = Wakening(apart_seconds=3600.0)
     wakening.set_soon()
     wakening.clear()
     wakening.set_soon()

@@ -62,10 +62,14 @@ class Limits:
         self.delay = 0.0
         self.asked: list[limits_pb2.CheckOrderRequest] = []
         self.heard = asyncio.Event()
+        # Unset, it keeps silent until it is set.
+        self.speaks = asyncio.Event()
+        self.speaks.set()
 
     async def check(self, request: limits_pb2.CheckOrderRequest, context: Any) -> limits_pb2.CheckOrderResponse:
         self.asked.append(request)
         self.heard.set()
+        await self.speaks.wait()
         await asyncio.sleep(self.delay)
         return self.answer if request.HasField("account") else self.without
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
@@ -15,11 +16,14 @@ from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.api.risk.v1 import limits_pb2
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.rpc import Peer, open_channel
+from quantmesh.portfolio.adapters.rpc import orders
+from quantmesh.portfolio.adapters.store.halts import HaltStore
 from quantmesh.portfolio.core.errors import InsufficientCash
+from quantmesh.portfolio.core.halts.model import Halt, HaltKind
 from quantmesh.portfolio.core.pre_trade import FigureChange, PreTradeAnswer
 from quantmesh.portfolio.core.pre_trade_errors import KycRefused, LimitExceeded, PreTradeUnavailable
 
-from .fakes import Service
+from .fakes import Service, User
 from .pre_trade_peers import ALLOWED, DENIED, Checks, checked, trade
 
 
@@ -188,16 +192,55 @@ async def test_an_order_that_is_denied_or_not_checked_in_time_writes_nothing(che
     assert await trader.order(portfolio.id, "10", key="once") == placed
 
 
+async def asking(checks: Checks, trader: User, portfolio_id: str) -> "asyncio.Task[pb.Order]":
+    """An order of an account that has no limits, as was heard before, while risk keeps silent."""
+    assert (await trader.order(portfolio_id, "1")).status == pb.ORDER_STATUS_FILLED
+    checks.limits.speaks.clear()
+    checks.limits.heard.clear()
+    placing = asyncio.create_task(trader.order(portfolio_id, "1"))
+    await checks.limits.heard.wait()
+    return placing
+
+
 async def test_an_account_is_not_held_up_while_risk_thinks(checks: Checks) -> None:
     portfolio = await checks.user.create()
     await checks.user.deposit(portfolio.id)
-    trader = checks.trader()
-    checks.limits.delay = 1.0
-    placing = asyncio.create_task(trader.order(portfolio.id, "1"))
-    await checks.limits.heard.wait()
+    placing = await asking(checks, checks.trader(), portfolio.id)
     await checks.user.deposit(portfolio.id)
     assert not placing.done()
+    checks.limits.speaks.set()
     assert (await placing).status == pb.ORDER_STATUS_FILLED
+
+
+async def test_other_accounts_trade_in_the_symbol_while_risk_thinks(
+    checks: Checks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orders, "_LOCKED_SECONDS", 60.0)
+    market = checks.service.market
+    market.live["AAPL"] = replace(market.live["AAPL"], bid_size=Decimal(100), ask_size=Decimal(100))
+    portfolio, other = await checks.user.create(), checks.service.user()
+    await checks.user.deposit(portfolio.id)
+    others = await other.create()
+    await other.deposit(others.id)
+    placing = await asking(checks, checks.trader(), portfolio.id)
+    assert (await other.order(others.id, "1")).status == pb.ORDER_STATUS_FILLED
+    assert not placing.done()
+    checks.limits.speaks.set()
+    assert (await placing).status == pb.ORDER_STATUS_FILLED
+
+
+async def test_a_halt_that_comes_while_risk_thinks_holds(checks: Checks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orders, "_LOCKED_SECONDS", 60.0)
+    portfolio = await checks.user.create()
+    await checks.user.deposit(portfolio.id)
+    placing = await asking(checks, checks.trader(), portfolio.id)
+    await asyncio.sleep(0.1)  # the ledger has read what it reads meanwhile
+    async with checks.service.database.system_transaction() as session:
+        await HaltStore(session).add(
+            Halt(uuid.uuid4(), HaltKind.KILL_SWITCH, "", "A drill.", "operator", checks.service.clock.now())
+        )
+    checks.limits.speaks.set()
+    assert (await placing).status == pb.ORDER_STATUS_REJECTED
 
 
 async def test_a_denial_that_comes_late_writes_nothing_either(checks: Checks) -> None:

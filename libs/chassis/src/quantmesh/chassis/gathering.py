@@ -14,9 +14,9 @@ class GatheredSession(Executor):
         self._unsent: list[Asked] = []
 
     async def ask(self, asked: Sequence[Asked]) -> None:
-        """One message, which begins; whoever executes one of these later has its answer already."""
+        """One message, the first of which begins; whoever executes one of these later has its answer already."""
         results = await self.session.together(asked)
-        self._answers = [(*each, result) for each, result in zip(asked, results, strict=True)]
+        self._answers += [(*each, result) for each, result in zip(asked, results, strict=True)]
 
     async def execute(self, statement: Statement, parameters: Parameters | None = None) -> Result:
         values = parameters or {}

@@ -12,8 +12,9 @@ class Wakening(asyncio.Event):
     (`set`), what nobody waits for at most fifty times a second.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, apart_seconds: float = _APART_SECONDS) -> None:
         super().__init__()
+        self._apart_seconds = apart_seconds
         self._not_before = 0.0
         self._planned = False
 
@@ -29,5 +30,5 @@ class Wakening(asyncio.Event):
 
     def _wake(self, loop: asyncio.AbstractEventLoop) -> None:
         self._planned = False
-        self._not_before = loop.time() + _APART_SECONDS
+        self._not_before = loop.time() + self._apart_seconds
         self.set()

@@ -62,6 +62,7 @@ class PreTradePeers:
         self._accounts = accounts
         self._rules = rules
         self._kept: OrderedDict[UUID, tuple[float, compliance_pb2.KycStatus.ValueType]] = OrderedDict()
+        self._quick: OrderedDict[UUID, None] = OrderedDict()
 
     async def check(self, *trades: ProposedTrade, with_figures: bool = False) -> PreTradeAnswer:
         try:
@@ -85,6 +86,9 @@ class PreTradePeers:
         denials = [_denial(each) for each in answer.changes if each.denied]
         return PreTradeAnswer(LimitExceeded(denials, _suggestion(trades, answer)), changes)
 
+    def is_quick(self, portfolio_id: UUID) -> bool:
+        return portfolio_id in self._quick
+
     def _remembered(self, owner_id: UUID) -> compliance_pb2.KycStatus.ValueType | None:
         kept = self._kept.get(owner_id)
         return kept[1] if kept is not None and kept[0] > time.monotonic() else None
@@ -106,7 +110,13 @@ class PreTradePeers:
             portfolio_id=str(portfolio_id), orders=[_order(trade) for trade in trades], with_figures=with_figures
         )
         answer = await self._risk.call(self._limits.CheckOrder, request)
-        if answer.account_needed:
+        if not answer.account_needed:
+            self._quick[portfolio_id] = None
+            self._quick.move_to_end(portfolio_id)
+            while len(self._quick) > _MOST_KEPT:
+                self._quick.popitem(last=False)
+        else:
+            self._quick.pop(portfolio_id, None)
             symbols = {trade.request.symbol for trade in trades}
             replaced = {trade.replaces.id for trade in trades if trade.replaces is not None}
             request.account.CopyFrom(await self._accounts.state(portfolio_id, symbols, without=replaced))

@@ -250,6 +250,10 @@ class PreTrade(Protocol):
     async def check(self, *trades: ProposedTrade, with_figures: bool = False) -> PreTradeAnswer:
         """Of one portfolio, together; `with_figures` also tells exposure, value at risk and margin that nothing limits.
 
-        Awaited before the ledger's transaction. Raises Unavailable where nobody answers in time: no order then.
+        Raises Unavailable where nobody answers in time: no order then.
         """
+        ...
+
+    def is_quick(self, portfolio_id: UUID) -> bool:
+        """Whether the last answer for the portfolio needed nothing of its account, which holds until limits are set."""
         ...

@@ -17,7 +17,7 @@ from quantmesh.portfolio.adapters import translate, translate_orders
 from quantmesh.portfolio.adapters.rpc.base import Context, Methods, id_or_none, portfolio_id_of
 from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.adapters.store.orders import OrderFilter
-from quantmesh.portfolio.adapters.store.placing import questions
+from quantmesh.portfolio.adapters.store.placing import account_questions, market_questions
 from quantmesh.portfolio.core.end_order import cancel_order
 from quantmesh.portfolio.core.errors import InvalidRequest
 from quantmesh.portfolio.core.execution import Venue
@@ -30,7 +30,7 @@ from quantmesh.portfolio.core.preview_order import preview_order
 from quantmesh.portfolio.core.replace_order import is_less_of, replace_order
 from quantmesh.portfolio.core.reservations import trade_price
 
-# An account's lock is held for no longer than this until risk and auth have answered.
+# An account's own locks are held for no longer than this until risk and auth have answered; no other is.
 _LOCKED_SECONDS = 0.02
 
 
@@ -50,20 +50,23 @@ class OrderMethods(Methods):
         try:
             venue = await ask_venue(self._market, asked.symbol, self._costs)
             order = new_order(portfolio_id, asked, venue, self._clock.now(), uuid7())
+            checking = asyncio.create_task(self._demand_allowed(portfolio_id, asked, venue))
+            if self._pre_trade is not None and self._pre_trade.is_quick(portfolio_id):
+                await asyncio.sleep(0)  # risk is asked before the ledger's reading keeps this process busy
+            else:
+                await checking
         except QuantmeshError:
             # Of a repetition the first answer stands, whoever is silent by now, and whatever is refused.
             kept = await self._kept(request, answer)
             if kept is None:
                 raise
             return kept
-        place = partial(self._place, claim, order, venue)
-        checking = asyncio.create_task(self._pre_trade_answer(portfolio_id, asked, venue))
+        place = partial(self._place, claim, order, venue, checking)
         try:
-            await asyncio.sleep(0)  # risk is asked before the ledger's reading keeps this process busy
             with suppress(_StillChecking):
-                return await place(checking)
+                return await place()
             await asyncio.wait({checking})
-            return await place(checking)
+            return await place()
         finally:
             await end(checking)
             if not checking.cancelled():
@@ -112,9 +115,7 @@ class OrderMethods(Methods):
         asked = replacement.of(order)
         venue = await ask_venue(self._market, asked.symbol, self._costs)
         if not is_less_of(order.request, asked):
-            allowed = await self._pre_trade_answer(order.portfolio_id, asked, venue, replaces=order)
-            if allowed.denial is not None:
-                raise allowed.denial
+            await self._demand_allowed(order.portfolio_id, asked, venue, replaces=order)
         async with self._store() as store:
             replaced = await replace_order(
                 store, order_id, request.expected_version, replacement, venue, self._clock.now(), uuid7
@@ -133,20 +134,24 @@ class OrderMethods(Methods):
             return pb.CancelOrderResponse(order=await _whole(store, cancelled))
 
     async def _place(
-        self, claim: Claim, order: Order, venue: Venue, checking: asyncio.Task[PreTradeAnswer]
+        self, claim: Claim, order: Order, venue: Venue, checking: asyncio.Task[None]
     ) -> pb.PlaceOrderResponse:
         """With what is `checking` heard behind the locks, which nobody holds for a peer that is slow."""
         answer = pb.PlaceOrderResponse
-        async with self._database.gathered(claim.owner_id, questions(claim, order, venue)) as session:
+        first, last = account_questions(claim, order, venue), market_questions(order, venue)
+        if checking.done():
+            first, last = [*first, *last], []
+        async with self._database.gathered(claim.owner_id, first) as session:
             store = Store(session, claim.owner_id)
 
             async def place() -> pb.PlaceOrderResponse:
-                if not checking.done():
+                if last:
                     await asyncio.wait({checking}, timeout=_LOCKED_SECONDS)
                 if not checking.done():
                     raise _StillChecking
-                if (denial := checking.result().denial) is not None:
-                    raise denial
+                checking.result()
+                if last:
+                    await session.ask(last)
                 placed, fills = await place_order(store, order, venue, self._clock.now(), uuid7)
                 return answer(order=translate_orders.order(placed, fills))
 
@@ -154,6 +159,14 @@ class OrderMethods(Methods):
         if self._early_copies is not None:
             await self._early_copies.send(store.told)
         return placed
+
+    async def _demand_allowed(
+        self, portfolio_id: UUID, asked: OrderRequest, venue: Venue, *, replaces: Order | None = None
+    ) -> None:
+        """Raises the denial, or Unavailable."""
+        answer = await self._pre_trade_answer(portfolio_id, asked, venue, replaces=replaces)
+        if answer.denial is not None:
+            raise answer.denial
 
     async def _pre_trade_answer(
         self,

@@ -1,4 +1,4 @@
-"""What placing an order reads, all of it known before any of it is answered; so it is asked at once."""
+"""What placing an order reads, all of it known before any of it is answered; so it is asked in one or two messages."""
 
 from quantmesh.chassis.idempotency import Claim
 from quantmesh.chassis.sql import Asked
@@ -13,13 +13,18 @@ from quantmesh.portfolio.core.order_work import balances_of
 from quantmesh.portfolio.core.orders import Order
 
 
-def questions(claim: Claim, order: Order, venue: Venue) -> list[Asked]:
-    """The locks in the order in which everybody takes them, and behind them what they guard."""
-    request, portfolio_id, quote = order.request, order.portfolio_id, venue.tradable_quote
-    asked = [*claim.questions, lock_question(portfolio_id)]
+def account_questions(claim: Claim, order: Order, venue: Venue) -> list[Asked]:
+    """The locks that are the account's own, in the order in which everybody takes them, and what they guard."""
+    asked = [*claim.questions, lock_question(order.portfolio_id)]
     if order.is_named:
-        asked.append(taken_question(portfolio_id, request.client_order_id))
-    asked += [(IN_FORCE, {}), books_question(portfolio_id, balances_of(order), venue.time)]
+        asked.append(taken_question(order.portfolio_id, order.request.client_order_id))
+    return [*asked, books_question(order.portfolio_id, balances_of(order), venue.time)]
+
+
+def market_questions(order: Order, venue: Venue) -> list[Asked]:
+    """Behind them, and last: halts as they are now, and the lock of what all accounts share, a quote's size."""
+    request, quote = order.request, venue.tradable_quote
+    asked: list[Asked] = [(IN_FORCE, {})]
     if quote is not None and offered(quote, request.side) is not None and trades_now(request, venue):
         asked += [size_question(quote), ahead_question(quote, request.side, order.id)]
     return asked
