@@ -22,6 +22,10 @@ FIRST_RELEASE = {
     "pricing": "0003",
     "risk": "0001",
 }
+# Columns with a default that no row comes without, by their revision: the code before names the columns that it fills.
+FILLED_BY_NAME = {("blockchain", "0002"): "ADD COLUMN traceparent text NOT NULL"}
+# Columns with a default that no row comes without, by their revision: the code before names the columns that it fills.
+FILLED_BY_NAME = {("blockchain", "0002"): "ADD COLUMN traceparent text NOT NULL"}
 LATER = [
     path
     for name in NAMES
@@ -36,7 +40,8 @@ _TAKES_AWAY = re.compile(
     r"|\bSET\s+NOT\s+NULL\b"
     r"|\bALTER\s+COLUMN\s+\w+\s+(?:SET\s+DATA\s+)?TYPE\b"
     r"|\bADD\s+(?:CONSTRAINT|CHECK|UNIQUE|PRIMARY|FOREIGN)\b"
-    r"|\bADD\s+COLUMN\b(?![^,;]*\b(?:DEFAULT|GENERATED)\b)[^,;]*\bNOT\s+NULL\b"
+    # Also with a default: a row that is written whole gives NULL for a column that its writer does not know.
+    r"|\bADD\s+COLUMN\b(?:[^,;()]|\((?:[^()]|\([^()]*\))*\))*\bNOT\s+NULL\b"
     r"|\bREVOKE\b(?![^;]*\bFROM\s+PUBLIC\b)",
     re.IGNORECASE,
 )
@@ -65,7 +70,9 @@ def _text(node: ast.AST) -> str:
 
 @pytest.mark.parametrize("path", LATER, ids=lambda path: f"{path.parents[2].name}-{path.stem}")
 def test_the_code_of_the_release_before_runs_on_the_schema(path: Path) -> None:
-    assert takes_away(path.read_text()) == [], "add now, and take away a release later: docs/operations.md"
+    allowed = FILLED_BY_NAME.get((path.parents[2].name, path.name.partition("_")[0]))
+    found = [each for each in takes_away(path.read_text()) if each != allowed]
+    assert found == [], "add now, and take away a release later: docs/operations.md"
 
 
 @pytest.mark.parametrize(
@@ -76,6 +83,8 @@ def test_the_code_of_the_release_before_runs_on_the_schema(path: Path) -> None:
         "ALTER TABLE bar RENAME COLUMN source TO feed",
         "ALTER TABLE bar ALTER source SET NOT NULL",
         "ALTER TABLE bar ADD COLUMN source text NOT NULL",
+        "ALTER TABLE bar ADD COLUMN source text NOT NULL DEFAULT ''",
+        "ALTER TABLE bar ADD COLUMN volume numeric(38, 18) DEFAULT coalesce(0, length('')) NOT NULL",
         "ALTER TABLE bar ADD COLUMN a text, ADD COLUMN b text NOT NULL CHECK (b > '')",
         "ALTER TABLE bar ALTER COLUMN volume TYPE bigint",
         "ALTER TABLE bar ADD CONSTRAINT positive CHECK (volume > 0)",
@@ -94,7 +103,8 @@ def test_what_the_code_before_would_miss_is_found(statement: str) -> None:
     [
         "CREATE TABLE bar (id uuid NOT NULL, CHECK (id IS NOT NULL))",
         "ALTER TABLE bar ADD COLUMN source text",
-        "ALTER TABLE bar ADD COLUMN source text NOT NULL DEFAULT ''",
+        "ALTER TABLE bar ADD COLUMN source text DEFAULT ''",
+        "ALTER TABLE bar ADD COLUMN a numeric(38, 18), ALTER COLUMN b DROP NOT NULL",
         "DROP INDEX bar_by_day",
         "ALTER TABLE bar DROP CONSTRAINT bar_check",
         "REVOKE ALL ON FUNCTION drop_bars FROM PUBLIC",

@@ -9,12 +9,13 @@ down_revision = "0014"
 
 
 def upgrade() -> None:
-    # Those made before are folded by older rules, and not read any more.
+    # NULL where the fold is older, which nothing reads any more. The code before writes rows whole, and so gives NULL
+    # for what it does not know, whatever the default.
     op.execute(
         """
         ALTER TABLE snapshot_position
-            ADD COLUMN realized numeric NOT NULL DEFAULT 0,
-            ADD COLUMN paid numeric NOT NULL DEFAULT 0
+            ADD COLUMN realized numeric,
+            ADD COLUMN paid numeric
         """
     )
     # An instrument's days of one quarter, as numbers and amounts that are parted by commas; true in the snapshots from
