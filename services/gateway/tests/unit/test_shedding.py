@@ -67,3 +67,11 @@ def test_what_is_below_the_standing_ones_is_never_refused() -> None:
     for _ in range(3):
         assert part.enter(2) == [True, True]
         part.leave(2)
+
+
+def test_who_waits_outside_keeps_no_place_and_comes_back_however_many_there_are_by_then() -> None:
+    part = Part(Crowd(burst=2, standing=1))
+    part.enter(1)
+    with part.shedding.left():
+        assert part.enter(3) == [True, True, False]
+    assert part.shedding.in_flight == 3

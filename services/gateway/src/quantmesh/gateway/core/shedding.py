@@ -1,7 +1,8 @@
 """How many requests of one part of the API are under way, so that what is accepted stays fast however much is asked."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 BURST, STANDING = 128, 8
@@ -48,3 +49,12 @@ class Shedding:
 
     def leave(self) -> None:
         self.in_flight -= 1
+
+    @contextmanager
+    def left(self) -> Iterator[None]:
+        """For as long as somebody outside is waited for; who was begun comes back however many there are by then."""
+        self.leave()
+        try:
+            yield
+        finally:
+            self.in_flight += 1

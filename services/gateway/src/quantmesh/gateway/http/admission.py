@@ -3,10 +3,10 @@
 Where refusing costs as much as answering, what is accepted waits behind what is refused: not even a task is made.
 """
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Awaitable, Iterable
+from typing import Any, TypeVar
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from quantmesh.gateway.core.errors import BulkheadFull
@@ -16,19 +16,29 @@ from quantmesh.gateway.http.middleware.envelope import METHODS, POLICY, SECONDS,
 from quantmesh.gateway.http.packets import PacketProtocol
 from quantmesh.gateway.http.problems import problem_answer
 
+T = TypeVar("T")
+
 _CLOSE = (b"connection", b"close")
+_HALTS = "/api/v2/halts"
 
 
 class Admission:
-    """Each path prefix has a crowd of its own, so that a part that is slow keeps no place of the others."""
+    """Each path prefix has a crowd of its own, so that a part that is slow keeps no place of the others.
+
+    So has below each what lessens risk, so that no order stays, and trading goes on, because others ask for too much.
+    """
 
     def __init__(self, paths: Iterable[str], crowd: Crowd) -> None:
-        self._parts = {prefix: Shedding(prefix, crowd) for prefix in map(_prefix, paths)}
+        prefixes = set(map(_prefix, paths))
+        self._parts = {prefix: Shedding(prefix, crowd) for prefix in prefixes}
+        self._lessening = {prefix: Shedding(prefix, crowd) for prefix in prefixes}
         self._observe: dict[tuple[str, str], Any] = {}
 
-    def part(self, path: str) -> Shedding | None:
+    def part(self, method: str, path: str) -> Shedding | None:
         """None where there is nothing to be had, or nothing that costs anything."""
-        return self._parts.get(_prefix(path))
+        prefix = _prefix(path)
+        lessens_risk = method == "DELETE" or (method == "POST" and prefix == _HALTS)
+        return (self._lessening if lessens_risk else self._parts).get(prefix)
 
     def refusal(self, part: Shedding, scope: Scope, more: Iterable[tuple[bytes, bytes]]) -> bytes:
         """A whole answer, with `more` headers."""
@@ -63,34 +73,56 @@ class AdmittingProtocol(PacketProtocol):
         self._admission = admission
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        part = self._admission.part(cycle.scope["path"])
+        if self.transport.is_closing():
+            # Sent behind what this connection was closed for: no answer would arrive.
+            cycle.response_started = cycle.response_complete = True
+            return
+        part = self._admission.part(cycle.scope["method"], cycle.scope["path"])
         if part is None:
             super()._start_asgi_task(cycle, app)
         elif part.enter():
-            super()._start_asgi_task(cycle, _left_by(part, app))
+            super()._start_asgi_task(cycle, _in_a_place(part, cycle, app))
         else:
             self._refuse(part, cycle)
 
     def _refuse(self, part: Shedding, cycle: RequestResponseCycle) -> None:
         headers = cycle.default_headers
-        # Who waits to be told to send the body will not send it, so that nothing else can follow on the connection.
-        if (not cycle.keep_alive or cycle.waiting_for_100_continue) and _CLOSE not in headers:
+        # Who waits to be told to send the body will not send it, so that nothing else can follow on the connection; and
+        # who sent more before this was answered may come back with that, as with this.
+        if (not cycle.keep_alive or cycle.waiting_for_100_continue or self.pipeline) and _CLOSE not in headers:
             headers = [*headers, _CLOSE]
         cycle.response_started = cycle.response_complete = True
         self.transport.write(self._admission.refusal(part, dict(cycle.scope), headers))
-        if _CLOSE in headers:
+        if self.flow.write_paused:
+            # Nobody reads what is written, and asks on.
+            self.transport.abort()
+        elif _CLOSE in headers:
             self.transport.close()
         self.on_response_complete()
 
 
-def _left_by(part: Shedding, app: Any) -> Any:
+def _in_a_place(part: Shedding, cycle: RequestResponseCycle, app: Any) -> Any:
+    """`app`, out of its place while its client sends nothing of the body, or reads nothing of the answer."""
+
     async def run(scope: Scope, receive: Receive, send: Send) -> None:
+        def receive_on() -> Awaitable[Message]:
+            is_awaited = cycle.more_body and not cycle.message_event.is_set()
+            return _outside(part, receive()) if is_awaited else receive()
+
+        def send_on(message: Message) -> Awaitable[None]:
+            return _outside(part, send(message)) if cycle.flow.write_paused else send(message)
+
         try:
-            await app(scope, receive, send)
+            await app(scope, receive_on, send_on)
         finally:
             part.leave()
 
     return run
+
+
+async def _outside(part: Shedding, step: Awaitable[T]) -> T:
+    with part.left():
+        return await step
 
 
 def _prefix(path: str) -> str:

@@ -17,6 +17,7 @@ class GatheredTransport:
         self._held = b""
         self.get_extra_info = transport.get_extra_info
         self.is_closing = transport.is_closing
+        self.abort = transport.abort
         self.pause_reading = transport.pause_reading
         self.resume_reading = transport.resume_reading
 
