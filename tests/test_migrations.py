@@ -24,8 +24,6 @@ FIRST_RELEASE = {
 }
 # Columns with a default that no row comes without, by their revision: the code before names the columns that it fills.
 FILLED_BY_NAME = {("blockchain", "0002"): "ADD COLUMN traceparent text NOT NULL"}
-# Columns with a default that no row comes without, by their revision: the code before names the columns that it fills.
-FILLED_BY_NAME = {("blockchain", "0002"): "ADD COLUMN traceparent text NOT NULL"}
 LATER = [
     path
     for name in NAMES

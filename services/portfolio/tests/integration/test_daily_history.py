@@ -28,15 +28,17 @@ from .ledger_views import Counting, WithoutSnapshots
 FIRST_DAY = datetime(2019, 12, 20, tzinfo=UTC)
 DAYS = 150
 SYMBOLS = {"AAPL": "USD", "MSFT": "USD", "IBM": "USD", "SAP": "EUR"}
+# Of all days those that have a close, or a rate; in sparse markets none may be in or for weeks before a period.
+DENSE, SPARSE = (0.65, 0.7), [(0.02, 0.02), (0.05, 0.02), (0.15, 0.05)]
 
 
-def arrange(market: FakeMarket, chance: random.Random) -> None:
-    """Closes and rates with holes; one instrument has its first close late, and one none at all."""
+def arrange(market: FakeMarket, chance: random.Random, closing: float, publishing: float) -> None:
+    """Closes and rates with holes; two instruments have their first close late, and one none at all."""
     days = [(FIRST_DAY + timedelta(days=number)).date() for number in range(DAYS + 10)]
-    published = [day for day in days if day == days[0] or chance.random() < 0.7]
+    published = [day for day in days if day == days[0] or chance.random() < publishing]
     market.rates["EUR", "USD"] = {day: Decimal(chance.randrange(100, 130)) / 100 for day in published}
-    for symbol, since in (("AAPL", 0), ("SAP", 0), ("MSFT", 60)):
-        of_symbol = [day for day in days[since:] if day.weekday() < 5 and chance.random() < 0.9]
+    for symbol, since in (("AAPL", 0), ("SAP", 20), ("MSFT", 60)):
+        of_symbol = [day for day in days[since:] if chance.random() < closing]
         market.history[symbol] = {day: Decimal(chance.randrange(5000, 15000)) / 100 for day in of_symbol}
 
 
@@ -78,12 +80,12 @@ async def record_something(
 
 
 def told(history: History, since: date) -> tuple[Any, ...]:
-    """What it says of the days from `since` on, however it was put together."""
+    """What it says from the end of `since` on, however it was put together."""
     instruments = {}
     for symbol, instrument in history.instruments.items():
         days = changes(instrument.held)
-        before = [each[1:] for each in days if each.day < since]
-        instruments[symbol] = instrument.currency, before[-1:], [each for each in days if each.day >= since]
+        begun = [each[1:] for each in days if each.day <= since]
+        instruments[symbol] = instrument.currency, begun[-1:], [each for each in days if each.day > since]
     moved = {symbol: each for symbol, each in instruments.items() if each[1:] != ([], [])}
     return moved, history.flows, [item for item in history.income if item.income or item.fees]
 
@@ -109,7 +111,6 @@ async def measured(
 @pytest.mark.parametrize(("lots", "method"), LOT_METHODS.items())
 async def test_performance_is_that_of_a_fold_from_nothing(service: Service, lots: int, method: LotMethod) -> None:
     chance = random.Random(lots)  # noqa: S311  a ledger that can be replayed, no secret
-    arrange(service.market, chance)
     user = service.user()
     portfolio = await user.create(lots=lots)
     for currency in ("USD", "EUR"):
@@ -121,7 +122,9 @@ async def test_performance_is_that_of_a_fold_from_nothing(service: Service, lots
         known.append(service.clock.now())
         if number % 8 == 7:
             await SnapshotMaker(service.database, due_events=1, step=chance.choice([2, 5, 12, 1000])).make_due()
-    for number in range(40):
+    for number in range(80):
+        if number % 20 == 0:
+            arrange(service.market, chance, *(chance.choice(SPARSE) if number % 40 else DENSE))
         as_of = FIRST_DAY + timedelta(days=chance.randrange(1, DAYS + 9), hours=chance.choice([0, 12, 23]))
         start = None if number % 4 == 0 else as_of.date() - timedelta(chance.randrange(90))
         end = None if start is None or number % 3 else start + timedelta(chance.randrange(40))
@@ -165,6 +168,37 @@ async def test_what_was_taken_back_leaves_no_day_and_no_price(service: Service) 
     assert await told() == [("2020-01-02", "1000.00", "1000.00")]
     await maker.make_due()
     assert await told() == [("2020-01-02", "1000.00", "1000.00")]
+
+
+async def test_what_is_reversed_counts_neither_as_paid_in_nor_as_taken_out(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    await user.deposit(portfolio.id, "1000.00", "2020-01-02")
+    recorded = {}
+    for kind, amount in (("deposit", "500"), ("deposit", "300"), ("withdrawal", "40"), ("withdrawal", "70")):
+        answer = await user.record(portfolio.id, type=kind, amount=amount, currency="USD", at="2020-01-06")
+        recorded[amount] = answer.transaction.id
+
+    async def flowed() -> set[tuple[str, ...]]:
+        """Cash, deposits and withdrawals, with snapshots and without."""
+        histories = [
+            await read(service, user, portfolio.id, View(), store, False, Span()) for store in (Store, WithoutSnapshots)
+        ]
+        flows = [flow for history in histories for flow in history.flows if flow.day == date(2020, 1, 6)]
+        return {
+            tuple(str(round(amount, 2)) for amount in (flow.cash, flow.deposits, flow.withdrawals)) for flow in flows
+        }
+
+    maker = SnapshotMaker(service.database, due_events=1, step=1)
+    await maker.make_due()
+    assert await flowed() == {("690.00", "800.00", "110.00")}
+    for amount in ("500", "40"):
+        user.call(uuid4().hex)
+        request = pb.ReverseTransactionRequest(portfolio_id=portfolio.id, transaction_id=recorded[amount])
+        await user.rpc.ReverseTransaction(request, NO_CONTEXT)
+    assert await flowed() == {("230.00", "300.00", "70.00")}
+    await maker.make_due()
+    assert await flowed() == {("230.00", "300.00", "70.00")}
 
 
 async def test_a_read_of_a_period_takes_the_days_that_are_kept(service: Service) -> None:
