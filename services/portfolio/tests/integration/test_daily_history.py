@@ -1,6 +1,7 @@
 """Performance is the same from what lies beside snapshots as from a fold of everything, exactly."""
 
 import random
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -18,6 +19,7 @@ from quantmesh.portfolio.adapters.verifier import Verifier
 from quantmesh.portfolio.core.daily_book import History
 from quantmesh.portfolio.core.get_performance import MeasuredHistory, PerformanceQuestion, get_performance
 from quantmesh.portfolio.core.held_days import changes
+from quantmesh.portfolio.core.market import Closes
 from quantmesh.portfolio.core.model import LotMethod
 from quantmesh.portfolio.core.ports import View
 from quantmesh.portfolio.core.read_history import Span, read_history
@@ -30,6 +32,20 @@ DAYS = 150
 SYMBOLS = {"AAPL": "USD", "MSFT": "USD", "IBM": "USD", "SAP": "EUR"}
 # Of all days those that have a close, or a rate; in sparse markets none may be in or for weeks before a period.
 DENSE, SPARSE = (0.65, 0.7), [(0.02, 0.02), (0.05, 0.02), (0.15, 0.05)]
+
+
+class CountingMarket(FakeMarket):
+    """Knows of what closes were asked, call by call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked_closes: list[set[str]] = []
+
+    async def closes(
+        self, symbols: Collection[str], start: date, end: date, as_of: datetime | None, known_at: datetime | None
+    ) -> Mapping[str, Closes]:
+        self.asked_closes.append({*symbols})
+        return await super().closes(symbols, start, end, as_of, known_at)
 
 
 def arrange(market: FakeMarket, chance: random.Random, closing: float, publishing: float) -> None:
@@ -199,6 +215,31 @@ async def test_what_is_reversed_counts_neither_as_paid_in_nor_as_taken_out(servi
     assert await flowed() == {("230.00", "300.00", "70.00")}
     await maker.make_due()
     assert await flowed() == {("230.00", "300.00", "70.00")}
+
+
+async def test_closes_are_asked_of_what_was_held_in_the_period_alone(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    await user.deposit(portfolio.id, at="2020-01-02")
+    trades = [
+        ("buy", "AAPL", "2020-11-20"),
+        ("buy", "IBM", "2020-01-03"),
+        ("sell", "IBM", "2020-01-06"),
+        ("buy", "MSFT", "2020-12-02"),
+        ("sell", "MSFT", "2020-12-04"),
+        ("buy", "AAPL", "2020-12-10"),
+    ]
+    for kind, symbol, day in trades:
+        await user.record(portfolio.id, type=kind, symbol=symbol, quantity="1", price="10", currency="USD", at=day)
+    market = CountingMarket()
+    every_day = {date(2020, 11, 1) + timedelta(number): Decimal(10) for number in range(60)}
+    market.history = {"AAPL": every_day, "IBM": every_day, "MSFT": every_day}
+    asked = PerformanceQuestion(datetime(2020, 12, 20, tzinfo=UTC), None, date(2020, 12, 1))
+    reading = partial(read, service, user, portfolio.id, View(asked.as_of), Store, False)
+    await get_performance(reading, market, asked)
+    await SnapshotMaker(service.database, due_events=1).make_due()
+    await get_performance(reading, market, asked)
+    assert market.asked_closes == 2 * [{"AAPL", "MSFT"}]
 
 
 async def test_a_read_of_a_period_takes_the_days_that_are_kept(service: Service) -> None:

@@ -131,14 +131,14 @@ def flows_of(book: DailyBook) -> Iterable[DailyFlow]:
     return (flow for flow in book.history.flows if flow.day in book.translation.places)
 
 
-def moved_between(steps: Mapping[str, HeldSteps], first: date, last: date) -> list[str]:
-    """What was held or traded from `first` to `last`."""
-    at = ordinals([first])
-    return [
-        symbol
-        for symbol, of_symbol in steps.items()
-        if of_symbol.quantities.on(at)[0] or len(of_symbol.quantities.own(first, last))
-    ]
+def held_between(steps: Mapping[str, HeldSteps], first: date, last: date) -> list[str]:
+    """What was held at the end of some day from `first` to `last`: no other close counts.
+
+    A snapshot's own day is among the days of every instrument, also of one that is not held any more.
+    """
+    begin = ordinals([first])
+    held = {symbol: of_symbol.quantities for symbol, of_symbol in steps.items()}
+    return [symbol for symbol, each in held.items() if each.on(begin)[0] or each.on(each.own(first, last)).any()]
 
 
 def unpriced(steps: Mapping[str, HeldSteps], prices: Prices, days: Sequence[date]) -> list[str]:

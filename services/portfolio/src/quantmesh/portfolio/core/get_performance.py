@@ -12,7 +12,7 @@ from quantmesh.portfolio.core.daily_book import (
     book_days,
     daily_book,
     daily_values,
-    moved_between,
+    held_between,
     steps_of_history,
     unpriced,
 )
@@ -171,7 +171,7 @@ async def _prices(
     closes: Mapping[str, Closes] = {}
     rates: Mapping[str, RateHistory] = {}
     if first <= asked.last:
-        held = moved_between(steps, first, asked.last)
+        held = held_between(steps, first, asked.last)
         if held:
             closes = await market.closes(held, first, asked.last, asked.as_of, asked.known_at)
         if foreign:
