@@ -25,7 +25,7 @@ _HALTS = "/api/v2/halts"
 class Admission:
     """Each path prefix has a crowd of its own, so that a part that is slow keeps no place of the others.
 
-    So has below each what lessens risk, so that no order stays, and trading goes on, because others ask for too much.
+    Within it, so has what lessens risk: no order stays open, and no trading goes on, for what others ask too much.
     """
 
     def __init__(self, paths: Iterable[str], crowd: Crowd) -> None:
@@ -87,8 +87,8 @@ class AdmittingProtocol(PacketProtocol):
 
     def _refuse(self, part: Shedding, cycle: RequestResponseCycle) -> None:
         headers = cycle.default_headers
-        # Who waits to be told to send the body will not send it, so that nothing else can follow on the connection; and
-        # who sent more before this was answered may come back with that, as with this.
+        # Who waits to be told to send the body will not send it, so that nothing else can follow on the connection. And
+        # to refuse one after the other all that was sent ahead would take a frame of the stack each.
         if (not cycle.keep_alive or cycle.waiting_for_100_continue or self.pipeline) and _CLOSE not in headers:
             headers = [*headers, _CLOSE]
         cycle.response_started = cycle.response_complete = True
