@@ -1,5 +1,6 @@
 """What a request may carry: keys, bodies, ids, query parameters."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from quantmesh.api.market.v1 import market_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2
 from quantmesh.chassis.errors import InvalidInput, Violation
+from quantmesh.gateway.http import call
 
 from .edges import Edge
 
@@ -99,3 +101,28 @@ async def test_control_characters_and_lone_surrogates_are_no_names(edge: Edge) -
             headers={"content-type": "application/json"},
         )
         assert answer.status_code == 422, name
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type", "begun"),
+    [
+        (f"{PORTFOLIO}/transactions", "application/json", []),
+        (f"{PORTFOLIO}/transactions", "application/json", [b'{"type":']),
+        ("/api/v2/options/price/batch", "application/vnd.apache.arrow.stream", []),
+        ("/api/v2/options/price/batch", "application/vnd.apache.arrow.stream", [b"ARROW1"]),
+    ],
+)
+async def test_a_body_that_does_not_come_is_408(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch, path: str, media_type: str, begun: list[bytes]
+) -> None:
+    monkeypatch.setattr(call, "_BODY_SECONDS", 0.05)
+
+    async def dribble() -> AsyncIterator[bytes]:
+        for piece in begun:
+            yield piece
+        await asyncio.Event().wait()
+
+    headers = {"Content-Type": media_type, "Idempotency-Key": "k1"}
+    async with asyncio.timeout(5):
+        refused = await edge.http.post(path, content=dribble(), headers=headers)
+    assert (refused.status_code, refused.json()["status"]) == (408, 408)

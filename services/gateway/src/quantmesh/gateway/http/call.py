@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -90,49 +91,34 @@ class Call(Request):
     async def read(self, limit_bytes: int = DEFAULT_BODY_BYTES) -> bytes:
         """The whole body. Raises PayloadTooLarge as soon as that is known, RequestTimedOut for a body that dribbles."""
         self.check_length(limit_bytes)
-        message = await self.receive()
-        if message["type"] == "http.request" and not message.get("more_body"):
-            body: bytes = message.get("body", b"")
-            if len(body) > limit_bytes:
-                raise PayloadTooLarge(limit_bytes)
-            return body
-        try:
-            async with asyncio.timeout(_BODY_SECONDS):
-                return await self._read_on(message.get("body", b""), message["type"], limit_bytes)
-        except TimeoutError as error:
-            raise RequestTimedOut(_BODY_SECONDS) from error
-
-    async def _read_on(self, first: bytes, kind: str, limit_bytes: int) -> bytes:
-        pieces, size, more = [first], len(first), True
-        while more:
-            if kind == "http.disconnect":
-                raise ClientDisconnect
-            message = await self.receive()
-            kind = message["type"]
-            piece = message.get("body", b"")
-            size += len(piece)
-            if size > limit_bytes:
-                raise PayloadTooLarge(limit_bytes)
-            pieces.append(piece)
-            more = message.get("more_body", False) or kind == "http.disconnect"
-        return b"".join(pieces)
+        async with _in_time():
+            return b"".join([piece async for piece in self._arriving(limit_bytes)])
 
     async def pieces(self, limit_bytes: int, piece_bytes: int) -> AsyncIterator[bytes]:
-        """The body as it arrives, in pieces of about `piece_bytes`, none above it."""
-        size, more, held = 0, True, bytearray()
+        """The body as it arrives, in pieces of about `piece_bytes`, none above it. Raises as `read`, of each piece."""
+        arriving, held = self._arriving(limit_bytes), bytearray()
+        while True:
+            async with _in_time():
+                chunk = await anext(arriving, None)
+            held += chunk or b""
+            while len(held) >= piece_bytes or (held and chunk is None):
+                yield bytes(held[:piece_bytes])
+                del held[:piece_bytes]
+            if chunk is None:
+                return
+
+    async def _arriving(self, limit_bytes: int) -> AsyncIterator[bytes]:
+        size, more = 0, True
         while more:
             message = await self.receive()
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect
-            chunk = message.get("body", b"")
+            chunk: bytes = message.get("body", b"")
             more = message.get("more_body", False)
             size += len(chunk)
             if size > limit_bytes:
                 raise PayloadTooLarge(limit_bytes)
-            held += chunk
-            while len(held) >= piece_bytes or (held and not more):
-                yield bytes(held[:piece_bytes])
-                del held[:piece_bytes]
+            yield chunk
 
     def check_length(self, limit_bytes: int) -> None:
         length = self.edge.headers.get(b"content-length", b"")
@@ -185,3 +171,12 @@ def _places(location: tuple[int | str, ...], value: object, *, is_key: bool) -> 
             kept.append(str(part).replace("~", "~0").replace("/", "~1"))
             value = inner
     return kept
+
+
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise RequestTimedOut(_BODY_SECONDS) from error
