@@ -289,3 +289,27 @@ async def test_snapshots_folded_by_other_rules_are_not_used_and_made_anew(servic
     state = await folded(service, user, portfolio.id, LotMethod.AVERAGE, view)
     assert state.snapshot is not None
     assert [position.quantity for position in state.positions] == [Decimal(3), Decimal(3)]
+
+
+@pytest.mark.parametrize("table", ["snapshot_position", "snapshot_days", "snapshot_flow"])
+async def test_what_lay_beside_snapshots_that_nobody_begins_from_goes_with_them(service: Service, table: str) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    await grow(user, portfolio.id, 3)
+    maker = SnapshotMaker(service.database, due_events=1)
+    await maker.make_due()
+    async with await psycopg.AsyncConnection.connect(service.admin_url, autocommit=True) as admin:
+
+        async def began() -> list[int]:
+            """The snapshots from which on a row is true."""
+            found = await admin.execute(f"SELECT DISTINCT from_number FROM portfolio.{table} ORDER BY 1".encode())  # noqa: S608  our own table
+            return [number for (number,) in await found.fetchall()]
+
+        await admin.execute("UPDATE portfolio.ledger_snapshot SET fold = 'other'")
+        await maker.make_due()
+        # Whoever began before they were dropped reads on.
+        assert await began() == [1, 2]
+        await admin.execute("UPDATE portfolio.ledger_snapshot SET dropped_at = dropped_at - interval '1 hour'")
+        await user.buy(portfolio.id, "1", "10", "2020-04-30")
+        await maker.make_due()
+        assert await began() == [2, 3]

@@ -29,7 +29,7 @@ async def recorded(service: Service, user: User) -> str:
     for number in range(24):
         await user.buy(portfolio.id, str(1 + number % 3), "10", f"2020-02-{28 - number % 12:02}")
         if number % 5 == 4:
-            trade = {"type": "sell", "symbol": "AAPL", "quantity": "2", "price": "11"}
+            trade = {"type": "sell", "symbol": "AAPL", "quantity": "2", "price": "11", "fee": "1"}
             await user.record(portfolio.id, **trade, at="2020-03-01")
             await maker.make_due()
     await user.buy(portfolio.id, "1", "20", "2020-02-02", "MSFT")
@@ -108,9 +108,26 @@ async def test_an_untouched_ledger_is_what_its_journal_says(service: Service) ->
             "snapshot 1 flows on 2020-01-02 USD",
         ),
         ("DELETE FROM snapshot_flow WHERE from_number = 2", "snapshot 2 flows on 2020-"),
+        (
+            """UPDATE snapshot_flow SET income = replace(income, '"1"]', '"2"]') WHERE from_number = 3""",
+            "snapshot 3 income on 2020-03-01 USD",
+        ),
         ("UPDATE snapshot_days SET quantities = '7' || quantities WHERE until_number > 1000", "day 2020-02-17 AAPL"),
         ("UPDATE snapshot_days SET costs = '7' || costs WHERE until_number < 1000", "day 2020-02-2"),
         ("DELETE FROM snapshot_days WHERE until_number > 1000", "day 2020-02-17 AAPL"),
+        ("UPDATE snapshot_days SET first_day = quarter", "first day of the quarter from 2020-01-01 AAPL"),
+        ("UPDATE snapshot_days SET from_number = 2 WHERE from_number = 1", "day 2020-02-24 AAPL, at 7"),
+        ("UPDATE snapshot_days SET until_number = 2 WHERE until_number = 3", "day 2020-02-24 AAPL, at 7"),
+        (
+            """DELETE FROM snapshot_days WHERE from_number = 1;
+               UPDATE snapshot_days SET from_number = 1 WHERE from_number = 3""",
+            "day 2020-02-24 AAPL, at 7",
+        ),
+        ("UPDATE holding SET owner_id = gen_random_uuid()", "owner of holding, at"),
+        ("UPDATE ledger_snapshot SET owner_id = gen_random_uuid()", "owner of ledger_snapshot, at"),
+        ("UPDATE snapshot_position SET owner_id = gen_random_uuid()", "owner of snapshot_position, at"),
+        ("UPDATE snapshot_days SET owner_id = gen_random_uuid()", "owner of snapshot_days, at"),
+        ("UPDATE snapshot_flow SET owner_id = gen_random_uuid()", "owner of snapshot_flow, at"),
     ],
 )
 async def test_each_alteration_is_named(

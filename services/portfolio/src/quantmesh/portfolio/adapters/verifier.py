@@ -1,9 +1,8 @@
 """Rebuilds ledgers from their journals and compares, portfolio by portfolio, a window of the journal at a time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
-from itertools import chain
 from uuid import UUID
 
 from prometheus_client import Gauge
@@ -17,13 +16,13 @@ from quantmesh.portfolio.adapters.store.day_verification import DayVerification
 from quantmesh.portfolio.adapters.store.snapshot_making import SnapshotMaking
 from quantmesh.portfolio.adapters.store.verification import Verification, VerifiedPortfolio
 from quantmesh.portfolio.core.errors import PortfolioNotFound
-from quantmesh.portfolio.core.lots import fold_lots
-from quantmesh.portfolio.core.ports import View
+from quantmesh.portfolio.core.rebuilt_days import InstrumentQuarter, QuarterSpan, compared_at
 from quantmesh.portfolio.core.snapshots import Snapshot
 from quantmesh.portfolio.core.verify_snapshots import (
     NOTHING_REBUILT,
     KeptSnapshot,
     LedgerBreak,
+    Rebuilt,
     first_day_difference,
     first_difference,
     rebuild,
@@ -32,7 +31,7 @@ from quantmesh.portfolio.core.verify_snapshots import (
 log = get_logger(__name__)
 
 _WINDOW = 20_000
-_INSTRUMENTS = 20
+_QUARTERS = 500
 _BREAKS = Gauge("quantmesh_ledger_breaks", "Portfolios whose ledger differs from what its journal says")
 _VERIFIED = Gauge("quantmesh_ledger_verified_timestamp_seconds", "When all ledgers were last verified, Unix time")
 # What is being looked at, for whoever waits.
@@ -82,20 +81,27 @@ class Verifier:
             progress(f"entries to {until} of {portfolio.seq}")
         async with self._database.system_transaction() as session:
             broken = await Verification(session).break_at_once(portfolio.id)
-        return broken or await self._broken_snapshot(portfolio, progress) or await self._broken_day(portfolio, progress)
+        return broken or await self._broken_snapshot(portfolio, progress)
 
     async def _broken_snapshot(self, portfolio: VerifiedPortfolio, progress: Progress) -> LedgerBreak | None:
         async with self._database.system_transaction() as session:
+            spans = await DayVerification(session).spans(portfolio.id)
             for series in await Verification(session).snapshots(portfolio):
-                broken = await self._broken_in_series(session, portfolio, series, progress)
+                broken = await self._broken_in_series(session, portfolio, series, spans, progress)
                 if broken is not None:
                     return broken
         return None
 
     async def _broken_in_series(
-        self, session: Session, portfolio: VerifiedPortfolio, series: Sequence[Snapshot], progress: Progress
+        self,
+        session: Session,
+        portfolio: VerifiedPortfolio,
+        series: Sequence[Snapshot],
+        spans: Iterable[QuarterSpan],
+        progress: Progress,
     ) -> LedgerBreak | None:
         verification, making, store = Verification(session), SnapshotMaking(session), Store(session, portfolio.owner_id)
+        quarters = compared_at(spans, [snapshot.number for snapshot in series])
         rebuilt, previous = NOTHING_REBUILT, 0
         for snapshot in series:
             until = None
@@ -112,31 +118,35 @@ class Verifier:
                 await store.snapshot_flows(portfolio.id, snapshot.number, previous),
                 await store.snapshot_income(portfolio.id, snapshot.number, previous),
             )
-            broken = first_difference(portfolio.id, snapshot, kept, rebuilt)
+            compared = quarters.get(snapshot.number, set())
+            if snapshot is series[-1]:
+                # Of what has no row at all, none begins or ends.
+                compared |= {
+                    InstrumentQuarter(symbol, quarter)
+                    for symbol, days in rebuilt.days.items()
+                    for quarter in days.quarters()
+                }
+            broken = first_difference(portfolio.id, snapshot, kept, rebuilt) or await self._broken_day(
+                session, portfolio, rebuilt, snapshot, sorted(compared)
+            )
             if broken is not None:
                 return broken
             previous, rebuilt = snapshot.number, replace(rebuilt, flows=(), income=())
             progress(f"snapshot {snapshot.number}, at {snapshot.seq}")
         return None
 
-    async def _broken_day(self, portfolio: VerifiedPortfolio, progress: Progress) -> LedgerBreak | None:
-        """Each row at the last snapshot that it is true in; of all instruments at the newest."""
-        async with self._database.system_transaction() as session:
-            days, store = DayVerification(session), Store(session, portfolio.owner_id)
-            snapshots = [*chain(*await Verification(session).snapshots(portfolio))]
-            for end in await days.ends(portfolio.id):
-                snapshot = next((each for each in reversed(snapshots) if each.number < end), None)
-                if snapshot is None:
-                    continue
-                newest = snapshot is snapshots[-1]
-                symbols = await (days.moved(portfolio.id) if newest else days.changed(portfolio.id, end))
-                for first in range(0, len(symbols), _INSTRUMENTS):
-                    some = symbols[first : first + _INSTRUMENTS]
-                    view = View(as_of=snapshot.executed_until, seq=snapshot.seq)
-                    folded = fold_lots(await store.movements(portfolio.id, view, some), portfolio.lot_method)
-                    kept = await days.kept(portfolio.id, snapshot.number, some)
-                    broken = first_day_difference(portfolio.id, snapshot, kept, folded)
-                    if broken is not None:
-                        return broken
-                    progress(f"days of {len(some)} instruments, at {snapshot.seq}")
+    async def _broken_day(
+        self,
+        session: Session,
+        portfolio: VerifiedPortfolio,
+        rebuilt: Rebuilt,
+        snapshot: Snapshot,
+        quarters: Sequence[InstrumentQuarter],
+    ) -> LedgerBreak | None:
+        for first in range(0, len(quarters), _QUARTERS):
+            some = quarters[first : first + _QUARTERS]
+            kept = await DayVerification(session).kept(portfolio.id, snapshot.number, some)
+            broken = first_day_difference(portfolio.id, snapshot, kept, rebuilt)
+            if broken is not None:
+                return broken
         return None

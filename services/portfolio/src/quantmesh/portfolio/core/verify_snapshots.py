@@ -1,19 +1,20 @@
 """Snapshots against the journal: each is rebuilt from the one before it as that was rebuilt, the first from nothing."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import zip_longest
 from typing import NamedTuple
 from uuid import UUID
 
 from quantmesh.portfolio.core.fold_ledger import late_among, sum_of
-from quantmesh.portfolio.core.held_days import NOTHING_HELD, HeldDays, changes, in_columns
+from quantmesh.portfolio.core.held_days import HeldDay, changes, in_columns
 from quantmesh.portfolio.core.lots import FoldedLots, Position, fold_lots
 from quantmesh.portfolio.core.model import LotMethod
 from quantmesh.portfolio.core.ports import DailyFlow, DailyIncome, Journal, View
 from quantmesh.portfolio.core.read_history import summed_flows, summed_income
+from quantmesh.portfolio.core.rebuilt_days import KeptQuarter, RebuiltDays
 from quantmesh.portfolio.core.snapshots import Snapshot, tells_of
 
 
@@ -55,7 +56,7 @@ class KeptSnapshot:
 class Rebuilt:
     """What the journal comes to at a snapshot, or on the way to it; `lots` are of all instruments, and whole.
 
-    `flows` and `income` are those since the snapshot before.
+    `flows` and `income` are those since the snapshot before, `days` by symbol those of the whole life.
     """
 
     at: Snapshot | None
@@ -63,6 +64,7 @@ class Rebuilt:
     positions: Mapping[str, Position]
     flows: Sequence[DailyFlow] = ()
     income: Sequence[DailyIncome] = ()
+    days: Mapping[str, RebuiltDays] = field(default_factory=dict)
 
 
 NOTHING_REBUILT = Rebuilt(None, {}, {})
@@ -83,12 +85,16 @@ async def rebuild(
     cash = moved if before.at is None else sum_of(before.at.cash, moved)
     at = replace(snapshot, executed_until=until, cash=cash)
     positions = {symbol: lots.position() for symbol, lots in folded.items()}
+    # What came late was folded from nothing.
+    known = {symbol: days for symbol, days in before.days.items() if symbol not in late}
+    days = {symbol: known.get(symbol, RebuiltDays()).then(lots.days) for symbol, lots in folded.items()}
     return Rebuilt(
         at,
-        {**before.lots, **folded},
+        {**before.lots, **{symbol: replace(lots, days=()) for symbol, lots in folded.items()}},
         {**before.positions, **positions},
         [*before.flows, *await journal.flows_since(portfolio_id, view, before.at)],
         [*before.income, *await journal.income_since(portfolio_id, view, before.at)],
+        {**before.days, **days},
     )
 
 
@@ -115,26 +121,37 @@ def first_difference(
             return differs("gains", symbol, (lots.realized, lots.paid), (instrument.realized, instrument.paid))
         if instrument.lots is not None and not tells_of(instrument.lots, lots):
             return differs("lots", symbol, lots, instrument.lots)
-    for days in (
-        zip_longest(summed_flows(rebuilt.flows), summed_flows(kept.flows)),
-        zip_longest(summed_income(rebuilt.income), summed_income(kept.income)),
+    for what, days in (
+        ("flows", zip_longest(summed_flows(rebuilt.flows), summed_flows(kept.flows))),
+        ("income", zip_longest(summed_income(rebuilt.income), summed_income(kept.income))),
     ):
         for wanted, told in days:
             if wanted != told:
-                return differs(f"flows on {(wanted or told).day}", (wanted or told).currency, wanted, told)
+                return differs(f"{what} on {(wanted or told).day}", (wanted or told).currency, wanted, told)
     return None
 
 
 def first_day_difference(
-    portfolio_id: UUID, snapshot: Snapshot, kept: Mapping[str, HeldDays], folded: Mapping[str, FoldedLots]
+    portfolio_id: UUID, snapshot: Snapshot, kept: Iterable[KeptQuarter], rebuilt: Rebuilt
 ) -> LedgerBreak | None:
-    """Of the days that are kept beside a snapshot, as far as its own, from those of a fold of everything."""
+    """Of the days that are kept beside a snapshot, as far as its own, from what was rebuilt."""
     today = snapshot.executed_until.date()
-    for symbol in sorted({*kept, *folded}):
-        lots, days = folded.get(symbol), kept.get(symbol, NOTHING_HELD)
-        wanted = [] if lots is None else changes(in_columns(lots.days).before(today))
-        for expected, found in zip_longest(wanted, changes(days.before(today))):
+    for (symbol, quarter), first_day, held in kept:
+        days = rebuilt.days.get(symbol, RebuiltDays())
+        before = days.last_before(quarter)
+        wanted, told = _changes(before, days.of(quarter), today), _changes(before, held.as_days(), today)
+        for expected, found in zip_longest(wanted, told):
             if expected != found:
                 day = (expected or found).day
                 return LedgerBreak(portfolio_id, f"day {day}", symbol, snapshot.seq, str(expected), str(found))
+        begun = next((each.day for each in held.as_days()), None)
+        if first_day != begun:
+            where = f"first day of the quarter from {quarter}"
+            return LedgerBreak(portfolio_id, where, symbol, snapshot.seq, str(begun), str(first_day))
     return None
+
+
+def _changes(before: Sequence[HeldDay], days: Iterable[HeldDay], until: date) -> list[HeldDay]:
+    """What of `days` differs from the day before it, the first of them from the one in `before`."""
+    told = [*before, *(each for each in days if each.day < until)]
+    return changes(in_columns(told)) if told else []

@@ -118,7 +118,19 @@ _RESERVED = text(
     ORDER BY account, commodity LIMIT 1
     """
 )
-_AT_ONCE = (_BEYOND, _STRAY, _HOLDINGS, _RESERVED)
+# Whose they are not does not see them, and reads less than was recorded.
+_OWNERS = tuple(
+    text(
+        f"""
+        SELECT 'owner of {table}' AS account, '' AS commodity, p.seq, p.owner_id::text AS expected,
+               derived.owner_id::text AS found
+        FROM portfolio AS p JOIN {table} AS derived ON derived.portfolio_id = p.id AND derived.owner_id <> p.owner_id
+        WHERE p.id = :portfolio_id LIMIT 1
+        """  # noqa: S608  the tables are our own
+    )
+    for table in ("holding", "ledger_snapshot", "snapshot_position", "snapshot_days", "snapshot_flow")
+)
+_AT_ONCE = (_BEYOND, _STRAY, _HOLDINGS, _RESERVED, *_OWNERS)
 _SNAPSHOTS = text(
     """
     SELECT number, first_seq, seq, executed_until, cash, (

@@ -1,0 +1,77 @@
+"""What the journal says was held of an instrument day by day, gathered window by window, and where to compare it."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import NamedTuple
+
+from quantmesh.portfolio.core.held_days import Column, HeldDay, HeldDays, by_quarter, ordinals, quarter_of
+
+
+class InstrumentQuarter(NamedTuple):
+    """An instrument's days of one quarter, by the first day of that."""
+
+    symbol: str
+    quarter: date
+
+
+class QuarterSpan(NamedTuple):
+    """In which snapshots a row of days is true: from one number to before another."""
+
+    of: InstrumentQuarter
+    from_number: int
+    until_number: int
+
+
+class KeptQuarter(NamedTuple):
+    """A row of days; nothing is held, and there is no first day, where there is none."""
+
+    of: InstrumentQuarter
+    first_day: date | None
+    held: HeldDays
+
+
+@dataclass(frozen=True, slots=True)
+class RebuiltDays:
+    """Of one instrument. Past quarters are kept as text, a tenth of the size; `newest` are the days of the last one."""
+
+    past: Mapping[date, HeldDays] = field(default_factory=dict)
+    newest: Sequence[HeldDay] = ()
+
+    def then(self, later: Sequence[HeldDay]) -> "RebuiltDays":
+        """With what a fold says that went on from these: the first of its days is the last of them."""
+        joined = [*(each for each in self.newest if each.day < later[0].day), *later]
+        *past, (_, newest) = by_quarter(joined).items()
+        return RebuiltDays({**self.past, **{quarter: _as_text(days) for quarter, days in past}}, newest)
+
+    def quarters(self) -> list[date]:
+        """Ascending."""
+        return [*self.past, *(quarter_of(each.day) for each in self.newest[:1])]
+
+    def of(self, quarter: date) -> Sequence[HeldDay]:
+        if quarter in self.past:
+            return self.past[quarter].as_days()
+        return self.newest if self.newest and quarter_of(self.newest[0].day) == quarter else ()
+
+    def last_before(self, quarter: date) -> Sequence[HeldDay]:
+        """One day, or none where it began to move later."""
+        earlier = [each for each in self.quarters() if each < quarter]
+        return self.of(earlier[-1])[-1:] if earlier else ()
+
+
+def compared_at(spans: Iterable[QuarterSpan], numbers: Sequence[int]) -> dict[int, set[InstrumentQuarter]]:
+    """Of the snapshots with `numbers`, ascending, those on both sides of where a row begins or ends."""
+    found: defaultdict[int, set[InstrumentQuarter]] = defaultdict(set)
+    for of, *bounds in spans:
+        for bound in bounds:
+            place = bisect_left(numbers, bound)
+            for number in numbers[max(place - 1, 0) : place + 1]:
+                found[number].add(of)
+    return found
+
+
+def _as_text(days: Sequence[HeldDay]) -> HeldDays:
+    at, *amounts = zip(*days, strict=True)
+    return HeldDays(ordinals(at), *(Column([(",".join(map(str, column)), len(days))]) for column in amounts))
