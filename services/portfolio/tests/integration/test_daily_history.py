@@ -103,7 +103,7 @@ def told(history: History, since: date) -> tuple[Any, ...]:
         begun = [each[1:] for each in days if each.day <= since]
         instruments[symbol] = instrument.currency, begun[-1:], [each for each in days if each.day > since]
     moved = {symbol: each for symbol, each in instruments.items() if each[1:] != ([], [])}
-    return moved, history.flows, [item for item in history.income if item.income or item.fees]
+    return moved, history.flows, [item for item in history.income if item.day >= since]
 
 
 async def read(
@@ -246,8 +246,8 @@ async def test_a_read_of_a_period_takes_the_days_that_are_kept(service: Service)
     user = service.user()
     portfolio = await user.create(lots=2)
     await user.deposit(portfolio.id, at="2020-01-02")
-    rows = [f"buy,AAPL,1,10,2020-{month:02}-{day:02}T15:00:00Z" for month in range(2, 12) for day in range(1, 29)]
-    await user.import_csv(portfolio.id, "type,symbol,quantity,price,executed_at\n" + "\n".join(rows))
+    rows = [f"buy,AAPL,1,10,2,2020-{month:02}-{day:02}T15:00:00Z" for month in range(2, 12) for day in range(1, 29)]
+    await user.import_csv(portfolio.id, "type,symbol,quantity,price,fee,executed_at\n" + "\n".join(rows))
     await SnapshotMaker(service.database, due_events=1, step=10).make_due()
     await user.buy(portfolio.id, "1", "11", "2020-12-01")
     async with service.database.transaction(user.owner_id) as session:
@@ -258,3 +258,6 @@ async def test_a_read_of_a_period_takes_the_days_that_are_kept(service: Service)
     days = [each.day for each in changes(history.instruments["AAPL"].held)]
     # From the quarter on that begins before the period.
     assert (days[0], days[-1], len(days)) == (date(2020, 4, 1), date(2020, 12, 1), 8 * 28 + 1)
+    # From the snapshot on that has the period's first day.
+    earned = [item.day for item in history.income]
+    assert (earned[0], earned[-1], len(earned)) == (date(2020, 5, 6), date(2020, 11, 28), 23 + 6 * 28)

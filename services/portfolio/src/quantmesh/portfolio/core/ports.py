@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from quantmesh.portfolio.core.account_log import AccountEvent
@@ -50,8 +50,7 @@ class DailyFlow:
     entries: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class DailyIncome:
+class DailyIncome(NamedTuple):
     """What an instrument, or without one the account, earned and cost in one currency on one UTC day; signed.
 
     Of some transactions of that day, to be added up.
@@ -116,7 +115,11 @@ class Journal(Protocol):
         """What snapshot `number` holds, beside what one before it with number `after` does."""
         ...
 
-    async def snapshot_income(self, portfolio_id: UUID, number: int, after: int = 0) -> Sequence[DailyIncome]: ...
+    async def snapshot_income(
+        self, portfolio_id: UUID, number: int, after: int = 0, since: date = date.min
+    ) -> Sequence[DailyIncome]:
+        """The same; of before `since` not all, or nothing."""
+        ...
 
 
 class Ledger(Journal, Protocol):

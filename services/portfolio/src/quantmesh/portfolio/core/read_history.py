@@ -42,7 +42,7 @@ async def read_history(ledger: Ledger, portfolio_id: UUID, view: View, span: Spa
     if snapshot is not None:
         flows += await ledger.snapshot_flows(portfolio_id, snapshot.number)
     if snapshot is not None and span.explained:
-        income += await ledger.snapshot_income(portfolio_id, snapshot.number)
+        income += await ledger.snapshot_income(portfolio_id, snapshot.number, since=span.since or date.min)
     return History(portfolio, instruments, summed_flows(flows), summed_income(income), span.since)
 
 
@@ -70,9 +70,12 @@ def summed_income(income: Iterable[DailyIncome]) -> list[DailyIncome]:
     found: dict[tuple[date, str, str], DailyIncome] = {}
     for item in income:
         key = item.day, item.symbol, item.currency
-        before = found.get(key, DailyIncome(*key, ZERO, ZERO))
-        found[key] = DailyIncome(*key, before.income + item.income, before.fees + item.fees)
-    return [found[key] for key in sorted(found) if found[key].income or found[key].fees]
+        before = found.get(key)
+        if before is None:
+            found[key] = item
+        else:
+            found[key] = DailyIncome(*key, before.income + item.income, before.fees + item.fees)
+    return sorted(item for item in found.values() if item.income or item.fees)
 
 
 def _earlier(as_of: datetime | None, until: date | None) -> datetime | None:

@@ -56,6 +56,7 @@ _KEPT_INCOME = text(
     """
     SELECT income FROM snapshot_flow
     WHERE portfolio_id = :portfolio_id AND from_number > :after AND from_number <= :number AND until_number > :number
+      AND last_day >= :since
     """
 )
 _STATES = text(f"SELECT symbol, currency, quantity, cost, realized, paid FROM {ROWS_AT}")  # noqa: S608  our own
@@ -114,8 +115,10 @@ class DailyStore(Owned):
             for day, currency, cash, paid_in, taken_out, entries in cells
         ]
 
-    async def snapshot_income(self, portfolio_id: UUID, number: int, after: int = 0) -> Sequence[DailyIncome]:
-        keys = {"portfolio_id": portfolio_id, "after": after, "number": number}
+    async def snapshot_income(
+        self, portfolio_id: UUID, number: int, after: int = 0, since: date = date.min
+    ) -> Sequence[DailyIncome]:
+        keys = {"portfolio_id": portfolio_id, "after": after, "number": number, "since": since}
         cells = _cells(await self._session.scalars(_KEPT_INCOME, keys))
         return [
             DailyIncome(date.fromisoformat(day), symbol, currency, Decimal(income), Decimal(fees))

@@ -21,7 +21,7 @@ _LAST_NUMBER = 2**63 - 1
 # Each transaction belongs to the first snapshot that ends no earlier; what came late to the first of all.
 _ADD_FLOWS = text(
     f"""
-    INSERT INTO snapshot_flow (portfolio_id, from_number, owner_id, flows, income)
+    INSERT INTO snapshot_flow (portfolio_id, from_number, owner_id, flows, income, last_day)
     WITH summed AS MATERIALIZED (
         SELECT :number + width_bucket(t.executed_at, CAST(:ends AS timestamptz[])) AS number,
                {DAY} AS day, t.symbol, p.commodity, {FLOW_SUMS}, {INCOME_SUMS}
@@ -39,11 +39,12 @@ _ADD_FLOWS = text(
         GROUP BY number
     ), earned AS (
         SELECT number, json_agg(json_build_array(day, symbol, commodity, trim_scale(income)::text,
-                                                 trim_scale(fees)::text)) AS told
+                                                 trim_scale(fees)::text) ORDER BY day, symbol) AS told,
+               max(day) AS last_day
         FROM summed WHERE income <> 0 OR fees <> 0
         GROUP BY number
     )
-    SELECT :portfolio_id, number, :owner_id, flow.told, coalesce(earned.told, '[]')
+    SELECT :portfolio_id, number, :owner_id, flow.told, coalesce(earned.told, '[]'), earned.last_day
     FROM flow LEFT JOIN earned USING (number)
     """  # noqa: S608  the fragments are our own
 )

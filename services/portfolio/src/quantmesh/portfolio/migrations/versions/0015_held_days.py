@@ -39,7 +39,7 @@ def upgrade() -> None:
         )
         """
     )
-    # What a snapshot has beside the one before it, by day.
+    # What a snapshot has beside the one before it, by day; `last_day` is that of its income, NULL where it has none.
     op.execute(
         """
         CREATE TABLE snapshot_flow (
@@ -49,6 +49,7 @@ def upgrade() -> None:
             owner_id uuid NOT NULL,
             flows text NOT NULL,
             income text NOT NULL,
+            last_day date,
             PRIMARY KEY (portfolio_id, from_number)
         )
         """
