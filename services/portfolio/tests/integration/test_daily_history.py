@@ -186,6 +186,24 @@ async def test_what_was_taken_back_leaves_no_day_and_no_price(service: Service) 
     assert await told() == [("2020-01-02", "1000.00", "1000.00")]
 
 
+async def test_a_quarter_begins_later_once_its_first_day_was_taken_back(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create(lots=2)
+    await user.deposit(portfolio.id, at="2020-01-02")
+    await user.buy(portfolio.id, "2", "10", "2020-03-02")
+    wrong = await user.buy(portfolio.id, "3", "10", "2020-04-06")
+    maker = SnapshotMaker(service.database, due_events=1)
+    await maker.make_due()
+    user.call(uuid4().hex)
+    request = pb.ReverseTransactionRequest(portfolio_id=portfolio.id, transaction_id=wrong.transaction.id)
+    await user.rpc.ReverseTransaction(request, NO_CONTEXT)
+    await user.buy(portfolio.id, "5", "10", "2020-04-20")
+    await maker.make_due()
+    history = await read(service, user, portfolio.id, View(), Store, False, Span(date(2020, 4, 10), explained=True))
+    held = {each.day: each.quantity for each in changes(history.instruments["AAPL"].held)}
+    assert held == {date(2020, 3, 2): Decimal(2), date(2020, 4, 20): Decimal(7)}
+
+
 async def test_what_is_reversed_counts_neither_as_paid_in_nor_as_taken_out(service: Service) -> None:
     user = service.user()
     portfolio = await user.create()

@@ -77,7 +77,8 @@ _END = text(
 _GO_ON = text(
     """
     UPDATE snapshot_days AS d
-    SET days = r.days, quantities = r.quantities, costs = r.costs, realized = r.realized, paid = r.paid
+    SET first_day = r.first_day, days = r.days, quantities = r.quantities, costs = r.costs, realized = r.realized,
+        paid = r.paid
     FROM json_populate_recordset(NULL::snapshot_days, CAST(:rows AS json)) AS r
     WHERE d.portfolio_id = :portfolio_id AND d.symbol = r.symbol AND d.quarter = r.quarter
       AND d.until_number = 9223372036854775807
