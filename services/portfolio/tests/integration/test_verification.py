@@ -112,6 +112,10 @@ async def test_an_untouched_ledger_is_what_its_journal_says(service: Service) ->
             """UPDATE snapshot_flow SET income = replace(income, '"1"]', '"2"]') WHERE from_number = 3""",
             "snapshot 3 income on 2020-03-01 USD",
         ),
+        (
+            "UPDATE snapshot_flow SET last_day = '2020-02-01' WHERE from_number = 3",
+            "last day of income beside snapshot 3, at 33: expected 2020-03-01, found 2020-02-01",
+        ),
         ("UPDATE snapshot_days SET quantities = '7' || quantities WHERE until_number > 1000", "day 2020-02-17 AAPL"),
         ("UPDATE snapshot_days SET costs = '7' || costs WHERE until_number < 1000", "day 2020-02-2"),
         ("DELETE FROM snapshot_days WHERE until_number > 1000", "day 2020-02-17 AAPL"),

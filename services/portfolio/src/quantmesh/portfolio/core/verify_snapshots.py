@@ -79,8 +79,9 @@ async def rebuild(
     late = late_among(movements, before.lots)
     timely = (movement for movement in movements if movement.symbol not in late)
     folded = fold_lots(timely, method, before.lots)
-    if late:
-        folded |= fold_lots(await journal.movements(portfolio_id, view, late), method)
+    for symbol in late:
+        # One at a time, since each is read whole.
+        folded |= fold_lots(await journal.movements(portfolio_id, view, [symbol]), method)
     moved = await journal.cash(portfolio_id, view, before.at)
     cash = moved if before.at is None else sum_of(before.at.cash, moved)
     at = replace(snapshot, executed_until=until, cash=cash)
