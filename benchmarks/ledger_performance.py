@@ -56,6 +56,7 @@ async def measure_performance(database: Database, owner: UUID, portfolio: UUID, 
     month, year, earlier = timedelta(30), timedelta(365), now - timedelta(400)
     spans = {
         "a month": (View(now), Span((now - month).date(), now.date())),
+        "a month, explained": (View(now), Span((now - month).date(), now.date(), explained=True)),
         "a year": (View(now), Span((now - year).date(), now.date())),
         "a year, explained": (View(now), Span((now - year).date(), now.date(), explained=True)),
         "an earlier year, as it was known then": (

@@ -38,19 +38,19 @@ TRANSACTIONS, SYMBOLS, SINCE, POSITIONS = 1_000_000, 500, 200, 10_000
 SHARES = (0.05, 0.3, 0.5, 0.7, 0.95)
 READ_GOAL_MS, VALUATION_GOAL_MS, SNAPSHOTS_GOAL_SECONDS = 50.0, 30.0, 60.0
 BEGAN = datetime(2010, 1, 4, tzinfo=UTC)
-# Of each instrument two are bought, then one is sold, and so on; the entry of a trade has four sides.
+# Of each instrument two are bought, then one is sold, and so on; the entry of a trade has five sides.
 WRITE = """
     WITH made AS (
         SELECT n, 'S' || n %% %(symbols)s AS symbol, 100 + n %% 7 AS price, %(began)s + n * interval '2 minutes' AS at,
                CASE WHEN (n - 1) / %(symbols)s %% 2 = 0 THEN 2 ELSE -1 END AS moved
         FROM generate_series(CAST(%(first)s AS bigint), %(last)s) AS n
     ), trade AS (
-        INSERT INTO transaction (portfolio_id, id, owner_id, seq, type, symbol, quantity, price, currency, note,
+        INSERT INTO transaction (portfolio_id, id, owner_id, seq, type, symbol, quantity, price, fee, currency, note,
                                  cash_effect, postings, executed_at, recorded_at)
         SELECT %(portfolio)s, uuidv7(), %(owner)s, n, CASE WHEN moved > 0 THEN 'buy' ELSE 'sell' END, symbol,
-               abs(moved), price, 'USD', '', -moved * price, 4, at, at
+               abs(moved), price, 1, 'USD', '', -moved * price - 1, 5, at, at
         FROM made
-        RETURNING id, symbol, quantity * sign(-cash_effect) AS moved, cash_effect
+        RETURNING id, symbol, quantity * sign(-cash_effect) AS moved, cash_effect, fee
     ), told AS (
         INSERT INTO account_event (portfolio_id, seq, owner_id, type, occurred_at, recorded_at, data)
         SELECT %(portfolio)s, n, %(owner)s, 'transaction.recorded', at, at, '{}' FROM made
@@ -59,7 +59,8 @@ WRITE = """
     SELECT %(portfolio)s, id, ordinal, %(owner)s, account, commodity, amount
     FROM trade CROSS JOIN LATERAL (VALUES
         (0, 'assets:securities', symbol, moved), (1, 'trading:' || symbol, symbol, -moved),
-        (2, 'trading:' || symbol, 'USD', -cash_effect), (3, 'assets:cash', 'USD', cash_effect)
+        (2, 'trading:' || symbol, 'USD', -cash_effect - fee), (3, 'assets:cash', 'USD', cash_effect),
+        (4, 'expenses:fees', 'USD', fee)
     ) AS side (ordinal, account, commodity, amount)
 """
 OPEN = """
