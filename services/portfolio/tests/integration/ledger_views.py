@@ -41,3 +41,11 @@ async def folded(
 ) -> LedgerState:
     async with service.database.transaction(user.owner_id) as session:
         return await fold_ledger(store(session, user.owner_id), UUID(portfolio_id), method, view)
+
+
+async def grow(user: User, portfolio_id: str, count: int) -> None:
+    await user.deposit(portfolio_id)
+    rows = [
+        f"buy,{symbol},1,10,2020-02-{day:02}T15:00:00Z" for day in range(1, count + 1) for symbol in ("AAPL", "MSFT")
+    ]
+    await user.import_csv(portfolio_id, "type,symbol,quantity,price,executed_at\n" + "\n".join(rows))

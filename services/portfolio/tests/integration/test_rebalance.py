@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -38,6 +39,9 @@ class Judge:
     async def check(self, *trades: ProposedTrade, with_figures: bool = False) -> PreTradeAnswer:
         self.asked.append(trades)
         return self.answer
+
+    def is_quick(self, portfolio_id: UUID) -> bool:
+        return False
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 import random
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from uuid import UUID, uuid4
 
 import psycopg
@@ -18,7 +17,7 @@ from quantmesh.portfolio.core.model import LotMethod
 from quantmesh.portfolio.core.ports import View
 
 from .fakes import NO_CONTEXT, Service, User
-from .ledger_views import Counting, WithoutSnapshots, folded
+from .ledger_views import Counting, WithoutSnapshots, folded, grow
 
 FIRST_DAY = datetime(2020, 1, 2, 15, tzinfo=UTC)
 
@@ -80,14 +79,6 @@ async def test_every_view_reads_the_same_with_snapshots_and_without(
         used += quick.snapshot is not None
     # The comparison is of something.
     assert used > 10
-
-
-async def grow(user: User, portfolio_id: str, count: int) -> None:
-    await user.deposit(portfolio_id)
-    rows = [
-        f"buy,{symbol},1,10,2020-02-{day:02}T15:00:00Z" for day in range(1, count + 1) for symbol in ("AAPL", "MSFT")
-    ]
-    await user.import_csv(portfolio_id, "type,symbol,quantity,price,executed_at\n" + "\n".join(rows))
 
 
 async def test_a_read_folds_what_is_new_and_what_came_late_alone(service: Service) -> None:
@@ -192,39 +183,6 @@ async def test_a_snapshot_is_made_once_there_is_enough_to_fold_and_not_again(ser
     assert await numbers() == [1, 2]
 
 
-async def test_a_bulk_that_comes_late_has_snapshots_made_anew_and_most_of_the_old_ones_go(service: Service) -> None:
-    user = service.user()
-    portfolio = await user.create(lots=2)
-    await user.deposit(portfolio.id, at="2020-01-02")
-    maker = SnapshotMaker(service.database, due_events=1, step=5)
-    for day in range(1, 25):
-        await user.buy(portfolio.id, "1", "10", f"2020-03-{day:02}")
-        await maker.make_due()
-    before = (await user.events(portfolio.id)).last_seq
-    rows = [f"buy,AAPL,1,9,2020-02-{day:02}T15:00:00Z" for day in range(1, 20)]
-    await user.import_csv(portfolio.id, "type,symbol,quantity,price,executed_at\n" + "\n".join(rows))
-    await maker.make_due()
-    async with await psycopg.AsyncConnection.connect(service.admin_url, autocommit=True) as admin:
-        await admin.execute("UPDATE portfolio.ledger_snapshot SET dropped_at = dropped_at - interval '1 hour'")
-        await user.buy(portfolio.id, "1", "10", "2020-03-30")
-        await maker.make_due()
-        found = await admin.execute("SELECT number, executed_until FROM portfolio.ledger_snapshot ORDER BY number")
-        made = await found.fetchall()
-    assert [number for number, _ in made if number <= 24] == [4, 8, 10, 12, 14, 16, *range(17, 25)]
-    # In order of execution from the first, five transactions at a time, and then what was new.
-    assert [until.date().isoformat() for number, until in made if number > 24] == [
-        "2020-02-04", "2020-02-09", "2020-02-14", "2020-02-19", "2020-03-05", "2020-03-10", "2020-03-15", "2020-03-20",
-        "2020-03-24", "2020-03-30",
-    ]  # fmt: skip
-    for seq in (before, before + 19, before + 20):
-        for as_of in (None, FIRST_DAY + timedelta(days=40), FIRST_DAY + timedelta(days=70)):
-            view = View(as_of, None, seq)
-            quick = await folded(service, user, portfolio.id, LotMethod.FIFO, view)
-            slow = await folded(service, user, portfolio.id, LotMethod.FIFO, view, WithoutSnapshots)
-            assert (quick.positions, quick.cash) == (slow.positions, slow.cash), view
-            assert quick.snapshot is not None or not quick.positions
-
-
 async def test_a_view_of_the_past_folds_no_more_than_lies_between_two_snapshots(service: Service) -> None:
     """Whether it is of what was true, or of what was known, then; and when most was recorded after it."""
     user = service.user()
@@ -252,64 +210,3 @@ async def test_a_view_of_the_past_folds_no_more_than_lies_between_two_snapshots(
         slow = await folded(service, user, portfolio.id, LotMethod.FIFO, view, WithoutSnapshots)
         assert (quick.positions, quick.cash) == (slow.positions, slow.cash), view
         assert store.read < 6 + 2, view
-
-
-async def test_the_past_reads_the_same_while_snapshots_are_made_anew(service: Service) -> None:
-    """A first pass knows nothing yet of what is traded later than where it ends."""
-    user = service.user()
-    portfolio = await user.create()
-    await user.deposit(portfolio.id, at="2020-01-02")
-    rows = [f"buy,AAPL,1,10,2020-03-{1 + number // 4:02}T{15 + number % 4}:00:00Z" for number in range(80)]
-    rows.append("buy,MSFT,1,10,2020-05-04T15:00:00Z")
-    header = "type,symbol,quantity,price,executed_at\n"
-    await user.import_csv(portfolio.id, header + "\n".join(rows))
-    maker = SnapshotMaker(service.database, due_events=1, step=1)
-    await maker.make_due()
-    view = View(seq=(await user.events(portfolio.id)).last_seq)
-    await user.import_csv(portfolio.id, header + "\n".join(row.replace("03-", "02-") for row in rows[:60]))
-    assert not await maker._take_step(UUID(portfolio.id))
-    slow = await folded(service, user, portfolio.id, LotMethod.FIFO, view, WithoutSnapshots)
-    assert [position.symbol for position in slow.positions] == ["AAPL", "MSFT"]
-    assert (await folded(service, user, portfolio.id, LotMethod.FIFO, view)).positions == slow.positions
-    assert [broken async for broken in Verifier(service.database).verify()] == []
-
-
-async def test_snapshots_folded_by_other_rules_are_not_used_and_made_anew(service: Service) -> None:
-    user = service.user()
-    portfolio = await user.create()
-    await grow(user, portfolio.id, 3)
-    maker = SnapshotMaker(service.database, due_events=1)
-    await maker.make_due()
-    async with await psycopg.AsyncConnection.connect(service.admin_url, autocommit=True) as admin:
-        await admin.execute("UPDATE portfolio.ledger_snapshot SET fold = 'other', cash = '{}'")
-        await admin.execute("UPDATE portfolio.snapshot_position SET quantity = 99, folded = 'other'")
-    view = View(seq=100)
-    assert (await folded(service, user, portfolio.id, LotMethod.AVERAGE, view)).snapshot is None
-    await maker.make_due()
-    state = await folded(service, user, portfolio.id, LotMethod.AVERAGE, view)
-    assert state.snapshot is not None
-    assert [position.quantity for position in state.positions] == [Decimal(3), Decimal(3)]
-
-
-@pytest.mark.parametrize("table", ["snapshot_position", "snapshot_days", "snapshot_flow"])
-async def test_what_lay_beside_snapshots_that_nobody_begins_from_goes_with_them(service: Service, table: str) -> None:
-    user = service.user()
-    portfolio = await user.create()
-    await grow(user, portfolio.id, 3)
-    maker = SnapshotMaker(service.database, due_events=1)
-    await maker.make_due()
-    async with await psycopg.AsyncConnection.connect(service.admin_url, autocommit=True) as admin:
-
-        async def began() -> list[int]:
-            """The snapshots from which on a row is true."""
-            found = await admin.execute(f"SELECT DISTINCT from_number FROM portfolio.{table} ORDER BY 1".encode())  # noqa: S608  our own table
-            return [number for (number,) in await found.fetchall()]
-
-        await admin.execute("UPDATE portfolio.ledger_snapshot SET fold = 'other'")
-        await maker.make_due()
-        # Whoever began before they were dropped reads on.
-        assert await began() == [1, 2]
-        await admin.execute("UPDATE portfolio.ledger_snapshot SET dropped_at = dropped_at - interval '1 hour'")
-        await user.buy(portfolio.id, "1", "10", "2020-04-30")
-        await maker.make_due()
-        assert await began() == [2, 3]

@@ -1,6 +1,5 @@
 """How many requests of one part of the API are under way, so that what is accepted stays fast however much is asked."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ class Crowd:
 class Shedding:
     """Of one part, whose `name` the refused are told."""
 
-    def __init__(self, name: str, crowd: Crowd, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, name: str, crowd: Crowd, now: Callable[[], float]) -> None:
         self.name = name
         self.in_flight = 0
         self._crowd = crowd

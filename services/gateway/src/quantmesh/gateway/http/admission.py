@@ -3,6 +3,7 @@
 Where refusing costs as much as answering, what is accepted waits behind what is refused: not even a task is made.
 """
 
+import time
 from collections.abc import Awaitable, Iterable
 from typing import Any, TypeVar
 
@@ -30,8 +31,8 @@ class Admission:
 
     def __init__(self, paths: Iterable[str], crowd: Crowd) -> None:
         prefixes = set(map(_prefix, paths))
-        self._parts = {prefix: Shedding(prefix, crowd) for prefix in prefixes}
-        self._lessening = {prefix: Shedding(prefix, crowd) for prefix in prefixes}
+        self._parts = {prefix: Shedding(prefix, crowd, time.monotonic) for prefix in prefixes}
+        self._lessening = {prefix: Shedding(prefix, crowd, time.monotonic) for prefix in prefixes}
         self._observe: dict[tuple[str, str], Any] = {}
 
     def part(self, method: str, path: str) -> Shedding | None:
