@@ -137,7 +137,8 @@ class Venue:
 
     def _end_term(self, fault: BaseException) -> None:
         self._scheduler.history.tell(f"{current_actor().name}: {type(fault).__name__}")
-        self._begin()
+        if not self._is_over():  # who dies once it is over is looked at as he was
+            self._begin()
 
     def _news(self) -> list[Stored]:
         stream = self._broker.streams.get(stream_name("portfolio"))
