@@ -14,6 +14,8 @@ from quantmesh.quant._american_grid import NO_DIVIDENDS, price_on_grids
 from quantmesh.quant._american_schemes import Accuracy
 from quantmesh.quant._american_two_boundary_equations import Puts, Sizes
 
+from .american_oracles import TODAY, quantlib_process
+
 # Contracts are unpacked from tuples before other arguments, which the type checker cannot follow.
 american: Any = typed_american
 
@@ -39,18 +41,8 @@ MANY_SPOTS = np.tile(SPOTS, (DAYS.size, 1))
 
 def quantlib_price(spot: float, rate: float, dividend_yield: float, volatility: float, days: int) -> float:
     """A put struck at 100, by finite differences."""
-    today = QuantLib.Date(15, 6, 2022)
-    QuantLib.Settings.instance().evaluationDate = today
-    count = QuantLib.Actual365Fixed()
-    process = QuantLib.BlackScholesMertonProcess(
-        QuantLib.QuoteHandle(QuantLib.SimpleQuote(spot)),
-        QuantLib.YieldTermStructureHandle(QuantLib.FlatForward(today, dividend_yield, count)),
-        QuantLib.YieldTermStructureHandle(QuantLib.FlatForward(today, rate, count)),
-        QuantLib.BlackVolTermStructureHandle(
-            QuantLib.BlackConstantVol(today, QuantLib.NullCalendar(), volatility, count)
-        ),
-    )
-    exercise = QuantLib.AmericanExercise(today, today + QuantLib.Period(days, QuantLib.Days))
+    process = quantlib_process(spot, rate, dividend_yield, volatility)
+    exercise = QuantLib.AmericanExercise(TODAY, TODAY + QuantLib.Period(days, QuantLib.Days))
     option = QuantLib.VanillaOption(QuantLib.PlainVanillaPayoff(QuantLib.Option.Put, 100.0), exercise)
     option.setPricingEngine(QuantLib.FdBlackScholesVanillaEngine(process, 800, 800))
     return float(option.NPV())

@@ -172,8 +172,10 @@ class Database:
             outcome = await _uninterrupted(commit())
         finally:
             # Also where nobody hears of the commit any more.
-            if session.wrote_events:
-                (self.events_written.set if are_events_awaited else self.events_written.set_soon)()
+            if session.wrote_events and are_events_awaited:
+                self.events_written.set()
+            elif session.wrote_events:
+                self.events_written.set_soon()
         await failpoints.reached(Failpoint.AFTER_COMMIT)
         return outcome
 

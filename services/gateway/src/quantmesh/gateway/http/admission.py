@@ -30,16 +30,18 @@ class Admission:
     """
 
     def __init__(self, paths: Iterable[str], crowd: Crowd) -> None:
-        prefixes = set(map(_prefix, paths))
-        self._parts = {prefix: Shedding(prefix, crowd, time.monotonic) for prefix in prefixes}
-        self._lessening = {prefix: Shedding(prefix, crowd, time.monotonic) for prefix in prefixes}
+        self._parts = {
+            (prefix, lessens_risk): Shedding(prefix, crowd, time.monotonic)
+            for prefix in set(map(_prefix, paths))
+            for lessens_risk in (False, True)
+        }
         self._observe: dict[tuple[str, str], Any] = {}
 
     def part(self, method: str, path: str) -> Shedding | None:
         """None where there is nothing to be had, or nothing that costs anything."""
         prefix = _prefix(path)
         lessens_risk = method == "DELETE" or (method == "POST" and prefix == _HALTS)
-        return (self._lessening if lessens_risk else self._parts).get(prefix)
+        return self._parts.get((prefix, lessens_risk))
 
     def refusal(self, part: Shedding, scope: Scope, more: Iterable[tuple[bytes, bytes]]) -> bytes:
         """A whole answer, with `more` headers."""

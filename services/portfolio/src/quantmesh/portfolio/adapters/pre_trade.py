@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from quantmesh.api.auth.v1 import compliance_pb2
@@ -23,6 +23,7 @@ from quantmesh.portfolio.core.orders import OrderType, TimeInForce
 from quantmesh.portfolio.core.pre_trade import FigureChange, PreTradeAnswer, ProposedTrade
 from quantmesh.portfolio.core.pre_trade_errors import KycRefused, LimitDenial, LimitExceeded, PreTradeUnavailable
 
+Value = TypeVar("Value")
 _KYC_SECONDS = 5.0
 _MOST_KEPT = 10_000
 _REPLACEABLE = frozenset({"quantity", "limit_price", "stop_price"})
@@ -67,9 +68,9 @@ class PreTradePeers:
     async def check(self, *trades: ProposedTrade, with_figures: bool = False) -> PreTradeAnswer:
         try:
             async with asyncio.timeout(self._rules.deadline_seconds):
-                checking = self._checked(trades, with_figures=with_figures)
                 owner_id = current_caller().user_id
                 remembered = self._remembered(owner_id)
+                checking = self._checked(trades, with_figures=with_figures)
                 if remembered is None:
                     status, answer = await asyncio.gather(self._kyc(owner_id), checking)
                 else:
@@ -97,10 +98,7 @@ class PreTradePeers:
         # From before the question on: a decision counts five seconds after it was made, at the latest.
         until = time.monotonic() + _KYC_SECONDS
         answer = await self._auth.call(self._compliance.GetKyc, compliance_pb2.GetKycRequest())
-        self._kept[owner_id] = (until, answer.kyc.status)
-        self._kept.move_to_end(owner_id)
-        while len(self._kept) > _MOST_KEPT:
-            self._kept.popitem(last=False)
+        _keep(self._kept, owner_id, (until, answer.kyc.status))
         return answer.kyc.status
 
     async def _checked(self, trades: Sequence[ProposedTrade], *, with_figures: bool) -> limits_pb2.CheckOrderResponse:
@@ -111,10 +109,7 @@ class PreTradePeers:
         )
         answer = await self._risk.call(self._limits.CheckOrder, request)
         if not answer.account_needed:
-            self._quick[portfolio_id] = None
-            self._quick.move_to_end(portfolio_id)
-            while len(self._quick) > _MOST_KEPT:
-                self._quick.popitem(last=False)
+            _keep(self._quick, portfolio_id, None)
         else:
             self._quick.pop(portfolio_id, None)
             symbols = {trade.request.symbol for trade in trades}
@@ -122,6 +117,14 @@ class PreTradePeers:
             request.account.CopyFrom(await self._accounts.state(portfolio_id, symbols, without=replaced))
             answer = await self._risk.call(self._limits.CheckOrder, request)
         return answer
+
+
+def _keep(kept: OrderedDict[UUID, Value], key: UUID, value: Value) -> None:
+    """Those that were not heard of for the longest go."""
+    kept[key] = value
+    kept.move_to_end(key)
+    if len(kept) > _MOST_KEPT:
+        kept.popitem(last=False)
 
 
 def _order(trade: ProposedTrade) -> limits_pb2.CheckedOrder:

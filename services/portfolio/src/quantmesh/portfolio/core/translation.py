@@ -31,7 +31,10 @@ class Translation:
         """On one day."""
         if not amount or currency == self._base:
             return amount
-        factor: Decimal = self._needed(currency, np.arange(len(self._days)) == index)[index]
+        factors = self._factors.get(currency)
+        factor: Decimal = ZERO if factors is None else factors[index]
+        if not factor:
+            raise RateMissing(currency, self._base, self._days[index])
         return amount * factor
 
     def amounts(self, amounts: Amounts, currency: str) -> Amounts:

@@ -51,9 +51,7 @@ class OrderMethods(Methods):
             venue = await ask_venue(self._market, asked.symbol, self._costs)
             order = new_order(portfolio_id, asked, venue, self._clock.now(), uuid7())
             checking = asyncio.create_task(self._demand_allowed(portfolio_id, asked, venue))
-            if self._pre_trade is not None and self._pre_trade.is_quick(portfolio_id):
-                await asyncio.sleep(0)  # risk is asked before the ledger's reading keeps this process busy
-            else:
+            if self._pre_trade is None or not self._pre_trade.is_quick(portfolio_id):
                 await checking
         except QuantmeshError:
             # Of a repetition the first answer stands, whoever is silent by now, and whatever is refused.
@@ -63,6 +61,7 @@ class OrderMethods(Methods):
             return kept
         place = partial(self._place, claim, order, venue, checking)
         try:
+            await asyncio.sleep(0)  # risk is asked before the ledger's reading keeps this process busy
             with suppress(_StillChecking):
                 return await place()
             await asyncio.wait({checking})
@@ -136,7 +135,7 @@ class OrderMethods(Methods):
     async def _place(
         self, claim: Claim, order: Order, venue: Venue, checking: asyncio.Task[None]
     ) -> pb.PlaceOrderResponse:
-        """With what is `checking` heard behind the locks, which nobody holds for a peer that is slow."""
+        """What is `checking` is heard behind the account's locks. Raises _StillChecking where that takes too long."""
         answer = pb.PlaceOrderResponse
         first, last = account_questions(claim, order, venue), market_questions(order, venue)
         if checking.done():
