@@ -9,6 +9,7 @@ from quantmesh.portfolio.core.execution import ExecutionCosts
 
 from .fakes import COSTS, FakeMarket, Service, TickingClock, User
 from .order_desk import Desk
+from .pre_trade_peers import Checks, checked
 
 
 @pytest.fixture
@@ -29,3 +30,9 @@ async def account(service: Service) -> tuple[User, str, Desk]:
     await user.deposit(portfolio.id, "110000.00")
     await user.buy(portfolio.id, "100", "100")
     return user, portfolio.id, Desk(service, user)
+
+
+@pytest.fixture
+async def checks(service: Service) -> AsyncIterator[Checks]:
+    async with checked(service) as found:
+        yield found

@@ -101,13 +101,13 @@ async def test_a_portfolio_that_was_deleted_meanwhile_is_not_found(service: Serv
     user = service.user()
     portfolio_id = await known(user)
     other = elsewhere(service, user)
-    other.call()
+    await withdraw(other, portfolio_id, "100.00")
     await other.rpc.DeletePortfolio(pb.DeletePortfolioRequest(id=portfolio_id), NO_CONTEXT)
     with pytest.raises(PortfolioNotFound):
         await user.deposit(portfolio_id, "1.00")
     async with admin(service) as connection:
         cursor = await connection.execute("SELECT count(*) FROM transaction WHERE portfolio_id = %s", [portfolio_id])
-        assert await cursor.fetchone() == (1,)
+        assert await cursor.fetchone() == (2,)
 
 
 async def test_the_same_number_after_a_restore_is_not_the_same_account(service: Service) -> None:

@@ -5,8 +5,9 @@ import pytest
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.errors import InvalidInput, NotFound
 from quantmesh.portfolio.core.errors import VersionMismatch
+from quantmesh.portfolio.core.ledger_errors import PortfolioNotEmpty
 
-from .fakes import NO_CONTEXT, Service
+from .fakes import NO_CONTEXT, Service, User
 
 
 async def test_a_portfolio_is_created_and_found_again(service: Service) -> None:
@@ -64,12 +65,48 @@ async def test_a_recording_does_not_change_the_version(service: Service) -> None
     assert (found.portfolio.version, found.portfolio.seq) == (created.version, 1)
 
 
+async def close(service: Service, user: User, portfolio_id: str) -> None:
+    user.call()
+    await service.rpc.DeletePortfolio(pb.DeletePortfolioRequest(id=portfolio_id), NO_CONTEXT)
+
+
+async def empty(user: User, portfolio_id: str) -> None:
+    """Sells and withdraws what is there."""
+    held = await user.positions(portfolio_id)
+    for position in held.positions:
+        await user.order(portfolio_id, position.quantity.value, "sell", position.symbol)
+    (cash,) = (await user.positions(portfolio_id)).cash
+    amount = {"amount": cash.amount.value, "currency": cash.currency}
+    await user.record(portfolio_id, type="withdrawal", **amount, at="2022-12-20T18:00:00+00:00")
+
+
+async def test_a_portfolio_is_not_closed_over_what_it_holds_or_has_ordered(service: Service) -> None:
+    user = service.user()
+    created = await user.create()
+    await user.deposit(created.id)
+    await user.order(created.id, "2")
+    with pytest.raises(PortfolioNotEmpty, match=r"has 99739\.87 USD, 2 AAPL: cancel what is open") as refused:
+        await close(service, user, created.id)
+    assert refused.value.problem == "portfolio-not-empty"
+    assert (await user.positions(created.id)).cash[0].amount.value == "99739.87"
+    await empty(user, created.id)
+    # With margin an order may rest that nothing is there for.
+    on = pb.UpdatePortfolioRequest(id=created.id, margin_enabled=True)
+    await service.rpc.UpdatePortfolio(on, NO_CONTEXT)
+    resting = await user.order(created.id, "1", limit="100", tif="gtc")
+    with pytest.raises(PortfolioNotEmpty, match="has 1 open order: "):
+        await close(service, user, created.id)
+    await user.cancel(resting.id)
+    await close(service, user, created.id)
+
+
 async def test_a_deleted_portfolio_is_gone_for_reading_and_writing(service: Service) -> None:
     user = service.user()
     created = await user.create()
     await user.deposit(created.id)
     order = await user.order(created.id, "1")
-    await service.rpc.DeletePortfolio(pb.DeletePortfolioRequest(id=created.id), NO_CONTEXT)
+    await empty(user, created.id)
+    await close(service, user, created.id)
     with pytest.raises(NotFound):
         await user.positions(created.id)
     with pytest.raises(NotFound):

@@ -4,7 +4,6 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
 
@@ -23,14 +22,8 @@ from quantmesh.portfolio.core.halts.model import Halt, HaltKind
 from quantmesh.portfolio.core.pre_trade import FigureChange, PreTradeAnswer
 from quantmesh.portfolio.core.pre_trade_errors import KycRefused, LimitExceeded, PreTradeUnavailable
 
-from .fakes import Service, User
-from .pre_trade_peers import ALLOWED, DENIED, Checks, checked, trade
-
-
-@pytest.fixture
-async def checks(service: Service) -> AsyncIterator[Checks]:
-    async with checked(service) as found:
-        yield found
+from .fakes import User
+from .pre_trade_peers import ALLOWED, DENIED, Checks, trade
 
 
 async def test_without_limits_the_account_is_neither_read_nor_sent(checks: Checks) -> None:

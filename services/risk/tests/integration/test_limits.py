@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from psycopg.errors import InsufficientPrivilege
@@ -116,6 +117,20 @@ async def test_a_check_asks_for_the_account_only_where_there_are_limits(limits: 
     assert (await limits.check(portfolio, order("AAPL", "3", "SELL"), account=message)).allowed
     # Portfolio is not called back.
     assert limits.accounts.asked == asked
+
+
+async def test_an_account_that_may_owe_is_held_to_its_margin_without_any_limit(limits: Limits) -> None:
+    portfolio = limits.accounts.open()
+    message = account_message(account(), portfolio)
+    wanted = order("AAPL", "140")  # 21,000 at 150, where 10,000 carry 20,000
+    assert (await limits.check(portfolio, wanted, account=message)).allowed
+    message.margin_enabled = True
+    denied = await limits.check(portfolio, wanted, account=message)
+    (change,) = denied.changes
+    assert (change.limit.rule, change.limit.limit.value) == (pb.LIMIT_RULE_INITIAL_MARGIN, "1")
+    assert (Decimal(change.before.value), Decimal(change.after.value)) == (Decimal(0), Decimal("1.05"))
+    assert [each.value for each in denied.passing_quantities] == ["133"]
+    assert (await limits.check(portfolio, order("AAPL", "133"), account=message)).allowed
 
 
 async def test_figures_are_told_where_nothing_limits_them(limits: Limits) -> None:

@@ -1,6 +1,6 @@
 """Orders against limits: what is denied, what still passes, and the largest quantity that would."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from quantmesh.risk.core.errors import MissingHistory, NotMeasurable
 from quantmesh.risk.core.limits.account import Account, Order
-from quantmesh.risk.core.limits.check_orders import Verdict, check_orders
+from quantmesh.risk.core.limits.check_orders import MARGIN, Verdict, check_orders, margin_limits
 from quantmesh.risk.core.limits.definition import Limit, Rule
 from quantmesh.risk.core.model import History
 
@@ -75,6 +75,49 @@ def test_open_orders_of_the_same_side_count_as_filled() -> None:
     denied = check(asked, waiting, buy("AAPL", "3"))
     assert denied.denials[0].before.value == 800
     assert passing(denied) == [2]
+
+
+def on_margin(*, orders: tuple[Order, ...] = (), cash: str = "10000", **held: str) -> Account:
+    return replace(account(cash, orders=orders, **held), may_owe=True)
+
+
+def margin_check(held: Account, *orders: Order) -> Verdict:
+    return check(margin_limits(held, orders), held, *orders)
+
+
+@pytest.mark.parametrize("side", [buy, sell])
+def test_what_is_owed_has_to_be_carried_whatever_the_limits_are(side: Callable[[str, str], Order]) -> None:
+    """At half, 10,000 carry 20,000 bought or sold short: 200 shares at 100."""
+    assert margin_check(on_margin(), side("AAPL", "200")).allowed
+    denied = margin_check(on_margin(), side("AAPL", "201"))
+    assert [each.limit.rule for each in denied.denials] == [Rule.INITIAL_MARGIN]
+    assert numbers(denied) == [0, pytest.approx(1.005)]
+    assert passing(denied) == [side("AAPL", "200").quantity]
+    waiting = on_margin(orders=(side("AAPL", "150"),))
+    assert passing(margin_check(waiting, side("AAPL", "200"))) == [side("AAPL", "50").quantity]
+
+
+def test_margin_asks_nothing_where_nothing_would_be_owed() -> None:
+    bought = buy("AAPL", "100")
+    assert margin_limits(on_margin(), [bought]) == ()
+    assert margin_limits(on_margin(orders=(buy("JPM", "1"),)), [bought]) == (MARGIN,)
+    # What a sale will bring is not there before it is filled.
+    assert margin_limits(on_margin(orders=(sell("XOM", "100"),), XOM="100"), [buy("AAPL", "101")]) == (MARGIN,)
+    assert margin_limits(account(), [buy("AAPL", "1000")]) == ()
+    assert margin_limits(replace(on_margin(), cash=None), [buy("AAPL", "1")]) == (MARGIN,)
+
+
+def test_an_account_beyond_its_margin_may_lessen_what_it_owes() -> None:
+    fallen = on_margin(cash="-10000", AAPL="150")
+    assert margin_check(fallen, sell("AAPL", "50")).allowed
+    assert not margin_check(fallen, buy("XOM", "1")).allowed
+
+
+def test_written_options_are_margined_elsewhere() -> None:
+    held = on_margin()
+    written = replace(instrument("XOM", "-1"), is_option=True)
+    both = replace(held, instruments={**held.instruments, "XOM": written})
+    assert margin_limits(both, [buy("AAPL", "500")]) == ()
 
 
 def test_the_size_of_an_order_counts_alone_and_at_its_own_price() -> None:

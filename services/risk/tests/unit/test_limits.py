@@ -84,6 +84,20 @@ def test_margin_is_used_in_proportion_to_the_equity() -> None:
     assert scanned == pytest.approx(Decimal("0.18"), abs=Decimal("1e-9"))
 
 
+def test_opening_what_is_held_takes_half_of_each_stock_at_the_quotes_in_any_currency() -> None:
+    """12 CFR 220.12: 50 % of long and of short stock; 10,000 long and 2,000 short on an equity of 10,000."""
+    assert value(Rule.INITIAL_MARGIN) == pytest.approx(Decimal("0.6"), abs=Decimal("1e-9"))
+    abroad = instrument("JPM", "-40", currency="EUR", exchange_rate=Decimal("1.1"))
+    both = replace(BOOK, instruments={"AAPL": instrument("AAPL", "100"), "JPM": abroad}, cash=Decimal(2200))
+    assert value(Rule.INITIAL_MARGIN, both) == pytest.approx(Decimal("0.61"), abs=Decimal("1e-9"))
+    option = replace(instrument("XOM", "10"), is_option=True)
+    paid = replace(BOOK, instruments={**BOOK.instruments, "XOM": option})
+    # Its 200 in full, beside 6,000 for the stocks, on 10,200.
+    assert value(Rule.INITIAL_MARGIN, paid) == pytest.approx(Decimal(6200) / 10200, abs=Decimal("1e-9"))
+    written = replace(BOOK, instruments={"XOM": replace(option, quantity=Decimal(-1))})
+    assert "written" in measure(limit(Rule.INITIAL_MARGIN, "1"), written, None).reason
+
+
 def test_what_cannot_be_told_says_why_and_is_no_number() -> None:
     unpriced = replace(BOOK, instruments={"AAPL": replace(instrument("AAPL", "10"), price=None)})
     for rule, held, history, words in (

@@ -11,6 +11,7 @@ from quantmesh.chassis.identity import current_caller
 from quantmesh.chassis.times import to_timestamp
 from quantmesh.portfolio.adapters import translate_orders
 from quantmesh.portfolio.adapters.store import Store
+from quantmesh.portfolio.adapters.store.accounts import margin_question
 from quantmesh.portfolio.core.account_state import AccountInstrument, AccountState, day_begin, value_account
 from quantmesh.portfolio.core.ports import Market
 
@@ -35,6 +36,10 @@ class Accounts:
             recorded = await Store(session, owner_id).account(portfolio_id, day_begin(now))
         return account_message(await value_account(self.market, recorded.without(without), symbols, now))
 
+    async def may_owe(self, portfolio_id: UUID) -> bool:
+        """Whether the caller's account has margin; one that is not there has none."""
+        return bool((await self.database.read(current_caller().user_id, *margin_question(portfolio_id))).rows)
+
 
 def account_message(state: AccountState) -> pb.AccountState:
     recorded = state.recorded
@@ -50,6 +55,7 @@ def account_message(state: AccountState) -> pb.AccountState:
         day_profit=None if state.day_profit is None else to_proto(round(state.day_profit, 18)),
         as_of=to_timestamp(state.as_of),
         seq=recorded.seq,
+        margin_enabled=recorded.margin_enabled,
     )
 
 
@@ -62,4 +68,5 @@ def _instrument(each: AccountInstrument) -> pb.AccountInstrument:
         exchange_rate=None if each.exchange_rate is None else to_proto(each.exchange_rate),
         stale=each.stale,
         lot_size=to_proto(each.lot_size),
+        is_option=each.is_option,
     )

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -23,8 +23,10 @@ from quantmesh.portfolio.core.orders import OrderType, TimeInForce
 from quantmesh.portfolio.core.pre_trade import FigureChange, PreTradeAnswer, ProposedTrade
 from quantmesh.portfolio.core.pre_trade_errors import KycRefused, LimitDenial, LimitExceeded, PreTradeUnavailable
 
+Key = TypeVar("Key")
 Value = TypeVar("Value")
-_KYC_SECONDS = 5.0
+# What is remembered of a user, or of an account, for as long as a change of it may go unnoticed.
+_REMEMBERED_SECONDS = 5.0
 _MOST_KEPT = 10_000
 _REPLACEABLE = frozenset({"quantity", "limit_price", "stop_price"})
 _IN_BASKETS = frozenset({"symbol", "side", "quantity"})
@@ -53,7 +55,9 @@ class PreTradeRules:
 
 
 class PreTradePeers:
-    """PreTrade of the core's ports. The caller's KYC status is remembered for five seconds."""
+    """PreTrade of the core's ports. The caller's KYC status, and whether an account may owe, are remembered for five
+    seconds: who switches margin on meanwhile has his fills judged by the ledger alone.
+    """
 
     def __init__(self, auth: Peer, risk: Peer, accounts: Accounts, rules: PreTradeRules) -> None:
         self._auth = auth
@@ -64,12 +68,13 @@ class PreTradePeers:
         self._rules = rules
         self._kept: OrderedDict[UUID, tuple[float, compliance_pb2.KycStatus.ValueType]] = OrderedDict()
         self._quick: OrderedDict[UUID, None] = OrderedDict()
+        self._margin: OrderedDict[tuple[UUID, UUID], tuple[float, bool]] = OrderedDict()
 
     async def check(self, *trades: ProposedTrade, with_figures: bool = False) -> PreTradeAnswer:
         try:
             async with asyncio.timeout(self._rules.deadline_seconds):
                 owner_id = current_caller().user_id
-                remembered = self._remembered(owner_id)
+                remembered = _remembered(self._kept, owner_id)
                 checking = self._checked(trades, with_figures=with_figures)
                 if remembered is None:
                     status, answer = await asyncio.gather(self._kyc(owner_id), checking)
@@ -88,38 +93,50 @@ class PreTradePeers:
         return PreTradeAnswer(LimitExceeded(denials, _suggestion(trades, answer)), changes)
 
     def is_quick(self, portfolio_id: UUID) -> bool:
-        return portfolio_id in self._quick
-
-    def _remembered(self, owner_id: UUID) -> compliance_pb2.KycStatus.ValueType | None:
-        kept = self._kept.get(owner_id)
-        return kept[1] if kept is not None and kept[0] > time.monotonic() else None
+        may_owe = _remembered(self._margin, (current_caller().user_id, portfolio_id))
+        return portfolio_id in self._quick and may_owe is False
 
     async def _kyc(self, owner_id: UUID) -> compliance_pb2.KycStatus.ValueType:
         # From before the question on: a decision counts five seconds after it was made, at the latest.
-        until = time.monotonic() + _KYC_SECONDS
+        until = time.monotonic() + _REMEMBERED_SECONDS
         answer = await self._auth.call(self._compliance.GetKyc, compliance_pb2.GetKycRequest())
         _keep(self._kept, owner_id, (until, answer.kyc.status))
         return answer.kyc.status
 
     async def _checked(self, trades: Sequence[ProposedTrade], *, with_figures: bool) -> limits_pb2.CheckOrderResponse:
-        """The account is read and sent only where risk says that there is something to check."""
+        """The account is read and sent only where it may owe, or risk says that there is something to check."""
         portfolio_id = trades[0].portfolio_id
         request = limits_pb2.CheckOrderRequest(
             portfolio_id=str(portfolio_id), orders=[_order(trade) for trade in trades], with_figures=with_figures
         )
-        answer = await self._risk.call(self._limits.CheckOrder, request)
-        if not answer.account_needed:
-            _keep(self._quick, portfolio_id, None)
-        else:
-            self._quick.pop(portfolio_id, None)
-            symbols = {trade.request.symbol for trade in trades}
-            replaced = {trade.replaces.id for trade in trades if trade.replaces is not None}
-            request.account.CopyFrom(await self._accounts.state(portfolio_id, symbols, without=replaced))
+        if not await self._may_owe(portfolio_id):
             answer = await self._risk.call(self._limits.CheckOrder, request)
-        return answer
+            if not answer.account_needed:
+                _keep(self._quick, portfolio_id, None)
+                return answer
+        self._quick.pop(portfolio_id, None)
+        symbols = {trade.request.symbol for trade in trades}
+        replaced = {trade.replaces.id for trade in trades if trade.replaces is not None}
+        request.account.CopyFrom(await self._accounts.state(portfolio_id, symbols, without=replaced))
+        return await self._risk.call(self._limits.CheckOrder, request)
+
+    async def _may_owe(self, portfolio_id: UUID) -> bool:
+        whose = current_caller().user_id, portfolio_id
+        found = _remembered(self._margin, whose)
+        if found is None:
+            until = time.monotonic() + _REMEMBERED_SECONDS
+            found = await self._accounts.may_owe(portfolio_id)
+            _keep(self._margin, whose, (until, found))
+        return found
 
 
-def _keep(kept: OrderedDict[UUID, Value], key: UUID, value: Value) -> None:
+def _remembered(kept: Mapping[Key, tuple[float, Value]], key: Key) -> Value | None:
+    """What was kept until a time that has not come yet."""
+    found = kept.get(key)
+    return found[1] if found is not None and found[0] > time.monotonic() else None
+
+
+def _keep(kept: OrderedDict[Key, Value], key: Key, value: Value) -> None:
     """Those that were not heard of for the longest go."""
     kept[key] = value
     kept.move_to_end(key)

@@ -10,6 +10,7 @@ from uuid import UUID
 from quantmesh.portfolio.core.get_positions import cash_value, factor_of, total_value
 from quantmesh.portfolio.core.market import Asset, ExchangeRate, Quote
 from quantmesh.portfolio.core.numbers import ZERO, exactly
+from quantmesh.portfolio.core.option_terms import is_option_symbol
 from quantmesh.portfolio.core.orders import OrderSide
 from quantmesh.portfolio.core.ports import Market
 
@@ -41,6 +42,7 @@ class RecordedAccount:
     units_since: Amounts
     paid_in: Amounts
     open_orders: Sequence[OpenOrder]
+    margin_enabled: bool = False
 
     def without(self, orders: Collection[UUID]) -> "RecordedAccount":
         """As if these had never been open."""
@@ -61,6 +63,7 @@ class AccountInstrument:
     price: Decimal | None
     exchange_rate: Decimal | None
     stale: bool
+    is_option: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,7 @@ def _instrument(symbol: str, quantity: Decimal, prices: _Prices) -> AccountInstr
         price=prices.price(symbol),
         exchange_rate=prices.rate(symbol),
         stale=quote is None or quote.stale,
+        is_option=is_option_symbol(symbol),
     )
 
 

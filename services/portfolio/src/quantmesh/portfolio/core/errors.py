@@ -19,6 +19,7 @@ QuantmeshError
 │   ├── MarginNotEnabled       a short side in a portfolio that may not owe
 │   ├── MarginExceeded         more is owed than the account's equity carries
 │   ├── MarginInUse            margin cannot be switched off while something is owed
+│   ├── PortfolioNotEmpty      nothing that is held or ordered is closed with its portfolio
 │   ├── LotNotOpen             a lot that a sale names, or named, is not there
 │   ├── ReversalNotReversed    a correction is corrected by posting anew
 │   ├── InTheFuture            executed after the market's now

@@ -1,5 +1,6 @@
 """What is refused of corrections, lots, options and margin; drawn in the tree of `core/errors.py`."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -8,6 +9,8 @@ from quantmesh.chassis.errors import Conflict, NotFound, RuleBroken, Violation
 from quantmesh.portfolio.core.currency import display_cash
 from quantmesh.portfolio.core.numbers import plain
 from quantmesh.portfolio.core.times import rfc3339
+
+_MOST_SHOWN = 5
 
 
 class BeforeExercise(RuleBroken):
@@ -60,14 +63,34 @@ class MarginInUse(RuleBroken):
         super().__init__(f"margin_enabled {description}.", violations=[Violation("margin_enabled", description)])
 
 
+class PortfolioNotEmpty(RuleBroken):
+    problem = "portfolio-not-empty"
+
+    def __init__(self, held: Mapping[str, Decimal], open_orders: int) -> None:
+        """`held` is by currency or symbol."""
+        shown = [f"{plain(amount)} {commodity}" for commodity, amount in list(held.items())[:_MOST_SHOWN]]
+        if len(held) > _MOST_SHOWN:
+            shown.append(f"{len(held) - _MOST_SHOWN} more")
+        if open_orders:
+            shown.append(f"{open_orders} open order{'s' if open_orders > 1 else ''}")
+        super().__init__(
+            f"The portfolio cannot be closed while it has {', '.join(shown)}: cancel what is open, sell and withdraw"
+            " the rest."
+        )
+
+
 class LotNotOpen(RuleBroken):
     problem = "lot-not-open"
 
-    def __init__(self, transaction_id: UUID, symbol: str, at: datetime) -> None:
+    def __init__(
+        self, transaction_id: UUID, symbol: str, at: datetime, *, field: str = "lots", remedy: str = ""
+    ) -> None:
+        self.transaction_id, self.at = transaction_id, at
         description = (
             f"the lot of {symbol} that transaction {transaction_id} opened has not what is sold of it on {rfc3339(at)}"
+            f"{remedy}"
         )
-        super().__init__(f"{description}.", violations=[Violation("lots", description)])
+        super().__init__(f"{description}.", violations=[Violation(field, description)])
 
 
 class ReversalNotReversed(RuleBroken):

@@ -1,7 +1,7 @@
 """What equity a book requires, and the least changes after which it has it (RSK-5, NEW-6)."""
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Decimal
 from typing import Literal
@@ -14,7 +14,7 @@ from quantmesh.quant.revaluation import present_values
 from quantmesh.risk.core.domain import quant_domain
 from quantmesh.risk.core.errors import OutOfDomain
 from quantmesh.risk.core.model import Book, Floats, History, Position
-from quantmesh.risk.core.priced_book import priced
+from quantmesh.risk.core.priced_book import at_prices, priced
 
 Rule = Literal["regulation_t", "portfolio"]
 # Each position is reduced alone, over and over: so many take about two seconds.
@@ -81,6 +81,12 @@ def margin_of(book: Book, history: History, wanted: Wanted, *, has_cash: bool) -
         if equity is not None and requirement > equity:
             shortfall = _shortfall(book, portfolio, wanted, equity, requirement)
     return BookMargin(found, requirement, market_value, equity, shortfall)
+
+
+def initial_of(book: Book, prices: Mapping[str, float]) -> float:
+    """What Regulation T asks for to open all of a book of stocks, at `prices` (12 CFR 220.12)."""
+    with quant_domain():
+        return margin.regulation_t(at_prices(book, prices)).initial
 
 
 def _shortfall(book: Book, portfolio: quant_book.Book, wanted: Wanted, equity: float, requirement: float) -> Shortfall:

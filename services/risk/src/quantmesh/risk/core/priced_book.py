@@ -1,4 +1,6 @@
-"""A book at its last closes, as quant takes it."""
+"""A book at prices, as quant takes it."""
+
+from collections.abc import Mapping
 
 from quantmesh.quant import book as quant_book
 from quantmesh.risk.core.domain import quant_domain
@@ -7,10 +9,15 @@ from quantmesh.risk.core.model import Book, History
 
 def priced(book: Book, history: History, rate: float) -> quant_book.Book:
     """Positions in the book's order; underlyings in the history's, at its last closes."""
+    return at_prices(book, dict(zip(history.symbols, history.last.tolist(), strict=True)), rate)
+
+
+def at_prices(book: Book, prices: Mapping[str, float], rate: float = 0.0) -> quant_book.Book:
+    """The same at other prices of the underlyings."""
     options = [position.option for position in book.positions]
     with quant_domain():
         return quant_book.Book.of(
-            dict(zip(history.symbols, history.last.tolist(), strict=True)),
+            dict(prices),
             underlying=[position.symbol for position in book.positions],
             quantity=[float(position.quantity) for position in book.positions],
             instrument=["stock" if option is None else option.style for option in options],

@@ -27,6 +27,7 @@ LimitRule = Literal[
     "value_at_risk",
     "expected_shortfall",
     "margin_utilisation",
+    "initial_margin",
     "daily_loss",
     "open_orders",
 ]
@@ -35,8 +36,8 @@ LimitState = Literal["ok", "warning", "breached", "unknown"]
 
 
 class LimitBody(Body):
-    """Money in the portfolio's base currency; a ratio to the equity for leverage, position_weight and
-    margin_utilisation; a count for open_orders."""
+    """Money in the portfolio's base currency; a ratio to the equity for leverage, position_weight,
+    margin_utilisation and initial_margin; a count for open_orders."""
 
     rule: LimitRule
     limit: DecimalText

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from quantmesh.chassis.sql import Row, text
+from quantmesh.chassis.sql import Asked, Row, text
 from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.core.account_state import OpenOrder, RecordedAccount
 from quantmesh.portfolio.core.errors import PortfolioNotFound
@@ -19,6 +19,8 @@ _READ = text(
     SELECT 'portfolio' AS kind, base_currency AS account, '' AS commodity, seq::numeric AS amount,
            0::numeric AS reserved, NULL::uuid AS id
     FROM portfolio WHERE id = :portfolio_id AND deleted_at IS NULL
+    UNION ALL
+    SELECT 'margin', '', '', 0, 0, NULL FROM portfolio WHERE id = :portfolio_id AND margin_enabled
     UNION ALL
     SELECT 'holding', account, commodity, amount, reserved, NULL
     FROM holding WHERE portfolio_id = :portfolio_id AND amount <> 0
@@ -37,6 +39,12 @@ _READ = text(
     FROM placed_order WHERE portfolio_id = :portfolio_id AND status IN ('accepted', 'partially_filled')
     """
 )
+_HAS_MARGIN = text("SELECT 1 FROM portfolio WHERE id = :portfolio_id AND margin_enabled")
+
+
+def margin_question(portfolio_id: UUID) -> Asked:
+    """One row where it has."""
+    return _HAS_MARGIN, {"portfolio_id": portfolio_id}
 
 
 class AccountStore(Owned):
@@ -64,6 +72,7 @@ def _recorded(portfolio_id: UUID, found: Mapping[str, list[Row]]) -> RecordedAcc
         units_since=_of(changed, SECURITIES),
         paid_in={currency: -amount for currency, amount in _of(changed, CONTRIBUTIONS).items()},
         open_orders=[OpenOrder(row.id, row.commodity, OrderSide(row.account), row.amount) for row in found["order"]],
+        margin_enabled=bool(found["margin"]),
     )
 
 

@@ -9,7 +9,7 @@ from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.core.account_log import AccountEvent
 from quantmesh.portfolio.core.admission import Holding
 from quantmesh.portfolio.core.errors import PortfolioNotFound, VersionMismatch
-from quantmesh.portfolio.core.ledger_errors import MarginInUse
+from quantmesh.portfolio.core.ledger_errors import MarginInUse, PortfolioNotEmpty
 from quantmesh.portfolio.core.model import LotMethod, Portfolio
 
 COLUMNS = "id, name, base_currency, lot_method, created_at, version, seq, margin_enabled, recorded_at"
@@ -66,6 +66,9 @@ _BALANCES = text(
     WHERE portfolio_id = :id AND amount <> 0
     ORDER BY account, commodity COLLATE "C"
     """
+)
+_OPEN_ORDERS = text(
+    "SELECT count(*) FROM placed_order WHERE portfolio_id = :id AND status IN ('accepted', 'partially_filled')"
 )
 _EVENTS = text(
     """
@@ -137,8 +140,13 @@ class PortfolioStore(Owned):
         return changed
 
     async def delete(self, portfolio_id: UUID, now: datetime, expected_version: int | None) -> None:
-        """The portfolio is not found any more; its ledger rows stay."""
+        """The portfolio is not found any more; its ledger rows stay. Raises PortfolioNotEmpty."""
         await self._change(portfolio_id, expected_version, deleted_at=now)
+        # The change above holds the lock under which everything is recorded and every order is taken.
+        held = {commodity: amount for (_, commodity), amount in (await self.balances(portfolio_id)).items()}
+        open_orders = await self._session.scalar(_OPEN_ORDERS, {"id": portfolio_id})
+        if held or open_orders:
+            raise PortfolioNotEmpty(held, open_orders)
 
     async def balances(self, portfolio_id: UUID) -> dict[Holding, Decimal]:
         """What the asset accounts hold now."""

@@ -26,6 +26,7 @@ def account_of(message: account_pb2.AccountState) -> Account:
         ],
         day_profit=from_proto(message.day_profit, "account.day_profit") if message.HasField("day_profit") else None,
         seq=message.seq,
+        may_owe=message.margin_enabled,
     )
 
 
@@ -53,4 +54,5 @@ def _instrument(message: account_pb2.AccountInstrument) -> Instrument:
         else None,
         lot_size=lot_size if lot_size > ZERO else _SMALLEST_LOT,
         stale=message.stale,
+        is_option=message.is_option,
     )

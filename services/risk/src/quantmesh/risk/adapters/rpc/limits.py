@@ -19,7 +19,7 @@ from quantmesh.risk.adapters.limits.store import LimitStore, definition_of, defi
 from quantmesh.risk.adapters.rpc.base import check_count, instant
 from quantmesh.risk.core.errors import PortfolioNotFound, UnknownChoice
 from quantmesh.risk.core.limits.account import Order
-from quantmesh.risk.core.limits.check_orders import FIGURES
+from quantmesh.risk.core.limits.check_orders import FIGURES, margin_limits
 from quantmesh.risk.core.limits.definition import checked_limits
 from quantmesh.risk.core.limits.utilisation import crossings
 from quantmesh.risk.core.limits.watch import Definition
@@ -85,11 +85,10 @@ class LimitRpc(LimitServiceServicer):
         orders = _orders(request)
         definition = await self._definition(_portfolio_id(request.portfolio_id))
         limits = definition.limits + FIGURES * request.with_figures
-        if not limits:
-            return pb.CheckOrderResponse(allowed=True)
         if not request.HasField("account"):
-            return pb.CheckOrderResponse(account_needed=True)
+            return pb.CheckOrderResponse(account_needed=True) if limits else pb.CheckOrderResponse(allowed=True)
         account = account_of(request.account)
+        limits += margin_limits(account, orders)
         verdict = await self._measuring.verdict(limits, account, orders)
         return pb.CheckOrderResponse(
             allowed=verdict.allowed,
@@ -107,7 +106,8 @@ class LimitRpc(LimitServiceServicer):
             if not account.instrument(order.symbol).is_known:
                 raise UnknownChoice(f"orders[{index}].symbol", f"{order.symbol} is not in the asset catalogue")
         definition = await self._definition(portfolio_id)
-        verdict = await self._measuring.verdict(definition.limits + FIGURES, account, orders)
+        limits = definition.limits + margin_limits(account, orders) + FIGURES
+        verdict = await self._measuring.verdict(limits, account, orders)
         return pb.WhatIfResponse(
             allowed=verdict.allowed,
             changes=[translate.change_to(change) for change in verdict.changes],

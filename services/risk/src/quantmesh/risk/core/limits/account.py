@@ -24,6 +24,7 @@ class Instrument:
     exchange_rate: Decimal | None
     lot_size: Decimal = Decimal(1)
     stale: bool = False
+    is_option: bool = False
 
     @property
     def is_known(self) -> bool:
@@ -66,7 +67,7 @@ class Order:
 class Account:
     """At one instant: `cash` and `day_profit` in the base currency, None where a price or an exchange rate is missing.
 
-    `open_orders` are what may still fill of them.
+    `open_orders` are what may still fill of them. `may_owe`: cash and units may be less than zero.
     """
 
     currency: str
@@ -76,6 +77,7 @@ class Account:
     open_orders: Sequence[Order] = ()
     day_profit: Decimal | None = ZERO
     seq: int = 0
+    may_owe: bool = False
 
     def instrument(self, symbol: str) -> Instrument:
         """Raises NotMeasurable for one that the account was not asked to price."""

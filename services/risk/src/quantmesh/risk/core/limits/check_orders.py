@@ -14,6 +14,8 @@ from quantmesh.risk.core.model import History
 FIGURES = tuple(
     Limit(rule, INFINITE) for rule in (Rule.GROSS_EXPOSURE, Rule.LEVERAGE, Rule.VALUE_AT_RISK, Rule.MARGIN_UTILISATION)
 )
+# What an account that may owe has to carry, whatever its limits are.
+MARGIN = Limit(Rule.INITIAL_MARGIN, Decimal(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,21 @@ def check_orders(
     if found.allowed:
         return found
     return replace(found, passing=checking.passing(limits, [denial.limit for denial in found.denials]))
+
+
+def margin_limits(account: Account, orders: Sequence[Order]) -> tuple[Limit, ...]:
+    """None where nothing would be owed, which nothing has to carry.
+
+    Nor where options are written: those portfolio margins at cost, with every fill. Raises NotMeasurable as
+    `check_orders`.
+    """
+    if not account.may_owe or any(each.is_option and each.quantity < ZERO for each in account.held):
+        return ()
+    both = [*account.open_orders, *orders]
+    bought = account.after(order for order in both if order.quantity > ZERO)
+    sold = account.after(order for order in both if order.quantity < ZERO)
+    owes = bought.cash is None or bought.cash < ZERO or any(each.quantity < ZERO for each in sold.held)
+    return (MARGIN,) if owes else ()
 
 
 class _Checking:

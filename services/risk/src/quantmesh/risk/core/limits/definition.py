@@ -17,8 +17,8 @@ _ZERO = Decimal(0)
 
 
 class Rule(StrEnum):
-    """`limit` is money in the portfolio's base currency, but a ratio to the equity for leverage, position weight and
-    margin utilisation, and a count for open orders."""
+    """`limit` is money in the portfolio's base currency, but a ratio to the equity for leverage, position weight,
+    margin utilisation and initial margin, and a count for open orders."""
 
     GROSS_EXPOSURE = "gross_exposure"
     NET_EXPOSURE = "net_exposure"
@@ -29,6 +29,7 @@ class Rule(StrEnum):
     VALUE_AT_RISK = "value_at_risk"
     EXPECTED_SHORTFALL = "expected_shortfall"
     MARGIN_UTILISATION = "margin_utilisation"
+    INITIAL_MARGIN = "initial_margin"
     DAILY_LOSS = "daily_loss"
     OPEN_ORDERS = "open_orders"
 

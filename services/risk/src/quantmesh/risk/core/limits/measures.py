@@ -9,7 +9,7 @@ from quantmesh.risk.core import margin, value_at_risk
 from quantmesh.risk.core.errors import NotMeasurable, SeveralCurrencies
 from quantmesh.risk.core.limits.account import ZERO, Account
 from quantmesh.risk.core.limits.definition import TAIL_RULES, Limit, Rule
-from quantmesh.risk.core.model import DEFAULT_OBSERVATIONS, Book, History
+from quantmesh.risk.core.model import DEFAULT_OBSERVATIONS, Book, History, Position
 
 INFINITE = Decimal("Infinity")
 _PLACES = Decimal("1e-8")
@@ -103,6 +103,20 @@ def _margin_utilisation(limit: Limit, account: Account, history: History | RuleB
     return _ratio(_decimal(found.requirement) * account.held[0].rate, account.equity)
 
 
+def _initial_margin(account: Account) -> Decimal:
+    """At the last quotes, in the base currency; a long option is paid in full. Written ones are not measured."""
+    written = [each.symbol for each in account.held if each.is_option and each.quantity < ZERO]
+    if written:
+        msg = f"{written[0]} is a written option"
+        raise NotMeasurable(msg)
+    stocks = [each for each in account.held if not each.is_option]
+    required = sum((each.value for each in account.held if each.is_option), ZERO)
+    if stocks:
+        book = Book(tuple(Position(each.symbol, each.quantity) for each in stocks), account.currency)
+        required += _decimal(margin.initial_of(book, {each.symbol: float(each.unit_value) for each in stocks}))
+    return _ratio(required, account.equity)
+
+
 def _book(account: Account) -> Book:
     """Raises SeveralCurrencies, which no figure of price moves alone is true of."""
     currencies = sorted({each.currency for each in account.held})
@@ -137,6 +151,7 @@ _ON_QUOTES: Mapping[Rule, Callable[[Account], Decimal]] = {
     Rule.ORDER_NOTIONAL: _order_notional,
     Rule.DAILY_LOSS: _daily_loss,
     Rule.OPEN_ORDERS: _open_orders,
+    Rule.INITIAL_MARGIN: _initial_margin,
 }
 _ON_HISTORY: Mapping[Rule, Callable[[Limit, Account, History | RuleBroken | None], Decimal]] = {
     **dict.fromkeys(TAIL_RULES, _tail),
