@@ -3,87 +3,23 @@
 import asyncio
 import json
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import pytest
 
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
-from quantmesh.api.portfolio.v1 import rebalance_pb2
 from quantmesh.chassis.errors import Conflict, InvalidInput, NotFound
 from quantmesh.chassis.sql import text
-from quantmesh.portfolio.adapters.rpc.rebalance import RebalanceRpc
-from quantmesh.portfolio.core.errors import UnknownSymbol
-from quantmesh.portfolio.core.execution import ExecutionCosts
-from quantmesh.portfolio.core.pre_trade import PreTradeAnswer, ProposedTrade
+from quantmesh.portfolio.core.errors import RateMissing, UnknownSymbol
+from quantmesh.portfolio.core.pre_trade import PreTradeAnswer
 from quantmesh.portfolio.core.pre_trade_errors import LimitDenial, LimitExceeded
 from quantmesh.portfolio.core.rebalance_errors import BasketRefused, CannotRebalance, InvalidRebalance
 
-from .fakes import COSTS, NO_CONTEXT, Service, User, quote
-from .messages import decimal
+from .fakes import NO_CONTEXT, Service, quote
 from .order_desk import sized
-
-BUY, SELL = pb.ORDER_SIDE_BUY, pb.ORDER_SIDE_SELL
-
-
-class Judge:
-    """PreTrade that answers as it is told, and keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.answer = PreTradeAnswer()
-        self.asked: list[Sequence[ProposedTrade]] = []
-
-    async def check(self, *trades: ProposedTrade, with_figures: bool = False) -> PreTradeAnswer:
-        self.asked.append(trades)
-        return self.answer
-
-    def is_quick(self, portfolio_id: UUID) -> bool:
-        return False
-
-
-@dataclass
-class Rebalancer:
-    user: User
-    rpc: RebalanceRpc
-    judge: Judge
-
-    async def plan(self, portfolio_id: str, weights: dict[str, float], **wishes: str) -> Any:
-        self.user.call()
-        request = rebalance_pb2.PlanRebalanceRequest(
-            portfolio_id=portfolio_id,
-            target_weights=weights,
-            **{name: decimal(value) for name, value in wishes.items()},
-        )
-        return await self.rpc.PlanRebalance(request, NO_CONTEXT)
-
-    async def execute(self, portfolio_id: str, *orders: tuple[str, Any, str], key: str = "") -> Any:
-        self.user.call(key or uuid.uuid4().hex)
-        request = rebalance_pb2.ExecuteRebalanceRequest(
-            portfolio_id=portfolio_id,
-            orders=[
-                rebalance_pb2.BasketOrder(symbol=symbol, side=side, quantity=decimal(quantity))
-                for symbol, side, quantity in orders
-            ],
-        )
-        return await self.rpc.ExecuteRebalance(request, NO_CONTEXT)
-
-
-def rebalancer(service: Service, user: User) -> Rebalancer:
-    judge = Judge()
-    rpc = RebalanceRpc(service.database, service.market, service.clock, ExecutionCosts(**COSTS), judge)
-    return Rebalancer(user, rpc, judge)
-
-
-async def invested(user: User, cash: str = "100000.00") -> str:
-    """100 AAPL in two lots, at 90 and 110."""
-    portfolio = await user.create(lots=pb.LOT_METHOD_FIFO)
-    await user.deposit(portfolio.id, cash)
-    await user.buy(portfolio.id, "60", "90", "2020-01-03")
-    await user.buy(portfolio.id, "40", "110", "2020-01-06")
-    return portfolio.id
+from .rebalancers import BUY, SELL, invested, rebalancer
 
 
 async def test_a_plan_tells_costs_and_gains_and_records_nothing(service: Service) -> None:
@@ -155,8 +91,12 @@ async def test_what_cannot_be_weighed_is_refused_with_its_reason(service: Servic
     user = service.user()
     portfolio = await user.create()
     own = rebalancer(service, user)
-    for symbol, error in (("NOPE", UnknownSymbol), ("SAP", CannotRebalance), ("IBM", CannotRebalance)):
-        with pytest.raises(error, match=symbol):
+    for symbol, error, named in (
+        ("NOPE", UnknownSymbol, "NOPE"),
+        ("SAP", RateMissing, "from EUR into USD"),
+        ("IBM", CannotRebalance, "IBM"),
+    ):
+        with pytest.raises(error, match=named):
             await own.plan(portfolio.id, {symbol: 0.5})
     with pytest.raises(NotFound):
         await own.plan(str(uuid.uuid4()), {"AAPL": 0.5})

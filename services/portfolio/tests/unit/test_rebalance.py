@@ -1,14 +1,17 @@
 """Target weights as whole-lot trades: apportioned, affordable, and within what may be realised."""
 
-from collections.abc import Callable
-from decimal import Decimal
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from quantmesh.portfolio.core.rebalance import Candidate, Plan, Wishes, plan_rebalance
+from quantmesh.portfolio.core.currency_cash import Till
+from quantmesh.portfolio.core.planned_positions import Candidate
+from quantmesh.portfolio.core.rebalance import Plan, Wishes, plan_rebalance
 
 ZERO = Decimal(0)
 
@@ -27,6 +30,8 @@ def candidate(symbol: str, target: str, held: str = "0", price: str = "100", **m
     sell_price = last - half
     return Candidate(
         symbol=symbol,
+        currency="USD",
+        rate=Decimal(1),
         target=Decimal(target),
         held=Decimal(held),
         sellable=Decimal(more.get("sellable", held)),
@@ -35,11 +40,21 @@ def candidate(symbol: str, target: str, held: str = "0", price: str = "100", **m
         buy_price=last + half,
         sell_price=sell_price,
         gain=lambda quantity: quantity * (sell_price - cost),
+        fee_of=no_fee,
+    )
+
+
+def planned(
+    candidates: Sequence[Candidate], cash: Decimal, wishes: Wishes, fee: Callable[[Decimal], Decimal] = no_fee
+) -> Plan:
+    """In dollars alone."""
+    return plan_rebalance(
+        [replace(each, fee_of=fee) for each in candidates], [Till("USD", Decimal(1), cash)], "USD", wishes
     )
 
 
 def quantities(plan: Plan) -> dict[str, float]:
-    return {trade.candidate.symbol: float(trade.quantity) for trade in plan.trades}
+    return {trade.position.candidate.symbol: float(trade.position.quantity) for trade in plan.trades}
 
 
 def test_cash_becomes_the_targets_in_whole_lots_by_largest_remainders() -> None:
@@ -49,46 +64,46 @@ def test_cash_becomes_the_targets_in_whole_lots_by_largest_remainders() -> None:
         candidate("B", "0.333333", price="70"),
         candidate("C", "0.333333", price="30"),
     ]
-    plan = plan_rebalance(candidates, Decimal(1000), Wishes(), no_fee)
+    plan = planned(candidates, Decimal(1000), Wishes())
     assert quantities(plan) == {"A": 3, "B": 5, "C": 11}
     assert plan.cash_after == 1000 - 300 - 350 - 330
 
 
 def test_a_held_instrument_without_a_target_is_sold_and_pays_for_the_others() -> None:
     candidates = [candidate("A", "0", "10"), candidate("B", "1", price="50")]
-    plan = plan_rebalance(candidates, ZERO, Wishes(), no_fee)
+    plan = planned(candidates, ZERO, Wishes())
     assert quantities(plan) == {"A": -10, "B": 20}
     assert [plan.drift, plan.drift_after, plan.cash_after] == [Decimal(1), ZERO, ZERO]
 
 
 def test_what_is_on_target_is_left_alone() -> None:
     candidates = [candidate("A", "0.5", "5"), candidate("B", "0.5", "10", price="50")]
-    assert plan_rebalance(candidates, ZERO, Wishes(), fee_of(10, "1")).trades == []
+    assert planned(candidates, ZERO, Wishes(), fee_of(10, "1")).trades == []
 
 
 def test_the_buffer_stays_and_weights_are_of_the_rest() -> None:
-    plan = plan_rebalance([candidate("A", "1")], Decimal(1000), Wishes(cash_buffer=Decimal(300)), no_fee)
+    plan = planned([candidate("A", "1")], Decimal(1000), Wishes(cash_buffer=Decimal(300)))
     assert quantities(plan) == {"A": 7}
     assert [plan.cash_after, plan.invested] == [Decimal(300), Decimal(700)]
     assert plan.trades[0].weight_after == 1
 
 
 def test_fees_and_spread_are_paid_out_of_the_purchases() -> None:
-    plan = plan_rebalance([candidate("A", "1", half_spread="1")], Decimal(1000), Wishes(), fee_of(100, "5"))
-    (trade,) = plan.trades
-    numbers = [trade.quantity, trade.price, trade.fee, trade.slippage]
+    plan = planned([candidate("A", "1", half_spread="1")], Decimal(1000), Wishes(), fee_of(100, "5"))
+    (trade,) = [each.position for each in plan.trades]
+    numbers = [trade.quantity, trade.fill_price, trade.fee, trade.slippage]
     assert numbers == [Decimal(9), Decimal(101), Decimal("9.09"), Decimal(9)]
     assert plan.cash_after == 1000 - 909 - Decimal("9.09")
 
 
 def test_trades_below_the_least_amount_are_left_out() -> None:
     candidates = [candidate("A", "0.49", "50"), candidate("B", "0.51", "50")]
-    assert quantities(plan_rebalance(candidates, ZERO, Wishes(), no_fee)) == {"A": -1, "B": 1}
-    assert plan_rebalance(candidates, ZERO, Wishes(minimum_trade=Decimal(101)), no_fee).trades == []
+    assert quantities(planned(candidates, ZERO, Wishes())) == {"A": -1, "B": 1}
+    assert planned(candidates, ZERO, Wishes(minimum_trade=Decimal(101))).trades == []
 
 
 def test_a_sale_that_its_fee_would_eat_up_is_left_out() -> None:
-    plan = plan_rebalance([candidate("A", "0", "3", price="0.10")], Decimal(100), Wishes(), fee_of(0, "1"))
+    plan = planned([candidate("A", "0", "3", price="0.10")], Decimal(100), Wishes(), fee_of(0, "1"))
     assert plan.trades == []
 
 
@@ -99,12 +114,12 @@ def test_gains_stay_within_what_may_be_realised_and_losses_make_room() -> None:
         candidate("B", "0", "10", cost="110"),
         candidate("C", "1"),
     ]
-    free = plan_rebalance(candidates, ZERO, Wishes(), no_fee)
+    free = planned(candidates, ZERO, Wishes())
     assert quantities(free) == {"A": -10, "B": -10, "C": 20}
-    capped = plan_rebalance(candidates, ZERO, Wishes(maximum_gain=ZERO), no_fee)
+    capped = planned(candidates, ZERO, Wishes(maximum_gain=ZERO))
     assert quantities(capped) == {"A": -2, "B": -10, "C": 12}
-    assert sum(trade.realized_gain for trade in capped.trades) == -20
-    some = plan_rebalance(candidates, ZERO, Wishes(maximum_gain=Decimal(100)), no_fee)
+    assert capped.realized_gain == -20
+    some = planned(candidates, ZERO, Wishes(maximum_gain=Decimal(100)))
     assert quantities(some) == {"A": -5, "B": -10, "C": 15}
 
 
@@ -115,22 +130,22 @@ def test_a_loss_that_is_too_small_to_take_makes_no_room() -> None:
         candidate("C", "1"),
     ]
     wishes = Wishes(minimum_trade=Decimal(150), maximum_gain=ZERO)
-    assert plan_rebalance(candidates, ZERO, wishes, no_fee).trades == []
+    assert planned(candidates, ZERO, wishes).trades == []
 
 
 def test_what_open_orders_keep_is_not_sold() -> None:
-    plan = plan_rebalance([candidate("A", "0", "10", sellable="4")], ZERO, Wishes(), no_fee)
+    plan = planned([candidate("A", "0", "10", sellable="4")], ZERO, Wishes())
     assert quantities(plan) == {"A": -4}
 
 
 def test_a_part_of_a_lot_is_left_where_it_lies() -> None:
-    plan = plan_rebalance([candidate("A", "0", "10.5")], ZERO, Wishes(), no_fee)
+    plan = planned([candidate("A", "0", "10.5")], ZERO, Wishes())
     assert quantities(plan) == {"A": -10}
 
 
 @pytest.mark.parametrize(("cash", "buffer"), [("100", "500"), ("-50", "0"), ("0", "0")])
 def test_without_money_to_invest_nothing_is_bought(cash: str, buffer: str) -> None:
-    plan = plan_rebalance([candidate("A", "1")], Decimal(cash), Wishes(cash_buffer=Decimal(buffer)), fee_of(1, "1"))
+    plan = planned([candidate("A", "1")], Decimal(cash), Wishes(cash_buffer=Decimal(buffer)), fee_of(1, "1"))
     assert plan.trades == []
     assert plan.cash_after == Decimal(cash)
 
@@ -172,29 +187,30 @@ def test_a_plan_never_overspends_and_keeps_what_was_asked(
     fee: Callable[[Decimal], Decimal],
 ) -> None:
     wishes = Wishes(Decimal(buffer), Decimal(minimum), None if gain is None else Decimal(gain))
-    plan = plan_rebalance(candidates, Decimal(cash), wishes, fee)
+    plan = planned(candidates, Decimal(cash), wishes, fee)
     left = Decimal(cash)
-    for trade in plan.trades:
+    for trade in (each.position for each in plan.trades):
         each = trade.candidate
         assert trade.quantity
         assert trade.quantity % each.lot_size == 0
         assert -trade.quantity <= each.sellable
         assert abs(trade.quantity) * each.price >= minimum
-        gross = abs(trade.quantity) * trade.price
-        left += (gross if trade.quantity < 0 else -gross) - fee(gross)
+        gross = abs(trade.quantity) * trade.fill_price
+        cents = gross.quantize(Decimal("0.01"), ROUND_HALF_EVEN if trade.quantity < 0 else ROUND_CEILING)
+        left += (cents if trade.quantity < 0 else -cents) - fee(gross)
     assert left == plan.cash_after
     assert left >= 0
-    if any(trade.quantity > 0 for trade in plan.trades):
+    if any(trade.position.lots > 0 for trade in plan.trades):
         assert left >= buffer
     if gain is not None:
-        assert sum((trade.realized_gain for trade in plan.trades), ZERO) <= gain
+        assert plan.realized_gain <= gain
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(candidates=books(), cash=st.integers(0, 20_000))
 def test_without_costs_every_holding_ends_within_a_lot_of_its_target(candidates: list[Candidate], cash: int) -> None:
     free = [candidate(each.symbol, str(each.target), str(each.held), str(each.price)) for each in candidates]
-    plan = plan_rebalance(free, Decimal(cash), Wishes(), no_fee)
+    plan = planned(free, Decimal(cash), Wishes())
     traded = quantities(plan)
     for each in free:
         ideal = each.target * plan.invested / each.price

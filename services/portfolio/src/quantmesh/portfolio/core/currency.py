@@ -21,9 +21,9 @@ DECIMAL_PLACES: dict[str, int] = {code: places for places, codes in _CODES_BY_PL
 _SMALLEST_UNITS = {code: Decimal(1).scaleb(-places) for code, places in DECIMAL_PLACES.items()}
 
 
-def round_cash(amount: Decimal, currency: str) -> Decimal:
-    """Half to even, to the smallest unit in which `currency` is paid."""
-    return amount.quantize(_SMALLEST_UNITS[currency], None, EXACT)
+def round_cash(amount: Decimal, currency: str, rounding: str | None = None) -> Decimal:
+    """To the smallest unit in which `currency` is paid; half to even unless `rounding` is one of decimal's others."""
+    return amount.quantize(_SMALLEST_UNITS[currency], rounding, EXACT)
 
 
 def display_cash(amount: Decimal, currency: str) -> Decimal:

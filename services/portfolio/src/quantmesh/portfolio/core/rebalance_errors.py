@@ -4,11 +4,13 @@ QuantmeshError
 ├── InvalidInput
 │   └── InvalidRebalance        weights, amounts or orders that cannot be meant
 └── RuleBroken
-    ├── CannotRebalance         what is held or wanted cannot be traded in the base currency, or has no price
+    ├── CannotRebalance         what is held or wanted cannot be ordered by weight, or has no price
+    ├── RateStale               the last exchange rate of a currency is too old to weigh by
     └── BasketRefused           one of its orders cannot be filled whole now, so none was placed
 """
 
 from collections.abc import Sequence
+from datetime import date
 
 from quantmesh.chassis.errors import InvalidInput, RuleBroken, Violation
 from quantmesh.portfolio.core.errors import listed
@@ -28,6 +30,16 @@ class CannotRebalance(RuleBroken):
         description = f"{symbol} {reason}"
         super().__init__(
             f"The portfolio cannot be rebalanced: {description}.", violations=[Violation("target_weights", description)]
+        )
+
+
+class RateStale(RuleBroken):
+    problem = "exchange-rate-stale"
+
+    def __init__(self, currency: str, base_currency: str, published: date, today: date) -> None:
+        super().__init__(
+            f"The last exchange rate from {currency} into {base_currency} is of {published}, too long before {today}"
+            f" to weigh a portfolio by."
         )
 
 

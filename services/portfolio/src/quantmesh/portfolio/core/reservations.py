@@ -3,7 +3,7 @@
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from quantmesh.portfolio.core.admission import Holding
-from quantmesh.portfolio.core.currency import DECIMAL_PLACES
+from quantmesh.portfolio.core.currency import round_cash
 from quantmesh.portfolio.core.execution import ExecutionCosts, Venue, execution_price, fee_of, slipped, traded_value
 from quantmesh.portfolio.core.market import Asset
 from quantmesh.portfolio.core.numbers import ZERO, exactly
@@ -53,8 +53,7 @@ def cost_of(order: Order, quantity: Decimal, price: Decimal, asset: Asset, costs
     if not quantity:
         return ZERO
     notional = quantity * price
-    unit = Decimal(1).scaleb(-DECIMAL_PLACES[asset.currency])
-    gross = traded_value(notional, asset).quantize(unit, ROUND_CEILING)
+    gross = round_cash(traded_value(notional, asset), asset.currency, ROUND_CEILING)
     return gross + fee_of(order, notional, asset, costs)
 
 

@@ -12,11 +12,13 @@ from quantmesh.chassis.times import to_timestamp
 from quantmesh.portfolio.adapters import translate, translate_orders
 from quantmesh.portfolio.adapters.rpc.base import Context, Methods, portfolio_id_of, within
 from quantmesh.portfolio.adapters.store import Store
+from quantmesh.portfolio.core.currency_cash import Conversion, CurrencyCash
 from quantmesh.portfolio.core.lots import fold_lots
 from quantmesh.portfolio.core.numbers import ZERO
 from quantmesh.portfolio.core.place_basket import BasketOrder, basket_request, place_basket, sales_first
 from quantmesh.portfolio.core.place_order import ask_venues
 from quantmesh.portfolio.core.plan_rebalance import Holdings, MarketPlan, checked_targets, plan_at_market
+from quantmesh.portfolio.core.planned_positions import Position
 from quantmesh.portfolio.core.ports import View
 from quantmesh.portfolio.core.pre_trade import ProposedTrade
 from quantmesh.portfolio.core.rebalance import PlannedTrade, Wishes
@@ -86,38 +88,78 @@ def _proposed(portfolio_id: UUID, order: BasketOrder) -> ProposedTrade:
 def _plan(planned: MarketPlan) -> pb.PlanRebalanceResponse:
     plan, holdings = planned.plan, planned.holdings
     currency = holdings.account.base_currency
-    trades = sorted(plan.trades, key=lambda trade: trade.quantity > ZERO)
+    trades = sorted(plan.trades, key=lambda trade: trade.position.lots > 0)
     return pb.PlanRebalanceResponse(
-        trades=[_trade(trade, currency, is_stale=trade.candidate.symbol in planned.stale) for trade in trades],
+        trades=[_trade(trade, is_stale=trade.position.candidate.symbol in planned.stale) for trade in trades],
         base_currency=currency,
         invested=translate.cash(plan.invested, currency),
         cash=translate.cash(plan.cash, currency),
         cash_after=translate.cash(plan.cash_after, currency),
         drift=float(plan.drift),
         drift_after=float(plan.drift_after),
-        fees=translate.cash(sum((trade.fee for trade in trades), ZERO), currency),
-        slippage=translate.cash(sum((trade.slippage for trade in trades), ZERO), currency),
-        realized_gain=translate.cash(sum((trade.realized_gain for trade in trades), ZERO), currency),
+        fees=translate.cash(plan.fees, currency),
+        slippage=translate.cash(plan.slippage, currency),
+        realized_gain=translate.cash(plan.realized_gain, currency),
         lot_method=portfolio_pb2.LotMethod.Value(f"LOT_METHOD_{holdings.method.name}"),
         as_of=to_timestamp(planned.as_of),
         seq=holdings.account.seq,
+        cash_by_currency=[_cash(each) for each in plan.cash_by_currency],
+        exchange_rates=translate.exchange_rates(planned.rates),
+        suggestion=None if plan.conversion is None else _suggestion(plan.conversion),
     )
 
 
-def _trade(trade: PlannedTrade, currency: str, *, is_stale: bool) -> pb.PlannedTrade:
-    candidate = trade.candidate
-    side = portfolio_pb2.ORDER_SIDE_BUY if trade.quantity > ZERO else portfolio_pb2.ORDER_SIDE_SELL
+def _trade(trade: PlannedTrade, *, is_stale: bool) -> pb.PlannedTrade:
+    position, candidate = trade.position, trade.position.candidate
+    order = _order(position)
     return pb.PlannedTrade(
-        symbol=candidate.symbol,
-        side=side,
-        quantity=to_proto(abs(trade.quantity)),
+        symbol=order.symbol,
+        side=order.side,
+        quantity=order.quantity,
         price=to_proto(candidate.price),
-        estimated_price=to_proto(trade.price),
-        fee=translate.cash(trade.fee, currency),
-        slippage=translate.cash(trade.slippage, currency),
-        realized_gain=translate.cash(trade.realized_gain, currency),
+        estimated_price=to_proto(position.fill_price),
+        fee=translate.cash(position.fee, candidate.currency),
+        slippage=translate.cash(position.slippage, candidate.currency),
+        realized_gain=translate.cash(position.gain, candidate.currency),
         weight=float(trade.weight),
         target_weight=float(candidate.target),
         weight_after=float(trade.weight_after),
         stale=is_stale,
+        currency=candidate.currency,
+    )
+
+
+def _order(position: Position) -> pb.BasketOrder:
+    side = portfolio_pb2.ORDER_SIDE_BUY if position.lots > 0 else portfolio_pb2.ORDER_SIDE_SELL
+    return pb.BasketOrder(symbol=position.candidate.symbol, side=side, quantity=to_proto(abs(position.quantity)))
+
+
+def _cash(cash: CurrencyCash) -> pb.CurrencyCash:
+    currency = cash.till.currency
+    amounts = {
+        "before": cash.till.cash,
+        "proceeds": cash.proceeds,
+        "purchases": cash.purchases,
+        "fees": cash.fees,
+        "after": cash.after,
+        "kept": cash.till.kept,
+        "shortfall": cash.shortfall,
+    }
+    return pb.CurrencyCash(
+        currency=currency, **{name: translate.cash(amount, currency) for name, amount in amounts.items()}
+    )
+
+
+def _suggestion(conversion: Conversion) -> pb.RebalanceSuggestion:
+    moves = (
+        (portfolio_pb2.TRANSACTION_TYPE_WITHDRAWAL, conversion.withdrawals),
+        (portfolio_pb2.TRANSACTION_TYPE_DEPOSIT, conversion.deposits),
+    )
+    return pb.RebalanceSuggestion(
+        transactions=[
+            portfolio_pb2.TransactionInput(type=kind, amount=translate.cash(amount, currency), currency=currency)
+            for kind, amounts in moves
+            for currency, amount in amounts.items()
+        ],
+        orders=[_order(position) for position in conversion.purchases],
     )
