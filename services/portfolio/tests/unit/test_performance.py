@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantmesh.portfolio.core.performance import Valuation, last_known, measure
+from quantmesh.portfolio.core.performance import Frequency, Valuation, last_known, measure, resampled
+from quantmesh.portfolio.core.returns import money_weighted
 
 FIRST = date(2020, 1, 1)
 
@@ -38,6 +39,16 @@ def test_withdrawals_count_until_the_end_of_their_day() -> None:
 def test_days_with_nothing_invested_earn_nothing() -> None:
     found = measure(valued(("1000", "1000", "0"), ("0", "0", "1000"), ("0", "0", "0"), ("500", "500", "0")))
     assert found.time_weighted_return == pytest.approx(0.0, abs=1e-15)
+
+
+def test_who_has_lost_all_or_more_has_lost_all_whatever_new_money_makes_of_itself() -> None:
+    # 100 become a debt of 50, which grows; 1,000 more become 1,045.
+    lost = measure(valued(("100", "100", "0"), ("-50", "0", "0"), ("-60", "0", "0"), ("1034", "1000", "0")))
+    assert [point.period_return for point in lost.series] == pytest.approx([0.0, -1.5, 0.0, 0.1], abs=1e-15)
+    assert [point.time_weighted_return for point in lost.series] == [0.0, -1.0, -1.0, -1.0]
+    assert (lost.time_weighted_return, lost.annualized_return, lost.maximum_drawdown) == (-1.0, -1.0, -1.0)
+    (month,) = resampled(lost.series, Frequency.MONTHLY)
+    assert month.period_return == -1.0
 
 
 def test_the_deepest_drawdown_is_from_peak_to_trough() -> None:
@@ -70,9 +81,11 @@ def test_less_than_a_year_is_not_annualised() -> None:
 def test_two_years_are_annualised_geometrically() -> None:
     days = [
         Valuation(FIRST, Decimal(100), Decimal(100)),
-        Valuation(FIRST + timedelta(days=730), Decimal(121)),
+        Valuation(FIRST + timedelta(days=729), Decimal(121)),
     ]
     assert measure(days).annualized_return == pytest.approx(0.1, abs=1e-12)
+    # Over as many days as the money-weighted one, which is the same where nothing flowed in between.
+    assert money_weighted(days, Decimal(0)).annualized_return == pytest.approx(0.1, abs=1e-9)
 
 
 def test_a_later_start_has_the_value_before_it_as_its_base() -> None:

@@ -4,6 +4,7 @@ A day's return is `(V_t + W_t) / (V_{t-1} + D_t) - 1`: deposits D count from the
 its end, so that both a first deposit and a last withdrawal have a return. Days are linked geometrically, as the GIPS
 standards (2020, section 2.A) and Bacon, "Practical Portfolio Performance Measurement and Attribution"
 (2nd ed., chapter 2) define a time-weighted return with daily valuation. Fees and income stay inside the value.
+A day that loses all or more (of an account that may owe) ends what is linked: -100 % from then on.
 """
 
 import math
@@ -82,7 +83,7 @@ def measure(valuations: Sequence[Valuation], opening_value: Decimal = ZERO) -> P
         # Nothing was invested: nothing was earned.
         returns.append(float((valuation.value + valuation.withdrawals) / invested - 1) if invested > ZERO else 0.0)
         previous = valuation.value
-    wealth = np.cumprod(1.0 + np.asarray(returns, dtype=np.float64))
+    wealth = np.cumprod(np.maximum(1.0 + np.asarray(returns, dtype=np.float64), 0.0))
     # The peak may be the start itself.
     peaks = np.maximum(np.maximum.accumulate(wealth), 1.0)
     drawdowns = wealth / peaks - 1.0
@@ -98,11 +99,13 @@ def measure(valuations: Sequence[Valuation], opening_value: Decimal = ZERO) -> P
         for index, valuation in enumerate(valuations)
     )
     total = series[-1].time_weighted_return if series else 0.0
+    # From the start of the first day on, as deposits count.
+    days = (series[-1].day - series[0].day).days + 1 if series else 0
     start, end, deepest = _deepest(series, wealth)
     return Performance(
         series=series,
         time_weighted_return=total,
-        annualized_return=annualized(total, (series[-1].day - series[0].day).days) if series else 0.0,
+        annualized_return=annualized(total, days),
         volatility=float(np.std(returns, ddof=1) * math.sqrt(_SESSIONS_PER_YEAR)) if len(returns) > 1 else 0.0,
         maximum_drawdown=deepest,
         maximum_drawdown_start=start,
@@ -154,7 +157,7 @@ def resampled(series: Sequence[PerformancePoint], frequency: Frequency) -> list[
         replace(
             points[-1],
             net_flow=sum((point.net_flow for point in points), ZERO),
-            period_return=math.prod(1.0 + point.period_return for point in points) - 1.0,
+            period_return=math.prod(max(1.0 + point.period_return, 0.0) for point in points) - 1.0,
         )
         for points in periods.values()
     ]
