@@ -130,6 +130,24 @@ async def test_lots_that_are_not_open_then_are_refused(service: Service) -> None
     assert (await user.events(portfolio_id)).last_seq == 5
 
 
+async def test_a_file_leaves_a_later_sale_the_lot_that_it_named(service: Service) -> None:
+    user, portfolio_id = await account(service, lots=pb.LOT_METHOD_SPECIFIC)
+    first, _ = await two_lots(user, portfolio_id)
+    await sell_lots(user, portfolio_id, "2020-03-02", (first, "6"))
+    rows = [f"2020-02-0{day}T15:00:00Z,sell,IBM,{quantity},120" for day, quantity in ((4, 3), (5, 2), (6, 1))]
+    file = "\n".join(["executed_at,type,symbol,quantity,price", *rows, "2020-03-03T15:00:00Z,sell,IBM,9,120"])
+    for rehearsal in (True, False):
+        answer = await user.import_csv(portfolio_id, file, dry_run=rehearsal)
+        assert len(answer.accepted) == 3
+        ((line, column, reason),) = [(row.line, row.column, row.reason) for row in answer.rejected]
+        assert (line, column) == (3, 4)
+        assert (
+            f"transaction {first} opened has not what is sold of it on 2020-03-02T15:00:00Z unless at most 1" in reason
+        )
+    # To record one more is refused where what was named is missing.
+    await user.buy(portfolio_id, "1", "120", "2020-03-04", "IBM")
+
+
 async def test_lots_are_named_in_accounts_of_that_method_alone(service: Service) -> None:
     user, portfolio_id = await account(service, lots=pb.LOT_METHOD_LIFO)
     first, _ = await two_lots(user, portfolio_id)

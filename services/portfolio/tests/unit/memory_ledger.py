@@ -15,6 +15,7 @@ from quantmesh.portfolio.core.lots import SecurityMovement
 from quantmesh.portfolio.core.model import LotMethod, Portfolio, Transaction, TransactionType
 from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.option_terms import OptionTerms
+from quantmesh.portfolio.core.orders import Order
 from quantmesh.portfolio.core.ports import View
 from quantmesh.portfolio.core.posting_rules import ASSETS, CASH, SECURITIES, delivers, trading
 
@@ -127,6 +128,9 @@ class MemoryLedger:
     async def option_terms(self, _: UUID, symbols: Collection[str]) -> Mapping[str, OptionTerms]:
         asked = [item.entry.input for item in self.journal]
         return {each.symbol: each.option for each in asked if each.option is not None and each.symbol in symbols}
+
+    async def open_orders(self, _: UUID, symbols: Collection[str]) -> Sequence[Order]:
+        return []
 
     async def known(self, _: UUID, view: View, fold: str) -> View:
         return view

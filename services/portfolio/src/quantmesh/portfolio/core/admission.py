@@ -20,6 +20,7 @@ from quantmesh.portfolio.core.exercised_lots import ExercisedLots
 from quantmesh.portfolio.core.ledger_errors import BeforeExercise, MarginNotEnabled
 from quantmesh.portfolio.core.market import Adjustment, Asset
 from quantmesh.portfolio.core.model import Entry, PositionSide, Posting, TransactionInput, TransactionType
+from quantmesh.portfolio.core.named_lots import NamedLots
 from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.posting_rules import ASSETS, CASH, SECURITIES, delivers, entry_of
 
@@ -41,13 +42,14 @@ class Books:
 
     `counted_at` is the last instant at which an entry was made out of what was held of an instrument: a split, or an
     option's exercise. `may_owe`: balances may be less than zero. `exercised` are the options that will be exercised by
-    delivery.
+    delivery, `named` the instruments whose lots are named by what was recorded for later.
     """
 
     balances: dict[Holding, BalanceHistory] = field(default_factory=dict)
     counted_at: dict[str, datetime] = field(default_factory=dict)
     may_owe: bool = False
     exercised: dict[str, ExercisedLots] = field(default_factory=dict)
+    named: dict[str, NamedLots] = field(default_factory=dict)
 
     def balance(self, holding: Holding) -> BalanceHistory:
         history = self.balances.get(holding)
@@ -94,7 +96,8 @@ def admit(asked: TransactionInput, currency: str, books: Books) -> Entry:
     """The entry, counted in `books`; several are admitted in order of `executed_at`.
 
     Raises InsufficientCash or InsufficientHolding where a balance would be negative then or later and may not be,
-    BeforeSplit or BeforeExercise where an entry recorded earlier was made out of what this changes.
+    BeforeSplit or BeforeExercise where an entry recorded earlier was made out of what this changes, LotNotOpen where
+    one names a lot that this takes.
     """
     for account, symbol in touched(asked, currency):
         if account == SECURITIES and asked.type not in MOVES_NO_UNITS:
@@ -108,6 +111,11 @@ def admit(asked: TransactionInput, currency: str, books: Books) -> Entry:
         for posting in effects:
             if posting.amount < ZERO:
                 _require(asked, books.balance((posting.account, posting.commodity)), posting)
+    named = [(books.named[each.commodity], each.amount) for each in effects if each.commodity in books.named]
+    for lots, quantity in named:
+        lots.require(asked, quantity)
+    for lots, quantity in named:
+        lots.count(asked, quantity)
     for posting in effects:
         books.balance((posting.account, posting.commodity)).add(asked.executed_at, posting.amount)
     if asked.type is TransactionType.SPLIT or delivers(asked):

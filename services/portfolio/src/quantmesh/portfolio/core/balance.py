@@ -55,6 +55,11 @@ class BalanceHistory:
         self._reserved = reserved
         self._last_added_at: datetime | None = None
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether anything is dated after the earliest instant that will be asked for."""
+        return bool(self._times)
+
     @exactly
     def at(self, instant: datetime) -> Decimal:
         return self._balances[bisect_right(self._times, instant)] + self._added

@@ -11,10 +11,12 @@ from quantmesh.portfolio.core.admission import Books, admit, currency_of, touche
 from quantmesh.portfolio.core.fingerprints import row_fingerprints
 from quantmesh.portfolio.core.import_csv import ReadRows, RejectedRow, read_rows, refused
 from quantmesh.portfolio.core.market import Asset
-from quantmesh.portfolio.core.model import Entry, Portfolio, Transaction, TransactionInput
+from quantmesh.portfolio.core.model import Entry, LotMethod, Portfolio, Transaction, TransactionInput
+from quantmesh.portfolio.core.named_lots import NamedLots, named_lots
 from quantmesh.portfolio.core.numbers import exactly
 from quantmesh.portfolio.core.option_rules import with_terms
-from quantmesh.portfolio.core.ports import Ledger, Market
+from quantmesh.portfolio.core.ports import Ledger, Market, View
+from quantmesh.portfolio.core.posting_rules import SECURITIES
 from quantmesh.portfolio.core.record_transactions import NewId, changed, exercised_lots
 
 # How far it is, from 0 to 1, and what is being done.
@@ -146,7 +148,21 @@ async def _check(ledger: Ledger, portfolio: Portfolio, read: ReadImport) -> _Ver
     holdings = {holding for row in read.rows for holding in touched(row.input, row.currency)}
     books = await ledger.books(portfolio.id, holdings, min(row.input.executed_at for row in read.rows))
     books.exercised = await exercised_lots(ledger, portfolio, (row.input for row in read.rows))
+    books.named = await _named_lots(ledger, portfolio, books)
     return await asyncio.to_thread(_judge, read, known, books)
+
+
+async def _named_lots(ledger: Ledger, portfolio: Portfolio, books: Books) -> dict[str, NamedLots]:
+    """Of what goes on after the first row, and names lots."""
+    if portfolio.lot_method is not LotMethod.SPECIFIC:
+        return {}
+    symbols = {
+        commodity
+        for (account, commodity), balance in books.balances.items()
+        if account == SECURITIES and balance.goes_on
+    }
+    movements = await ledger.movements(portfolio.id, View(), symbols) if symbols else ()
+    return await asyncio.to_thread(named_lots, movements)
 
 
 @exactly
