@@ -29,6 +29,7 @@ TRADE = {
     "symbol": "AAPL",
     "side": "sell",
     "quantity": "5",
+    "currency": "EUR",
     "price": "130",
     "estimated_price": "129.95",
     "fee": "0.06",
@@ -53,6 +54,23 @@ PLAN = {
     "lot_method": "fifo",
     "as_of": "2026-03-01T09:00:00Z",
     "seq": 9,
+    "cash_by_currency": [
+        {
+            "currency": "EUR",
+            "before": "0.00",
+            "proceeds": "649.75",
+            "purchases": "0.00",
+            "fees": "0.06",
+            "after": "649.69",
+            "kept": "0.00",
+            "shortfall": "50.31",
+        }
+    ],
+    "exchange_rates": [{"currency": "EUR", "rate": "1.1", "date": "2022-12-20", "stale": False}],
+    "suggestion": {
+        "transactions": [{"type": "deposit", "amount": "50.31", "currency": "EUR"}],
+        "orders": [{"symbol": "SAP", "side": "buy", "quantity": "14"}],
+    },
 }
 
 
@@ -119,6 +137,16 @@ def test_what_was_planned_is_placed_as_it_is() -> None:
     orders = [{"symbol": "AAPL", "side": "sell", "quantity": "5"}]
     assert sent(basket) == ("POST", "/portfolios/p1/rebalance/execute", {"orders": orders})
     assert basket.asked[-1].headers["Idempotency-Key"]
+
+
+def test_what_a_plan_suggests_is_placed_too() -> None:
+    planned = Mesh(POST=(200, PLAN)).client.rebalance.plan("p1", {"AAPL": 0.5})
+    assert (planned.cash_by_currency[0].shortfall, planned.exchange_rates[0].rate) == (Decimal("50.31"), Decimal("1.1"))
+    assert planned.suggestion is not None
+    assert [(each.type, each.amount) for each in planned.suggestion.transactions] == [("deposit", Decimal("50.31"))]
+    basket = Mesh(POST=(201, {"basket_id": "b1", "orders": [ORDER]}))
+    basket.client.rebalance.execute("p1", planned.suggestion.orders)
+    assert sent(basket)[2] == {"orders": [{"symbol": "SAP", "side": "buy", "quantity": "14"}]}
 
 
 def test_a_denied_order_brings_the_request_that_passes() -> None:

@@ -22,6 +22,7 @@ PLAN = pb.PlanRebalanceResponse(
             weight=0.8,
             target_weight=0.5,
             weight_after=0.52,
+            currency="EUR",
         )
     ],
     base_currency="USD",
@@ -36,6 +37,27 @@ PLAN = pb.PlanRebalanceResponse(
     lot_method=portfolio_pb2.LOT_METHOD_FIFO,
     as_of=NOW,
     seq=9,
+    cash_by_currency=[
+        pb.CurrencyCash(
+            currency="USD",
+            before=amount("10.00"),
+            proceeds=amount("0.00"),
+            purchases=amount("0.00"),
+            fees=amount("0.00"),
+            after=amount("10.00"),
+            kept=amount("110.00"),
+            shortfall=amount("100.00"),
+        )
+    ],
+    exchange_rates=[portfolio_pb2.TranslationRate(currency="EUR", rate=amount("1.1"), date="2022-12-20")],
+    suggestion=pb.RebalanceSuggestion(
+        transactions=[
+            portfolio_pb2.TransactionInput(
+                type=portfolio_pb2.TRANSACTION_TYPE_DEPOSIT, amount=amount("100.00"), currency="USD"
+            )
+        ],
+        orders=[pb.BasketOrder(symbol="JPM", side=portfolio_pb2.ORDER_SIDE_BUY, quantity=amount("1"))],
+    ),
 )
 
 
@@ -45,6 +67,13 @@ async def test_a_plan_is_asked_for_with_its_wishes_and_shown_whole(edge: Edge) -
     body = {"target_weights": {"AAPL": 0.5}, "cash_buffer": "100", "minimum_trade": "20"}
     shown = RebalanceShown.model_validate((await edge.http.post(PATH, json=body)).json())
     assert (shown.orders[0].side, shown.orders[0].quantity, shown.lot_method, shown.seq) == ("sell", "5", "fifo", 9)
+    assert (shown.orders[0].currency, shown.cash_by_currency[0].shortfall) == ("EUR", "100.00")
+    assert [(each.currency, each.rate) for each in shown.exchange_rates] == [("EUR", "1.1")]
+    assert shown.suggestion is not None
+    assert shown.suggestion.model_dump() == {
+        "transactions": [{"type": "deposit", "amount": "100.00", "currency": "USD"}],
+        "orders": [{"symbol": "JPM", "side": "buy", "quantity": "1"}],
+    }
     asked = portfolio.last("PlanRebalance")
     assert (dict(asked.target_weights), asked.cash_buffer.value, asked.minimum_trade.value) == (
         {"AAPL": 0.5}, "100", "20",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from quantmesh.client.models.rebalance import Basket, PlannedTrade, RebalancePlan
+from quantmesh.client.models.rebalance import Basket, BasketOrder, RebalancePlan
 from quantmesh.client.transport import Transport
 
 
@@ -33,7 +33,7 @@ class Rebalance:
         }
         return self._transport.call("POST", f"/portfolios/{portfolio_id}/rebalance", RebalancePlan, json=body)
 
-    def execute(self, portfolio_id: str, trades: Sequence[PlannedTrade]) -> Basket:
+    def execute(self, portfolio_id: str, trades: Sequence[BasketOrder]) -> Basket:
         """All of them are filled, or none is placed."""
         orders = [{"symbol": each.symbol, "side": each.side, "quantity": f"{each.quantity:f}"} for each in trades]
         path, body = f"/portfolios/{portfolio_id}/rebalance/execute", {"orders": orders}

@@ -6,7 +6,8 @@ from quantmesh.api.portfolio.v1 import rebalance_pb2 as pb
 from quantmesh.gateway.http.models.rebalance import BasketBody, RebalanceBody
 from quantmesh.gateway.translation.common import decimal_request, instant, inverse
 from quantmesh.gateway.translation.orders import SIDES, order
-from quantmesh.gateway.translation.portfolios import LOT_METHODS
+from quantmesh.gateway.translation.portfolios import LOT_METHODS, translation_rate
+from quantmesh.gateway.translation.transactions import TYPE_NAMES
 
 _SIDE_NAMES = inverse(SIDES)
 _LOT_METHOD_NAMES = inverse(LOT_METHODS)
@@ -49,6 +50,9 @@ def plan(answer: pb.PlanRebalanceResponse) -> dict[str, Any]:
         "lot_method": _LOT_METHOD_NAMES[answer.lot_method],
         "as_of": instant(answer, "as_of"),
         "seq": answer.seq,
+        "cash_by_currency": [_cash(each) for each in answer.cash_by_currency],
+        "exchange_rates": [translation_rate(rate) for rate in answer.exchange_rates],
+        "suggestion": _suggestion(answer.suggestion) if answer.HasField("suggestion") else None,
     }
 
 
@@ -56,11 +60,14 @@ def basket(answer: pb.ExecuteRebalanceResponse) -> dict[str, Any]:
     return {"basket_id": answer.basket_id, "orders": [order(each) for each in answer.orders]}
 
 
+def _order(each: pb.PlannedTrade | pb.BasketOrder) -> dict[str, Any]:
+    return {"symbol": each.symbol, "side": _SIDE_NAMES[each.side], "quantity": each.quantity.value}
+
+
 def _trade(each: pb.PlannedTrade) -> dict[str, Any]:
     return {
-        "symbol": each.symbol,
-        "side": _SIDE_NAMES[each.side],
-        "quantity": each.quantity.value,
+        **_order(each),
+        "currency": each.currency,
         "price": each.price.value,
         "estimated_price": each.estimated_price.value,
         "fee": each.fee.value,
@@ -70,4 +77,27 @@ def _trade(each: pb.PlannedTrade) -> dict[str, Any]:
         "target_weight": each.target_weight,
         "weight_after": each.weight_after,
         "stale": each.stale,
+    }
+
+
+def _cash(each: pb.CurrencyCash) -> dict[str, Any]:
+    return {
+        "currency": each.currency,
+        "before": each.before.value,
+        "proceeds": each.proceeds.value,
+        "purchases": each.purchases.value,
+        "fees": each.fees.value,
+        "after": each.after.value,
+        "kept": each.kept.value,
+        "shortfall": each.shortfall.value,
+    }
+
+
+def _suggestion(suggested: pb.RebalanceSuggestion) -> dict[str, Any]:
+    return {
+        "transactions": [
+            {"type": TYPE_NAMES[each.type], "amount": each.amount.value, "currency": each.currency}
+            for each in suggested.transactions
+        ],
+        "orders": [_order(each) for each in suggested.orders],
     }

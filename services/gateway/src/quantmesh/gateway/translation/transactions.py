@@ -34,7 +34,7 @@ _TYPES = {
     )
 }
 _SIDES = {"long": pb.POSITION_SIDE_LONG, "short": pb.POSITION_SIDE_SHORT}
-_TYPE_NAMES = inverse(_TYPES)
+TYPE_NAMES = inverse(_TYPES)
 _SIDE_NAMES = inverse(_SIDES)
 
 
@@ -66,7 +66,7 @@ def transaction(message: pb.Transaction) -> dict[str, Any]:
     return {
         "id": message.id or None,
         "portfolio_id": message.portfolio_id,
-        "type": _TYPE_NAMES[given.type],
+        "type": TYPE_NAMES[given.type],
         "symbol": given.symbol or None,
         "quantity": decimal(given, "quantity"),
         "price": decimal(given, "price"),
