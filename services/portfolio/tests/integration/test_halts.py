@@ -17,7 +17,7 @@ from quantmesh.chassis.ids import uuid7
 from quantmesh.chassis.sql import text
 from quantmesh.portfolio.adapters.rpc.halts import HaltRpc
 from quantmesh.portfolio.adapters.store.halts import HaltStore
-from quantmesh.portfolio.core.errors import HaltInForce, HaltLifted, HaltNotFound, MarketUnavailable, UnknownSymbol
+from quantmesh.portfolio.core.errors import HaltInForce, HaltLifted, HaltNotFound, UnknownSymbol
 from quantmesh.portfolio.core.halts.impose import trip_breaker
 from quantmesh.portfolio.core.halts.model import Trip
 
@@ -117,13 +117,13 @@ async def test_the_same_key_imposes_one_halt(operator: Operator) -> None:
         await operator.impose(cause="another", key="k")
 
 
-async def test_the_whole_market_can_be_halted_while_the_market_service_is_silent(
-    service: Service, operator: Operator
-) -> None:
+async def test_trading_can_be_stopped_while_the_market_service_is_silent(service: Service, operator: Operator) -> None:
     service.market.available = False
-    with pytest.raises(MarketUnavailable):
-        await operator.impose("operator", "AAPL")
     assert (await operator.impose("kill_switch")).symbol == ""
+    # By the form of its name alone: it is the symbol that trades on what nobody knows which has to be stopped.
+    assert (await operator.impose("kill_switch", "AAPL")).symbol == "AAPL"
+    with pytest.raises(InvalidInput, match="not a symbol"):
+        await operator.impose("kill_switch", "aapl")
 
 
 async def test_what_makes_no_halt_is_refused(operator: Operator) -> None:

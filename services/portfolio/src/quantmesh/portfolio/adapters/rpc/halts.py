@@ -1,5 +1,6 @@
 """Halts, as operators impose and lift them and everyone sees them."""
 
+from contextlib import suppress
 from uuid import UUID
 
 from quantmesh.api.common.v1 import common_pb2
@@ -8,6 +9,7 @@ from quantmesh.api.portfolio.v1.halts_pb2_grpc import HaltServiceServicer
 from quantmesh.chassis import idempotency
 from quantmesh.chassis.clock import Clock
 from quantmesh.chassis.database import Database
+from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.identity import current_caller, requires
 from quantmesh.chassis.ids import uuid7
 from quantmesh.portfolio.adapters.rpc.base import Context, id_or_none
@@ -22,7 +24,7 @@ from quantmesh.portfolio.core.ports import Market
 
 
 class HaltRpc(HaltServiceServicer):
-    """All methods of HaltService. A halt of the whole market asks nobody: it works while the market is silent."""
+    """All methods of HaltService. A halt needs nobody: it works while the market is silent."""
 
     def __init__(self, database: Database, market: Market, clock: Clock) -> None:
         self._database = database
@@ -43,8 +45,10 @@ class HaltRpc(HaltServiceServicer):
     @requires("halts:manage")
     async def ImposeHalt(self, request: pb.ImposeHaltRequest, context: Context) -> pb.ImposeHaltResponse:
         asked = HaltRequest(chosen(HALT_KINDS, request.kind, "kind"), request.cause, request.symbol)
-        if asked.symbol and asked.symbol not in await self._market.assets([asked.symbol]):
-            raise UnknownSymbol(asked.symbol, "symbol")
+        if asked.symbol:
+            with suppress(Unavailable):
+                if asked.symbol not in await self._market.assets([asked.symbol]):
+                    raise UnknownSymbol(asked.symbol, "symbol")
         user_id = current_caller().user_id
 
         async with self._database.transaction(user_id) as session:
