@@ -1,5 +1,6 @@
 """Rebalancing in several currencies on a real Postgres: each pays for its own purchases, and a basket is still one."""
 
+import json
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -134,16 +135,41 @@ async def test_a_basket_leaves_nothing_in_any_currency_where_one_order_cannot_be
         european.market.live["SAP"] = replace(european.market.live["SAP"], ask_size=Decimal(18), bid_size=Decimal(18))
     before = await user.events(portfolio), await cash_of(user, portfolio)
     own = rebalancer(european, user)
-    with pytest.raises(BasketRefused, match="AAPL" if trouble == "units" else "SAP") as refused:
+    with pytest.raises(BasketRefused, match="AAPL" if trouble == "units" else "SAP"):
         await own.execute(portfolio, *orders)
-    if trouble == "cash":
-        assert "needs 1001.10 EUR, but only 1000.00 is there" in refused.value.detail
     assert (await user.events(portfolio), await cash_of(user, portfolio)) == before
     async with european.database.system_transaction() as session:
         assert await session.scalar(text("SELECT count(*) FROM placed_order")) == 0
         assert await session.scalar(text("SELECT sum(reserved) FROM holding")) == 0
-    if trouble == "cash":
-        await own.execute(portfolio, ("AAPL", SELL, "10"), ("SAP", BUY, "19"))
+
+
+async def test_a_basket_beyond_the_cash_names_what_lacks_in_each_currency_and_the_basket_that_passes(
+    european: Service,
+) -> None:
+    """Sales of 10 AAPL leave 1,999.40 dollars, which pay for 19 MSFT; of SAP there are 20, and of yen one."""
+    user = european.user()
+    portfolio = await funded(user, USD="2000.00", EUR="2000.00", JPY="1")
+    await bought(user, portfolio, "AAPL", "10", "100")
+    await bought(user, portfolio, "SAP", "20", "50")
+    european.market.known["MSFT"] = asset("MSFT")
+    european.market.live["MSFT"] = quote("MSFT", "100.00")
+    own = rebalancer(european, user)
+    orders = (("AAPL", SELL, "10"), ("MSFT", BUY, "20"), ("SAP", SELL, "21"), ("TOYO", BUY, "100"))
+    before = await user.events(portfolio)
+    with pytest.raises(BasketRefused, match="that for SAP cannot be filled: This needs 21 SAP, but only 20") as refused:
+        await own.execute(portfolio, *orders)
+    assert await user.events(portfolio) == before
+    told = refused.value.metadata
+    numbers = [(each["symbol"], each["commodity"], each["shortfall"]) for each in json.loads(told["denials"])]
+    # 20 MSFT at 100.05 and a fee of 0.20; 100 TOYO at 2,001 and a fee of 20.
+    assert numbers == [("SAP", "SAP", "1"), ("MSFT", "USD", "1.80"), ("TOYO", "JPY", "200119")]
+    passing = [(each["symbol"], each["side"], each["quantity"]) for each in json.loads(told["suggestion"])["orders"]]
+    assert (told["rule"], passing) == (
+        "buying_power",
+        [("AAPL", "sell", "10"), ("SAP", "sell", "20"), ("MSFT", "buy", "19")],
+    )
+    sides = {"buy": BUY, "sell": SELL}
+    await own.execute(portfolio, *((symbol, sides[side], quantity) for symbol, side, quantity in passing))
 
 
 async def test_what_an_open_order_keeps_of_a_currency_is_not_spent_in_it(european: Service) -> None:

@@ -146,7 +146,9 @@ class _Insufficient(RuleBroken):
             "shortfall": shown[2],
             "at": rfc3339(at),
         }
-        denial = {"rule": rule, "denials": json.dumps([{"rule": rule, **numbers}])} if rule else {}
+        self.denial = {"rule": rule, **numbers}
+        self.suggestion = suggestion
+        denial = {"rule": rule, "denials": json.dumps([self.denial])} if rule else {}
         if suggestion is not None:
             denial["suggestion"] = json.dumps(suggestion)
         super().__init__(

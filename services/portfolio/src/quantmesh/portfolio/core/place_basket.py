@@ -1,7 +1,7 @@
 """Several market orders as one: all are filled in one transaction, sales first, or none is placed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -9,6 +9,7 @@ from uuid import UUID
 from quantmesh.chassis.errors import Violation
 from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding
 from quantmesh.portfolio.core.execution import Venue
+from quantmesh.portfolio.core.numbers import plain
 from quantmesh.portfolio.core.order_states import OrderStatus
 from quantmesh.portfolio.core.orders import Order, OrderRequest, OrderSide, OrderType, TimeInForce
 from quantmesh.portfolio.core.place_order import new_order, place_order
@@ -42,17 +43,39 @@ async def place_basket(
     ledger: Ledger, portfolio_id: UUID, orders: Sequence[BasketOrder], now: datetime, new_id: NewId
 ) -> tuple[UUID, list[Order]]:
     """In the order given. Raises BasketRefused, NotTradable or InvalidOrder, and then nothing is written."""
-    basket_id, placed = new_id(), []
+    basket_id = new_id()
     await ledger.lock(portfolio_id, now)
     await ledger.lock_sizes([each.request.symbol for each in orders])
-    for each in orders:
-        symbol = each.request.symbol
-        try:
-            new = new_order(portfolio_id, each.request, each.venue, now, new_id(), basket_id)
-            order, _ = await place_order(ledger, new, each.venue, now, new_id)
-        except (InsufficientCash, InsufficientHolding) as lacking:
-            raise BasketRefused(symbol, lacking.detail.rstrip(".")) from lacking
+
+    async def filled(request: OrderRequest, venue: Venue) -> Order:
+        new = new_order(portfolio_id, request, venue, now, new_id(), basket_id)
+        order, _ = await place_order(ledger, new, venue, now, new_id)
         if order.status is not OrderStatus.FILLED:
-            raise BasketRefused(symbol, order.reason)
-        placed.append(order)
+            raise BasketRefused(request.symbol, order.reason)
+        return order
+
+    placed, refusals = [], []
+    for each in orders:
+        try:
+            placed.append(await filled(each.request, each.venue))
+        except (InsufficientCash, InsufficientHolding) as lacking:
+            refusals.append((each.request.symbol, lacking))
+            # The others are tried beside the most of it that passes, so that the refusal can name a basket that does.
+            if lacking.suggestion is not None:
+                smaller = replace(each.request, quantity=Decimal(lacking.suggestion["quantity"]))
+                placed.append(await filled(smaller, each.venue))
+    if refusals:
+        raise _refused(refusals, placed) from refusals[0][1]
     return basket_id, placed
+
+
+def _refused(
+    refusals: Sequence[tuple[str, InsufficientCash | InsufficientHolding]], passing: Sequence[Order]
+) -> BasketRefused:
+    symbol, first = refusals[0]
+    denials = [{"symbol": symbol, **lacking.denial} for symbol, lacking in refusals]
+    orders = [
+        {"symbol": asked.symbol, "side": asked.side.value, "quantity": plain(asked.quantity)}
+        for asked in (order.request for order in passing)
+    ]
+    return BasketRefused(symbol, first.detail.rstrip("."), denials, {"orders": orders} if orders else None)

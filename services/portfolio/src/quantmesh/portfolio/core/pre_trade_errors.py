@@ -49,6 +49,14 @@ class LimitDenial:
         }
 
 
+def told_of(denials: Sequence[Mapping[str, Any]], suggestion: Mapping[str, Any] | None) -> dict[str, str]:
+    """What an error carries of what denies a request, the first rule first, and of the request that passes."""
+    named = denials[:_MOST_DENIALS]
+    passing = "" if suggestion is None else json.dumps(suggestion)
+    metadata = {"rule": str(named[0]["rule"]), "denials": json.dumps(named)}
+    return metadata | ({"suggestion": passing} if passing and len(passing) <= _LONGEST_SUGGESTION else {})
+
+
 class KycRefused(RuleBroken):
     problem = "kyc-refused"
 
@@ -67,13 +75,9 @@ class LimitExceeded(RuleBroken):
 
     def __init__(self, denials: Sequence[LimitDenial], suggestion: Mapping[str, Any] | None) -> None:
         named = denials[:_MOST_DENIALS]
-        passing = json.dumps(suggestion) if suggestion is not None else ""
-        metadata = {"rule": named[0].rule, "denials": json.dumps([denial.shown() for denial in named])}
-        if passing and len(passing) <= _LONGEST_SUGGESTION:
-            metadata["suggestion"] = passing
         super().__init__(
             f"The portfolio's risk limits forbid this: {'; '.join(denial.sentence for denial in named)}.",
-            metadata=metadata,
+            metadata=told_of([denial.shown() for denial in named], suggestion),
         )
 
 

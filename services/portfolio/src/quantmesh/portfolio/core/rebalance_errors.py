@@ -9,11 +9,13 @@ QuantmeshError
     └── BasketRefused           one of its orders cannot be filled whole now, so none was placed
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 
 from quantmesh.chassis.errors import InvalidInput, RuleBroken, Violation
 from quantmesh.portfolio.core.errors import listed
+from quantmesh.portfolio.core.pre_trade_errors import told_of
 
 
 class InvalidRebalance(InvalidInput):
@@ -44,7 +46,18 @@ class RateStale(RuleBroken):
 
 
 class BasketRefused(RuleBroken):
+    """`denials` are of the orders that the account lacks something for; `suggestion` is the basket that it carries."""
+
     problem = "basket-refused"
 
-    def __init__(self, symbol: str, reason: str) -> None:
-        super().__init__(f"No order of the basket was placed, because that for {symbol} cannot be filled: {reason}.")
+    def __init__(
+        self,
+        symbol: str,
+        reason: str,
+        denials: Sequence[Mapping[str, str]] = (),
+        suggestion: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(
+            f"No order of the basket was placed, because that for {symbol} cannot be filled: {reason}.",
+            metadata=told_of(denials, suggestion) if denials else {},
+        )
