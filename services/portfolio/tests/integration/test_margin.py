@@ -1,5 +1,7 @@
 """Accounts that may owe, and those that may not, on a real ledger."""
 
+import json
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -40,6 +42,56 @@ async def test_an_account_with_margin_owes_as_much_as_its_equity_carries(service
     with pytest.raises(MarginExceeded):
         await user.record(portfolio_id, **taken, at="2020-03-03")
     assert (await user.positions(portfolio_id)).cash[0].amount.value == "-1000.00"
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked"),
+    [
+        ("buy", {"quantity": "30", "price": "100"}),
+        ("sell", {"quantity": "45.5", "price": "33.33"}),
+        ("buy", {"quantity": "7.25", "price": "350.01", "fee": "3.00"}),
+    ],
+)
+async def test_a_shortfall_says_how_much_would_pass_and_it_does(service: Service, kind: str, asked: Any) -> None:
+    user, portfolio_id = await account(service, margin=True, cash="700.00")
+    # A position of the other side is closed before one is opened.
+    await record(user, portfolio_id, "sell" if kind == "buy" else "buy", "IBM", "2", price="90")
+    with pytest.raises(MarginExceeded) as refused:
+        await record(user, portfolio_id, kind, "IBM", at="2020-03-04", **asked)
+    told = refused.value.metadata
+    (denial,) = json.loads(told["denials"])
+    assert (told["rule"], denial["rule"], denial["shortfall"]) == ("margin", "margin", told["shortfall"])
+    passing = json.loads(told["suggestion"])["quantity"]
+    # Rounding to cents may leave one step more.
+    beyond = Decimal(passing) + 2 * Decimal(1).scaleb(int(Decimal(asked["quantity"]).as_tuple().exponent))
+    with pytest.raises(MarginExceeded):
+        await record(user, portfolio_id, kind, "IBM", at="2020-03-04", **asked | {"quantity": str(beyond)})
+    await record(user, portfolio_id, kind, "IBM", at="2020-03-04", **asked | {"quantity": passing})
+
+
+async def test_of_a_withdrawal_that_margin_forbids_the_rest_would_pass(service: Service) -> None:
+    user, portfolio_id = await account(service, margin=True, cash="1000.00")
+    await record(user, portfolio_id, "buy", "IBM", "15", price="100")
+
+    async def withdraw(amount: str) -> None:
+        await user.record(portfolio_id, type="withdrawal", amount=amount, currency="USD", at="2020-03-03")
+
+    with pytest.raises(MarginExceeded) as refused:
+        await withdraw("400.00")
+    assert json.loads(refused.value.metadata["suggestion"]) == {"amount": "250"}
+    with pytest.raises(MarginExceeded):
+        await withdraw("250.01")
+    await withdraw("250")
+
+
+async def test_where_less_would_not_do_nothing_is_suggested(service: Service) -> None:
+    user, portfolio_id = await account(service, margin=True, cash="1000.00")
+    await record(user, portfolio_id, "buy", "IBM", "20", price="100")
+    await record(user, portfolio_id, "sell", "IBM", "1", price="100", at="2020-03-04")
+    # What was sold since has taken from it, so that less of it is not as much less owed.
+    with pytest.raises(MarginExceeded) as refused:
+        await record(user, portfolio_id, "buy", "IBM", "10", price="100", at="2020-03-03")
+    assert "suggestion" not in refused.value.metadata
 
 
 async def test_margin_is_switched_off_when_nothing_is_owed(service: Service) -> None:

@@ -1,5 +1,6 @@
 """What is refused of corrections, lots, options and margin; drawn in the tree of `core/errors.py`."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -43,15 +44,21 @@ class MarginNotEnabled(RuleBroken):
 class MarginExceeded(RuleBroken):
     problem = "margin-exceeded"
 
-    def __init__(self, currency: str, *, required: Decimal, equity: Decimal, field: str) -> None:
+    def __init__(
+        self, currency: str, *, required: Decimal, equity: Decimal, field: str, passing: Decimal | None = None
+    ) -> None:
+        """`passing` is what would pass in place of the `field`, where that is known."""
         shown = [f"{display_cash(number, currency):f}" for number in (required, equity, required - equity)]
         description = (
             f"needs an equity of {shown[0]} {currency} at cost, but there would be {shown[1]}: {shown[2]} too little"
         )
+        numbers = {"currency": currency, "required": shown[0], "equity": shown[1], "shortfall": shown[2]}
         super().__init__(
             f"This {description}.",
             violations=[Violation(field, description)],
-            metadata={"currency": currency, "required": shown[0], "equity": shown[1], "shortfall": shown[2]},
+            metadata=numbers
+            | {"rule": "margin", "denials": json.dumps([{"rule": "margin", **numbers}])}
+            | ({} if passing is None else {"suggestion": json.dumps({field: plain(passing)})}),
         )
 
 

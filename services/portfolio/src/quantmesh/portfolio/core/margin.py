@@ -9,18 +9,20 @@ may do at today's prices is the pre-trade check's.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
+from quantmesh.portfolio.core.currency import round_cash
 from quantmesh.portfolio.core.fold_ledger import fold_ledger
 from quantmesh.portfolio.core.ledger_errors import MarginExceeded
-from quantmesh.portfolio.core.lots import Position
-from quantmesh.portfolio.core.model import Entry, Portfolio
+from quantmesh.portfolio.core.lots import FoldedLots, Position
+from quantmesh.portfolio.core.model import Entry, Portfolio, TransactionType
 from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.option_terms import OptionTerms
 from quantmesh.portfolio.core.ports import Ledger, View
 
 _INITIAL = Decimal("0.5")
 _OF_STRIKE = Decimal("0.2")
+_OPENING = frozenset({TransactionType.BUY, TransactionType.SELL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +55,34 @@ async def require_margin(ledger: Ledger, portfolio: Portfolio, entry: Entry) -> 
     margin = margin_state(state.cash.get(entry.currency, ZERO), held, options)
     if margin.equity < margin.required:
         field = "amount" if entry.input.quantity is None else "quantity"
-        raise MarginExceeded(entry.currency, required=margin.required, equity=margin.equity, field=field)
+        newest = state.folded.get(entry.input.symbol)
+        passing = largest_passing(entry, margin, newest)
+        raise MarginExceeded(
+            entry.currency, required=margin.required, equity=margin.equity, field=field, passing=passing
+        )
+
+
+@exactly
+def largest_passing(entry: Entry, margin: MarginState, lots: FoldedLots | None) -> Decimal | None:
+    """The most of what `entry` asked for that the equity carries, in as many places as were asked for; what rounding to
+    cents leaves may be one step more.
+
+    None where no less of it would do, or where that is not the last thing that happened to its `lots`: less of what
+    closes a position, or of what was sold since, is no smaller debt.
+    """
+    asked, shortfall = entry.input, margin.required - margin.equity
+    if asked.quantity is None:
+        amount = round_cash((asked.amount or ZERO) - shortfall, entry.currency)
+        return amount if entry.cash_effect < ZERO < amount else None
+    if asked.type not in _OPENING or asked.option is not None or lots is None or lots.moved_at != asked.executed_at:
+        return None
+    price, step = asked.price or ZERO, Decimal(1).scaleb(min(int(asked.quantity.as_tuple().exponent), 0))
+    held = abs(sum((lot.quantity for lot in lots.lots), ZERO))
+    is_opened = bool(lots.lots) and (lots.lots[0].quantity > ZERO) is (asked.type is TransactionType.BUY)
+    least = asked.quantity - (min(held, asked.quantity) if is_opened else ZERO)
+    passing = asked.quantity - (shortfall / (_INITIAL * price) / step).to_integral_value(ROUND_CEILING) * step
+    spared = round_cash(asked.quantity * price, entry.currency) - round_cash(passing * price, entry.currency)
+    if _INITIAL * spared < shortfall:
+        # By what rounding leaves.
+        passing -= step
+    return passing if passing >= max(least, step) else None
