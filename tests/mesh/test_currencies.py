@@ -40,6 +40,35 @@ def test_foreign_cash_counts_in_the_total_and_in_the_performance(user: httpx.Cli
     assert performance["time_weighted_return"] == pytest.approx(1614.70 / 1619.30 - 1, abs=1e-12)
 
 
+def test_a_plan_in_a_currency_without_cash_says_what_to_convert_and_then_passes(user: httpx.Client) -> None:
+    """A portfolio in euros that wants what trades in dollars."""
+    portfolio = new_portfolio(user, base_currency="EUR")
+    deposit = {"type": "deposit", "amount": "10000.00", "currency": "EUR", "executed_at": "2020-01-02T12:00:00Z"}
+    assert record(user, portfolio, **deposit).status_code == 201
+    path = f"{API}/portfolios/{portfolio}/rebalance"
+    planned = user.post(path, json={"target_weights": {"AAPL": 0.4, "JPM": 0.4}})
+    assert planned.status_code == 200, planned.text
+    plan = planned.json()
+    assert (plan["orders"], plan["invested"], plan["drift"]) == ([], "10000.00", 0.4)
+    (used,) = plan["exchange_rates"]
+    into_euros = Decimal(used["rate"])
+    short = next(each for each in plan["cash_by_currency"] if each["currency"] == "USD")
+    withdrawn, paid_in = plan["suggestion"]["transactions"]
+    assert (withdrawn["type"], withdrawn["currency"]) == ("withdrawal", "EUR")
+    assert paid_in == {"type": "deposit", "amount": short["shortfall"], "currency": "USD"}
+    assert Decimal(withdrawn["amount"]) == pytest.approx(Decimal(paid_in["amount"]) * into_euros, abs=Decimal("0.01"))
+    for move in (withdrawn, paid_in):
+        # Quotes move between the plan and the orders.
+        more = move | {"amount": f"{Decimal(move['amount']) * Decimal('1.03'):.2f}"}
+        assert record(user, portfolio, **more).status_code == 201
+    placed = user.post(f"{path}/execute", json={"orders": plan["suggestion"]["orders"]}, headers=key())
+    assert placed.status_code == 201, placed.text
+    assert {order["status"] for order in placed.json()["orders"]} == {"filled"}
+    again = user.post(path, json={"target_weights": {"AAPL": 0.4, "JPM": 0.4}, "minimum_trade": "300.00"}).json()
+    assert (again["orders"], again["suggestion"]) == ([], None)
+    assert again["drift"] < 0.05
+
+
 def test_before_there_were_rates_the_performance_is_refused(user: httpx.Client) -> None:
     portfolio = new_portfolio(user)
     early = {"type": "deposit", "amount": "1.00", "currency": "EUR", "executed_at": "1998-05-04T12:00:00Z"}
