@@ -30,6 +30,7 @@ _IS_MISUSED = 0.15
 _LOOKS = 0.25
 _IS_CHANGED = 0.5
 _IS_TAKEN_BACK = 0.2
+_IS_SPLIT = 0.5
 _SCOPES = frozenset({"portfolio:read", "portfolio:write", "orders:write", "halts:manage"})
 _NOBODY: Any = None
 
@@ -159,7 +160,7 @@ class Client:
             elif self.draw.random() < _LOOKS:
                 await self.look()
             elif (orders := self._orders()) and self.draw.random() < _IS_CHANGED:
-                await self.change(self.draw.choice(orders))
+                await self.change(self.draw.choice(orders).id)
             else:
                 command = self._wish(f"{self.name}-{number}")
                 self.mine.append(command)
@@ -171,11 +172,16 @@ class Client:
                 await self.insist(command)
 
     def _wish(self, key: str) -> Command:
-        """Something new, or that what was recorded be taken back: perhaps for the second time, or needed since."""
+        """Something new, or that what was recorded be taken back: perhaps for the second time, or needed since; or that
+        an instrument be split on which an order rested when it was placed.
+        """
         answers = (self.claims[command.key].answer for command in self.mine if command.method == "RecordTransaction")
         recorded = [pb.RecordTransactionResponse.FromString(answer).transaction.id for answer in answers if answer]
         if recorded and self.draw.random() < _IS_TAKEN_BACK:
             return self.wishes.reversal(key, self.draw.choice(recorded))
+        resting = [order.symbol for order in self._orders() if order.status == pb.ORDER_STATUS_ACCEPTED]
+        if resting and self.draw.random() < _IS_SPLIT:
+            return self.wishes.split(key, self.draw.choice(resting))
         return self.wishes.command(key)
 
     async def insist(self, command: Command) -> None:
@@ -215,9 +221,10 @@ class Client:
             request.quantity.value = str(self.draw.randrange(1, 8))
             await self._ask("ReplaceOrder", request)
 
-    def _orders(self) -> list[str]:
+    def _orders(self) -> list[pb.Order]:
+        """As they were placed."""
         answers = (self.claims[command.key].answer for command in self.mine if command.method == "PlaceOrder")
-        return [pb.PlaceOrderResponse.FromString(answer).order.id for answer in answers if answer is not None]
+        return [pb.PlaceOrderResponse.FromString(answer).order for answer in answers if answer is not None]
 
     async def look(self) -> None:
         """The log goes on where it ended, and what is shown of the account is possible."""

@@ -57,6 +57,18 @@ class Wishes:
     def deposit(self, key: str, amount: str) -> Command:
         return Command(self.account, key, *self._record(key, pb.TRANSACTION_TYPE_DEPOSIT, amount=number(amount)))
 
+    def purchase(self, key: str, symbol: str, units: int) -> Command:
+        bought = self._dated(
+            key, pb.TRANSACTION_TYPE_BUY, self.now(), symbol=symbol, quantity=number(str(units)), price=number("100")
+        )
+        return Command(self.account, key, *bought)
+
+    def split(self, key: str, symbol: str) -> Command:
+        ratio = number(self.draw.choice(["2", "3", "0.5"]))
+        return Command(
+            self.account, key, *self._record(key, pb.TRANSACTION_TYPE_SPLIT, symbol=symbol, split_ratio=ratio)
+        )
+
     def reversal(self, key: str, transaction_id: str) -> Command:
         request = pb.ReverseTransactionRequest(
             portfolio_id=self.account.portfolio_id, transaction_id=transaction_id, note=key
@@ -117,9 +129,14 @@ class Wishes:
 
     def _record(self, key: str, kind: pb.TransactionType.ValueType, **fields: object) -> tuple[str, Message]:
         ago = self.draw.choice([timedelta(0), timedelta(0), timedelta(hours=self.draw.randrange(1, 48))])
+        return self._dated(key, kind, self.now() - ago, **fields)
+
+    def _dated(
+        self, key: str, kind: pb.TransactionType.ValueType, executed_at: datetime, **fields: object
+    ) -> tuple[str, Message]:
         transaction = pb.TransactionInput(
             type=kind,
-            executed_at=to_timestamp(self.now() - ago),
+            executed_at=to_timestamp(executed_at),
             currency="USD",
             note=key,
             **fields,  # type: ignore[arg-type]  # each is a field of the message

@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -68,6 +69,18 @@ _ALWAYS = {
         ) AS e ON true
         WHERE e.data IS NULL OR e.data ->> 'status' <> o.status
             OR CAST(e.data ->> 'filled_quantity' AS numeric) <> o.filled_quantity
+    """,
+    "an order rests that was priced before a split which was recorded since": """
+        SELECT o.id, t.id, e.occurred_at, t.executed_at FROM placed_order o
+        JOIN LATERAL (
+            SELECT seq, occurred_at FROM account_event
+            WHERE portfolio_id = o.portfolio_id AND type IN ('order.accepted', 'order.replaced')
+                AND CAST(data AS json) ->> 'id' = CAST(o.id AS text)
+            ORDER BY seq DESC LIMIT 1
+        ) AS e ON true
+        JOIN transaction t ON t.portfolio_id = o.portfolio_id AND t.symbol = o.symbol AND t.type = 'split'
+            AND t.seq > e.seq AND t.executed_at > e.occurred_at
+        WHERE o.status IN ('accepted', 'partially_filled')
     """,
     "an order's fills are not what its transactions moved": """
         SELECT o.id, o.filled_quantity, sum(t.quantity) FROM placed_order o
@@ -159,20 +172,23 @@ async def check_sizes(watcher: Watcher, quotes: Iterable[Quote]) -> None:
 async def check_log_rebuilds_state(watcher: Watcher) -> None:
     """Cash and units that a reader of the log alone would have."""
     rebuilt: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    units: dict[str, tuple[str, Decimal]] = {}
+    moved: dict[tuple[str, str], dict[str, tuple[datetime, Decimal]]] = defaultdict(dict)
     for portfolio_id, data in await watcher.rows(
         "SELECT CAST(portfolio_id AS text), data FROM account_event WHERE type = 'transaction.recorded' ORDER BY seq"
     ):
         told: dict[str, Any] = json.loads(data)
-        cash = told["cash_effect"]
+        cash, at = told["cash_effect"], datetime.fromisoformat(told["executed_at"])
         rebuilt[portfolio_id, cash["currency"]] += Decimal(cash["amount"])
+        units = moved[portfolio_id, told["symbol"]]
         if told["type"] in {"buy", "sell"}:
-            units[told["id"]] = told["symbol"], Decimal(told["quantity"]) * (1 if told["type"] == "buy" else -1)
-            symbol, quantity = units[told["id"]]
-            rebuilt[portfolio_id, symbol] += quantity
-        elif told["type"] == "reversal" and told["reverses"] in units:
-            symbol, quantity = units[told["reverses"]]
-            rebuilt[portfolio_id, symbol] -= quantity
+            units[told["id"]] = at, Decimal(told["quantity"]) * (1 if told["type"] == "buy" else -1)
+        elif told["type"] == "split":
+            before = sum((quantity for time, quantity in units.values() if time <= at), Decimal(0))
+            units[told["id"]] = at, before * Decimal(told["split_ratio"]) - before
+        elif told["type"] == "reversal":
+            units.pop(told["reverses"], None)
+    for place, entries in moved.items():
+        rebuilt[place] += sum((quantity for _, quantity in entries.values()), Decimal(0))
     held = {
         (portfolio_id, commodity): amount
         for portfolio_id, commodity, amount in await watcher.rows(

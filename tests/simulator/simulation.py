@@ -35,7 +35,7 @@ from .invariants import (
     check_log_rebuilds_state,
     check_sizes,
 )
-from .market import SeededMarket
+from .market import SYMBOLS, SeededMarket
 from .operators import Operator
 from .replica import SteppedDatabase
 from .scheduler import Actor, History, Scheduler, State, Stuck
@@ -213,10 +213,13 @@ class _Run:
             raise TypeError(answer)
         account = Account(owner_id, answer.portfolio.id)
         wishes = Wishes(self._draw, account, self._scheduler.clock.now, self._market.latest)
-        command = wishes.deposit(f"begin {name}", _BEGINNING)
-        claim = self.claims[command.key] = Claim(command)
-        recorded = await self.replicas[0].handle(owner_id, command.key, command.method, command.request)
-        claim.told(recorded.SerializeToString(deterministic=True))
+        begun = [wishes.deposit(f"begin {name}", _BEGINNING)]
+        if self._shape.units:
+            begun += [wishes.purchase(f"begin {name} {symbol}", symbol, self._shape.units) for symbol in SYMBOLS]
+        for command in begun:
+            claim = self.claims[command.key] = Claim(command)
+            recorded = await self.replicas[0].handle(owner_id, command.key, command.method, command.request)
+            claim.told(recorded.SerializeToString(deterministic=True))
         return account
 
     async def _end(self) -> None:

@@ -21,7 +21,7 @@ from quantmesh.portfolio.adapters.store.appending import Piece
 from quantmesh.portfolio.adapters.store.portfolios import PortfolioStore
 from quantmesh.portfolio.adapters.store.shared_accounts import SharedAccounts
 from quantmesh.portfolio.adapters.venue.term import Term
-from quantmesh.portfolio.core import fill_order, place_order
+from quantmesh.portfolio.core import fill_order, place_order, split_orders
 from quantmesh.portfolio.core.execution import Venue
 from quantmesh.portfolio.core.model import TransactionType
 
@@ -133,6 +133,13 @@ def a_venue_that_hears_of_no_order(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Term, "_on_event", hear_nothing)
 
 
+def splits_that_leave_orders_alone(patch: pytest.MonkeyPatch) -> None:
+    def end_nothing(*_: Any) -> bool:
+        return False
+
+    patch.setattr(split_orders, "_is_ended_by", end_nothing)
+
+
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("broken", "seeds"),
@@ -146,6 +153,7 @@ def a_venue_that_hears_of_no_order(patch: pytest.MonkeyPatch) -> None:
         (a_refusal_is_written_with_its_group, CROWDS),
         (no_halts, TRADERS),
         (a_venue_that_hears_of_no_order, TRADERS),
+        (splits_that_leave_orders_alone, TRADERS),
     ],
 )
 async def test_a_seed_fails_without(

@@ -27,7 +27,7 @@ async def cancel_order(
     """Raises OrderNotFound, OrderChanged, or IllegalTransition for an order that has ended."""
     order, portfolio, recorded_at = await locked(ledger, order_id, now)
     order.expect(expected_version)
-    return await _end(ledger, portfolio, order, OrderStep.CANCELLED, market_time, recorded_at, new_id, reason)
+    return await end_locked(ledger, portfolio, order, OrderStep.CANCELLED, market_time, recorded_at, new_id, reason)
 
 
 async def expire_order(
@@ -40,12 +40,12 @@ async def expire_order(
         return None
     if not (order.is_open and order.has_expired(market_time)):
         return None
-    return await _end(
+    return await end_locked(
         ledger, portfolio, order, OrderStep.EXPIRED, market_time, recorded_at, new_id, "its session has closed"
     )
 
 
-async def _end(
+async def end_locked(
     ledger: Ledger,
     portfolio: Portfolio,
     order: Order,
@@ -55,6 +55,7 @@ async def _end(
     new_id: NewId,
     reason: str,
 ) -> Order:
+    """One that is open, in a portfolio that is locked at its newest number."""
     # No balance is asked for: what it reserved was there, and becomes free.
     work = OrderWork(order, Books(), recorded_at, new_id, ledger.take_liquidity)
     work.take(step, market_time, reason=reason)

@@ -7,17 +7,25 @@ from datetime import datetime
 from uuid import UUID
 
 from quantmesh.chassis.errors import InvalidInput, RuleBroken
-from quantmesh.portfolio.core.admission import Books, admit, currency_of, touched
+from quantmesh.portfolio.core.admission import Books, currency_of, touched
 from quantmesh.portfolio.core.fingerprints import row_fingerprints
 from quantmesh.portfolio.core.import_csv import ReadRows, RejectedRow, read_rows, refused
 from quantmesh.portfolio.core.market import Asset
-from quantmesh.portfolio.core.model import Entry, LotMethod, Portfolio, Transaction, TransactionInput
+from quantmesh.portfolio.core.model import (
+    Entry,
+    LotMethod,
+    Portfolio,
+    Transaction,
+    TransactionInput,
+    TransactionType,
+)
 from quantmesh.portfolio.core.named_lots import NamedLots, named_lots
 from quantmesh.portfolio.core.numbers import exactly
 from quantmesh.portfolio.core.option_rules import with_terms
 from quantmesh.portfolio.core.ports import Ledger, Market, View
 from quantmesh.portfolio.core.posting_rules import SECURITIES
 from quantmesh.portfolio.core.record_transactions import NewId, changed, exercised_lots
+from quantmesh.portfolio.core.split_orders import RestingOrders
 
 # How far it is, from 0 to 1, and what is being done.
 Progress = Callable[[float, str], None]
@@ -77,12 +85,13 @@ class ImportOutcome:
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """A file against the books: entries in order of execution, and the books after them."""
+    """A file against the books: entries in order of execution, the books after them, and the orders that splits end."""
 
     entries: list[tuple[Resolved, Entry]]
     rejected: list[RejectedRow]
     duplicates: list[DuplicateRow]
     books: Books
+    resting: RestingOrders
 
 
 async def read_import(
@@ -113,7 +122,9 @@ async def import_transactions(
 
     What an earlier import recorded is a duplicate, by its fingerprint.
     """
-    portfolio = await ledger.portfolio(portfolio_id) if dry_run else (await ledger.advance(portfolio_id, 0, now))[0]
+    portfolio, recorded_at = (
+        (await ledger.portfolio(portfolio_id), now) if dry_run else await ledger.advance(portfolio_id, 0, now)
+    )
     verdict = await _check(ledger, portfolio, read)
     progress(_CHECKED, f"{len(read.rows)} rows checked")
     if dry_run:
@@ -122,6 +133,7 @@ async def import_transactions(
     count = len(verdict.entries)
     if not count:
         return _outcome(read, verdict, import_id, [])
+    await verdict.resting.cancel_ended(ledger, portfolio, recorded_at, new_id)
     portfolio, recorded_at = await ledger.advance(portfolio_id, count, now)
     first = portfolio.seq - count + 1
     transactions = [
@@ -143,13 +155,15 @@ async def import_transactions(
 
 async def _check(ledger: Ledger, portfolio: Portfolio, read: ReadImport) -> _Verdict:
     if not read.rows:
-        return _Verdict([], list(read.rejected), [], Books())
+        return _Verdict([], list(read.rejected), [], Books(), RestingOrders())
     known = await ledger.imported(portfolio.id, [row.fingerprint for row in read.rows])
     holdings = {holding for row in read.rows for holding in touched(row.input, row.currency)}
     books = await ledger.books(portfolio.id, holdings, min(row.input.executed_at for row in read.rows))
     books.exercised = await exercised_lots(ledger, portfolio, (row.input for row in read.rows))
     books.named = await _named_lots(ledger, portfolio, books)
-    return await asyncio.to_thread(_judge, read, known, books)
+    split = {row.input.symbol for row in read.rows if row.input.type is TransactionType.SPLIT}
+    resting = RestingOrders(await ledger.open_orders(portfolio.id, split) if split else ())
+    return await asyncio.to_thread(_judge, read, known, books, resting)
 
 
 async def _named_lots(ledger: Ledger, portfolio: Portfolio, books: Books) -> dict[str, NamedLots]:
@@ -166,15 +180,15 @@ async def _named_lots(ledger: Ledger, portfolio: Portfolio, books: Books) -> dic
 
 
 @exactly
-def _judge(read: ReadImport, known: Mapping[bytes, UUID], books: Books) -> _Verdict:
+def _judge(read: ReadImport, known: Mapping[bytes, UUID], books: Books, resting: RestingOrders) -> _Verdict:
     """Which rows the books take, one after the other in order of execution (in the file's order on a tie)."""
-    verdict = _Verdict([], list(read.rejected), [], books)
+    verdict = _Verdict([], list(read.rejected), [], books, resting)
     for row in sorted(read.rows, key=_executed_at):
         if row.fingerprint in known:
             verdict.duplicates.append(DuplicateRow(row.line, known[row.fingerprint]))
             continue
         try:
-            verdict.entries.append((row, admit(row.input, row.currency, books)))
+            verdict.entries.append((row, resting.admit(row.input, row.currency, books)))
         except (InvalidInput, RuleBroken) as error:
             verdict.rejected.extend(refused(row.line, error))
     return verdict

@@ -119,8 +119,9 @@ class Order:
     """`status` is None until the order is taken or refused.
 
     `created_at`, `accepted_at` and `priority_at` are system time; `expires_at`, `triggered_at` and `executed_at` market
-    time. `notional` is the sum of quantity times price over the fills, `reserved` what is kept for the rest: cash of a
-    purchase, units of a sale. `basket_id` is that of orders which were placed together.
+    time, and so is `priced_at`, which is that of `priority_at`, or None where nobody kept it. `notional` is the sum of
+    quantity times price over the fills, `reserved` what is kept for the rest: cash of a purchase, units of a sale.
+    `basket_id` is that of orders which were placed together.
     """
 
     id: UUID
@@ -135,6 +136,7 @@ class Order:
     reserved: Decimal = ZERO
     accepted_at: datetime | None = None
     priority_at: datetime | None = None
+    priced_at: datetime | None = None
     expires_at: datetime | None = None
     triggered_at: datetime | None = None
     executed_at: datetime | None = None
@@ -163,6 +165,10 @@ class Order:
 
     def has_expired(self, market_time: datetime) -> bool:
         return self.expires_at is not None and market_time >= self.expires_at
+
+    def is_from_before(self, market_time: datetime) -> bool:
+        """By when it was priced; where nobody knows that, it is."""
+        return self.priced_at is None or self.priced_at < market_time
 
     @property
     def waits_for_trigger(self) -> bool:

@@ -77,6 +77,7 @@ async def decide(work: OrderWork, venue: Venue, recorded_at: datetime) -> None:
         time,
         accepted_at=recorded_at,
         priority_at=recorded_at,
+        priced_at=time,
         expires_at=venue.clock.session_close if order.request.time_in_force is TimeInForce.DAY else None,
         reserved=work.required(order, price, venue, time),
     )

@@ -196,6 +196,10 @@ class Ledger(Journal, Protocol):
 
     async def order(self, order_id: UUID) -> Order: ...
 
+    async def open_orders(self, portfolio_id: UUID, symbols: Collection[str] = ()) -> Sequence[Order]:
+        """In order of acceptance; of all symbols where none is named."""
+        ...
+
     async def reserve(self, portfolio_id: UUID, holding: Holding, more: Decimal) -> None:
         """Keep `more` of a balance for open orders, or less where that is negative."""
         ...

@@ -77,11 +77,13 @@ async def replace_order(
         raise MarketUnavailable(detail)
     books = await books_for(ledger, order, time)
     work = OrderWork(order, books, recorded_at, new_id, ledger.take_liquidity)
+    keeps_its_place = is_less_of(order.request, request)
     work.take(
         OrderStep.REPLACED,
         time,
         request=request,
-        priority_at=order.priority_at if is_less_of(order.request, request) else recorded_at,
+        priority_at=order.priority_at if keeps_its_place else recorded_at,
+        priced_at=order.priced_at if keeps_its_place else time,
         reserved=work.required(changed, price, venue, time),
     )
     if venue.tradable_quote is not None:

@@ -1,7 +1,7 @@
 """Transactions in and out: recording, importing, listing, and the content behind a proof."""
 
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from uuid import UUID
 
 from quantmesh.api.common.v1 import common_pb2
@@ -20,16 +20,17 @@ from quantmesh.portfolio.core.errors import InvalidRequest, TransactionNotFound
 from quantmesh.portfolio.core.import_csv import check_header
 from quantmesh.portfolio.core.import_transactions import import_transactions, read_import
 from quantmesh.portfolio.core.ledger_errors import ImportNotFound
-from quantmesh.portfolio.core.model import checked_note
+from quantmesh.portfolio.core.model import TransactionInput, TransactionType, checked_note
 from quantmesh.portfolio.core.pages import foreign_cursor, from_cursor, page_limit, page_of
 from quantmesh.portfolio.core.record_transactions import resolve
 from quantmesh.portfolio.core.reverse_transactions import reverse_import, reverse_transaction
+from quantmesh.portfolio.core.split_orders import record_split
 
 
 class TransactionMethods(Methods):
     @cached_property
     def _recorder(self) -> Recorder:
-        return Recorder(self._database, self._clock)
+        return Recorder(self._database, self._clock, self._known_accounts)
 
     @requires("portfolio:write")
     async def RecordTransaction(
@@ -46,10 +47,22 @@ class TransactionMethods(Methods):
                 raise
             return kept
 
+        if asked.type is TransactionType.SPLIT:
+            # It may end orders, of which an account that is known tells nothing: it shares its transaction with nobody.
+            return await self._once(
+                request, pb.RecordTransactionResponse, partial(self._split, portfolio_id, asked, currency)
+            )
         claim = idempotency.claim_of(current_caller().user_id, request.DESCRIPTOR.name, request)
         if claim is None:
             raise idempotency.missing()
         return await self._recorder.record(portfolio_id, asked, currency, claim)
+
+    async def _split(
+        self, portfolio_id: UUID, asked: TransactionInput, currency: str, store: Store
+    ) -> pb.RecordTransactionResponse:
+        with within("transaction"):
+            recorded = await record_split(store, portfolio_id, asked, currency, self._clock.now(), uuid7)
+        return pb.RecordTransactionResponse(**translate.recorded(recorded))
 
     @requires("portfolio:write")
     async def ReverseTransaction(

@@ -1,5 +1,6 @@
 """Orders, what they reserve, and the events that tell of them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
@@ -25,7 +26,7 @@ _ADD = text(
 )
 _CHANGING = (
     "quantity, limit_price, stop_price, status, filled_quantity, notional, average_fill_price, fee, reserved,"
-    " priority_at, triggered_at, executed_at, transaction_id, reason, version"
+    " priority_at, priced_at, triggered_at, executed_at, transaction_id, reason, version"
 )
 _SAVE = text(
     f"""
@@ -81,7 +82,12 @@ _RESERVE_FIRST = text(
     """
 )
 _OPEN = text(
-    "SELECT * FROM placed_order WHERE portfolio_id = :portfolio_id AND status = ANY(CAST(:open AS text[])) ORDER BY id"
+    """
+    SELECT * FROM placed_order
+    WHERE portfolio_id = :portfolio_id AND status = ANY(CAST(:open AS text[]))
+      AND (CAST(:symbols AS text[]) = '{}' OR symbol = ANY(CAST(:symbols AS text[])))
+    ORDER BY id
+    """
 )
 
 
@@ -151,9 +157,10 @@ class OrderStore(LogStore):
         if changed.one_or_none() is None:
             await self._session.execute(_RESERVE_FIRST, {**row, "owner_id": self._owner_id})
 
-    async def open_orders(self, portfolio_id: UUID) -> list[Order]:
-        """In order of acceptance."""
-        found = await self._session.execute(_OPEN, {"portfolio_id": portfolio_id, "open": sorted(OPEN)})
+    async def open_orders(self, portfolio_id: UUID, symbols: Collection[str] = ()) -> list[Order]:
+        """In order of acceptance; of all symbols where none is named."""
+        wanted = {"portfolio_id": portfolio_id, "open": sorted(OPEN), "symbols": list(symbols)}
+        found = await self._session.execute(_OPEN, wanted)
         return [_order(row) for row in found]
 
 
@@ -181,6 +188,7 @@ def _row(order: Order, owner_id: UUID) -> rows.Row:
         "created_at": order.created_at,
         "accepted_at": order.accepted_at,
         "priority_at": order.priority_at,
+        "priced_at": order.priced_at,
         "expires_at": order.expires_at,
         "triggered_at": order.triggered_at,
         "executed_at": order.executed_at,
@@ -215,6 +223,7 @@ def _order(row: Row) -> Order:
         reserved=row.reserved,
         accepted_at=row.accepted_at,
         priority_at=row.priority_at,
+        priced_at=row.priced_at,
         expires_at=row.expires_at,
         triggered_at=row.triggered_at,
         executed_at=row.executed_at,
