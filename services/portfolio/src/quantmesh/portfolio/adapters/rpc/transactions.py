@@ -30,7 +30,7 @@ from quantmesh.portfolio.core.split_orders import record_split
 class TransactionMethods(Methods):
     @cached_property
     def _recorder(self) -> Recorder:
-        return Recorder(self._database, self._clock, self._known_accounts)
+        return Recorder(self._database, self._clock)
 
     @requires("portfolio:write")
     async def RecordTransaction(
