@@ -17,16 +17,20 @@ from quantmesh.portfolio.core.record_transactions import NewId
 async def cancel_order(
     ledger: Ledger,
     order_id: UUID,
-    market_time: datetime,
+    market_time: datetime | None,
     now: datetime,
     new_id: NewId,
     *,
     expected_version: int | None = None,
     reason: str = "",
 ) -> Order:
-    """Raises OrderNotFound, OrderChanged, or IllegalTransition for an order that has ended."""
+    """`market_time` is None where the market keeps silent: nobody is kept in an order by that.
+
+    Raises OrderNotFound, OrderChanged, or IllegalTransition for an order that has ended.
+    """
     order, portfolio, recorded_at = await locked(ledger, order_id, now)
     order.expect(expected_version)
+    market_time = market_time or order.last_market_time or recorded_at
     return await end_locked(ledger, portfolio, order, OrderStep.CANCELLED, market_time, recorded_at, new_id, reason)
 
 

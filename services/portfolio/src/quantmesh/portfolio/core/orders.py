@@ -171,6 +171,11 @@ class Order:
         return self.priced_at is None or self.priced_at < market_time
 
     @property
+    def last_market_time(self) -> datetime | None:
+        """The newest that it knows of; None of one that nothing has happened to since it was taken."""
+        return max((at for at in (self.triggered_at, self.executed_at) if at is not None), default=None)
+
+    @property
     def waits_for_trigger(self) -> bool:
         return self.request.has_stop and self.triggered_at is None
 

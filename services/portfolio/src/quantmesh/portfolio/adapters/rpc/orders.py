@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from quantmesh.api.common.v1 import common_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis import idempotency
 from quantmesh.chassis.cancellation import end
-from quantmesh.chassis.errors import QuantmeshError
+from quantmesh.chassis.errors import QuantmeshError, Unavailable
 from quantmesh.chassis.idempotency import Claim
 from quantmesh.chassis.identity import current_caller, requires
 from quantmesh.chassis.ids import uuid7
@@ -32,6 +33,8 @@ from quantmesh.portfolio.core.reservations import trade_price
 
 # An account's own locks are held for no longer than this until risk and auth have answered; no other is.
 _LOCKED_SECONDS = 0.02
+# Who cancels waits no longer for the market's time.
+_MARKET_SECONDS = 0.3
 
 
 class _StillChecking(Exception):
@@ -125,7 +128,7 @@ class OrderMethods(Methods):
     async def CancelOrder(self, request: pb.CancelOrderRequest, context: Context) -> pb.CancelOrderResponse:
         order_id = _order_id(request.id)
         expected = request.expected_version if request.HasField("expected_version") else None
-        market_time = (await self._market.clock()).time
+        market_time = await self._market_time()
         async with self._store() as store:
             cancelled = await cancel_order(
                 store, order_id, market_time, self._clock.now(), uuid7, expected_version=expected
@@ -158,6 +161,13 @@ class OrderMethods(Methods):
         if self._early_copies is not None:
             await self._early_copies.send(store.told)
         return placed
+
+    async def _market_time(self) -> datetime | None:
+        """None where the market does not answer soon."""
+        with suppress(Unavailable, TimeoutError):
+            async with asyncio.timeout(_MARKET_SECONDS):
+                return (await self._market.clock()).time
+        return None
 
     async def _demand_allowed(
         self, portfolio_id: UUID, asked: OrderRequest, venue: Venue, *, replaces: Order | None = None

@@ -77,12 +77,14 @@ class OrderDesk:
         return await self._decide(proposal, market_time, quote)
 
     async def cancel(self, order: RestingOrder, reason: str) -> None:
-        """Nothing where it has ended meanwhile. Raises Unavailable."""
-        market_time = await self.market_time()
+        """At the market's time as it was told last: a kill switch waits for no other.
+
+        Nothing where it has ended. Raises Unavailable.
+        """
         try:
             async with self.database.transaction(order.owner_id) as session:
                 store = Store(session, order.owner_id)
-                await cancel_order(store, order.id, market_time, self.clock.now(), uuid7, reason=reason)
+                await cancel_order(store, order.id, self._market_time, self.clock.now(), uuid7, reason=reason)
         except (IllegalTransition, OrderNotFound, PortfolioNotFound):
             return
         metrics.PROPOSALS.labels("cancel", "done").inc()
