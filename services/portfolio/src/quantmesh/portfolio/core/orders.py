@@ -172,8 +172,9 @@ class Order:
 
     @property
     def last_market_time(self) -> datetime | None:
-        """The newest that it knows of; None of one that nothing has happened to since it was taken."""
-        return max((at for at in (self.triggered_at, self.executed_at) if at is not None), default=None)
+        """The newest that it knows of; None where nothing has happened since, and nobody knows when it was priced."""
+        times = (self.priced_at, self.triggered_at, self.executed_at)
+        return max((at for at in times if at is not None), default=None)
 
     @property
     def waits_for_trigger(self) -> bool:
