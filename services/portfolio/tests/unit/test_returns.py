@@ -118,6 +118,8 @@ def test_a_portfolio_that_is_twice_its_benchmark_has_a_beta_of_two() -> None:
     assert found.time_weighted_return == pytest.approx(1.01 * 0.98 * 1.03 - 1)
     unknown = compare("SPX", {}, days, returns, 0.0)
     assert (unknown.alpha, unknown.beta, unknown.time_weighted_return) == (None, None, 0.0)
+    # A period in which the portfolio had no value on any day.
+    assert compare("SPX", closes, [], [], 0.0) == unknown
 
 
 def test_weeks_and_months_end_with_their_last_day_and_hold_all_flows() -> None:

@@ -130,7 +130,7 @@ def compare(
     """Days before the benchmark's first close are left out; the first day counts from the close before it."""
     before = max((day for day in closes if days and day < days[0]), default=None)
     marks = last_known(closes, days)
-    previous = [None if before is None else closes[before], *marks[:-1]]
+    previous = [None if before is None else closes[before], *marks][: len(marks)]
     pairs = [
         (earned, float(mark / earlier) - 1.0)
         for earned, mark, earlier in zip(returns, marks, previous, strict=True)
