@@ -138,6 +138,19 @@ def test_purchases_of_a_short_currency_share_what_there_is() -> None:
     assert quantities(plan) == {"A": 11, "S": 20, "T": 10}
 
 
+def test_what_lots_leave_of_a_short_currency_goes_where_most_was_cut_off() -> None:
+    """350 euros for 300 each: 1.75 lots of either as one, then one more of the first, and 50 are left."""
+    candidates = [candidate("S", "EUR", "0.5", "100"), candidate("T", "EUR", "0.5", "100")]
+    plan = planned(candidates, {"USD": "275", "EUR": "350"})
+    assert quantities(plan) == {"S": 2, "T": 1}
+    assert rows(plan)["EUR"] == [350, 0, 300, 0, 50, 250]
+
+
+def test_what_rounds_to_nothing_is_not_traded() -> None:
+    """0.3 yen cannot be paid."""
+    assert quantities(planned([candidate("T", "JPY", "0.4", "0.3")], {"USD": "0", "JPY": "1"})) == {}
+
+
 def test_purchases_that_would_become_too_small_are_left_out_the_smallest_first() -> None:
     """250 euros for 200 and 300: T alone, since 100 would be left for S and 120 is the least that is traded."""
     candidates = [candidate("S", "EUR", "0.2", "10"), candidate("T", "EUR", "0.3", "10")]
@@ -240,6 +253,7 @@ def convert(account: Account, plan: Plan, kept: Mapping[str, Decimal]) -> None:
         assert all(rest[each] < places * UNITS[each] for each in rest if each not in conversion.deposits)
     for currency, amount in conversion.deposits.items():
         account.cash[currency] += amount
+    assert {purchase.candidate.currency for purchase in conversion.purchases} <= conversion.deposits.keys()
     for purchase in conversion.purchases:
         account.trade(purchase.candidate, purchase.quantity)
     for currency in conversion.deposits:

@@ -34,7 +34,7 @@ def with_remainders(positions: Sequence[Position], purse: Purse, left: Decimal) 
 
 
 def worth_trading(position: Position, minimum: Decimal) -> Position:
-    """As it is or, where it is too small or its fee takes all that a sale brings, without the trade."""
+    """As it is or, where it is too small, rounds to no cash, or its fee takes all a sale brings, without the trade."""
     is_too_small = abs(position.lots) * position.candidate.lot_value < minimum
     is_in_vain = position.lots < 0 and position.flow <= ZERO
     is_nothing = not round_cash(position.gross, position.candidate.currency)
@@ -45,9 +45,10 @@ def affordable(positions: Sequence[Position], minimum: Decimal, purse: Purse) ->
     """Purchases give way until the cash suffices, those that got the most beyond their targets first."""
     kept, missing = list(positions), -purse.after(positions)
     for place in sorted(range(len(kept)), key=lambda place: kept[place].remainder):
-        # What is paid is rounded, so that what seems to be enough may be a cent too little.
-        while missing > ZERO and kept[place].lots > 0:
-            position = kept[place]
+        if missing <= ZERO:
+            break
+        position = kept[place]
+        if position.lots > 0:
             cost = position.in_base(position.candidate.lot_size * position.fill_price)
             fewer = (missing / cost).to_integral_value(ROUND_CEILING)
             left = replace(position, lots=max(position.lots - int(fewer), 0))
