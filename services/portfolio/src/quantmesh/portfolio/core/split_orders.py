@@ -41,7 +41,7 @@ class RestingOrders:
             for order in ending:
                 books.balance(reserved_from(order)).reserve(order.reserved)
             raise
-        self._open = [order for order in self._open if order not in ending]
+        self._open = [order for order in self._open if not _is_ended_by(asked, order)]
         self._ended.extend((order, asked) for order in ending)
         return entry
 

@@ -84,7 +84,13 @@ class TransactionBody(Body):
     ] = None
     executed_at: Instant
     note: Note = ""
-    split_ratio: Annotated[PositiveDecimal | None, Field(description="New shares for one old share.")] = None
+    split_ratio: Annotated[
+        PositiveDecimal | None,
+        Field(
+            description="New shares for one old share. A split cancels the open orders of its instrument that were"
+            " accepted, or replaced by other than less, before `executed_at`."
+        ),
+    ] = None
     side: Annotated[
         PositionSide | None,
         Field(description="Which side of an option is opened, or whether a dividend was paid on borrowed shares."),
