@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -60,9 +61,9 @@ class Rebalancer:
         return await self.rpc.ExecuteRebalance(request, NO_CONTEXT)
 
 
-def rebalancer(service: Service, user: User) -> Rebalancer:
+def rebalancer(service: Service, user: User, **costs: Decimal) -> Rebalancer:
     judge = Judge()
-    rpc = RebalanceRpc(service.database, service.market, service.clock, ExecutionCosts(**COSTS), judge)
+    rpc = RebalanceRpc(service.database, service.market, service.clock, ExecutionCosts(**(COSTS | costs)), judge)
     return Rebalancer(user, rpc, judge)
 
 

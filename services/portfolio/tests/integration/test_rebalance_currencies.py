@@ -231,3 +231,17 @@ async def test_a_plan_in_the_base_currency_alone_needs_no_rate(european: Service
     assert asked(plan.trades) == [("AAPL", BUY, "9")]
     assert not plan.exchange_rates
     assert not plan.HasField("suggestion")
+
+
+async def test_a_sale_whose_fee_takes_more_than_there_is_refuses_the_basket_by_the_same_rule(european: Service) -> None:
+    """Nothing is there but a unit that brings 0.01, less a fee of 0.02."""
+    user = european.user()
+    portfolio = await funded(user, EUR="50.00")
+    await bought(user, portfolio, "SAP", "1", "50")
+    european.market.live["SAP"] = replace(european.market.live["SAP"], bid=Decimal("0.01"))
+    own = rebalancer(european, user, minimum_fee=Decimal("0.02"))
+    with pytest.raises(BasketRefused, match=r"needs 0\.01 EUR, but only 0\.00 is there") as refused:
+        await own.execute(portfolio, ("SAP", SELL, "1"))
+    (denial,) = json.loads(refused.value.metadata["denials"])
+    assert (denial["rule"], denial["symbol"], denial["shortfall"]) == ("buying_power", "SAP", "0.01")
+    assert "suggestion" not in refused.value.metadata

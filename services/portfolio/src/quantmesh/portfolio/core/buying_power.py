@@ -12,6 +12,9 @@ from quantmesh.portfolio.core.numbers import exactly, plain
 from quantmesh.portfolio.core.orders import Order, OrderSide
 from quantmesh.portfolio.core.reservations import affordable, reservation, reserved_from
 
+# How a denial names it.
+RULE = "buying_power"
+
 
 @exactly
 def required(books: Books, order: Order, price: Decimal, venue: Venue, time: datetime) -> Decimal:
@@ -28,7 +31,7 @@ def required(books: Books, order: Order, price: Decimal, venue: Venue, time: dat
     refusal = InsufficientCash if order.request.side is OrderSide.BUY else InsufficientHolding
     raise refusal(
         holding[1],
-        rule="buying_power",
+        rule=RULE,
         needed=needed,
         available=available,
         at=headroom.at,

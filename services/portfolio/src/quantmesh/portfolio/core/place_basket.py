@@ -7,6 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from quantmesh.chassis.errors import Violation
+from quantmesh.portfolio.core.buying_power import RULE
 from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding
 from quantmesh.portfolio.core.execution import Venue
 from quantmesh.portfolio.core.numbers import plain
@@ -73,7 +74,8 @@ def _refused(
     refusals: Sequence[tuple[str, InsufficientCash | InsufficientHolding]], passing: Sequence[Order]
 ) -> BasketRefused:
     symbol, first = refusals[0]
-    denials = [{"symbol": symbol, **lacking.denial} for symbol, lacking in refusals]
+    # What a fill lacks for its fee has no rule of its own.
+    denials = [{"symbol": symbol, **lacking.denial, "rule": RULE} for symbol, lacking in refusals]
     orders = [
         {"symbol": asked.symbol, "side": asked.side.value, "quantity": plain(asked.quantity)}
         for asked in (order.request for order in passing)
