@@ -12,7 +12,8 @@ from quantmesh.gateway.http.route import Endpoint, Operation, Policy
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "The same key and body answer the first response again, with Idempotent-Replayed: true.",
+    "description": "The same key and body answer the first response again, with Idempotent-Replayed: true. A key is"
+    " its user's, and counts for one operation: for another one it is another key.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"},
     "example": "deposit-2020-01-02",
 }
