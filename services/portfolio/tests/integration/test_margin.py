@@ -94,6 +94,19 @@ async def test_where_less_would_not_do_nothing_is_suggested(service: Service) ->
     assert "suggestion" not in refused.value.metadata
 
 
+async def test_an_import_is_not_taken_back_where_what_is_owed_in_one_of_its_currencies_needs_it(
+    service: Service,
+) -> None:
+    user, portfolio_id = await account(service, margin=True, cash="1000.00")
+    rows = "deposit,5,USD,2020-02-03T15:00:00Z\ndeposit,1000,EUR,2020-02-04T15:00:00Z\n"
+    imported = await user.import_csv(portfolio_id, f"type,amount,currency,executed_at\n{rows}")
+    await record(user, portfolio_id, "buy", "SAP", "15", price="100", currency="EUR")
+    user.call("back")
+    request = pb.ReverseImportRequest(portfolio_id=portfolio_id, import_id=imported.import_id)
+    with pytest.raises(MarginExceeded, match=r"750\.00 EUR at cost, but there would be 0\.00"):
+        await user.rpc.ReverseImport(request, NO_CONTEXT)
+
+
 async def test_margin_is_switched_off_when_nothing_is_owed(service: Service) -> None:
     user, portfolio_id = await account(service, margin=True, cash="1000.00")
     await record(user, portfolio_id, "buy", "IBM", "15", price="100")

@@ -84,7 +84,9 @@ async def reverse_import(
     if portfolio.lot_method is LotMethod.SPECIFIC:
         await fold_touched(ledger, portfolio, balances)
     if portfolio.margin_enabled and min(balances.values()) < ZERO:
-        await require_margin(ledger, portfolio, reversals[-1].entry)
+        # What is owed is carried currency by currency.
+        for entry in {item.entry.currency: item.entry for item in reversals}.values():
+            await require_margin(ledger, portfolio, entry)
     return ReversedImport(import_id, len(standing), first_seq, portfolio.seq)
 
 
