@@ -7,9 +7,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from jwt.algorithms import OKPAlgorithm
 
 from quantmesh.api.common.v1 import job_pb2, job_pb2_grpc
@@ -24,27 +22,16 @@ from quantmesh.chassis.errors import (
     Violation,
     kind_of,
 )
-from quantmesh.chassis.identity import AUDIENCE, ISSUER, TOKEN_TYPE, TokenVerifier, public, requires
+from quantmesh.chassis.identity import TokenVerifier, public, requires
 from quantmesh.chassis.rpc import Peer, open_channel
 from quantmesh.chassis.rpc.breaker import Breaker
 from quantmesh.chassis.rpc.keys import JwksKeys, parse_jwks
 from quantmesh.chassis.rpc.server import RpcServer, UndeclaredAccessError
 from quantmesh.local.network import free_port
 
+from .tokens import KEY, USER, OneKey, token
+
 JOBS = job_pb2.DESCRIPTOR.services_by_name["JobService"]
-KEY = Ed25519PrivateKey.generate()
-USER = uuid.uuid4()
-
-
-class OneKey:
-    async def key(self, kid: str) -> Ed25519PublicKey | None:
-        return KEY.public_key() if kid == "k1" else None
-
-
-def token(scope: str = "jobs:read", subject: str = str(USER)) -> str:
-    now = int(time.time())
-    claims = {"sub": subject, "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + 300, "scope": scope}
-    return jwt.encode(claims, KEY, algorithm="EdDSA", headers={"kid": "k1", "typ": TOKEN_TYPE})
 
 
 class Jobs(job_pb2_grpc.JobServiceServicer):

@@ -12,6 +12,7 @@ SCOPES = {
     "UpdatePortfolio": "portfolio:write",
     "DeletePortfolio": "portfolio:write",
     "RecordTransaction": "portfolio:write",
+    "RecordTransactions": "portfolio:write",
     "ImportTransactions": "portfolio:write",
     "ReverseTransaction": "portfolio:write",
     "ReverseImport": "portfolio:write",

@@ -43,7 +43,12 @@ class TokenSource(Protocol):
 if TYPE_CHECKING:
     # A generated stub over an asyncio channel is typed as either, by how it was annotated.
     Unary = grpc.UnaryUnaryMultiCallable[Request, Response] | grpc.aio.UnaryUnaryMultiCallable[Request, Response]
-    Stream = grpc.StreamStreamMultiCallable[Request, Response] | grpc.aio.StreamStreamMultiCallable[Request, Response]
+    Stream = (
+        grpc.StreamStreamMultiCallable[Request, Response]
+        | grpc.aio.StreamStreamMultiCallable[Request, Response]
+        | grpc.UnaryStreamMultiCallable[Request, Response]
+        | grpc.aio.UnaryStreamMultiCallable[Request, Response]
+    )
 
 
 class Peer:
@@ -117,11 +122,11 @@ class Peer:
     async def stream(
         self,
         method: Stream[Request, Response],
-        requests: AsyncIterable[Request],
+        requests: AsyncIterable[Request] | Request,
         *,
         timeout_seconds: float | None = None,
     ) -> AsyncIterator[Response]:
-        """The answers of a bidirectional call, while `requests` are being sent."""
+        """The answers of a call, while `requests` are being sent where they are several."""
         context = current_call()
         timeout = self._timeout(context, timeout_seconds)
         self._enter()

@@ -8,44 +8,25 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
-from prometheus_client import Histogram
 
 from quantmesh.chassis.context import CallContext, Caller, set_call, was_replayed
-from quantmesh.chassis.errors import QuantmeshError, Unauthenticated
+from quantmesh.chassis.errors import Unauthenticated
 from quantmesh.chassis.identity import Access, TokenVerifier, access_of
 from quantmesh.chassis.rpc.options import server_options
-from quantmesh.chassis.rpc.status import code_of, to_status
+from quantmesh.chassis.rpc.served import REQUEST_ID_LIMIT, Method, code_name
+from quantmesh.chassis.rpc.status import to_status
 from quantmesh.chassis.rpc.tls import TlsFolder
 from quantmesh.chassis.shutdown import drain
-from quantmesh.chassis.telemetry import tracing
-from quantmesh.chassis.telemetry.logs import get_logger
-
-log = get_logger(__name__)
-
-_SECONDS = Histogram(
-    "quantmesh_rpc_seconds",
-    "Time a call was served in",
-    ["rpc_service", "method", "code"],
-    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
-)
-_REQUEST_ID_LIMIT = 128
 
 AddToServer = Callable[[Any, Any], None]
 if TYPE_CHECKING:
     ServicerContext = grpc.aio.ServicerContext[Any, Any]
-
-
-@cache
-def _observer(service: str, method: str, code: str) -> Callable[[float, dict[str, str] | None], None]:
-    """Looking labels up takes longer than observing."""
-    return _SECONDS.labels(service, method, code).observe
 
 
 class UndeclaredAccessError(TypeError):
@@ -99,7 +80,8 @@ class RpcServer:
             if access is None:
                 msg = f"{recording.service}/{name} declares no access; mark it @requires, @public or @service_only."
                 raise UndeclaredAccessError(msg)
-            wrapped[name] = _Guard(recording.service, name, access, self._verifier, self._calls).wrap(handler)
+            method = Method(recording.service, name)
+            wrapped[name] = _Guard(method, access, self._verifier, self._calls).wrap(handler)
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(recording.service, wrapped),))
         self._services.append(recording.service)
 
@@ -127,10 +109,8 @@ class _Calls:
 class _Guard:
     """What happens around one method."""
 
-    def __init__(self, service: str, method: str, access: Access, verifier: TokenVerifier, calls: _Calls) -> None:
-        self._service = service
+    def __init__(self, method: Method, access: Access, verifier: TokenVerifier, calls: _Calls) -> None:
         self._method = method
-        self._full_name = f"{service}/{method}"
         self._access = access
         self._calls = calls
         self._verifier = verifier
@@ -172,11 +152,11 @@ class _Guard:
                     await context.send_initial_metadata((("idempotent-replayed", "true"),))
                 return response
             except BaseException as error:
-                code = _code_name(error)
+                code = code_name(error)
                 await self._refuse(error, context)
                 raise
             finally:
-                self._measure(code, started, traceparent)
+                self._method.measure(code, started, traceparent)
 
         return serve
 
@@ -194,24 +174,16 @@ class _Guard:
                     async for response in behaviour(request, context):
                         yield response
             except BaseException as error:
-                code = _code_name(error)
+                code = code_name(error)
                 await self._refuse(error, context)
                 raise
             finally:
-                self._measure(code, started, traceparent)
+                self._method.measure(code, started, traceparent)
 
         return serve
 
     def _span(self, metadata: dict[str, str]) -> AbstractContextManager[str]:
-        attributes = {
-            "rpc.system": "grpc",
-            "quantmesh.request_id": metadata.get("x-request-id", "")[:_REQUEST_ID_LIMIT],
-        }
-        return tracing.server_span(self._full_name, metadata.get("traceparent", ""), attributes)
-
-    def _measure(self, code: str, started: float, traceparent: str) -> None:
-        seconds = time.perf_counter() - started
-        _observer(self._service, self._method, code)(seconds, tracing.exemplar(traceparent))
+        return self._method.span(metadata.get("x-request-id", "")[:REQUEST_ID_LIMIT], metadata.get("traceparent", ""))
 
     async def _admit(self, context: ServicerContext, metadata: dict[str, str], traceparent: str) -> None:
         caller: Caller | None = None
@@ -225,7 +197,7 @@ class _Guard:
         remaining = context.time_remaining()
         set_call(
             CallContext(
-                request_id=metadata.get("x-request-id", "")[:_REQUEST_ID_LIMIT] or str(uuid.uuid4()),
+                request_id=metadata.get("x-request-id", "")[:REQUEST_ID_LIMIT] or str(uuid.uuid4()),
                 caller=caller,
                 deadline=None if remaining is None else time.monotonic() + remaining,
                 idempotency_key=metadata.get("idempotency-key", ""),
@@ -243,16 +215,7 @@ class _Guard:
         """Answer with the error's status. Raises, as `abort` does, unless the call is over already."""
         if isinstance(error, asyncio.CancelledError | GeneratorExit | grpc.aio.AbortError):
             return
-        if not isinstance(error, QuantmeshError) or code_of(error) is grpc.StatusCode.INTERNAL:
-            log.error("call failed", method=self._full_name, exc_info=error)
-            error = QuantmeshError("Something went wrong on our side; the request id finds it in the logs.")
-        await context.abort_with_status(rpc_status.to_status(to_status(error)))
-
-
-def _code_name(error: BaseException) -> str:
-    if isinstance(error, QuantmeshError):
-        return code_of(error).name
-    return "CANCELLED" if isinstance(error, asyncio.CancelledError | GeneratorExit) else "INTERNAL"
+        await context.abort_with_status(rpc_status.to_status(to_status(self._method.shown(error))))
 
 
 def _metadata(context: ServicerContext) -> dict[str, str]:

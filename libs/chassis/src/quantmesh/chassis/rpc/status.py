@@ -25,6 +25,11 @@ from quantmesh.chassis.errors import (
 
 DOMAIN = "quantmesh"
 
+
+class Unimplemented(QuantmeshError):
+    """The peer does not know the method: it is of an earlier release. Nothing was done."""
+
+
 _CODES: dict[type[QuantmeshError], int] = {
     InvalidInput: code_pb2.INVALID_ARGUMENT,
     RuleBroken: code_pb2.FAILED_PRECONDITION,
@@ -54,6 +59,7 @@ _KINDS_BY_CODE: dict[grpc.StatusCode, type[QuantmeshError]] = {
     grpc.StatusCode.UNAVAILABLE: Unavailable,
     grpc.StatusCode.DEADLINE_EXCEEDED: Unavailable,
     grpc.StatusCode.CANCELLED: Unavailable,
+    grpc.StatusCode.UNIMPLEMENTED: Unimplemented,
 }
 _CODES_BY_NUMBER = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -87,17 +93,22 @@ def to_status(error: QuantmeshError) -> status_pb2.Status:
 def from_rpc_error(error: grpc.aio.AioRpcError, peer: str) -> QuantmeshError:
     """The error that the peer raised, or what the transport's failure means to the caller."""
     status = rpc_status.from_call(error)  # type: ignore[arg-type]  # has the same methods as a Call
-    if status is not None:
-        remote = _from_details(status)
-        if remote is not None:
-            return remote
-    code = error.code()
+    remote = None if status is None else _from_details(status)
+    return remote or _of_code(error.code(), error.details() or "", peer)
+
+
+def from_status(status: status_pb2.Status, peer: str) -> QuantmeshError:
+    """The same of a status that came in an answer."""
+    return _from_details(status) or _of_code(_CODES_BY_NUMBER[status.code], status.message, peer)
+
+
+def _of_code(code: grpc.StatusCode, details: str, peer: str) -> QuantmeshError:
     kind = _KINDS_BY_CODE.get(code, QuantmeshError)
     if kind is Unavailable:
         return Unavailable(
             f"{peer} did not answer ({code.name.lower()}).", retry_after_seconds=1.0, metadata={"peer": peer}
         )
-    return kind(error.details() or f"{peer} answered {code.name}.", metadata={"peer": peer})
+    return kind(details or f"{peer} answered {code.name}.", metadata={"peer": peer})
 
 
 def _from_details(status: status_pb2.Status) -> QuantmeshError | None:

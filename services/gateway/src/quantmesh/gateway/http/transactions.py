@@ -3,6 +3,7 @@
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.api.portfolio.v1.portfolio_pb2_grpc import PortfolioServiceStub
 from quantmesh.chassis.rpc import Peer
+from quantmesh.chassis.rpc.bundling import Bundled
 from quantmesh.gateway.http.answer import Answer, created, ok, replayed
 from quantmesh.gateway.http.call import Call
 from quantmesh.gateway.http.jobs import accepted_job
@@ -23,6 +24,14 @@ class Transactions:
     def __init__(self, portfolio: Peer) -> None:
         self._portfolio = portfolio
         self._stub = PortfolioServiceStub(portfolio.channel)
+        self._recordings: Bundled[pb.RecordTransactionRequest, pb.RecordTransactionResponse] = Bundled(
+            portfolio,
+            self._stub.RecordTransaction,
+            self._stub.RecordTransactions,
+            bundle=lambda calls: pb.RecordTransactionsRequest(calls=calls),
+            response_type=pb.RecordTransactionResponse,
+            timeout_seconds=5.0,
+        )
 
     def declare(self, operations: Operations) -> None:
         add = operations.add
@@ -87,9 +96,7 @@ class Transactions:
 
     async def record(self, portfolio_id: Id, body: models.TransactionBody) -> Answer:
         request = translation.transaction_request(portfolio_id, body)
-        answer, again = await self._portfolio.call_replayable(
-            self._stub.RecordTransaction, request, timeout_seconds=5.0
-        )
+        answer, again = await self._recordings.call_replayable(request)
         return created(translation.recorded(answer), headers=replayed(again))
 
     async def transactions(self, portfolio_id: Id, query: QueryOf[models.TransactionsQuery]) -> Answer:

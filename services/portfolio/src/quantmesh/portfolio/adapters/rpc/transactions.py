@@ -1,5 +1,6 @@
 """Transactions in and out: recording, importing, listing, and the content behind a proof."""
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from functools import cached_property, partial
 from uuid import UUID
@@ -10,6 +11,8 @@ from quantmesh.chassis import idempotency
 from quantmesh.chassis.errors import QuantmeshError
 from quantmesh.chassis.identity import current_caller, requires
 from quantmesh.chassis.ids import uuid7
+from quantmesh.chassis.rpc.served import Method
+from quantmesh.chassis.rpc.unbundling import Unbundling
 from quantmesh.portfolio.adapters import translate
 from quantmesh.portfolio.adapters.hashing import payload_of
 from quantmesh.portfolio.adapters.import_job import INLINE_ROWS, is_long
@@ -25,6 +28,8 @@ from quantmesh.portfolio.core.pages import foreign_cursor, from_cursor, page_lim
 from quantmesh.portfolio.core.record_transactions import resolve
 from quantmesh.portfolio.core.reverse_transactions import reverse_import, reverse_transaction
 from quantmesh.portfolio.core.split_orders import record_split
+
+_RECORDING = Method(pb.DESCRIPTOR.services_by_name["PortfolioService"].full_name, "RecordTransaction")
 
 
 class TransactionMethods(Methods):
@@ -63,6 +68,17 @@ class TransactionMethods(Methods):
         with within("transaction"):
             recorded = await record_split(store, portfolio_id, asked, currency, self._clock.now(), uuid7)
         return pb.RecordTransactionResponse(**translate.recorded(recorded))
+
+    @requires("portfolio:write")
+    async def RecordTransactions(
+        self, request: pb.RecordTransactionsRequest, context: Context
+    ) -> AsyncIterator[pb.RecordTransactionsResponse]:
+        async def record(each: pb.RecordTransactionRequest) -> pb.RecordTransactionResponse:
+            return await self.RecordTransaction(each, context)
+
+        unbundling = Unbundling(_RECORDING, pb.RecordTransactionRequest, record)
+        async for outcomes in unbundling.outcomes(request.calls):
+            yield pb.RecordTransactionsResponse(outcomes=outcomes)
 
     @requires("portfolio:write")
     async def ReverseTransaction(

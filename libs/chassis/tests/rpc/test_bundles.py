@@ -1,0 +1,264 @@
+"""Calls that travel together, over a real channel: each is served, and answered, as if it had come alone."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from contextvars import copy_context
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+from uuid import UUID, uuid4
+
+import grpc
+
+from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
+from quantmesh.chassis.context import CallContext, Caller, current_call, current_caller, mark_replayed, set_call
+from quantmesh.chassis.errors import PermissionDenied, QuantmeshError, RuleBroken, Unavailable, Violation
+from quantmesh.chassis.identity import TokenVerifier, requires
+from quantmesh.chassis.rpc import Peer, RpcServer, open_channel
+from quantmesh.chassis.rpc.bundling import Bundled
+from quantmesh.chassis.rpc.served import Method
+from quantmesh.chassis.rpc.unbundling import Unbundling
+
+from .tokens import OneKey, token
+
+SERVICE = "quantmesh.tests.Ledger"
+ADA, BOB = uuid4(), uuid4()
+TRACE = "00-" + "4b" * 16 + "-" + "00f0" * 4 + "-01"
+Request: TypeAlias = pb.RecordTransactionRequest
+Response: TypeAlias = pb.RecordTransactionResponse
+Ask = Callable[..., asyncio.Task[tuple[Response, bool]]]
+
+
+@dataclass
+class Ledger:
+    """Answers with what it sees of the call; `behaviour` does what a test wants of one, by its name."""
+
+    behaviour: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    alone: list[str] = field(default_factory=list)
+    bundles: list[int] = field(default_factory=list)
+
+    @requires("portfolio:write")
+    async def RecordTransaction(self, request: Request, context: object) -> Response:
+        self.alone.append(request.portfolio_id)
+        return await self._record(request)
+
+    @requires("portfolio:write")
+    async def RecordTransactions(
+        self, request: pb.RecordTransactionsRequest, context: object
+    ) -> AsyncIterator[pb.RecordTransactionsResponse]:
+        self.bundles.append(len(request.calls))
+        unbundling = Unbundling(Method(SERVICE, "RecordTransaction"), Request, self._record)
+        async for outcomes in unbundling.outcomes(request.calls):
+            yield pb.RecordTransactionsResponse(outcomes=outcomes)
+
+    async def _record(self, request: Request) -> Response:
+        name = request.portfolio_id
+        if name in self.behaviour:
+            await self.behaviour[name]()
+        call = current_call()
+        seen = " ".join((str(current_caller().owner_id), call.request_id, call.idempotency_key, call.traceparent))
+        return Response(transaction=pb.Transaction(id=name, input=pb.TransactionInput(note=seen)))
+
+    def add_to(self, server: Any, *, knows_bundles: bool) -> None:
+        methods = {
+            "RecordTransaction": grpc.unary_unary_rpc_method_handler(
+                self.RecordTransaction,
+                request_deserializer=Request.FromString,
+                response_serializer=Response.SerializeToString,
+            ),
+            "RecordTransactions": grpc.unary_stream_rpc_method_handler(
+                self.RecordTransactions,
+                request_deserializer=pb.RecordTransactionsRequest.FromString,
+                response_serializer=pb.RecordTransactionsResponse.SerializeToString,
+            ),
+        }
+        if not knows_bundles:
+            del methods["RecordTransactions"]
+        server.add_registered_method_handlers(SERVICE, methods)
+
+
+@asynccontextmanager
+async def serving(ledger: Ledger, *, knows_bundles: bool = True, timeout_seconds: float = 5.0) -> AsyncIterator[Ask]:
+    """A caller of the ledger, as an edge makes one: in a task of each request."""
+    server = RpcServer("127.0.0.1:0", TokenVerifier(OneKey()))
+    server.add_servicer(lambda _, recording: ledger.add_to(recording, knows_bundles=knows_bundles), ledger)
+    await server.start()
+    peer = Peer("ledger", open_channel(f"127.0.0.1:{server.port}", []), timeout_seconds=timeout_seconds)
+    bundled: Bundled[Request, Response] = Bundled(
+        peer,
+        peer.channel.unary_unary(f"/{SERVICE}/RecordTransaction", Request.SerializeToString, Response.FromString),
+        peer.channel.unary_stream(
+            f"/{SERVICE}/RecordTransactions",
+            pb.RecordTransactionsRequest.SerializeToString,
+            pb.RecordTransactionsResponse.FromString,
+        ),
+        bundle=lambda calls: pb.RecordTransactionsRequest(calls=calls),
+        response_type=Response,
+        timeout_seconds=timeout_seconds,
+    )
+
+    def ask(
+        name: str, user: UUID = ADA, *, note: str = "", seconds: float = 5.0, scope: str = "portfolio:write"
+    ) -> asyncio.Task[tuple[Response, bool]]:
+        caller = Caller(str(user), frozenset(), frozenset(), "", "", tokens[user, scope], 0.0, user)
+        context = CallContext(f"request {name}", caller, time.monotonic() + seconds, f"key {name}", TRACE)
+        own = copy_context()
+        own.run(set_call, context)
+        request = Request(portfolio_id=name, transaction=pb.TransactionInput(note=note))
+        return asyncio.get_running_loop().create_task(bundled.call_replayable(request), context=own)
+
+    tokens = {
+        (user, scope): token(scope, str(user)) for user in (ADA, BOB) for scope in ("portfolio:write", "jobs:read")
+    }
+    try:
+        yield ask
+    finally:
+        await peer.close()
+        await server.stop(0)
+
+
+async def test_calls_that_begin_together_are_one_call_in_which_each_has_its_own_key_id_and_trace() -> None:
+    ledger = Ledger()
+    async with serving(ledger) as ask:
+        answers = await asyncio.gather(*(ask(str(number)) for number in range(5)))
+    assert (ledger.bundles, ledger.alone) == ([5], [])
+    for number, (answer, replayed) in enumerate(answers):
+        assert answer.transaction.id == str(number)
+        assert answer.transaction.input.note == f"{ADA} request {number} key {number} {TRACE}"
+        assert not replayed
+
+
+async def test_a_call_without_company_goes_alone() -> None:
+    ledger = Ledger()
+    async with serving(ledger) as ask:
+        await ask("first")
+        await ask("second")
+    assert (ledger.bundles, ledger.alone) == ([], ["first", "second"])
+
+
+async def test_callers_travel_with_their_own_calls_alone() -> None:
+    ledger = Ledger()
+    async with serving(ledger) as ask:
+        asked = [(user, name, ask(name, user)) for name in "abc" for user in (ADA, BOB)]
+        for user, _, answer in asked:
+            assert (await answer)[0].transaction.input.note.startswith(str(user))
+    assert ledger.bundles == [3, 3]
+
+
+async def test_a_refusal_is_told_to_the_one_it_is_for_as_it_was_raised() -> None:
+    async def refuse() -> None:
+        violations = [Violation("amount", "at most 10.00")]
+        raise RuleBroken("Cash is 10.00.", violations=violations, retry_after_seconds=1.5, metadata={"short": "2.00"})
+
+    ledger = Ledger({"b": refuse})
+    async with serving(ledger) as ask:
+        a, b, c = await asyncio.gather(ask("a"), ask("b"), ask("c"), return_exceptions=True)
+    assert not isinstance(a, BaseException)
+    assert not isinstance(c, BaseException)
+    assert isinstance(b, RuleBroken)
+    assert (b.detail, b.violations) == ("Cash is 10.00.", (Violation("amount", "at most 10.00"),))
+    assert (b.retry_after_seconds, b.metadata) == (1.5, {"short": "2.00"})
+    assert ledger.bundles == [3]
+
+
+async def test_a_bug_in_one_is_internal_for_it_alone_and_tells_nothing_of_itself() -> None:
+    async def fail() -> None:
+        raise ZeroDivisionError("secret detail")
+
+    async with serving(Ledger({"b": fail})) as ask:
+        a, b = await asyncio.gather(ask("a"), ask("b"), return_exceptions=True)
+    assert not isinstance(a, BaseException)
+    assert isinstance(b, QuantmeshError)
+    assert b.problem == "internal"
+    assert "secret" not in b.detail
+
+
+async def test_a_replay_is_one_s_own() -> None:
+    async def replay() -> None:
+        mark_replayed()
+
+    async with serving(Ledger({"b": replay})) as ask:
+        answers = await asyncio.gather(ask("a"), ask("b"), ask("c"))
+    assert [replayed for _, replayed in answers] == [False, True, False]
+
+
+async def test_nobody_waits_for_who_travels_with_him() -> None:
+    release = asyncio.Event()
+
+    async def wait() -> None:
+        await release.wait()
+
+    async with serving(Ledger({"slow": wait})) as ask:
+        slow, quick = ask("slow"), ask("quick")
+        await quick
+        assert not slow.done()
+        release.set()
+        await slow
+
+
+async def test_who_goes_away_takes_nobody_along() -> None:
+    ledger = Ledger()
+    async with serving(ledger) as ask:
+        tasks = [ask(name) for name in "abc"]
+        await asyncio.sleep(0)
+        tasks[0].cancel()
+        answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(answers[0], asyncio.CancelledError)
+    assert not any(isinstance(each, BaseException) for each in answers[1:])
+
+
+async def test_a_bundle_without_the_scope_is_refused_to_all_in_it() -> None:
+    ledger = Ledger()
+    async with serving(ledger) as ask:
+        told = await asyncio.gather(*(ask(name, scope="jobs:read") for name in "ab"), return_exceptions=True)
+    assert all(isinstance(each, PermissionDenied) for each in told), told
+    assert ledger.bundles == []
+
+
+async def test_a_peer_that_is_gone_is_unavailable_to_all() -> None:
+    async with serving(Ledger()) as ask:
+        await ask("a")
+    told = await asyncio.gather(ask("b"), ask("c"), return_exceptions=True)
+    assert all(isinstance(each, Unavailable) for each in told), told
+
+
+async def test_a_bundle_ends_with_the_time_of_its_calls() -> None:
+    async def wait() -> None:
+        await asyncio.sleep(60)
+
+    async with serving(Ledger({"a": wait, "b": wait}), timeout_seconds=0.3) as ask:
+        started = time.monotonic()
+        told = await asyncio.gather(ask("a", seconds=0.3), ask("b", seconds=0.3), return_exceptions=True)
+    assert all(isinstance(each, Unavailable) for each in told), told
+    assert time.monotonic() - started < 30
+
+
+async def test_who_has_little_time_left_goes_alone() -> None:
+    ledger = Ledger()
+    async with serving(ledger) as ask:
+        await asyncio.gather(ask("late", seconds=4.0), ask("a"), ask("b"))
+    assert (ledger.bundles, ledger.alone) == ([2], ["late"])
+
+
+async def test_a_large_call_goes_alone() -> None:
+    ledger = Ledger()
+    async with serving(ledger) as ask:
+        await asyncio.gather(ask("large", note="x" * 20_000), ask("a"), ask("b"))
+    assert (ledger.bundles, ledger.alone) == ([2], ["large"])
+
+
+async def test_more_than_a_bundle_holds_are_several() -> None:
+    ledger = Ledger()
+    async with serving(ledger) as ask:
+        answers = await asyncio.gather(*(ask(str(number)) for number in range(129)))
+    assert [answer.transaction.id for answer, _ in answers] == [str(number) for number in range(129)]
+    assert (sorted(ledger.bundles), ledger.alone) == ([64, 64], ["128"])
+
+
+async def test_a_peer_of_the_release_before_is_asked_one_by_one() -> None:
+    ledger = Ledger()
+    async with serving(ledger, knows_bundles=False) as ask:
+        answers = await asyncio.gather(ask("a"), ask("b"))
+    assert [answer.transaction.id for answer, _ in answers] == ["a", "b"]
+    assert sorted(ledger.alone) == ["a", "b"]
