@@ -12,6 +12,7 @@ from quantmesh.portfolio.core.errors import InsufficientCash
 from quantmesh.portfolio.core.ledger_errors import MarginExceeded, MarginInUse
 
 from .fakes import NO_CONTEXT, Service
+from .order_desk import Desk, sized
 from .test_lots_and_options import account, record
 
 
@@ -92,6 +93,44 @@ async def test_where_less_would_not_do_nothing_is_suggested(service: Service) ->
     with pytest.raises(MarginExceeded) as refused:
         await record(user, portfolio_id, "buy", "IBM", "10", price="100", at="2020-03-03")
     assert "suggestion" not in refused.value.metadata
+
+
+async def test_what_a_short_sale_brought_is_neither_taken_out_nor_spent(service: Service) -> None:
+    user, portfolio_id = await account(service, margin=True, cash="1000.00")
+    await record(user, portfolio_id, "sell", "IBM", "10", price="100")
+    # 1,000 of its own beside 500 that the short position needs.
+    with pytest.raises(MarginExceeded, match=r"500\.00 USD at cost, but there would be 499\.99"):
+        await user.record(portfolio_id, type="withdrawal", amount="500.01", currency="USD", at="2020-03-03")
+    with pytest.raises(MarginExceeded):
+        await record(user, portfolio_id, "buy", "AAPL", "11", price="100", at="2020-03-03")
+    await record(user, portfolio_id, "buy", "AAPL", "10", price="100", at="2020-03-03")
+    with pytest.raises(MarginExceeded):
+        await user.record(portfolio_id, type="fee", amount="0.01", currency="USD", at="2020-03-03")
+
+
+async def test_orders_are_held_to_margin_as_they_fill(service: Service) -> None:
+    user, portfolio_id = await account(service, margin=True, cash="1000.00")
+    before = await user.events(portfolio_id)
+    with pytest.raises(MarginExceeded):
+        await user.order(portfolio_id, "16")
+    assert await user.events(portfolio_id) == before
+    assert (await user.order(portfolio_id, "15")).status == pb.ORDER_STATUS_FILLED
+    resting = await user.order(portfolio_id, "1", limit="100", tif="gtc")
+    with pytest.raises(MarginExceeded):
+        await Desk(service, user).fill(resting.id, "1", sized("99", None, minutes=1))
+
+
+async def test_debts_are_paid_back_in_parts_and_at_a_loss(service: Service) -> None:
+    user, portfolio_id = await account(service, margin=True, cash="1000.00")
+    await record(user, portfolio_id, "sell", "IBM", "20", price="100")
+    # More than a thousand is lost, and half of it still owed.
+    covered = await record(user, portfolio_id, "buy", "IBM", "10", price="250", at="2020-03-03")
+    assert covered.cash.amount.value == "500.00"
+    with pytest.raises(MarginExceeded):
+        await user.record(portfolio_id, type="withdrawal", amount="0.01", currency="USD", at="2020-03-04")
+    await user.deposit(portfolio_id, "1.00", at="2020-03-04")
+    await record(user, portfolio_id, "buy", "IBM", "10", price="60", at="2020-03-05")
+    assert (await user.positions(portfolio_id)).cash[0].amount.value == "-99.00"
 
 
 async def test_an_import_is_not_taken_back_where_what_is_owed_in_one_of_its_currencies_needs_it(

@@ -125,6 +125,9 @@ class MemoryLedger:
             if self._counts(item) and item.entry.input.symbol in symbols
         ]
 
+    async def owes(self, _: UUID) -> bool:
+        return any(amount < ZERO for amount in self.holdings.values())
+
     async def option_terms(self, _: UUID, symbols: Collection[str]) -> Mapping[str, OptionTerms]:
         asked = [item.entry.input for item in self.journal]
         return {each.symbol: each.option for each in asked if each.option is not None and each.symbol in symbols}

@@ -7,10 +7,11 @@ underlying). At cost, because a ledger that asked for prices could not record wh
 may do at today's prices is the pre-trade check's.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
+from quantmesh.portfolio.core.admission import Holding
 from quantmesh.portfolio.core.currency import round_cash
 from quantmesh.portfolio.core.fold_ledger import fold_ledger
 from quantmesh.portfolio.core.ledger_errors import MarginExceeded
@@ -19,6 +20,8 @@ from quantmesh.portfolio.core.model import Entry, Portfolio, TransactionType
 from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.option_terms import OptionTerms
 from quantmesh.portfolio.core.ports import Ledger, View
+from quantmesh.portfolio.core.posting_rules import ASSETS, SECURITIES
+from quantmesh.portfolio.core.snapshots import LedgerState
 
 _INITIAL = Decimal("0.5")
 _OF_STRIKE = Decimal("0.2")
@@ -29,6 +32,12 @@ _OPENING = frozenset({TransactionType.BUY, TransactionType.SELL})
 class MarginState:
     equity: Decimal
     required: Decimal
+
+    @property
+    @exactly
+    def shortfall(self) -> Decimal:
+        """What is lacking; negative where more is there than has to be."""
+        return self.required - self.equity
 
 
 @exactly
@@ -47,19 +56,56 @@ def margin_state(cash: Decimal, positions: Iterable[Position], options: Mapping[
     return MarginState(equity, required)
 
 
-async def require_margin(ledger: Ledger, portfolio: Portfolio, entry: Entry) -> None:
-    """As things stand with `entry` in the books. Raises MarginExceeded."""
-    state = await fold_ledger(ledger, portfolio.id, portfolio.lot_method, View(seq=portfolio.seq))
-    held = [position for position in state.positions if position.currency == entry.currency]
-    options = await ledger.option_terms(portfolio.id, [position.symbol for position in held])
-    margin = margin_state(state.cash.get(entry.currency, ZERO), held, options)
-    if margin.equity < margin.required:
-        field = "amount" if entry.input.quantity is None else "quantity"
-        newest = state.folded.get(entry.input.symbol)
-        passing = largest_passing(entry, margin, newest)
+async def require_margin(
+    ledger: Ledger, portfolio: Portfolio, entries: Sequence[Entry], balances: Mapping[Holding, Decimal], *, before: int
+) -> None:
+    """What `entries`, which the log has after number `before`, leave owed has to be carried. Raises MarginExceeded.
+
+    `balances` are those after them. Whoever takes nothing is not judged, nor who only closes positions, whatever he
+    loses by it, nor who lacks no more than he did before: debts are paid back in parts.
+    """
+    if not portfolio.margin_enabled or not _takes(entries) or _only_closes(entries, balances):
+        return
+    if not await ledger.owes(portfolio.id):
+        return
+    for entry in {each.currency: each for each in entries}.values():
+        state = await fold_ledger(ledger, portfolio.id, portfolio.lot_method, View())
+        margin = await _margin_of(ledger, portfolio, state, entry.currency)
+        if margin.shortfall <= ZERO:
+            continue
+        earlier = await fold_ledger(ledger, portfolio.id, portfolio.lot_method, View(seq=before))
+        if margin.shortfall <= (await _margin_of(ledger, portfolio, earlier, entry.currency)).shortfall:
+            continue
         raise MarginExceeded(
-            entry.currency, required=margin.required, equity=margin.equity, field=field, passing=passing
+            entry.currency,
+            required=margin.required,
+            equity=margin.equity,
+            field="amount" if entry.input.quantity is None else "quantity",
+            passing=largest_passing(entry, margin, state.folded.get(entry.input.symbol)),
         )
+
+
+async def _margin_of(ledger: Ledger, portfolio: Portfolio, state: LedgerState, currency: str) -> MarginState:
+    held = [position for position in state.positions if position.currency == currency]
+    options = await ledger.option_terms(portfolio.id, [position.symbol for position in held])
+    return margin_state(state.cash.get(currency, ZERO), held, options)
+
+
+def _takes(entries: Iterable[Entry]) -> bool:
+    return any(side.amount < ZERO for entry in entries for side in entry.postings if side.account in ASSETS)
+
+
+@exactly
+def _only_closes(entries: Iterable[Entry], balances: Mapping[Holding, Decimal]) -> bool:
+    """Whether units move, and all that do lead towards none being held or owed."""
+    moved: dict[Holding, Decimal] = {}
+    for entry in entries:
+        for side in entry.postings:
+            if side.account == SECURITIES:
+                place = side.account, side.commodity
+                moved[place] = moved.get(place, ZERO) + side.amount
+    left = [(amount, balances[place]) for place, amount in moved.items() if amount]
+    return bool(left) and all((after - amount) * amount < ZERO and after * amount <= ZERO for amount, after in left)
 
 
 @exactly
@@ -70,7 +116,7 @@ def largest_passing(entry: Entry, margin: MarginState, lots: FoldedLots | None) 
     None where no less of it would do, or where that is not the last thing that happened to its `lots`: less of what
     closes a position, or of what was sold since, is no smaller debt.
     """
-    asked, shortfall = entry.input, margin.required - margin.equity
+    asked, shortfall = entry.input, margin.shortfall
     if asked.quantity is None:
         amount = round_cash((asked.amount or ZERO) - shortfall, entry.currency)
         return amount if entry.cash_effect < ZERO < amount else None

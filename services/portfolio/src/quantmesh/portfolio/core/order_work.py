@@ -110,8 +110,9 @@ class OrderWork:
             if portfolio.lot_method is LotMethod.SPECIFIC:
                 # A sale takes the oldest lots, which a later one may have named.
                 await fold_touched(ledger, portfolio, balances)
-            if portfolio.margin_enabled and min(balances.values()) < ZERO:
-                await require_margin(ledger, portfolio, transactions[-1].entry)
+            await require_margin(
+                ledger, portfolio, [item.entry for item in transactions], balances, before=portfolio.seq
+            )
         if kept > ZERO:
             await ledger.reserve(portfolio.id, reserved_from(order), kept)
         return order

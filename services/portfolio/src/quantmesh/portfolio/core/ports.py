@@ -180,6 +180,10 @@ class Ledger(Journal, Protocol):
         """The rows that they were recorded for may come again."""
         ...
 
+    async def owes(self, portfolio_id: UUID) -> bool:
+        """Whether cash or units are below zero."""
+        ...
+
     async def option_terms(self, portfolio_id: UUID, symbols: Collection[str]) -> Mapping[str, OptionTerms]:
         """Of those of `symbols` that are options, as they were last posted."""
         ...

@@ -70,8 +70,7 @@ async def post(
     """
     await ledger.append([transaction], balances)
     folded = await fold_touched(ledger, portfolio, balances)
-    if portfolio.margin_enabled and min(balances.values(), default=ZERO) < ZERO:
-        await require_margin(ledger, portfolio, transaction.entry)
+    await require_margin(ledger, portfolio, [transaction.entry], balances, before=transaction.seq - 1)
     lots = folded.get(transaction.entry.input.symbol)
     cash = balances.get((CASH, transaction.entry.currency))
     if cash is None:

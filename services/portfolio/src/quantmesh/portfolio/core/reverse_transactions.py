@@ -83,10 +83,7 @@ async def reverse_import(
     await ledger.forget_imported(portfolio_id, [item.id for item in recorded])
     if portfolio.lot_method is LotMethod.SPECIFIC:
         await fold_touched(ledger, portfolio, balances)
-    if portfolio.margin_enabled and min(balances.values()) < ZERO:
-        # What is owed is carried currency by currency.
-        for entry in {item.entry.currency: item.entry for item in reversals}.values():
-            await require_margin(ledger, portfolio, entry)
+    await require_margin(ledger, portfolio, [item.entry for item in reversals], balances, before=first_seq - 1)
     return ReversedImport(import_id, len(standing), first_seq, portfolio.seq)
 
 

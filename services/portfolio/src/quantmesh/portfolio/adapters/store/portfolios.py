@@ -60,6 +60,7 @@ _CHANGE = text(
 _DEBT = text(
     "SELECT commodity, amount - reserved AS amount FROM holding WHERE portfolio_id = :id AND amount < reserved LIMIT 1"
 )
+_OWES = text("SELECT EXISTS (SELECT FROM holding WHERE portfolio_id = :id AND amount < 0)")
 _BALANCES = text(
     """
     SELECT account, commodity, amount FROM holding
@@ -147,6 +148,9 @@ class PortfolioStore(Owned):
         open_orders = await self._session.scalar(_OPEN_ORDERS, {"id": portfolio_id})
         if held or open_orders:
             raise PortfolioNotEmpty(held, open_orders)
+
+    async def owes(self, portfolio_id: UUID) -> bool:
+        return bool(await self._session.scalar(_OWES, {"id": portfolio_id}))
 
     async def balances(self, portfolio_id: UUID) -> dict[Holding, Decimal]:
         """What the asset accounts hold now."""
