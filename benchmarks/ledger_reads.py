@@ -4,7 +4,7 @@ The journal is written by SQL, past the triggers that check each entry; its snap
 code, once, in the background as it would. A read is what GetPositions does before it asks the market: the portfolio's
 row, a snapshot, and the movements that it lacks; of now, of what was true and of what was known at several times, and
 of the instant before a snapshot, when a view lacks most. The valuation marks every position at a quote that is there.
-A performance read is what GetPerformance reads before it asks for closes: some five hundred instruments that all move
+Performance is what GetPerformance does but for the market's answers, of some five hundred instruments that all move
 every day.
 """
 

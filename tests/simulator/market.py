@@ -7,7 +7,16 @@ from decimal import Decimal
 
 from quantmesh.chassis.clock import Clock
 from quantmesh.portfolio.core.errors import MarketUnavailable
-from quantmesh.portfolio.core.market import Adjustment, Asset, Closes, ExchangeRate, MarketClock, Quote, RateHistory
+from quantmesh.portfolio.core.market import (
+    Adjustment,
+    Asset,
+    Closes,
+    ExchangeRate,
+    MarketClock,
+    Quote,
+    RateHistory,
+    closes_of,
+)
 
 SYMBOLS = ("AAPL", "IBM", "MSFT")
 _TICK = Decimal("0.01")
@@ -78,7 +87,7 @@ class SeededMarket:
         self, symbols: Collection[str], start: date, end: date, as_of: datetime | None, known_at: datetime | None
     ) -> Mapping[str, Closes]:
         self._answer()
-        return {symbol: {} for symbol in symbols}
+        return {symbol: closes_of({}) for symbol in symbols}
 
     async def exchange_rates(
         self, currencies: Collection[str], base: str, as_of: datetime | None

@@ -19,7 +19,16 @@ from quantmesh.portfolio.adapters.import_job import ImportJob, ReversalJob
 from quantmesh.portfolio.adapters.rpc import PortfolioRpc
 from quantmesh.portfolio.adapters.store.imports import IMPORT_JOB, REVERSAL_JOB
 from quantmesh.portfolio.core.errors import MarketUnavailable
-from quantmesh.portfolio.core.market import Adjustment, Asset, Closes, ExchangeRate, MarketClock, Quote, RateHistory
+from quantmesh.portfolio.core.market import (
+    Adjustment,
+    Asset,
+    Closes,
+    ExchangeRate,
+    MarketClock,
+    Quote,
+    RateHistory,
+    closes_of,
+)
 
 from .messages import decimal, order_request, stamp, transaction
 
@@ -53,7 +62,7 @@ class FakeMarket:
             "SAP": asset("SAP", Adjustment.RAW, "EUR"),
         }
         self.live = {"AAPL": quote("AAPL", "130.00"), "MSFT": quote("MSFT", "240.00")}
-        self.history: dict[str, Closes] = {}
+        self.history: dict[str, Mapping[date, Decimal]] = {}
         self.rates: dict[tuple[str, str], RateHistory] = {}
         self.asked_known_at: datetime | None = None
         self.asked_assets: list[str] = []
@@ -94,7 +103,9 @@ class FakeMarket:
         self._answer()
         self.asked_known_at = known_at
         return {
-            symbol: {day: close for day, close in self.history.get(symbol, {}).items() if start <= day <= end}
+            symbol: closes_of(
+                {day: close for day, close in self.history.get(symbol, {}).items() if start <= day <= end}
+            )
             for symbol in symbols
         }
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
+import numpy as np
 import pytest
 
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
@@ -18,11 +19,11 @@ from quantmesh.portfolio.adapters.translate import LOT_METHODS
 from quantmesh.portfolio.adapters.verifier import Verifier
 from quantmesh.portfolio.core.daily_book import History
 from quantmesh.portfolio.core.get_performance import MeasuredHistory, PerformanceQuestion, get_performance
-from quantmesh.portfolio.core.held_days import changes
+from quantmesh.portfolio.core.held_days import HeldDay, changes
 from quantmesh.portfolio.core.market import Closes
 from quantmesh.portfolio.core.model import LotMethod
 from quantmesh.portfolio.core.ports import View
-from quantmesh.portfolio.core.read_history import Span, read_history
+from quantmesh.portfolio.core.read_history import Span, read_history, summed_income
 
 from .fakes import NO_CONTEXT, FakeMarket, Service, User
 from .ledger_views import Counting, WithoutSnapshots
@@ -97,13 +98,32 @@ async def record_something(
 
 def told(history: History, since: date) -> tuple[Any, ...]:
     """What it says from the end of `since` on, however it was put together."""
+    held = days_of(history)
+    currencies = dict(zip(history.held.symbols, history.held.currencies, strict=True))
     instruments = {}
-    for symbol, instrument in history.instruments.items():
-        days = changes(instrument.held)
+    for symbol, days in held.items():
         begun = [each[1:] for each in days if each.day <= since]
-        instruments[symbol] = instrument.currency, begun[-1:], [each for each in days if each.day > since]
+        instruments[symbol] = currencies[symbol], begun[-1:], [each for each in days if each.day > since]
     moved = {symbol: each for symbol, each in instruments.items() if each[1:] != ([], [])}
-    return moved, history.flows, [item for item in history.income if item.day >= since]
+    income = summed_income(history.income.items())
+    return moved, history.flows, [item for item in income if item.day >= since]
+
+
+def days_of(history: History) -> dict[str, list[HeldDay]]:
+    """By symbol, each day on which an amount changed."""
+    held = history.held
+    days = np.unique(held.steps.days)
+    standing = held.steps.at(days)
+    found = {}
+    for place, symbol in enumerate(held.symbols):
+        amounts = (
+            column.taken(standing[place]).decimals()
+            for column in (held.quantities, held.costs, held.realized, held.paid)
+        )
+        found[symbol] = changes(
+            HeldDay(date.fromordinal(day), *of_day) for day, *of_day in zip(days.tolist(), *amounts, strict=True)
+        )
+    return found
 
 
 async def read(
@@ -200,7 +220,7 @@ async def test_a_quarter_begins_later_once_its_first_day_was_taken_back(service:
     await user.buy(portfolio.id, "5", "10", "2020-04-20")
     await maker.make_due()
     history = await read(service, user, portfolio.id, View(), Store, False, Span(date(2020, 4, 10), explained=True))
-    held = {each.day: each.quantity for each in changes(history.instruments["AAPL"].held)}
+    held = {each.day: each.quantity for each in days_of(history)["AAPL"]}
     assert held == {date(2020, 3, 2): Decimal(2), date(2020, 4, 20): Decimal(7)}
 
 
@@ -273,9 +293,9 @@ async def test_a_read_of_a_period_takes_the_days_that_are_kept(service: Service)
         span = Span(date(2020, 5, 15), date(2020, 12, 31), explained=True)
         history = await read_history(store, UUID(portfolio.id), View(), span)
     assert store.read == 1
-    days = [each.day for each in changes(history.instruments["AAPL"].held)]
+    days = [each.day for each in days_of(history)["AAPL"]]
     # From the quarter on that begins before the period.
     assert (days[0], days[-1], len(days)) == (date(2020, 4, 1), date(2020, 12, 1), 8 * 28 + 1)
     # From the snapshot on that has the period's first day.
-    earned = [item.day for item in history.income]
+    earned = [item.day for item in summed_income(history.income.items())]
     assert (earned[0], earned[-1], len(earned)) == (date(2020, 5, 6), date(2020, 11, 28), 23 + 6 * 28)

@@ -164,7 +164,7 @@ async def test_many_symbols_are_asked_for_in_several_calls(market: Market) -> No
 async def test_closes_are_the_published_decimals_and_a_series_without_any_is_empty(market: Market) -> None:
     _, peer, _ = market
     found = await peer.closes(["AAPL", "NOPE"], date(2020, 1, 1), date(2020, 1, 31), NOON, None)
-    assert found == {
+    assert {symbol: closes.by_day() for symbol, closes in found.items()} == {
         "AAPL": {date(2020, 1, 2): Decimal("73.35"), date(2020, 1, 3): Decimal("72.6")},
         "NOPE": {},
     }

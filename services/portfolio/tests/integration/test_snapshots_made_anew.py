@@ -88,7 +88,7 @@ async def test_snapshots_folded_by_other_rules_are_not_used_and_made_anew(servic
     assert [position.quantity for position in state.positions] == [Decimal(3), Decimal(3)]
 
 
-@pytest.mark.parametrize("table", ["snapshot_position", "snapshot_days", "snapshot_flow"])
+@pytest.mark.parametrize("table", ["snapshot_position", "held_quarter", "daily_flow"])
 async def test_what_lay_beside_snapshots_that_nobody_begins_from_goes_with_them(service: Service, table: str) -> None:
     user = service.user()
     portfolio = await user.create()

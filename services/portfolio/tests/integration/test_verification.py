@@ -104,34 +104,37 @@ async def test_an_untouched_ledger_is_what_its_journal_says(service: Service) ->
         ),
         ("UPDATE snapshot_position SET paid = paid + 1 WHERE from_number = 3", "snapshot 3 gains AAPL"),
         (
-            "UPDATE snapshot_flow SET flows = replace(flows, '100000', '100001') WHERE from_number = 1",
+            "UPDATE daily_flow SET flows = replace(flows, '100000', '100001') WHERE from_number = 1",
             "snapshot 1 flows on 2020-01-02 USD",
         ),
-        ("DELETE FROM snapshot_flow WHERE from_number = 2", "snapshot 2 flows on 2020-"),
+        ("DELETE FROM daily_flow WHERE from_number = 2", "snapshot 2 flows on 2020-"),
         (
-            """UPDATE snapshot_flow SET income = replace(income, '"1"]', '"2"]') WHERE from_number = 3""",
+            "UPDATE daily_flow SET fees = set_byte(fees, 2, 2) WHERE from_number = 3",
             "snapshot 3 income on 2020-03-01 USD",
         ),
         (
-            "UPDATE snapshot_flow SET last_day = '2020-02-01' WHERE from_number = 3",
+            "UPDATE daily_flow SET last_day = '2020-02-01' WHERE from_number = 3",
             "last day of income beside snapshot 3, at 33: expected 2020-03-01, found 2020-02-01",
         ),
-        ("UPDATE snapshot_days SET quantities = '7' || quantities WHERE until_number > 1000", "day 2020-02-17 AAPL"),
-        ("UPDATE snapshot_days SET costs = '7' || costs WHERE until_number < 1000", "day 2020-02-2"),
-        ("DELETE FROM snapshot_days WHERE until_number > 1000", "day 2020-02-17 AAPL"),
-        ("UPDATE snapshot_days SET first_day = quarter", "first day of the quarter from 2020-01-01 AAPL"),
-        ("UPDATE snapshot_days SET from_number = 2 WHERE from_number = 1", "day 2020-02-24 AAPL, at 7"),
-        ("UPDATE snapshot_days SET until_number = 2 WHERE until_number = 3", "day 2020-02-24 AAPL, at 7"),
         (
-            """DELETE FROM snapshot_days WHERE from_number = 1;
-               UPDATE snapshot_days SET from_number = 1 WHERE from_number = 3""",
+            "UPDATE held_quarter SET quantities = set_byte(quantities, 2, 7) WHERE until_number > 1000",
+            "day 2020-02-17 AAPL",
+        ),
+        ("UPDATE held_quarter SET costs = set_byte(costs, 2, 7) WHERE until_number < 1000", "day 2020-02-2"),
+        ("DELETE FROM held_quarter WHERE until_number > 1000", "day 2020-02-17 AAPL"),
+        ("UPDATE held_quarter SET first_day = quarter", "first day of the quarter from 2020-01-01 AAPL"),
+        ("UPDATE held_quarter SET from_number = 2 WHERE from_number = 1", "day 2020-02-24 AAPL, at 7"),
+        ("UPDATE held_quarter SET until_number = 2 WHERE until_number = 3", "day 2020-02-24 AAPL, at 7"),
+        (
+            """DELETE FROM held_quarter WHERE from_number = 1;
+               UPDATE held_quarter SET from_number = 1 WHERE from_number = 3""",
             "day 2020-02-24 AAPL, at 7",
         ),
         ("UPDATE holding SET owner_id = gen_random_uuid()", "owner of holding, at"),
         ("UPDATE ledger_snapshot SET owner_id = gen_random_uuid()", "owner of ledger_snapshot, at"),
         ("UPDATE snapshot_position SET owner_id = gen_random_uuid()", "owner of snapshot_position, at"),
-        ("UPDATE snapshot_days SET owner_id = gen_random_uuid()", "owner of snapshot_days, at"),
-        ("UPDATE snapshot_flow SET owner_id = gen_random_uuid()", "owner of snapshot_flow, at"),
+        ("UPDATE held_quarter SET owner_id = gen_random_uuid()", "owner of held_quarter, at"),
+        ("UPDATE daily_flow SET owner_id = gen_random_uuid()", "owner of daily_flow, at"),
     ],
 )
 async def test_each_alteration_is_named(

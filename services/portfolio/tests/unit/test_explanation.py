@@ -8,22 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantmesh.portfolio.core.daily_book import (
-    DailyBook,
-    History,
-    Prices,
-    book_days,
-    daily_book,
-    daily_values,
-    steps_of_history,
-)
+from quantmesh.portfolio.core.daily_book import DailyBook, History, Prices, book_days, daily_book, daily_values
+from quantmesh.portfolio.core.daily_income import DailyIncome, income_table
 from quantmesh.portfolio.core.explanation import Contribution, Reconciliation, explain
-from quantmesh.portfolio.core.held_days import HeldInstrument, in_columns
+from quantmesh.portfolio.core.held_table import held_table
 from quantmesh.portfolio.core.lots import SecurityMovement, fold_lots
+from quantmesh.portfolio.core.market import closes_of
 from quantmesh.portfolio.core.model import LotMethod, Portfolio, TransactionType
 from quantmesh.portfolio.core.numbers import ZERO
 from quantmesh.portfolio.core.performance import Performance, measure
-from quantmesh.portfolio.core.ports import DailyFlow, DailyIncome
+from quantmesh.portfolio.core.ports import DailyFlow
 
 FIRST = date(2020, 1, 6)
 
@@ -53,14 +47,13 @@ def book_of(
 ) -> DailyBook:
     portfolio = Portfolio(UUID(int=1), "P", "USD", LotMethod.FIFO, datetime(2020, 1, 1, tzinfo=UTC), version=1, seq=1)
     prices = Prices(
-        {symbol: {day(on): Decimal(close) for on, close in of.items()} for symbol, of in closes.items()},
+        {symbol: closes_of({day(on): Decimal(close) for on, close in of.items()}) for symbol, of in closes.items()},
         {"EUR": {day(on): Decimal(rate) for on, rate in rates.items()}} if rates else {},
     )
     folded = fold_lots(movements, LotMethod.FIFO)
-    held = {symbol: HeldInstrument(lots.currency, in_columns(lots.days)) for symbol, lots in folded.items()}
-    history = History(portfolio, held, flows, income)
-    steps = steps_of_history(history)
-    return daily_book(history, steps, prices, book_days(history, steps, prices, FIRST, day(last)))
+    held = held_table(((symbol, lots.currency, lots.days) for symbol, lots in folded.items()), explained=True)
+    history = History(portfolio, held, flows, income_table(income))
+    return daily_book(history, prices, book_days(history, prices, FIRST, day(last)))
 
 
 def explained(book: DailyBook, first: int = 0) -> tuple[Performance, Reconciliation, list[Contribution]]:
@@ -188,11 +181,9 @@ def test_the_table_always_sums_and_contributions_add_up(days: list[tuple[int, in
     assert sum((item.gain for item in contributions), ZERO) == table.end_value - table.deposits
     # What rounding left is some cents, and the cash's own gain is its currency's.
     with_own = sum((item.gain for item in contributions if item.symbol), ZERO)
+    balances = book.cash["EUR"].decimals()
     own = sum(
-        (
-            book.cash["EUR"][index - 1] * (Decimal(rates[index]) - Decimal(rates[index - 1]))
-            for index in range(1, len(days))
-        ),
+        (balances[index - 1] * (Decimal(rates[index]) - Decimal(rates[index - 1])) for index in range(1, len(days))),
         ZERO,
     )
     assert abs(table.end_value - table.deposits - with_own - own) <= Decimal("0.01") * len(days) + Decimal("0.02")

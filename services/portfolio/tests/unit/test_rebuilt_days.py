@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantmesh.portfolio.core.held_days import by_quarter, changes, in_columns
+from quantmesh.portfolio.core.held_days import by_quarter, changes
 from quantmesh.portfolio.core.lots import FoldedLots, fold_lots
 from quantmesh.portfolio.core.model import LotMethod
 from quantmesh.portfolio.core.rebuilt_days import InstrumentQuarter, QuarterSpan, RebuiltDays, compared_at
@@ -36,7 +36,7 @@ def test_days_gathered_in_windows_are_those_of_one_fold(
     assert rebuilt.quarters() == [*whole]
     last: list[object] = []
     for quarter, days in whole.items():
-        assert changes(in_columns([*rebuilt.of(quarter)])) == changes(in_columns(days))
+        assert changes(rebuilt.of(quarter)) == changes(days)
         assert [*rebuilt.last_before(quarter)] == last
         last = [days[-1]]
     assert rebuilt.of(date(1970, 1, 1)) == rebuilt.last_before(date(1970, 1, 1)) == ()

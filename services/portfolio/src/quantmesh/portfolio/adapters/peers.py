@@ -16,8 +16,19 @@ from quantmesh.chassis.rpc import Peer
 from quantmesh.chassis.times import from_timestamp, to_timestamp
 from quantmesh.portfolio.adapters.live_quotes import LiveQuotes
 from quantmesh.portfolio.adapters.quotes import quote_from
-from quantmesh.portfolio.core.market import Adjustment, Asset, Closes, ExchangeRate, MarketClock, Quote, RateHistory
+from quantmesh.portfolio.core.held_days import ordinals
+from quantmesh.portfolio.core.market import (
+    Adjustment,
+    Asset,
+    Closes,
+    ExchangeRate,
+    MarketClock,
+    Quote,
+    RateHistory,
+    closes_of,
+)
 from quantmesh.portfolio.core.option_terms import ExerciseStyle, OptionTerms, OptionType, Settlement
+from quantmesh.portfolio.core.scaled import published
 
 _ASSET_SECONDS = 60.0
 # Short, because a replay may be rewound.
@@ -155,13 +166,9 @@ class MarketPeer:
                 answer = await self._peer.call(self._stub.GetCloses, request)
         except (NotFound, RuleBroken):
             # No series, or no close between the two days.
-            return {}
-        # repr() of a double is the shortest text that reads back as it: the price as it was published.
-        return {
-            date.fromisoformat(day): Decimal(repr(close))
-            for series in answer.series
-            for day, close in zip(answer.dates, series.closes, strict=True)
-        }
+            return closes_of({})
+        (series,) = answer.series
+        return Closes(ordinals(map(date.fromisoformat, answer.dates)), published(series.closes))
 
 
 def _pairs(currencies: Collection[str], base: str) -> list[pb.CurrencyPair]:

@@ -85,6 +85,9 @@ class Verifier:
 
     async def _broken_snapshot(self, portfolio: VerifiedPortfolio, progress: Progress) -> LedgerBreak | None:
         async with self._database.system_transaction() as session:
+            broken = await DayVerification(session).misdated_income(portfolio.id, portfolio.seq)
+            if broken is not None:
+                return broken
             spans = await DayVerification(session).spans(portfolio.id)
             for series in await Verification(session).snapshots(portfolio):
                 broken = await self._broken_in_series(session, portfolio, series, spans, progress)
@@ -116,7 +119,7 @@ class Verifier:
             kept = KeptSnapshot(
                 instruments,
                 await store.snapshot_flows(portfolio.id, snapshot.number, previous),
-                await store.snapshot_income(portfolio.id, snapshot.number, previous),
+                (await store.snapshot_income(portfolio.id, snapshot.number, previous)).items(),
             )
             compared = quarters.get(snapshot.number, set())
             if snapshot is series[-1]:

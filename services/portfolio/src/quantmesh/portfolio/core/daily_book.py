@@ -1,181 +1,203 @@
 """What a portfolio held, was worth and moved on each day on which there is something to tell."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from functools import cached_property
+from itertools import accumulate
+
+import numpy as np
+from numpy.typing import NDArray
 
 from quantmesh.portfolio.core.currency import round_cash
-from quantmesh.portfolio.core.held_days import (
-    NO_STEPS,
-    Amounts,
-    Days,
-    HeldInstrument,
-    HeldSteps,
-    Steps,
-    nothing,
-    ordinals,
-    steps_of,
-)
-from quantmesh.portfolio.core.market import Closes, RateHistory
+from quantmesh.portfolio.core.daily_income import IncomeTable
+from quantmesh.portfolio.core.day_steps import Standing, days_among, steps_of
+from quantmesh.portfolio.core.held_days import Days, ordinals
+from quantmesh.portfolio.core.held_table import HeldTable
+from quantmesh.portfolio.core.market import Closes, RateHistory, closes_of
 from quantmesh.portfolio.core.model import Portfolio
 from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.performance import Valuation
-from quantmesh.portfolio.core.ports import DailyFlow, DailyIncome
+from quantmesh.portfolio.core.ports import DailyFlow
+from quantmesh.portfolio.core.scaled import Scaled, joined, scaled, zeros
 from quantmesh.portfolio.core.translation import Translation
+
+_NO_CLOSES = closes_of({})
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What a portfolio held day by day, by symbol, and what flowed, in order of time.
+    """What a portfolio held day by day, and what flowed, in order of time.
 
     What was held is known from before the end of `since` on, or from the beginning where that is None.
     """
 
     portfolio: Portfolio
-    instruments: Mapping[str, HeldInstrument]
+    held: HeldTable
     flows: Sequence[DailyFlow]
-    income: Sequence[DailyIncome]
+    income: IncomeTable
     since: date | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Prices:
     """Closes by symbol, and by currency rates into the base currency."""
 
     closes: Mapping[str, Closes]
     rates: Mapping[str, RateHistory]
 
-    @cached_property
-    def steps(self) -> dict[str, Steps]:
-        return {symbol: steps_of(of_symbol) for symbol, of_symbol in self.closes.items()}
+
+@dataclass(frozen=True, slots=True)
+class MarkedDays:
+    """At the end of each of `days`: of each instrument the step on which it stands, what of it is held, and its last
+    close until then, which `closed` names by its place among `closes`; and the cash by currency.
+    """
+
+    days: Days
+    standing: Standing
+    quantities: Scaled
+    closed: Standing
+    closes: Scaled
+    close_days: Days
+    cash: Mapping[str, Scaled]
+
+    @property
+    def held(self) -> NDArray[np.bool_]:
+        found: NDArray[np.bool_] = self.quantities.units != 0
+        return found
+
+    def chosen(self, key: "slice | NDArray[np.bool_]") -> "MarkedDays":
+        return replace(
+            self,
+            days=self.days[key],
+            standing=self.standing[:, key],
+            quantities=self.quantities[:, key],
+            closed=self.closed[:, key],
+            cash={currency: balance[key] for currency, balance in self.cash.items()},
+        )
+
+    def closes_on(self) -> NDArray[np.bool_]:
+        """(instruments, days): whether one was made on that very day."""
+        found: NDArray[np.bool_] = np.append(self.close_days, 0)[self.closed] == self.days
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class DailyBook:
-    """`worth` by symbol and `cash` by currency are at the end of each of `days`, in their own currency.
+    """`worth` (instruments, days) and `cash` by currency are at the end of each of `days`, in their own currency.
 
-    A price that nobody knows, before a first close or purchase, makes a worth of zero.
+    Instruments are those of the history. A price that nobody knows, before a first close or purchase, makes a worth of
+    zero.
     """
 
     history: History
     prices: Prices
     days: Sequence[date]
-    steps: Mapping[str, HeldSteps]
-    worth: Mapping[str, Amounts]
-    cash: Mapping[str, Amounts]
+    standing: Standing
+    worth: Scaled
+    cash: Mapping[str, Scaled]
     translation: Translation
 
-    def place(self, day: date) -> int:
-        return self.translation.places[day]
-
-    def on_days(self, steps: Steps) -> Amounts:
-        return steps.on(ordinals(self.days))
+    def of_currency(self, currency: str) -> NDArray[np.intp]:
+        """The places of its instruments."""
+        return np.flatnonzero(np.array([each == currency for each in self.history.held.currencies], dtype=np.bool_))
 
 
-def steps_of_history(history: History) -> dict[str, HeldSteps]:
-    return {symbol: instrument.held.steps() for symbol, instrument in history.instruments.items()}
+def held_between(held: HeldTable, first: date, last: date) -> list[str]:
+    """What was held at the end of some day from `first` to `last`, with what was until something came late.
+
+    No other close counts. A snapshot's own day is among the days of every instrument, also of one that is not held.
+    """
+    begin, end = first.toordinal(), last.toordinal()
+    steps = held.steps
+    found = (held.quantities.taken(steps.at(np.array([begin]))).units != 0).any(axis=1)
+    moved = (steps.days > begin) & (steps.days <= end)
+    found[steps.owners[moved & (held.quantities.units != 0)]] = True
+    return [symbol for symbol, is_held in zip(held.symbols, found.tolist(), strict=True) if is_held]
+
+
+def marked_on(history: History, prices: Prices, days: Days) -> MarkedDays:
+    held = history.held
+    rows = [prices.closes.get(symbol, _NO_CLOSES) for symbol in held.symbols]
+    closing = steps_of([row.days for row in rows])
+    standing = held.steps.at(days)
+    return MarkedDays(
+        days,
+        standing,
+        held.quantities.taken(standing),
+        closing.at(days),
+        joined([row.prices for row in rows]),
+        closing.days,
+        balances_on(history.flows, days),
+    )
 
 
 @exactly
-def book_days(history: History, steps: Mapping[str, HeldSteps], prices: Prices, first: date, last: date) -> list[date]:
+def book_days(history: History, prices: Prices, first: date, last: date) -> MarkedDays:
     """From `first` to `last`: days on which cash moved, or something held got a close or a rate."""
-    rates = {currency: steps_of(history_of).own(first, last) for currency, history_of in prices.rates.items()}
-    days = {flow.day.toordinal() for flow in history.flows if first <= flow.day <= last}
-    for symbol, of_symbol in steps.items():
-        days |= _held_days(of_symbol.quantities, _closed(prices, symbol).own(first, last))
-        published = rates.get(history.instruments[symbol].currency)
-        if published is not None:
-            days |= _held_days(of_symbol.quantities, published)
-    for currency, balance in _balances(history.flows).items():
-        if currency in rates:
-            days |= _held_days(balance, rates[currency])
-    return [*map(date.fromordinal, sorted(days))]
+    rates = {currency: ordinals(of_currency) for currency, of_currency in prices.rates.items()}
+    flowed = ordinals(flow.day for flow in history.flows)
+    closed = (each.days for each in prices.closes.values())
+    marked = marked_on(history, prices, days_among([flowed, *closed, *rates.values()], first, last))
+    told = np.isin(marked.days, flowed)
+    told |= (marked.held & marked.closes_on()).any(axis=0)
+    for currency, published in rates.items():
+        needed = marked.held[[each == currency for each in history.held.currencies]].any(axis=0)
+        if currency in marked.cash:
+            needed |= marked.cash[currency].units != 0
+        told |= needed & np.isin(marked.days, published)
+    return marked.chosen(told)
+
+
+def unpriced(history: History, marked: MarkedDays) -> list[str]:
+    """What is held on some of the days before its first close."""
+    found: NDArray[np.bool_] = np.logical_or.reduce(marked.held & (marked.closed < 0), axis=1)
+    return [symbol for symbol, is_unpriced in zip(history.held.symbols, found.tolist(), strict=True) if is_unpriced]
 
 
 @exactly
-def daily_book(history: History, steps: Mapping[str, HeldSteps], prices: Prices, days: Sequence[date]) -> DailyBook:
-    at = ordinals(days)
-    worth = {
-        symbol: of_symbol.quantities.on(at) * _marks(of_symbol.paid, _closed(prices, symbol), at)
-        for symbol, of_symbol in steps.items()
-    }
-    cash = {currency: balance.on(at) for currency, balance in _balances(history.flows).items()}
+def daily_book(history: History, prices: Prices, marked: MarkedDays) -> DailyBook:
+    days = [*map(date.fromordinal, marked.days.tolist())]
+    # The last close, and before the first of them what was last paid.
+    marks = marked.closes.taken(marked.closed)
+    if (marked.closed < 0).any():
+        marks = marks.where(marked.closed >= 0, history.held.paid.taken(marked.standing))
     translation = Translation(history.portfolio.base_currency, prices.rates, days)
-    return DailyBook(history, prices, days, steps, worth, cash, translation)
+    return DailyBook(history, prices, days, marked.standing, marked.quantities * marks, marked.cash, translation)
 
 
 @exactly
 def daily_values(book: DailyBook) -> list[Valuation]:
     """In the base currency."""
-    base, translation = book.history.portfolio.base_currency, book.translation
-    totals = dict(book.cash)
-    for symbol, of_symbol in book.worth.items():
-        currency = book.history.instruments[symbol].currency
-        totals[currency] = totals[currency] + of_symbol if currency in totals else of_symbol
-    values = sum((translation.amounts(total, currency) for currency, total in totals.items()), nothing(len(book.days)))
-    deposits, withdrawals = nothing(len(book.days)), nothing(len(book.days))
-    for flow in flows_of(book):
-        index = book.place(flow.day)
-        deposits[index] += translation.of(flow.deposits, flow.currency, index)
-        withdrawals[index] += translation.of(flow.withdrawals, flow.currency, index)
+    base, translation, count = book.history.portfolio.base_currency, book.translation, len(book.days)
+    values = zeros(count)
+    for currency in sorted({*book.cash, *book.history.held.currencies}):
+        total = book.cash.get(currency, zeros(count)) + book.worth[book.of_currency(currency)].sum(axis=0)
+        values += translation.amounts(total, currency)
+    deposits, withdrawals = [ZERO] * count, [ZERO] * count
+    places = {day: place for place, day in enumerate(book.days)}
+    for flow in book.history.flows:
+        place = places.get(flow.day)
+        if place is not None:
+            deposits[place] += translation.of(flow.deposits, flow.currency, place)
+            withdrawals[place] += translation.of(flow.withdrawals, flow.currency, place)
     return [
         Valuation(day, *(round_cash(amount, base) for amount in of_day))
-        for day, *of_day in zip(book.days, values, deposits, withdrawals, strict=True)
+        for day, *of_day in zip(book.days, values.decimals(), deposits, withdrawals, strict=True)
     ]
 
 
-def flows_of(book: DailyBook) -> Iterable[DailyFlow]:
-    """Those of the book's days."""
-    return (flow for flow in book.history.flows if flow.day in book.translation.places)
-
-
-def held_between(steps: Mapping[str, HeldSteps], first: date, last: date) -> list[str]:
-    """What was held at the end of some day from `first` to `last`: no other close counts.
-
-    A snapshot's own day is among the days of every instrument, also of one that is not held any more.
-    """
-    begin = ordinals([first])
-    held = {symbol: of_symbol.quantities for symbol, of_symbol in steps.items()}
-    return [symbol for symbol, each in held.items() if each.on(begin)[0] or each.on(each.own(first, last)).any()]
-
-
-def unpriced(steps: Mapping[str, HeldSteps], prices: Prices, days: Sequence[date]) -> list[str]:
-    """What is held on some of `days` before its first close."""
-    at = ordinals(days)
-    found = []
-    for symbol, of_symbol in steps.items():
-        before = at[~_closed(prices, symbol).begun(at)]
-        if of_symbol.quantities.on(before).any():
-            found.append(symbol)
-    return found
-
-
 @exactly
-def _balances(flows: Iterable[DailyFlow]) -> dict[str, Steps]:
-    """Per currency the balance at the end of each day on which it changed."""
-    balances: dict[str, dict[date, Decimal]] = {}
-    running: dict[str, Decimal] = {}
+def balances_on(flows: Iterable[DailyFlow], days: Days) -> dict[str, Scaled]:
+    """Per currency the balance at the end of each of `days`."""
+    moved: dict[str, tuple[list[int], list[Decimal]]] = {}
     for flow in flows:
-        running[flow.currency] = running.get(flow.currency, ZERO) + flow.cash
-        balances.setdefault(flow.currency, {})[flow.day] = running[flow.currency]
-    return {currency: steps_of(of_days) for currency, of_days in balances.items()}
-
-
-def _closed(prices: Prices, symbol: str) -> Steps:
-    return prices.steps.get(symbol, NO_STEPS)
-
-
-def _held_days(held: Steps, priced: Days) -> set[int]:
-    """The days on which something got a price while it was held."""
-    return set(priced[held.on(priced).astype(bool)].tolist())
-
-
-def _marks(paid: Steps, closed: Steps, days: Days) -> Amounts:
-    """The last close, and before the first of them what was last paid."""
-    begun = closed.begun(days)
-    marks = closed.on(days)
-    if not begun.all():
-        marks[~begun] = paid.on(days[~begun])
-    return marks
+        at, amounts = moved.setdefault(flow.currency, ([], []))
+        at.append(flow.day.toordinal())
+        amounts.append(flow.cash)
+    found = {}
+    for currency, (at, amounts) in moved.items():
+        balances = [ZERO, *accumulate(amounts)]
+        last = np.searchsorted(np.array(at, dtype=np.int64), days, side="right")
+        found[currency] = scaled([balances[place] for place in last.tolist()])
+    return found

@@ -11,8 +11,7 @@ to the day's return; over days they are linked by the growth up to each day, as 
 attribution results") links against a benchmark of nothing: they add up to the time-weighted return.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -21,9 +20,11 @@ from numpy.typing import NDArray
 
 from quantmesh.portfolio.core.currency import round_cash
 from quantmesh.portfolio.core.daily_book import DailyBook
-from quantmesh.portfolio.core.held_days import Amounts, nothing
+from quantmesh.portfolio.core.day_steps import places_among
+from quantmesh.portfolio.core.held_days import ordinals
 from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.performance import Performance, Valuation
+from quantmesh.portfolio.core.scaled import Scaled, total, zeros
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +51,20 @@ class Contribution:
     contribution: float
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Gains:
-    """Of one instrument on each of the book's days, in the base currency."""
+    """Of what `rows` name (instruments, and the account under the empty name) on each of the book's days, in the base
+    currency.
+    """
 
-    income: Amounts
-    fees: Amounts
-    realized: Amounts
-    unrealized: Amounts
-    by_currency: Amounts
+    rows: NDArray[np.intp]
+    income: Scaled
+    fees: Scaled
+    realized: Scaled
+    unrealized: Scaled
+    by_currency: Scaled
 
-    def total(self) -> Amounts:
+    def total(self) -> Scaled:
         return self.income - self.fees + self.by_currency + self.realized + self.unrealized
 
 
@@ -72,26 +76,30 @@ def explain(
     if not period:
         return None, []
     base = book.history.portfolio.base_currency
-    gains = _gains(book)
-    places = [book.place(valuation.day) for valuation in period]
+    names = _names(book)
+    of_currencies = [_gains(book, names, currency) for currency in _currencies(book)]
+    first = len(book.days) - len(period)
 
-    def summed(series: Iterable[Amounts]) -> Decimal:
-        return round_cash(sum((days[places].sum() for days in series), ZERO), base)
+    def summed(parts: Iterable[Scaled]) -> Decimal:
+        return round_cash(total(each[:, first:].sum(axis=1) for each in parts), base)
 
     reconciliation = _reconciled(
         Reconciliation(
             start_value=opening,
             deposits=sum((valuation.deposits for valuation in period), ZERO),
             withdrawals=sum((valuation.withdrawals for valuation in period), ZERO),
-            income=summed(each.income for each in gains.values()),
-            fees=summed(each.fees for each in gains.values()),
-            realized_gains=summed(each.realized for each in gains.values()),
-            unrealized_gains=summed(each.unrealized for each in gains.values()),
-            currency_gains=summed(each.by_currency for each in gains.values()),
+            income=summed(each.income for each in of_currencies),
+            fees=summed(each.fees for each in of_currencies),
+            realized_gains=summed(each.realized for each in of_currencies),
+            unrealized_gains=summed(each.unrealized for each in of_currencies),
+            currency_gains=summed(each.by_currency for each in of_currencies),
             end_value=period[-1].value,
         )
     )
-    return reconciliation, _contributions(book, gains, period, opening, performance)
+    gained = zeros(len(names), len(period))
+    for each in of_currencies:
+        gained = gained.added_at(each.rows, each.total()[:, first:])
+    return reconciliation, _contributions(book, names, gained, period, opening, performance)
 
 
 def _reconciled(told: Reconciliation) -> Reconciliation:
@@ -113,20 +121,22 @@ def _reconciled(told: Reconciliation) -> Reconciliation:
 
 def _contributions(
     book: DailyBook,
-    gains: Mapping[str, _Gains],
+    names: Sequence[str],
+    gains: Scaled,
     period: Sequence[Valuation],
     opening: Decimal,
     performance: Performance,
 ) -> list[Contribution]:
+    """`gains` (names, days of the period), in the base currency."""
     base = book.history.portfolio.base_currency
-    places = [book.place(valuation.day) for valuation in period]
     shares = _shares(period, opening, performance)
-    of_days = {symbol: each.total()[places] for symbol, each in gains.items()}
-    gained = {symbol: days.sum() for symbol, days in of_days.items()}
+    gained = gains.sum(axis=1).decimals()
+    # Row by row, so that no instrument's figure depends on which others there are.
+    contributed = (gains.floats() * shares).sum(axis=1).tolist()
     told = [
-        Contribution(symbol, round_cash(gained[symbol], base), float(shares @ of_days[symbol].astype(np.float64)))
-        for symbol in sorted(gained)
-        if symbol and gained[symbol]
+        Contribution(symbol, round_cash(amount, base), contribution)
+        for symbol, amount, contribution in sorted(zip(names, gained, contributed, strict=True))
+        if symbol and amount
     ]
     flowed = sum((valuation.deposits - valuation.withdrawals for valuation in period), ZERO)
     total = period[-1].value - opening - flowed
@@ -149,30 +159,52 @@ def _shares(period: Sequence[Valuation], opening: Decimal, performance: Performa
     return np.array(shares)
 
 
-def _gains(book: DailyBook) -> dict[str, _Gains]:
-    """By symbol; of cash under the empty one."""
-    count, translation = len(book.days), book.translation
-    gains: dict[str, _Gains] = defaultdict(lambda: _Gains(*(nothing(count) for _ in range(5))))
-    for item in book.history.income:
-        if item.day in translation.places:
-            index = book.place(item.day)
-            gains[item.symbol].income[index] += translation.of(item.income, item.currency, index)
-            gains[item.symbol].fees[index] += translation.of(item.fees, item.currency, index)
-    for currency, balances in book.cash.items():
-        gains[""].by_currency += translation.moved(balances, currency)
-    for symbol, worth in book.worth.items():
-        currency, each = book.history.instruments[symbol].currency, gains[symbol]
-        each.by_currency = translation.moved(worth, currency)
-        realized = book.on_days(book.steps[symbol].realized)
-        # A lot's cost is what was spent on it, until a sale realises the rest of what that brought.
-        unrealized = worth - book.on_days(book.steps[symbol].costs)
-        each.realized = translation.amounts(_daily(realized), currency)
-        each.unrealized = translation.amounts(_daily(unrealized), currency)
-    return gains
+def _names(book: DailyBook) -> list[str]:
+    """The instruments, those that only earned last, and nothing for the account."""
+    held = book.history.held.symbols
+    return [*held, *sorted({each.symbol for each in book.history.income.earners} - {*held, ""}), ""]
 
 
-def _daily(amounts: Amounts) -> Amounts:
-    """What came to them on each day."""
-    came = amounts.copy()
-    came[1:] -= amounts[:-1]
-    return came
+def _currencies(book: DailyBook) -> list[str]:
+    earned = {each.currency for each in book.history.income.earners}
+    return sorted({*book.cash, *book.history.held.currencies, *earned})
+
+
+def _gains(book: DailyBook, names: Sequence[str], currency: str) -> _Gains:
+    """Of what is in the currency."""
+    translation, held, count = book.translation, book.history.held, len(book.days)
+    instruments = book.of_currency(currency)
+    standing, worth = book.standing[instruments], book.worth[instruments]
+    # A lot's cost is what was spent on it, until a sale realises the rest of what that brought.
+    realized = held.realized.taken(standing).changes()
+    unrealized = (worth - held.costs.taken(standing)).changes()
+    income, fees = _earned(book, names, currency)
+    earners = np.flatnonzero((income.units != 0).any(axis=1) | (fees.units != 0).any(axis=1))
+    rows = np.unique(np.concatenate((instruments, earners, [len(names) - 1])))
+    places = np.searchsorted(rows, instruments)
+
+    def spread(of_instruments: Scaled) -> Scaled:
+        return zeros(len(rows), count).added_at(places, of_instruments)
+
+    by_currency = spread(translation.moved(worth, currency))
+    if currency in book.cash:
+        by_currency = by_currency.added_at(-1, translation.moved(book.cash[currency], currency))
+    return _Gains(
+        rows,
+        translation.amounts(income[rows], currency),
+        translation.amounts(fees[rows], currency),
+        spread(translation.amounts(realized, currency)),
+        spread(translation.amounts(unrealized, currency)),
+        by_currency,
+    )
+
+
+def _earned(book: DailyBook, names: Sequence[str], currency: str) -> tuple[Scaled, Scaled]:
+    """Income and fees (names, days) in the currency."""
+    told, shape = book.history.income, (len(names), len(book.days))
+    places = {name: place for place, name in enumerate(names)}
+    rows = np.array([places[each.symbol] if each.currency == currency else -1 for each in told.earners], dtype=np.intp)
+    row, day = rows[told.owners], places_among(ordinals(book.days), told.days)
+    counts = (row >= 0) & (day >= 0)
+    at = row[counts], day[counts]
+    return told.income[counts].summed_at(at, shape), told.fees[counts].summed_at(at, shape)

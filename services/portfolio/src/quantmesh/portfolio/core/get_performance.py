@@ -1,25 +1,27 @@
 """The performance of a portfolio from its ledger and the market's closes and rates."""
 
-from bisect import bisect_left
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+import numpy as np
+
 from quantmesh.portfolio.core.daily_book import (
     DailyBook,
     History,
+    MarkedDays,
     Prices,
     book_days,
     daily_book,
     daily_values,
     held_between,
-    steps_of_history,
+    marked_on,
     unpriced,
 )
 from quantmesh.portfolio.core.errors import InvalidRequest, UnknownSymbol
 from quantmesh.portfolio.core.explanation import Contribution, Reconciliation, explain
-from quantmesh.portfolio.core.held_days import HeldSteps
-from quantmesh.portfolio.core.market import Closes, ExchangeRate, RateHistory
+from quantmesh.portfolio.core.market import Closes, ExchangeRate, RateHistory, closes_of
 from quantmesh.portfolio.core.numbers import ZERO
 from quantmesh.portfolio.core.performance import Performance, measure
 from quantmesh.portfolio.core.ports import Market
@@ -35,6 +37,7 @@ from quantmesh.portfolio.core.returns import (
     ratios,
     simple_return,
 )
+from quantmesh.portfolio.core.scaled import joined
 
 # A reference rate is taken for what it says for five days (weekends and holidays), then it is flagged.
 STALE_AFTER = timedelta(5)
@@ -105,7 +108,8 @@ async def get_performance(
     if not _reaches_back(book, asked):
         history = await read(Span(None, asked.end, asked.explained))
         book = await _book(market, history, asked)
-    return history, await _measured(market, book, asked)
+    benchmark = await _benchmark(market, asked, _begun(history, asked)) if asked.benchmark else None
+    return history, await asyncio.to_thread(_measured, book, asked, benchmark)
 
 
 def _reaches_back(book: DailyBook, asked: PerformanceQuestion) -> bool:
@@ -120,20 +124,32 @@ async def _book(market: Market, history: History, asked: PerformanceQuestion) ->
     """From the last day before the start that has a value."""
     begun = _begun(history, asked)
     first = begun if history.since is None else max(begun, history.since)
-    steps = steps_of_history(history)
-    prices = await _prices(market, history, steps, asked, first)
-    days = book_days(history, steps, prices, first, asked.last)
-    if asked.start is not None:
-        days = days[max(bisect_left(days, asked.start) - 1, 0) :]
-    older = unpriced(steps, prices, days) if begun < first else []
-    if older:
+    prices = await _prices(market, history, asked, first)
+    days, older = await asyncio.to_thread(_days_of, history, prices, asked, first)
+    if older and begun < first:
         closes = await market.closes(older, begun, first, asked.as_of, asked.known_at)
-        both = {symbol: {**of_symbol, **prices.closes.get(symbol, {})} for symbol, of_symbol in closes.items()}
+        both = {symbol: _joined(of_symbol, prices.closes.get(symbol)) for symbol, of_symbol in closes.items()}
         prices = replace(prices, closes={**prices.closes, **both})
-    return daily_book(history, steps, prices, days)
+        days = await asyncio.to_thread(marked_on, history, prices, days.days)
+    return await asyncio.to_thread(daily_book, history, prices, days)
 
 
-async def _measured(market: Market, book: DailyBook, asked: PerformanceQuestion) -> MeasuredHistory:
+def _days_of(history: History, prices: Prices, asked: PerformanceQuestion, first: date) -> tuple[MarkedDays, list[str]]:
+    """From the last one before the start that has a value; and what has no close on some of them yet."""
+    days = book_days(history, prices, first, asked.last)
+    if asked.start is not None:
+        before = int(np.searchsorted(days.days, asked.start.toordinal())) - 1
+        days = days.chosen(slice(max(before, 0), None))
+    return days, unpriced(history, days)
+
+
+def _joined(older: Closes, newer: Closes | None) -> Closes:
+    if newer is None:
+        return older
+    return Closes(np.concatenate((older.days, newer.days)), joined((older.prices, newer.prices)))
+
+
+def _measured(book: DailyBook, asked: PerformanceQuestion, benchmark: Closes | None) -> MeasuredHistory:
     values = daily_values(book)
     before = [valuation.value for valuation in values if asked.start is not None and valuation.day < asked.start]
     period = [valuation for valuation in values if asked.start is None or valuation.day >= asked.start]
@@ -141,10 +157,9 @@ async def _measured(market: Market, book: DailyBook, asked: PerformanceQuestion)
     performance = measure(period, opening)
     returns = [point.period_return for point in performance.series]
     comparison = None
-    if asked.benchmark:
-        closes = await _benchmark(market, asked, _begun(book.history, asked))
+    if benchmark is not None:
         days = [point.day for point in performance.series]
-        comparison = compare(asked.benchmark, closes, days, returns, asked.risk_free_rate)
+        comparison = compare(asked.benchmark, benchmark.by_day(), days, returns, asked.risk_free_rate)
     explanation = None
     if asked.explained:
         explanation = Explanation(*explain(book, period, opening, performance), cash_flows(period))
@@ -163,15 +178,13 @@ def _begun(history: History, asked: PerformanceQuestion) -> date:
     return min((flow.day for flow in history.flows), default=asked.as_of.date())
 
 
-async def _prices(
-    market: Market, history: History, steps: Mapping[str, HeldSteps], asked: PerformanceQuestion, first: date
-) -> Prices:
+async def _prices(market: Market, history: History, asked: PerformanceQuestion, first: date) -> Prices:
     base = history.portfolio.base_currency
     foreign = {flow.currency for flow in history.flows} - {base}
     closes: Mapping[str, Closes] = {}
     rates: Mapping[str, RateHistory] = {}
     if first <= asked.last:
-        held = held_between(steps, first, asked.last)
+        held = await asyncio.to_thread(held_between, history.held, first, asked.last)
         if held:
             closes = await market.closes(held, first, asked.last, asked.as_of, asked.known_at)
         if foreign:
@@ -183,11 +196,11 @@ async def _benchmark(market: Market, asked: PerformanceQuestion, begun: date) ->
     if asked.benchmark not in await market.assets([asked.benchmark]):
         raise UnknownSymbol(asked.benchmark, "benchmark")
     if begun > asked.last:
-        return {}
+        return closes_of({})
     begin = max(begun, asked.start or begun)
     since = begin - min(_BEFORE, begin - date.min)
     closes = await market.closes([asked.benchmark], since, asked.last, asked.as_of, asked.known_at)
-    return closes.get(asked.benchmark, {})
+    return closes.get(asked.benchmark, closes_of({}))
 
 
 def _rates_on(day: date, rates: Mapping[str, RateHistory]) -> dict[str, ExchangeRate]:

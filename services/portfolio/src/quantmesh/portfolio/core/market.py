@@ -6,7 +6,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from quantmesh.portfolio.core.held_days import Days, ordinals
 from quantmesh.portfolio.core.option_terms import OptionTerms
+from quantmesh.portfolio.core.scaled import Scaled, scaled
 
 
 class Adjustment(StrEnum):
@@ -76,7 +78,21 @@ class ExchangeRate:
     stale: bool
 
 
-# By date, in order of date; one series per symbol.
-Closes = Mapping[date, Decimal]
-# The same per currency: a series begins with the rate that holds on the first day asked for.
+@dataclass(frozen=True, slots=True)
+class Closes:
+    """Of one instrument; `days` ascend."""
+
+    days: Days
+    prices: Scaled
+
+    def by_day(self) -> dict[date, Decimal]:
+        return dict(zip(map(date.fromordinal, self.days.tolist()), self.prices.decimals(), strict=True))
+
+
+# By date, in order of date: begins with the rate that holds on the first day asked for.
 RateHistory = Mapping[date, Decimal]
+
+
+def closes_of(prices: Mapping[date, Decimal]) -> Closes:
+    days = sorted(prices)
+    return Closes(ordinals(days), scaled([prices[day] for day in days]))

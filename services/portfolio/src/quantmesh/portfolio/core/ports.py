@@ -9,8 +9,9 @@ from uuid import UUID
 
 from quantmesh.portfolio.core.account_log import AccountEvent
 from quantmesh.portfolio.core.admission import Books, Holding
+from quantmesh.portfolio.core.daily_income import DailyIncome, IncomeTable
 from quantmesh.portfolio.core.halts.model import Halt
-from quantmesh.portfolio.core.held_days import HeldInstrument
+from quantmesh.portfolio.core.held_table import HeldTable
 from quantmesh.portfolio.core.liquidity import LiquidityRequest
 from quantmesh.portfolio.core.lots import FoldedLots, Position, SecurityMovement
 from quantmesh.portfolio.core.market import Asset, Closes, ExchangeRate, MarketClock, Quote, RateHistory
@@ -34,8 +35,7 @@ class View:
     seq: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DailyFlow:
+class DailyFlow(NamedTuple):
     """What moved in one currency on one UTC day: all cash, and of it what the owner paid in and took out.
 
     Of some transactions of that day, to be added up. `entries` counts sides of theirs, a reversal's negative: where the
@@ -48,19 +48,6 @@ class DailyFlow:
     deposits: Decimal
     withdrawals: Decimal
     entries: int = 1
-
-
-class DailyIncome(NamedTuple):
-    """What an instrument, or without one the account, earned and cost in one currency on one UTC day; signed.
-
-    Of some transactions of that day, to be added up.
-    """
-
-    day: date
-    symbol: str
-    currency: str
-    income: Decimal
-    fees: Decimal
 
 
 class Journal(Protocol):
@@ -95,12 +82,9 @@ class Journal(Protocol):
         ...
 
     async def snapshot_days(
-        self, portfolio_id: UUID, snapshot: Snapshot, since: date, *, costs: bool
-    ) -> dict[str, HeldInstrument]:
-        """Of all that had moved by then: each day on which it did, from the last one by `since` on.
-
-        Costs and what was realised are there where they are asked for.
-        """
+        self, portfolio_id: UUID, snapshot: Snapshot, since: date, *, explained: bool
+    ) -> Sequence[HeldTable]:
+        """Of all that had moved by then: each day on which it did, from the last one by `since` on; in turn."""
         ...
 
     async def flows_since(self, portfolio_id: UUID, view: View, since: Snapshot | None) -> Sequence[DailyFlow]:
@@ -117,7 +101,7 @@ class Journal(Protocol):
 
     async def snapshot_income(
         self, portfolio_id: UUID, number: int, after: int = 0, since: date = date.min
-    ) -> Sequence[DailyIncome]:
+    ) -> IncomeTable:
         """The same; of before `since` not all, or nothing."""
         ...
 

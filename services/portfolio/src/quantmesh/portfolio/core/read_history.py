@@ -6,10 +6,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 from quantmesh.portfolio.core.daily_book import History
+from quantmesh.portfolio.core.daily_income import DailyIncome, all_income, income_table
 from quantmesh.portfolio.core.fold_ledger import fold_since, newest_snapshot
-from quantmesh.portfolio.core.held_days import NOTHING_HELD, HeldInstrument, in_columns
-from quantmesh.portfolio.core.numbers import ZERO, exactly
-from quantmesh.portfolio.core.ports import DailyFlow, DailyIncome, Ledger, View
+from quantmesh.portfolio.core.held_table import held_table, tables_in_turn
+from quantmesh.portfolio.core.numbers import exactly
+from quantmesh.portfolio.core.ports import DailyFlow, Ledger, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +31,18 @@ async def read_history(ledger: Ledger, portfolio_id: UUID, view: View, span: Spa
     view = View(_earlier(view.as_of, span.until), view.known_at, portfolio.seq)
     view, snapshot = await newest_snapshot(ledger, portfolio_id, portfolio.lot_method, view)
     folded = await fold_since(ledger, portfolio_id, portfolio.lot_method, view, snapshot)
-    instruments = {}
+    held = [
+        held_table(((symbol, lots.currency, lots.days) for symbol, lots in folded.items()), explained=span.explained)
+    ]
+    flows = [*await ledger.flows_since(portfolio_id, view, snapshot)]
+    income = [income_table(await ledger.income_since(portfolio_id, view, snapshot) if span.explained else ())]
     if snapshot is not None:
         since = span.since or date.min
-        instruments = await ledger.snapshot_days(portfolio_id, snapshot, since, costs=span.explained)
-    for symbol, lots in folded.items():
-        kept = instruments[symbol].held if symbol in instruments else NOTHING_HELD
-        instruments[symbol] = HeldInstrument(lots.currency, kept.then(in_columns(lots.days)))
-    flows = [*await ledger.flows_since(portfolio_id, view, snapshot)]
-    income = [*await ledger.income_since(portfolio_id, view, snapshot)] if span.explained else []
-    if snapshot is not None:
+        held = [*await ledger.snapshot_days(portfolio_id, snapshot, since, explained=span.explained), *held]
         flows += await ledger.snapshot_flows(portfolio_id, snapshot.number)
-    if snapshot is not None and span.explained:
-        income += await ledger.snapshot_income(portfolio_id, snapshot.number, since=span.since or date.min)
-    return History(portfolio, instruments, summed_flows(flows), summed_income(income), span.since)
+        if span.explained:
+            income.append(await ledger.snapshot_income(portfolio_id, snapshot.number, since=since))
+    return History(portfolio, tables_in_turn(held), summed_flows(flows), all_income(income), span.since)
 
 
 @exactly
@@ -51,16 +50,18 @@ def summed_flows(flows: Iterable[DailyFlow]) -> list[DailyFlow]:
     """One per day and currency in which something stands, in their order."""
     found: dict[tuple[date, str], DailyFlow] = {}
     for flow in flows:
-        nothing = DailyFlow(flow.day, flow.currency, ZERO, ZERO, ZERO, 0)
-        before = found.get((flow.day, flow.currency), nothing)
-        found[flow.day, flow.currency] = DailyFlow(
-            flow.day,
-            flow.currency,
-            before.cash + flow.cash,
-            before.deposits + flow.deposits,
-            before.withdrawals + flow.withdrawals,
-            before.entries + flow.entries,
-        )
+        before = found.get((flow.day, flow.currency))
+        if before is None:
+            found[flow.day, flow.currency] = flow
+        else:
+            found[flow.day, flow.currency] = DailyFlow(
+                flow.day,
+                flow.currency,
+                before.cash + flow.cash,
+                before.deposits + flow.deposits,
+                before.withdrawals + flow.withdrawals,
+                before.entries + flow.entries,
+            )
     return [found[key] for key in sorted(found) if found[key].entries]
 
 

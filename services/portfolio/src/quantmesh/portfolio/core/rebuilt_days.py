@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
-from quantmesh.portfolio.core.held_days import Column, HeldDay, HeldDays, by_quarter, ordinals, quarter_of
+from quantmesh.portfolio.core.held_days import HeldDay, HeldDays, by_quarter, in_columns, quarter_of
 
 
 class InstrumentQuarter(NamedTuple):
@@ -26,16 +26,16 @@ class QuarterSpan(NamedTuple):
 
 
 class KeptQuarter(NamedTuple):
-    """A row of days; nothing is held, and there is no first day, where there is none."""
+    """A row of days; None where there is none."""
 
     of: InstrumentQuarter
     first_day: date | None
-    held: HeldDays
+    held: HeldDays | None
 
 
 @dataclass(frozen=True, slots=True)
 class RebuiltDays:
-    """Of one instrument. Past quarters are kept as text, a tenth of the size; `newest` are the days of the last one."""
+    """Of one instrument. Past quarters are in columns, a tenth of the size; `newest` are the days of the last one."""
 
     past: Mapping[date, HeldDays] = field(default_factory=dict)
     newest: Sequence[HeldDay] = ()
@@ -44,7 +44,7 @@ class RebuiltDays:
         """With what a fold says that went on from these: the first of its days is the last of them."""
         joined = [*(each for each in self.newest if each.day < later[0].day), *later]
         *past, (_, newest) = by_quarter(joined).items()
-        return RebuiltDays({**self.past, **{quarter: _as_text(days) for quarter, days in past}}, newest)
+        return RebuiltDays({**self.past, **{quarter: in_columns(days) for quarter, days in past}}, newest)
 
     def quarters(self) -> list[date]:
         """Ascending."""
@@ -70,8 +70,3 @@ def compared_at(spans: Iterable[QuarterSpan], numbers: Sequence[int]) -> dict[in
             for number in numbers[max(place - 1, 0) : place + 1]:
                 found[number].add(of)
     return found
-
-
-def _as_text(days: Sequence[HeldDay]) -> HeldDays:
-    at, *amounts = zip(*days, strict=True)
-    return HeldDays(ordinals(at), *(Column([(",".join(map(str, column)), len(days))]) for column in amounts))

@@ -9,8 +9,9 @@ from quantmesh.portfolio.core.lots import FoldedLots, Lot, Position
 from quantmesh.portfolio.core.model import LotMethod
 from quantmesh.portfolio.core.numbers import ZERO, exactly
 
-# Raised where the same movements come to something else than before: older snapshots are then not used any more.
-_FOLD_VERSION = 3
+# Raised where the same movements come to something else than before, or lie beside a snapshot in another form: older
+# snapshots are then not used any more.
+_FOLD_VERSION = 4
 _DENSE = 8
 _LAST_SEQ = 2**63 - 1
 # So many lots at either end are at hand; an instrument with more than the other number has those between laid apart.

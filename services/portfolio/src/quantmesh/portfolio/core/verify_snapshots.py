@@ -8,11 +8,12 @@ from itertools import zip_longest
 from typing import NamedTuple
 from uuid import UUID
 
+from quantmesh.portfolio.core.daily_income import DailyIncome
 from quantmesh.portfolio.core.fold_ledger import late_among, sum_of
-from quantmesh.portfolio.core.held_days import HeldDay, changes, in_columns
+from quantmesh.portfolio.core.held_days import HeldDay, changes
 from quantmesh.portfolio.core.lots import FoldedLots, Position, fold_lots
 from quantmesh.portfolio.core.model import LotMethod
-from quantmesh.portfolio.core.ports import DailyFlow, DailyIncome, Journal, View
+from quantmesh.portfolio.core.ports import DailyFlow, Journal, View
 from quantmesh.portfolio.core.read_history import summed_flows, summed_income
 from quantmesh.portfolio.core.rebuilt_days import KeptQuarter, RebuiltDays
 from quantmesh.portfolio.core.snapshots import Snapshot, tells_of
@@ -140,12 +141,13 @@ def first_day_difference(
     for (symbol, quarter), first_day, held in kept:
         days = rebuilt.days.get(symbol, RebuiltDays())
         before = days.last_before(quarter)
-        wanted, told = _changes(before, days.of(quarter), today), _changes(before, held.as_days(), today)
+        found_days = [] if held is None else held.as_days()
+        wanted, told = _changes(before, days.of(quarter), today), _changes(before, found_days, today)
         for expected, found in zip_longest(wanted, told):
             if expected != found:
                 day = (expected or found).day
                 return LedgerBreak(portfolio_id, f"day {day}", symbol, snapshot.seq, str(expected), str(found))
-        begun = next((each.day for each in held.as_days()), None)
+        begun = next((each.day for each in found_days), None)
         if first_day != begun:
             where = f"first day of the quarter from {quarter}"
             return LedgerBreak(portfolio_id, where, symbol, snapshot.seq, str(begun), str(first_day))
@@ -155,4 +157,4 @@ def first_day_difference(
 def _changes(before: Sequence[HeldDay], days: Iterable[HeldDay], until: date) -> list[HeldDay]:
     """What of `days` differs from the day before it, the first of them from the one in `before`."""
     told = [*before, *(each for each in days if each.day < until)]
-    return changes(in_columns(told)) if told else []
+    return changes(told)

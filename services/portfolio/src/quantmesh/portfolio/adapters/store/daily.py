@@ -3,20 +3,26 @@
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from itertools import chain
 from uuid import UUID
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
-from quantmesh.chassis.sql import text
+from quantmesh.chassis.sql import Row, text
 from quantmesh.portfolio.adapters.store.owned import Owned
+from quantmesh.portfolio.adapters.store.packing import counts_of, unpacked
 from quantmesh.portfolio.adapters.store.since import POSTED_SINCE, bounds_since
 from quantmesh.portfolio.adapters.store.snapshots import ROWS_AT
 from quantmesh.portfolio.adapters.store.views import SEEN
-from quantmesh.portfolio.core.held_days import NOTHING_HELD, Column, HeldDay, HeldDays, HeldInstrument, in_columns
-from quantmesh.portfolio.core.ports import DailyFlow, DailyIncome, View
+from quantmesh.portfolio.core.daily_income import DailyIncome, Earner, IncomeTable, income_table
+from quantmesh.portfolio.core.day_steps import DaySteps, steps_of
+from quantmesh.portfolio.core.held_days import HeldDay, HeldDays, ordinals
+from quantmesh.portfolio.core.held_table import HeldTable, held_table
+from quantmesh.portfolio.core.ports import DailyFlow, View
 from quantmesh.portfolio.core.posting_rules import CASH, CONTRIBUTIONS, DIVIDENDS_PAID
+from quantmesh.portfolio.core.scaled import zeros
 from quantmesh.portfolio.core.snapshots import Snapshot
 
 DAY = "(t.executed_at AT TIME ZONE 'UTC')::date"
@@ -48,56 +54,57 @@ _INCOME = text(
 )
 _KEPT_FLOWS = text(
     """
-    SELECT flows FROM snapshot_flow
+    SELECT flows FROM daily_flow
     WHERE portfolio_id = :portfolio_id AND from_number > :after AND from_number <= :number AND until_number > :number
     """
 )
 _KEPT_INCOME = text(
     """
-    SELECT income FROM snapshot_flow
+    SELECT earners, owners, days, income, fees FROM daily_flow
     WHERE portfolio_id = :portfolio_id AND from_number > :after AND from_number <= :number AND until_number > :number
       AND last_day >= :since
     """
 )
 _STATES = text(f"SELECT symbol, currency, quantity, cost, realized, paid FROM {ROWS_AT}")  # noqa: S608  our own
-# Of each instrument the quarters from the one on that has its last day by `since`.
+# Of each instrument, by its key, the quarters from the one on that has its last day by `since`; fenced, since a planner
+# that sees one portfolio's rows alone would rather compare each of them with every instrument.
 _DAYS = text(
     """
-    SELECT wanted.symbol, string_agg(days, ',' ORDER BY quarter) AS days,
-           string_agg(quantities, ',' ORDER BY quarter) AS quantities,
-           string_agg(CASE WHEN :costs THEN costs END, ',' ORDER BY quarter) AS costs,
-           string_agg(CASE WHEN :costs THEN realized END, ',' ORDER BY quarter) AS realized,
-           string_agg(paid, ',' ORDER BY quarter) AS paid
-    FROM unnest(CAST(:symbols AS text[])) AS wanted (symbol)
-    JOIN snapshot_days AS d ON d.portfolio_id = :portfolio_id AND d.symbol = wanted.symbol
-    WHERE from_number <= :number AND until_number > :number AND quarter >= coalesce((
-        SELECT earlier.quarter FROM snapshot_days AS earlier
-        WHERE earlier.portfolio_id = :portfolio_id AND earlier.symbol = wanted.symbol
-          AND earlier.from_number <= :number AND earlier.until_number > :number AND earlier.first_day <= :since
-        ORDER BY earlier.quarter DESC LIMIT 1
-    ), '-infinity')
-    GROUP BY wanted.symbol
+    SELECT wanted.place, d.quarter, d.days, d.quantities, d.paid, CASE WHEN :explained THEN d.costs END AS costs,
+           CASE WHEN :explained THEN d.realized END AS realized
+    FROM unnest(CAST(:symbols AS text[])) WITH ORDINALITY AS wanted (symbol, place)
+    CROSS JOIN LATERAL (
+        SELECT * FROM held_quarter
+        WHERE portfolio_id = :portfolio_id AND symbol = wanted.symbol AND from_number <= :number
+          AND until_number > :number AND quarter >= coalesce((
+            SELECT earlier.quarter FROM held_quarter AS earlier
+            WHERE earlier.portfolio_id = :portfolio_id AND earlier.symbol = wanted.symbol
+              AND earlier.from_number <= :number AND earlier.until_number > :number AND earlier.first_day <= :since
+            ORDER BY earlier.quarter DESC LIMIT 1
+        ), 0)
+        OFFSET 0
+    ) AS d
+    ORDER BY wanted.place, d.quarter
     """
 )
 
 
 class DailyStore(Owned):
     async def snapshot_days(
-        self, portfolio_id: UUID, snapshot: Snapshot, since: date, *, costs: bool
-    ) -> dict[str, HeldInstrument]:
+        self, portfolio_id: UUID, snapshot: Snapshot, since: date, *, explained: bool
+    ) -> Sequence[HeldTable]:
         keys = {"portfolio_id": portfolio_id, "number": snapshot.number}
         states = (await self._session.execute(_STATES, keys)).all()
-        wanted = {"symbols": [row.symbol for row in states], "since": since, "costs": costs}
-        found = await self._session.execute(_DAYS, keys | wanted)
-        kept = {symbol: columns(row) for symbol, *row in found}
+        symbols, currencies = [row.symbol for row in states], [row.currency for row in states]
+        wanted = {"symbols": symbols, "since": since.toordinal(), "explained": explained}
+        found = (await self._session.execute(_DAYS, keys | wanted)).all()
         # A snapshot's own day is not over, and may have gone on in the rows beside it.
         today = snapshot.executed_until.date()
-        return {
-            symbol: HeldInstrument(
-                currency, kept.get(symbol, NOTHING_HELD).then(in_columns([HeldDay(today, *amounts)]))
-            )
-            for symbol, currency, *amounts in states
-        }
+        now = held_table(
+            ((symbol, currency, [HeldDay(today, *amounts)]) for symbol, currency, *amounts in states),
+            explained=explained,
+        )
+        return _kept_days(symbols, currencies, found, explained=explained), now
 
     async def flows_since(self, portfolio_id: UUID, view: View, since: Snapshot | None) -> Sequence[DailyFlow]:
         found = await self._session.execute(_FLOWS, bounds_since(portfolio_id, view, since))
@@ -109,7 +116,7 @@ class DailyStore(Owned):
 
     async def snapshot_flows(self, portfolio_id: UUID, number: int, after: int = 0) -> Sequence[DailyFlow]:
         keys = {"portfolio_id": portfolio_id, "after": after, "number": number}
-        cells = _cells(await self._session.scalars(_KEPT_FLOWS, keys))
+        cells = chain.from_iterable(map(orjson.loads, await self._session.scalars(_KEPT_FLOWS, keys)))
         return [
             DailyFlow(date.fromisoformat(day), currency, Decimal(cash), Decimal(paid_in), Decimal(taken_out), entries)
             for day, currency, cash, paid_in, taken_out, entries in cells
@@ -117,22 +124,55 @@ class DailyStore(Owned):
 
     async def snapshot_income(
         self, portfolio_id: UUID, number: int, after: int = 0, since: date = date.min
-    ) -> Sequence[DailyIncome]:
+    ) -> IncomeTable:
         keys = {"portfolio_id": portfolio_id, "after": after, "number": number, "since": since}
-        cells = _cells(await self._session.scalars(_KEPT_INCOME, keys))
-        return [
-            DailyIncome(date.fromisoformat(day), symbol, currency, Decimal(income), Decimal(fees))
-            for day, symbol, currency, income, fees in cells
-        ]
+        return read_income((await self._session.execute(_KEPT_INCOME, keys)).all())
 
 
-def columns(texts: Iterable[str | None]) -> HeldDays:
-    """What is parted by commas: days, then each of the amounts that were asked for."""
-    told, *amounts = texts
-    days = np.fromstring(told or "", dtype=np.int64, sep=",")
-    return HeldDays(days, *(Column() if column is None else Column([(column, len(days))]) for column in amounts))
+def read_income(rows: Sequence[Row]) -> IncomeTable:
+    """Of `earners` (symbols and currencies), `owners`, `days`, `income` and `fees`."""
+    if not rows:
+        return income_table(())
+    names, owners, days, income, fees = zip(*rows, strict=True)
+    places: dict[str, int] = {}
+    # Most snapshots have the same.
+    known: dict[str, NDArray[np.intp]] = {}
+    for told in names:
+        if told not in known:
+            of_told = [places.setdefault(name, len(places)) for name in told.split(",")]
+            known[told] = np.array(of_told, dtype=np.intp)
+    owned = zip(names, np.split(unpacked(owners).units, np.cumsum(counts_of(owners))[:-1]), strict=True)
+    return IncomeTable(
+        [Earner(*name.split(" ")) for name in places],
+        np.concatenate([known[told][of_row] for told, of_row in owned]),
+        unpacked(days).units,
+        unpacked(income),
+        unpacked(fees),
+    )
 
 
-def _cells(texts: Iterable[str]) -> Iterable[list[Any]]:
-    for each in texts:
-        yield from orjson.loads(each)
+def read_days(quarter: int, columns: Iterable[bytes]) -> HeldDays:
+    """Of `days`, `quantities`, `costs`, `realized` and `paid`."""
+    days, *amounts = (unpacked([column]) for column in columns)
+    return HeldDays(quarter + days.units, *amounts)
+
+
+def _kept_days(symbols: Sequence[str], currencies: Sequence[str], rows: Sequence[Row], *, explained: bool) -> HeldTable:
+    """Of `place` among `symbols` (from one), `quarter`, and columns."""
+    if not rows:
+        return HeldTable(symbols, currencies, steps_of([ordinals(())] * len(symbols)), *(zeros(0) for _ in range(4)))
+    places, quarters, days, quantities, paid, costs, realized = zip(*rows, strict=True)
+    counts = counts_of(days)
+    return HeldTable(
+        symbols,
+        currencies,
+        DaySteps(
+            len(symbols),
+            np.repeat(np.array(places, dtype=np.intp) - 1, counts),
+            np.repeat(np.array(quarters, dtype=np.int64), counts) + unpacked(days).units,
+        ),
+        unpacked(quantities),
+        unpacked(paid),
+        unpacked(costs if explained else ()),
+        unpacked(realized if explained else ()),
+    )

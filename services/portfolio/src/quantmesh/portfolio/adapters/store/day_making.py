@@ -1,34 +1,36 @@
 """The rows beside new snapshots that tell what was held and what flowed day by day; across tenants."""
 
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from itertools import groupby
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
-from quantmesh.chassis.sql import Session, text
+from quantmesh.chassis.sql import Row, Session, text
 from quantmesh.portfolio.adapters.store import rows
-from quantmesh.portfolio.adapters.store.daily import DAY, EARNING, FLOW_SUMS, FLOWING, INCOME_SUMS, columns
+from quantmesh.portfolio.adapters.store.daily import DAY, EARNING, FLOW_SUMS, FLOWING, INCOME_SUMS, read_days
+from quantmesh.portfolio.adapters.store.packing import packed
 from quantmesh.portfolio.adapters.store.since import POSTED_SINCE, bounds_since
 from quantmesh.portfolio.adapters.store.views import SEEN, instant
-from quantmesh.portfolio.core.held_days import HeldDay, by_quarter, quarter_of
+from quantmesh.portfolio.core.daily_income import DailyIncome, IncomeTable, income_table
+from quantmesh.portfolio.core.held_days import HeldDay, HeldDays, by_quarter, in_columns, quarter_of
 from quantmesh.portfolio.core.lots import FoldedLots
-from quantmesh.portfolio.core.numbers import EXACT
 from quantmesh.portfolio.core.ports import View
+from quantmesh.portfolio.core.scaled import Scaled
 from quantmesh.portfolio.core.snapshots import Snapshot
 
 _LAST_NUMBER = 2**63 - 1
 # Each transaction belongs to the first snapshot that ends no earlier; what came late to the first of all.
+_SUMMED = f"""
+    SELECT :number + width_bucket(t.executed_at, CAST(:ends AS timestamptz[])) AS number,
+           {DAY} AS day, t.symbol, p.commodity, {FLOW_SUMS}, {INCOME_SUMS}
+    FROM {POSTED_SINCE}
+    WHERE {SEEN} AND ({FLOWING} OR {EARNING})
+    GROUP BY 1, 2, 3, 4
+"""  # noqa: S608  the fragments are our own
 _ADD_FLOWS = text(
     f"""
-    INSERT INTO snapshot_flow (portfolio_id, from_number, owner_id, flows, income, last_day)
-    WITH summed AS MATERIALIZED (
-        SELECT :number + width_bucket(t.executed_at, CAST(:ends AS timestamptz[])) AS number,
-               {DAY} AS day, t.symbol, p.commodity, {FLOW_SUMS}, {INCOME_SUMS}
-        FROM {POSTED_SINCE}
-        WHERE {SEEN} AND ({FLOWING} OR {EARNING})
-        GROUP BY 1, 2, 3, 4
-    ), flow AS (
+    WITH summed AS MATERIALIZED ({_SUMMED}), flow AS (
         SELECT number, json_agg(json_build_array(day, commodity, trim_scale(cash)::text, trim_scale(deposits)::text,
                                                  trim_scale(withdrawals)::text, entries)) AS told
         FROM (
@@ -37,16 +39,21 @@ _ADD_FLOWS = text(
             FROM summed GROUP BY 1, 2, 3
         ) AS of_currency
         GROUP BY number
-    ), earned AS (
-        SELECT number, json_agg(json_build_array(day, symbol, commodity, trim_scale(income)::text,
-                                                 trim_scale(fees)::text) ORDER BY day, symbol) AS told,
-               max(day) AS last_day
-        FROM summed WHERE income <> 0 OR fees <> 0
-        GROUP BY number
+    ), added AS (
+        INSERT INTO daily_flow (portfolio_id, from_number, owner_id, flows)
+        SELECT :portfolio_id, number, :owner_id, told FROM flow
     )
-    SELECT :portfolio_id, number, :owner_id, flow.told, coalesce(earned.told, '[]'), earned.last_day
-    FROM flow LEFT JOIN earned USING (number)
+    SELECT number, day, symbol, commodity, income, fees FROM summed WHERE income <> 0 OR fees <> 0
+    ORDER BY number, symbol, commodity, day
     """  # noqa: S608  the fragments are our own
+)
+_ADD_INCOME = text(
+    """
+    UPDATE daily_flow AS f
+    SET earners = r.earners, owners = r.owners, days = r.days, income = r.income, fees = r.fees, last_day = r.last_day
+    FROM json_populate_recordset(NULL::daily_flow, CAST(:rows AS json)) AS r
+    WHERE f.portfolio_id = :portfolio_id AND f.from_number = r.from_number
+    """
 )
 _END_ALL = tuple(
     text(
@@ -55,46 +62,46 @@ _END_ALL = tuple(
         WHERE portfolio_id = :portfolio_id AND until_number = 9223372036854775807
         """  # noqa: S608  the tables are our own
     )
-    for table in ("snapshot_flow", "snapshot_days")
+    for table in ("daily_flow", "held_quarter")
 )
 _NEWEST = text(
     """
     SELECT d.symbol, d.quarter, d.days, d.quantities, d.costs, d.realized, d.paid
-    FROM unnest(CAST(:symbols AS text[]), CAST(:quarters AS date[])) AS moved (symbol, quarter)
-    JOIN snapshot_days AS d ON d.portfolio_id = :portfolio_id AND d.symbol = moved.symbol AND d.quarter >= moved.quarter
+    FROM unnest(CAST(:symbols AS text[]), CAST(:quarters AS integer[])) AS moved (symbol, quarter)
+    JOIN held_quarter AS d ON d.portfolio_id = :portfolio_id AND d.symbol = moved.symbol AND d.quarter >= moved.quarter
     WHERE until_number = 9223372036854775807
     ORDER BY d.symbol, d.quarter
     """
 )
 _END = text(
     """
-    UPDATE snapshot_days AS d SET until_number = :number
-    FROM json_to_recordset(CAST(:rows AS json)) AS ended (symbol text, quarter date)
+    UPDATE held_quarter AS d SET until_number = :number
+    FROM json_to_recordset(CAST(:rows AS json)) AS ended (symbol text, quarter integer)
     WHERE d.portfolio_id = :portfolio_id AND d.symbol = ended.symbol AND d.quarter = ended.quarter
       AND until_number = 9223372036854775807
     """
 )
 _GO_ON = text(
     """
-    UPDATE snapshot_days AS d
+    UPDATE held_quarter AS d
     SET first_day = r.first_day, days = r.days, quantities = r.quantities, costs = r.costs, realized = r.realized,
         paid = r.paid
-    FROM json_populate_recordset(NULL::snapshot_days, CAST(:rows AS json)) AS r
+    FROM json_populate_recordset(NULL::held_quarter, CAST(:rows AS json)) AS r
     WHERE d.portfolio_id = :portfolio_id AND d.symbol = r.symbol AND d.quarter = r.quarter
       AND d.until_number = 9223372036854775807
     """
 )
 _ADD = text(
     """
-    INSERT INTO snapshot_days
+    INSERT INTO held_quarter
     SELECT r.* FROM json_populate_recordset(
-        json_populate_record(NULL::snapshot_days, CAST(:shared AS json)), CAST(:rows AS json)) AS r
+        json_populate_record(NULL::held_quarter, CAST(:shared AS json)), CAST(:rows AS json)) AS r
     """
 )
 
 
 # By symbol, and by the first day of each quarter.
-_Quarters: TypeAlias = dict[str, dict[date, list[HeldDay]]]
+_Quarters: TypeAlias = dict[str, dict[date, HeldDays]]
 
 
 class Made(NamedTuple):
@@ -124,8 +131,17 @@ class DayMaking:
                 await self._session.execute(statement, keys)
         ends = [instant(end + timedelta(microseconds=1)) for end in made.ends]
         since = bounds_since(portfolio_id, made.view, made.previous)
-        await self._session.execute(_ADD_FLOWS, since | keys | {"owner_id": made.owner_id, "ends": ends})
+        earned = await self._session.execute(_ADD_FLOWS, since | keys | {"owner_id": made.owner_id, "ends": ends})
+        await self._add_income(portfolio_id, earned.all())
         await self._add_days(portfolio_id, made)
+
+    async def _add_income(self, portfolio_id: UUID, earned: Sequence[Row]) -> None:
+        """By number of their snapshot."""
+        told = [
+            _written_income(number, income_table(DailyIncome(*item) for _, *item in of_snapshot))
+            for number, of_snapshot in groupby(earned, key=lambda row: row.number)
+        ]
+        await self._session.execute(_ADD_INCOME, {"portfolio_id": portfolio_id, "rows": rows.dump(told)})
 
     async def _add_days(self, portfolio_id: UUID, made: Made) -> None:
         """A row that says the same as before of all days that earlier snapshots tell of goes on; another one ends."""
@@ -138,11 +154,11 @@ class DayMaking:
             before = newest.get(symbol, {})
             after = _joined(before, lots.days)
             for quarter in {*before, *after}:
-                old, new = before.get(quarter, []), after.get(quarter, [])
-                goes_on = bool(old and new) and _until(old, told) == _until(new, told)
+                old, new = before.get(quarter), after.get(quarter)
+                goes_on = bool(old and new and old.before(told).tells_the_same(new.before(told)))
                 if old and not goes_on:
-                    ended.append({"symbol": symbol, "quarter": quarter})
-                if new and new != old:
+                    ended.append({"symbol": symbol, "quarter": quarter.toordinal()})
+                if new and not (old and new.tells_the_same(old)):
                     (going_on if goes_on else added).append(_written(symbol, quarter, new))
         keys = {"portfolio_id": portfolio_id}
         await self._session.execute(_END, keys | {"number": made.number, "rows": rows.dump(ended)})
@@ -160,34 +176,43 @@ class DayMaking:
         keys = {
             "portfolio_id": portfolio_id,
             "symbols": list(moved),
-            "quarters": [quarter_of(lots.days[0].day) for lots in moved.values()],
+            "quarters": [quarter_of(lots.days[0].day).toordinal() for lots in moved.values()],
         }
         found: _Quarters = {}
-        for symbol, quarter, *texts in await self._session.execute(_NEWEST, keys):
-            found.setdefault(symbol, {})[quarter] = columns(texts).as_days()
+        for symbol, quarter, *columns in await self._session.execute(_NEWEST, keys):
+            found.setdefault(symbol, {})[date.fromordinal(quarter)] = read_days(quarter, columns)
         return found
 
 
-def _joined(before: Mapping[date, Sequence[HeldDay]], later: Sequence[HeldDay]) -> dict[date, list[HeldDay]]:
+def _joined(before: Mapping[date, HeldDays], later: Sequence[HeldDay]) -> dict[date, HeldDays]:
     """By quarter, of which only the first of `before` has days that stay."""
-    return by_quarter([*_until(before.get(quarter_of(later[0].day), ()), later[0].day), *later])
+    found = {quarter: in_columns(days) for quarter, days in by_quarter(later).items()}
+    first = quarter_of(later[0].day)
+    if first in before:
+        found[first] = before[first].before(later[0].day).then(found[first])
+    return found
 
 
-def _until(days: Sequence[HeldDay], end: date) -> Sequence[HeldDay]:
-    return days[: bisect_left(days, end, key=lambda each: each.day)]
-
-
-def _written(symbol: str, quarter: date, days: Sequence[HeldDay]) -> rows.Row:
-    at, *amounts = zip(*days, strict=True)
-    texts = (",".join(str(amount.normalize(EXACT)) for amount in column) for column in amounts)
-    quantities, costs, realized, paid = texts
+def _written(symbol: str, quarter: date, held: HeldDays) -> rows.Row:
     return {
         "symbol": symbol,
-        "quarter": quarter,
-        "first_day": days[0].day,
-        "days": ",".join(str(day.toordinal()) for day in at),
-        "quantities": quantities,
-        "costs": costs,
-        "realized": realized,
-        "paid": paid,
+        "quarter": quarter.toordinal(),
+        "first_day": int(held.days[0]),
+        "days": rows.binary(packed(Scaled(held.days - quarter.toordinal()))),
+        "quantities": rows.binary(packed(held.quantities)),
+        "costs": rows.binary(packed(held.costs)),
+        "realized": rows.binary(packed(held.realized)),
+        "paid": rows.binary(packed(held.paid)),
+    }
+
+
+def _written_income(number: int, income: IncomeTable) -> rows.Row:
+    return {
+        "from_number": number,
+        "earners": ",".join(" ".join(earner) for earner in income.earners),
+        "owners": rows.binary(packed(Scaled(income.owners))),
+        "days": rows.binary(packed(Scaled(income.days))),
+        "income": rows.binary(packed(income.income)),
+        "fees": rows.binary(packed(income.fees)),
+        "last_day": date.fromordinal(int(income.days.max())),
     }

@@ -31,6 +31,10 @@ def dump(value: object) -> str:
     return orjson.dumps(value, default=str).decode()
 
 
+def binary(content: bytes) -> str:
+    return f"\\x{content.hex()}"
+
+
 # Rows come without their portfolio and owner, which all rows of a statement share.
 
 
@@ -83,7 +87,7 @@ def posting_rows(transaction: Transaction) -> Iterable[Row]:
 def salt_row(transaction: Transaction, salt: bytes) -> Row:
     return {
         "transaction_id": id_text(transaction.id),
-        "salt": f"\\x{salt.hex()}",
+        "salt": binary(salt),
     }
 
 

@@ -41,7 +41,7 @@ _FORGET_ROWS = tuple(
         )
         """  # noqa: S608  the tables are our own
     )
-    for table in ("snapshot_position", "snapshot_days", "snapshot_flow")
+    for table in ("snapshot_position", "held_quarter", "daily_flow")
 )
 
 

@@ -128,26 +128,13 @@ _OWNERS = tuple(
         WHERE p.id = :portfolio_id LIMIT 1
         """  # noqa: S608  the tables are our own
     )
-    for table in ("holding", "ledger_snapshot", "snapshot_position", "snapshot_days", "snapshot_flow")
+    for table in ("holding", "ledger_snapshot", "snapshot_position", "held_quarter", "daily_flow")
 )
-# By which reads of a period leave out what earned nothing in it.
-_LAST_DAYS = text(
-    """
-    SELECT 'last day of income beside snapshot ' || from_number AS account, '' AS commodity, p.seq,
-           coalesce(told.last_day::text, 'none') AS expected, coalesce(flow.last_day::text, 'none') AS found
-    FROM portfolio AS p JOIN snapshot_flow AS flow ON flow.portfolio_id = p.id
-    CROSS JOIN LATERAL (
-        SELECT max(CAST(item ->> 0 AS date)) AS last_day FROM json_array_elements(CAST(income AS json)) AS item
-    ) AS told
-    WHERE p.id = :portfolio_id AND flow.last_day IS DISTINCT FROM told.last_day
-    ORDER BY from_number LIMIT 1
-    """
-)
-_AT_ONCE = (_BEYOND, _STRAY, _HOLDINGS, _RESERVED, *_OWNERS, _LAST_DAYS)
+_AT_ONCE = (_BEYOND, _STRAY, _HOLDINGS, _RESERVED, *_OWNERS)
 _SNAPSHOTS = text(
     """
     SELECT number, first_seq, seq, executed_until, cash, (
-        SELECT min(until_number) FROM snapshot_flow AS f
+        SELECT min(until_number) FROM daily_flow AS f
         WHERE f.portfolio_id = s.portfolio_id AND from_number <= number AND until_number > number
     ) AS made_anew
     FROM ledger_snapshot AS s

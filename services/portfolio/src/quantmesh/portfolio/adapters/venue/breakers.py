@@ -128,11 +128,11 @@ class Breakers:
         except Unavailable as error:
             log.warning("the last close of the index is not known yet", symbol=symbol, error=error.detail)
             return
-        of_index = closes.get(symbol, {})
+        of_index = closes[symbol].prices.decimals() if symbol in closes else []
         async with self._database.system_transaction() as session:
             taken = await HaltStore(session).level_taken(day)
         self._fall = IndexFall(self._index, day=day, taken=taken)
-        self._day, self._last_close = day, of_index[max(of_index)] if of_index else None
+        self._day, self._last_close = day, of_index[-1] if of_index else None
         if self._last_close is None:
             log.warning("the index has no close in the days before", symbol=symbol, day=str(day))
 

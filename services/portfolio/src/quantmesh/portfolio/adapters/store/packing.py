@@ -1,0 +1,54 @@
+"""Columns of exact decimals as bytes: how many places, how wide each number is, and the numbers in a row."""
+
+from collections.abc import Sequence
+from itertools import compress
+from operator import itemgetter
+
+import numpy as np
+
+from quantmesh.portfolio.core.scaled import Scaled, Units, integers, joined
+
+# Of the smallest of these that all fit; those that fit none are text, parted by commas.
+_WIDTHS = (1, 2, 4, 8)
+_TEXT = 0
+_HEAD, _CONTENT = itemgetter(slice(2)), itemgetter(slice(2, None))
+
+
+def packed(column: Scaled) -> bytes:
+    units = column.units
+    if units.dtype == object:
+        return bytes((column.places, _TEXT)) + ",".join(map(str, units.tolist())).encode()
+    width = next(each for each in _WIDTHS if not units.size or _fits(units, each))
+    return bytes((column.places, width)) + units.astype(f"<i{width}").tobytes()
+
+
+def unpacked(columns: Sequence[bytes]) -> Scaled:
+    """One after the other."""
+    heads, contents = [*map(_HEAD, columns)], [*map(_CONTENT, columns)]
+    kinds = {head: number for number, head in enumerate(dict.fromkeys(heads))}
+    if len(kinds) < 2:
+        return joined([_read(kind, contents) for kind in kinds])
+    parts = [_read(kind, [*compress(contents, map(kind.__eq__, heads))]) for kind in kinds]
+    both = joined(parts)
+    # Those of a kind are in their order.
+    of_kinds = np.repeat([kinds[head] for head in heads], counts_of(columns))
+    units = np.empty_like(both.units)
+    units[np.argsort(of_kinds, kind="stable")] = both.units
+    return Scaled(units, both.places)
+
+
+def counts_of(columns: Sequence[bytes]) -> list[int]:
+    """How many numbers each has."""
+    return [column.count(b",") + 1 if column[1] == _TEXT else (len(column) - 2) // column[1] for column in columns]
+
+
+def _read(kind: bytes, contents: Sequence[bytes]) -> Scaled:
+    places, width = kind
+    if width == _TEXT:
+        return Scaled(integers([int(number) for content in contents for number in content.split(b",")]), places)
+    return Scaled(np.frombuffer(b"".join(contents), f"<i{width}").astype(np.int64), places)
+
+
+def _fits(units: Units, width: int) -> bool:
+    limits = np.iinfo(f"i{width}")
+    return bool(limits.min <= units.min() and units.max() <= limits.max)

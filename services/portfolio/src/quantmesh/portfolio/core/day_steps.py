@@ -1,0 +1,64 @@
+"""What stays as it is from one day until the next: of many instruments at once, at the ends of given days."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantmesh.portfolio.core.held_days import Days
+
+# (owners, days): the place of the step on which each stands at the end of each day; -1 before the first.
+Standing = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class DaySteps:
+    """On `days[i]` the one of `count` owners that is at place `owners[i]` took its step `i`.
+
+    Of one owner each step takes the place of all those before it, from its day on.
+    """
+
+    count: int
+    owners: NDArray[np.intp]
+    days: Days
+
+    def at(self, days: Days) -> Standing:
+        """At the end of each of `days`, which ascend."""
+        found: Standing = np.full((self.count, len(days)), -1, dtype=np.int32)
+        if not found.size or not len(self.days):
+            return found
+        first, last = int(days[0]), int(days[-1])
+        steps = np.flatnonzero(self.days <= last)
+        places = np.searchsorted(days, np.arange(first, last + 1))[np.maximum(self.days[steps] - first, 0)]
+        # Of those that fall together the last is the one that is written last.
+        found.ravel()[self.owners[steps] * len(days) + places] = steps
+        return np.maximum.accumulate(found, axis=1, out=found)
+
+
+def places_among(days: Days, sought: Days) -> NDArray[np.intp]:
+    """Of each of `sought` its place among `days`, which ascend; -1 where it is none of them."""
+    if not len(days):
+        return np.full(len(sought), -1, dtype=np.intp)
+    first, last = int(days[0]), int(days[-1])
+    # By day looked up, which takes a tenth of a search for each; a day more at either end stands for those beyond.
+    by_day = np.full(last - first + 3, -1, dtype=np.intp)
+    by_day[days - first + 1] = np.arange(len(days))
+    return by_day[np.clip(sought, first - 1, last + 1) - first + 1]
+
+
+def days_among(parts: Sequence[Days], first: date, last: date) -> Days:
+    """Each day from `first` to `last` that is in any of `parts`, once, ascending."""
+    begin, end = first.toordinal(), last.toordinal()
+    told = np.concatenate([np.zeros(0, np.int64), *parts])
+    told = told[(told >= begin) & (told <= end)] - begin
+    is_told = np.zeros(max(end - begin + 1, 0), dtype=np.bool_)
+    is_told[told] = True
+    return np.flatnonzero(is_told) + begin
+
+
+def steps_of(rows: Sequence[Days]) -> DaySteps:
+    """Of one owner each."""
+    owners = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
+    return DaySteps(len(rows), owners, np.concatenate([np.zeros(0, np.int64), *rows]))
