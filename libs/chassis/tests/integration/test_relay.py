@@ -179,3 +179,24 @@ async def test_a_version_that_does_not_grow_is_refused_where_it_is_written(datab
         await outbox.append(session, SUBJECT, Money(), aggregate_id="a", aggregate_version=5, occurred_at=NOW)
         with pytest.raises(ValueError, match="version 5 is not newer"):
             await outbox.append(session, SUBJECT, Money(), aggregate_id="a", aggregate_version=5, occurred_at=NOW)
+
+
+async def test_what_was_published_stays_for_seven_days(database: Database, bus: EventBus, start: Start) -> None:
+    """For a broker that is restored to an old state, and for nobody after that."""
+    for days in (0, 6, 8):
+        await post(database, f"{days} days ago", "C")
+    relay = start(Relay(database, bus).run())
+    await until(lambda: unpublished(database, 0))
+    relay.cancel()
+    async with database.system_transaction() as session:
+        await session.execute(
+            text("UPDATE outbox SET published_at = now() - CAST(replace(aggregate_id, ' ago', '') AS interval)")
+        )
+    start(Relay(database, bus).run())
+    left = text("SELECT string_agg(aggregate_id, ', ' ORDER BY aggregate_id) FROM outbox")
+
+    async def is_swept() -> bool:
+        async with database.system_transaction() as session:
+            return bool(await session.scalar(left) == "0 days ago, 6 days ago")
+
+    await until(is_swept)
