@@ -41,10 +41,12 @@ class RebuiltDays:
     newest: Sequence[HeldDay] = ()
 
     def then(self, later: Sequence[HeldDay]) -> "RebuiltDays":
-        """With what a fold says that went on from these: the first of its days is the last of them."""
-        joined = [*(each for each in self.newest if each.day < later[0].day), *later]
+        """With what a fold says that went on from one of these, which takes the place of that and of the later ones."""
+        begin = quarter_of(later[0].day)
+        joined = [*(each for each in self.of(begin) if each.day < later[0].day), *later]
         *past, (_, newest) = by_quarter(joined).items()
-        return RebuiltDays({**self.past, **{quarter: in_columns(days) for quarter, days in past}}, newest)
+        before = {quarter: days for quarter, days in self.past.items() if quarter < begin}
+        return RebuiltDays({**before, **{quarter: in_columns(days) for quarter, days in past}}, newest)
 
     def quarters(self) -> list[date]:
         """Ascending."""

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from quantmesh.portfolio.core.daily_income import DailyIncome
 from quantmesh.portfolio.core.fold_ledger import late_among, sum_of
+from quantmesh.portfolio.core.fold_marks import FoldMark, fold_again, marks_before, with_mark
 from quantmesh.portfolio.core.held_days import HeldDay, changes
 from quantmesh.portfolio.core.lots import FoldedLots, Position, fold_lots
 from quantmesh.portfolio.core.model import LotMethod
@@ -57,7 +58,8 @@ class KeptSnapshot:
 class Rebuilt:
     """What the journal comes to at a snapshot, or on the way to it; `lots` are of all instruments, and whole.
 
-    `flows` and `income` are those since the snapshot before, `days` by symbol those of the whole life.
+    `flows` and `income` are those since the snapshot before, `days` by symbol those of the whole life, `marks` of what
+    was corrected once.
     """
 
     at: Snapshot | None
@@ -66,6 +68,7 @@ class Rebuilt:
     flows: Sequence[DailyFlow] = ()
     income: Sequence[DailyIncome] = ()
     days: Mapping[str, RebuiltDays] = field(default_factory=dict)
+    marks: Mapping[str, Sequence[FoldMark]] = field(default_factory=dict)
 
 
 NOTHING_REBUILT = Rebuilt(None, {}, {})
@@ -80,16 +83,21 @@ async def rebuild(
     late = late_among(movements, before.lots)
     timely = (movement for movement in movements if movement.symbol not in late)
     folded = fold_lots(timely, method, before.lots)
-    for symbol in late:
-        # One at a time, since each is read whole.
-        folded |= fold_lots(await journal.movements(portfolio_id, view, [symbol]), method)
+    marks: dict[str, list[FoldMark]] = {}
+    if before.at is not None:
+        for symbol, late_at in late.items():
+            # One at a time, since each may be read whole.
+            folded[symbol], marks[symbol] = await fold_again(
+                journal, portfolio_id, method, view, before.at, symbol, before.marks.get(symbol, ()), late_at
+            )
+    first_at = {movement.symbol: movement.executed_at for movement in reversed(movements)}
+    for symbol in before.marks.keys() & folded.keys() - late.keys():
+        marks[symbol] = with_mark(marks_before(before.marks[symbol], first_at[symbol]), folded[symbol])
     moved = await journal.cash(portfolio_id, view, before.at)
     cash = moved if before.at is None else sum_of(before.at.cash, moved)
     at = replace(snapshot, executed_until=until, cash=cash)
     positions = {symbol: lots.position() for symbol, lots in folded.items()}
-    # What came late was folded from nothing.
-    known = {symbol: days for symbol, days in before.days.items() if symbol not in late}
-    days = {symbol: known.get(symbol, RebuiltDays()).then(lots.days) for symbol, lots in folded.items()}
+    days = {symbol: before.days.get(symbol, RebuiltDays()).then(lots.days) for symbol, lots in folded.items()}
     return Rebuilt(
         at,
         {**before.lots, **{symbol: replace(lots, days=()) for symbol, lots in folded.items()}},
@@ -97,6 +105,7 @@ async def rebuild(
         [*before.flows, *await journal.flows_since(portfolio_id, view, before.at)],
         [*before.income, *await journal.income_since(portfolio_id, view, before.at)],
         {**before.days, **days},
+        {**before.marks, **marks},
     )
 
 
