@@ -113,8 +113,9 @@ class Account:
     async def announce(self, event: portfolio_pb2.AccountEvent) -> None:
         await self._edge.logs.handle(_envelope(event))
 
-    async def copy_early(self, event: portfolio_pb2.AccountEvent) -> None:
-        await self._edge.logs.handle_early(EARLY, _envelope(event).SerializeToString())
+    async def copy_early(self, *events: portfolio_pb2.AccountEvent) -> None:
+        page = portfolio_pb2.ListEventsResponse(events=events)
+        await self._edge.logs.handle_early(EARLY, page.SerializeToString())
 
 
 def _envelope(event: portfolio_pb2.AccountEvent) -> common_pb2.EventEnvelope:

@@ -106,13 +106,14 @@ async def test_the_accounts_log_is_live_and_without_holes(edge: Edge, client: St
 async def test_an_early_copy_is_shown_in_place_of_its_event(edge: Edge, client: StreamClient) -> None:
     account = Account(edge, length=5)
     await client.ask(op="subscribe", channels=[CHANNEL])
-    told = account.record()
-    await account.copy_early(told)
-    assert (await client.hear())["seq"] == 6
+    told, along = account.record(), account.record()
+    await account.copy_early(told, along)
+    assert [(await client.hear())["seq"] for _ in range(2)] == [6, 7]
     await account.announce(told)
-    await account.copy_early(told)
+    await account.copy_early(told, along)
+    await account.announce(along)
     await account.announce(account.record())
-    assert (await client.hear())["seq"] == 7
+    assert (await client.hear())["seq"] == 8
     assert client.nothing_waits()
 
 

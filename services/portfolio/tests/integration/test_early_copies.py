@@ -3,13 +3,11 @@
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 import pytest
 
-from quantmesh.api.common.v1.common_pb2 import EventEnvelope
-from quantmesh.api.portfolio.v1 import events_pb2
+from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis import failpoints
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.failpoints import Failpoint
@@ -22,6 +20,7 @@ from quantmesh.portfolio.core.venue.model import Action, Proposal
 
 from .fakes import COSTS, Service, User, quote
 
+FILLED = ["order.accepted", "order.filled", "transaction.recorded"]
 COSTS_OF_VENUE = ExecutionCosts(**COSTS)
 
 
@@ -34,10 +33,8 @@ class Edge:
 
     async def hear(self, subject: str, payload: bytes) -> None:
         assert subject == SUBJECT
-        envelope = EventEnvelope.FromString(payload)
-        carrier: Any = getattr(events_pb2, envelope.type.rpartition(".")[2])
-        event = carrier.FromString(envelope.payload).event
-        self.heard.append((event.type, event.seq, event.data_json))
+        page = pb.ListEventsResponse.FromString(payload)
+        self.heard += [(event.type, event.seq, event.data_json) for event in page.events]
 
 
 @pytest.fixture
@@ -57,18 +54,18 @@ async def funded(trader: User) -> str:
     return portfolio.id
 
 
-async def orders_in_log(trader: User, portfolio_id: str) -> list[tuple[str, int, str]]:
-    events = (await trader.events(portfolio_id)).events
-    return [(each.type, each.seq, each.data_json) for each in events if each.type.startswith("order.")]
+async def log_behind_the_deposit(trader: User, portfolio_id: str) -> list[tuple[str, int, str]]:
+    events = (await trader.events(portfolio_id, after=1)).events
+    return [(each.type, each.seq, each.data_json) for each in events]
 
 
 async def test_an_order_that_fills_at_once_is_told_as_the_log_has_it(trader: User, edge: Edge) -> None:
     portfolio_id = await funded(trader)
     await trader.order(portfolio_id, "1", key="once")
-    assert [kind for kind, _, _ in edge.heard] == ["order.accepted", "order.filled"]
-    assert edge.heard == await orders_in_log(trader, portfolio_id)
+    assert [kind for kind, _, _ in edge.heard] == FILLED
+    assert edge.heard == await log_behind_the_deposit(trader, portfolio_id)
     await trader.order(portfolio_id, "1", key="once")
-    assert len(edge.heard) == 2, "a repetition has no effect to tell of"
+    assert len(edge.heard) == len(FILLED), "a repetition has no effect to tell of"
 
 
 async def test_what_was_not_committed_is_not_told(trader: User, edge: Edge) -> None:
@@ -93,5 +90,5 @@ async def test_a_resting_order_that_the_venue_fills_is_told_too(service: Service
     time = service.market.time + timedelta(seconds=1)
     now = replace(quote("AAPL", "110"), time=time, received_at=service.clock.time)
     assert await desk.decide(Proposal(Action.FILL, resting, Decimal(1)), time, now) is None
-    assert [kind for kind, _, _ in edge.heard] == ["order.accepted", "order.filled"]
-    assert edge.heard == await orders_in_log(trader, portfolio_id)
+    assert [kind for kind, _, _ in edge.heard] == FILLED
+    assert edge.heard == await log_behind_the_deposit(trader, portfolio_id)

@@ -15,7 +15,7 @@ from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.api.risk.v1 import limits_pb2
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.rpc import Peer, open_channel
-from quantmesh.portfolio.adapters.rpc import orders
+from quantmesh.portfolio.adapters.rpc import placer
 from quantmesh.portfolio.adapters.store.halts import HaltStore
 from quantmesh.portfolio.core.errors import InsufficientCash
 from quantmesh.portfolio.core.halts.model import Halt, HaltKind
@@ -208,7 +208,7 @@ async def test_an_account_is_not_held_up_while_risk_thinks(checks: Checks) -> No
 async def test_other_accounts_trade_in_the_symbol_while_risk_thinks(
     checks: Checks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(orders, "_LOCKED_SECONDS", 60.0)
+    monkeypatch.setattr(placer, "_LOCKED_SECONDS", 60.0)
     market = checks.service.market
     market.live["AAPL"] = replace(market.live["AAPL"], bid_size=Decimal(100), ask_size=Decimal(100))
     portfolio, other = await checks.user.create(), checks.service.user()
@@ -223,7 +223,7 @@ async def test_other_accounts_trade_in_the_symbol_while_risk_thinks(
 
 
 async def test_a_halt_that_comes_while_risk_thinks_holds(checks: Checks, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(orders, "_LOCKED_SECONDS", 60.0)
+    monkeypatch.setattr(placer, "_LOCKED_SECONDS", 60.0)
     portfolio = await checks.user.create()
     await checks.user.deposit(portfolio.id)
     placing = await asking(checks, checks.trader(), portfolio.id)

@@ -84,12 +84,15 @@ class Database:
 
     @asynccontextmanager
     async def gathered(self, owner_id: UUID, first: Sequence[Asked]) -> AsyncIterator[GatheredSession]:
-        """As `transaction`, with as few messages as can be: `first` are sent before anybody executes them."""
+        """As `transaction`, with as few messages as can be: `first` are sent before anybody executes them.
+
+        Its events may wait 20 ms for others of their kind.
+        """
         async with self._work(self._opening(str(owner_id))) as session:
             gathered = GatheredSession(session)
             await self._begin(session, partial(gathered.ask, first))
             yield gathered
-            await self._finish(session, gathered.commit)
+            await self._finish(session, gathered.commit, are_events_awaited=False)
 
     @asynccontextmanager
     async def system_transaction(self) -> AsyncIterator[Session]:

@@ -17,8 +17,8 @@ from quantmesh.gateway.translation.portfolios import event
 log = get_logger(__name__)
 
 SUBJECT = "qm.portfolio.>"
-# Copies of what was just committed, on core NATS; the events follow.
-EARLY = "early.portfolio"
+# Copies of what was just committed, on core NATS, as a page of the log; the events follow.
+EARLY = "early.portfolio.events"
 PAGE = 500
 # What the log's events travel in: whatever portfolio tells with the event itself in `event`.
 _CARRIERS: dict[str, Any] = {
@@ -58,18 +58,6 @@ class AccountLogs:
 
     async def handle(self, envelope: EventEnvelope) -> None:
         """One JetStream event."""
-        self._tell(envelope, is_early=False)
-
-    async def handle_early(self, _subject: str, payload: bytes) -> None:
-        """One core NATS message: an envelope of which type and payload count."""
-        try:
-            envelope = EventEnvelope.FromString(payload)
-        except DecodeError:
-            log.error("an early copy is no envelope")
-            return
-        self._tell(envelope, is_early=True)
-
-    def _tell(self, envelope: EventEnvelope, *, is_early: bool) -> None:
         carrier = _CARRIERS.get(envelope.type)
         if carrier is None:
             return
@@ -78,6 +66,19 @@ class AccountLogs:
         except DecodeError:
             log.error("an event does not match its type", event_id=envelope.event_id, type=envelope.type)
             return
+        self._tell(message, is_early=False)
+
+    async def handle_early(self, _subject: str, payload: bytes) -> None:
+        """One core NATS message."""
+        try:
+            page = ListEventsResponse.FromString(payload)
+        except DecodeError:
+            log.error("early copies are no page of a log")
+            return
+        for message in page.events:
+            self._tell(message, is_early=True)
+
+    def _tell(self, message: AccountEvent, *, is_early: bool) -> None:
         followers = self._followers.get(message.portfolio_id)
         if followers and message.seq:
             worded = frame(message)

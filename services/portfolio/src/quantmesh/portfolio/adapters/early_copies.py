@@ -1,12 +1,13 @@
-"""What was just committed, told to the edges at once: a copy ahead of the event, which comes through the outbox."""
+"""What was just committed, told to the edges at once: a copy ahead of the events, which come through the outbox."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
-from google.protobuf.message import Message
+from quantmesh.api.portfolio.v1.portfolio_pb2 import ListEventsResponse
+from quantmesh.portfolio.adapters import translate
+from quantmesh.portfolio.core.account_log import AccountEvent
 
-from quantmesh.api.common.v1.common_pb2 import EventEnvelope
-
-SUBJECT = "early.portfolio"
+SUBJECT = "early.portfolio.events"
 
 
 class EarlyCopies:
@@ -15,8 +16,9 @@ class EarlyCopies:
     def __init__(self, publish: Callable[[str, bytes], Awaitable[object]]) -> None:
         self._publish = publish
 
-    async def send(self, told: Iterable[Message]) -> None:
-        """Once their transaction is committed."""
-        for message in told:
-            copy = EventEnvelope(type=message.DESCRIPTOR.full_name, payload=message.SerializeToString())
-            await self._publish(SUBJECT, copy.SerializeToString())
+    async def send(self, told: Iterable[AccountEvent]) -> None:
+        """Those of one transaction, once it is committed, as a page of the account's log."""
+        events = [translate.account_event(event) for event in sorted(told, key=lambda event: event.seq)]
+        if events:
+            await self._publish(SUBJECT, ListEventsResponse(events=events).SerializeToString())
+            await asyncio.sleep(0)  # the client writes in a task of its own, which comes before the caller's answer

@@ -83,9 +83,13 @@ class MarketPeer:
         return clock, quotes
 
     async def assets(self, symbols: Collection[str]) -> Mapping[str, Asset]:
-        wanted = list(symbols)
-        found = await asyncio.gather(*(self._asset(symbol) for symbol in wanted))
-        return {symbol: asset for symbol, asset in zip(wanted, found, strict=True) if asset is not None}
+        now = time.monotonic()
+        found = {symbol: kept[1] for symbol in symbols if (kept := self._assets.get(symbol)) and kept[0] > now}
+        wanted = [symbol for symbol in symbols if symbol not in found]
+        if wanted:
+            asked = await asyncio.gather(*map(self._asset, wanted))
+            found |= {symbol: asset for symbol, asset in zip(wanted, asked, strict=True) if asset is not None}
+        return found
 
     async def quotes(
         self, symbols: Collection[str], as_of: datetime | None = None, known_at: datetime | None = None
@@ -148,9 +152,6 @@ class MarketPeer:
         }
 
     async def _asset(self, symbol: str) -> Asset | None:
-        known = self._assets.get(symbol)
-        if known is not None and known[0] > time.monotonic():
-            return known[1]
         try:
             async with self._limit:
                 answer = await self._peer.call(self._stub.GetAsset, pb.GetAssetRequest(symbol=symbol))

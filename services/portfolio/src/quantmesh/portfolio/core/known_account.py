@@ -8,6 +8,7 @@ from decimal import Decimal
 from quantmesh.portfolio.core.admission import Books, Holding
 from quantmesh.portfolio.core.balance import BalanceHistory
 from quantmesh.portfolio.core.model import Portfolio, Transaction, TransactionType
+from quantmesh.portfolio.core.numbers import exactly
 from quantmesh.portfolio.core.posting_rules import delivers
 
 
@@ -62,6 +63,16 @@ class KnownAccount:
             known = self.balances[holding]
             histories[holding] = BalanceHistory(known.amount, known.after(since), known.reserved)
         return Books(histories, dict(self.counted_at), self.portfolio.margin_enabled)
+
+    def numbered(self, seq: int, recorded_at: datetime) -> "KnownAccount":
+        """With more in its log."""
+        return replace(self, portfolio=replace(self.portfolio, seq=seq), recorded_at=recorded_at)
+
+    @exactly
+    def reserving(self, holding: Holding, more: Decimal) -> "KnownAccount":
+        """With `more` of a balance that is known kept for open orders."""
+        known = self.balances[holding]
+        return replace(self, balances={**self.balances, holding: replace(known, reserved=known.reserved + more)})
 
     def recorded(self, transaction: Transaction, balances: Mapping[Holding, Decimal]) -> "KnownAccount":
         """With a transaction that was admitted by these books, and the balances that it left."""

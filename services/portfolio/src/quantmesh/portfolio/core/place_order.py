@@ -4,7 +4,6 @@ All in one transaction with its postings, its reservation and its events. What n
 (an unknown symbol, cash or units that are not there) leaves nothing; a rejected order is one, with its reason.
 """
 
-import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -29,7 +28,9 @@ async def ask_venue(market: Market, symbol: str, costs: ExecutionCosts) -> Venue
 
 async def ask_venues(market: Market, symbols: Collection[str], costs: ExecutionCosts) -> Mapping[str, Venue]:
     """The same of several, at one instant."""
-    assets, (clock, quotes) = await asyncio.gather(market.assets(symbols), market.to_trade_on(symbols))
+    # One after the other: hardly ever has anybody to be asked, and a task takes longer than both.
+    assets = await market.assets(symbols)
+    clock, quotes = await market.to_trade_on(symbols)
     unknown = [symbol for symbol in symbols if symbol not in assets]
     if unknown:
         raise UnknownSymbol(unknown[0], "symbol")

@@ -17,6 +17,7 @@ from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import QuantmeshError
 from quantmesh.chassis.identity import current_caller
 from quantmesh.portfolio.adapters.early_copies import EarlyCopies
+from quantmesh.portfolio.adapters.rpc.known_accounts import KnownAccounts
 from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.core.errors import PortfolioNotFound
 from quantmesh.portfolio.core.execution import ExecutionCosts
@@ -42,6 +43,7 @@ class Methods:
         self._costs = costs
         self._pre_trade = pre_trade
         self._early_copies = early_copies
+        self._known_accounts = KnownAccounts()
 
     @asynccontextmanager
     async def _store(self) -> AsyncIterator[Store]:

@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 from datetime import datetime
-from functools import partial
+from functools import cached_property
 from uuid import UUID
 
 from quantmesh.api.common.v1 import common_pb2
@@ -11,37 +11,36 @@ from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis import idempotency
 from quantmesh.chassis.cancellation import end
 from quantmesh.chassis.errors import QuantmeshError, Unavailable
-from quantmesh.chassis.idempotency import Claim
 from quantmesh.chassis.identity import current_caller, requires
 from quantmesh.chassis.ids import uuid7
 from quantmesh.portfolio.adapters import translate, translate_orders
 from quantmesh.portfolio.adapters.rpc.base import Context, Methods, id_or_none, portfolio_id_of
+from quantmesh.portfolio.adapters.rpc.placer import OrderPlacer
 from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.adapters.store.orders import OrderFilter
-from quantmesh.portfolio.adapters.store.placing import account_questions, market_questions
 from quantmesh.portfolio.core.end_order import cancel_order
 from quantmesh.portfolio.core.errors import InvalidRequest
 from quantmesh.portfolio.core.execution import Venue
 from quantmesh.portfolio.core.order_errors import OrderNotFound
 from quantmesh.portfolio.core.orders import Order, OrderRequest
 from quantmesh.portfolio.core.pages import id_from_cursor, page_limit, page_of
-from quantmesh.portfolio.core.place_order import ask_venue, new_order, place_order
+from quantmesh.portfolio.core.place_order import ask_venue, new_order
 from quantmesh.portfolio.core.pre_trade import PreTradeAnswer, ProposedTrade
 from quantmesh.portfolio.core.preview_order import preview_order
 from quantmesh.portfolio.core.replace_order import is_less_of, replace_order
 from quantmesh.portfolio.core.reservations import trade_price
 
-# An account's own locks are held for no longer than this until risk and auth have answered; no other is.
-_LOCKED_SECONDS = 0.02
+# A call begins with a task of its own: after so many turns of the loop its question is on the way.
+_TURNS_TO_ASK = 2
 # Who cancels waits no longer for the market's time.
 _MARKET_SECONDS = 0.3
 
 
-class _StillChecking(Exception):
-    """The locks are given back; they are taken again once the answer is there."""
-
-
 class OrderMethods(Methods):
+    @cached_property
+    def _placer(self) -> OrderPlacer:
+        return OrderPlacer(self._database, self._clock, self._known_accounts, self._early_copies)
+
     @requires("orders:write")
     async def PlaceOrder(self, request: pb.PlaceOrderRequest, context: Context) -> pb.PlaceOrderResponse:
         owner_id, answer = current_caller().user_id, pb.PlaceOrderResponse
@@ -62,13 +61,11 @@ class OrderMethods(Methods):
             if kept is None:
                 raise
             return kept
-        place = partial(self._place, claim, order, venue, checking)
         try:
-            await asyncio.sleep(0)  # risk is asked before the ledger's reading keeps this process busy
-            with suppress(_StillChecking):
-                return await place()
-            await asyncio.wait({checking})
-            return await place()
+            # Risk is asked before deciding keeps this process busy.
+            for _ in range(_TURNS_TO_ASK):
+                await asyncio.sleep(0)
+            return await self._placer.place(claim, order, venue, checking)
         finally:
             await end(checking)
             if not checking.cancelled():
@@ -134,33 +131,6 @@ class OrderMethods(Methods):
                 store, order_id, market_time, self._clock.now(), uuid7, expected_version=expected
             )
             return pb.CancelOrderResponse(order=await _whole(store, cancelled))
-
-    async def _place(
-        self, claim: Claim, order: Order, venue: Venue, checking: asyncio.Task[None]
-    ) -> pb.PlaceOrderResponse:
-        """What is `checking` is heard behind the account's locks. Raises _StillChecking where that takes too long."""
-        answer = pb.PlaceOrderResponse
-        first, last = account_questions(claim, order, venue), market_questions(order, venue)
-        if checking.done():
-            first, last = [*first, *last], []
-        async with self._database.gathered(claim.owner_id, first) as session:
-            store = Store(session, claim.owner_id)
-
-            async def place() -> pb.PlaceOrderResponse:
-                if last:
-                    await asyncio.wait({checking}, timeout=_LOCKED_SECONDS)
-                if not checking.done():
-                    raise _StillChecking
-                checking.result()
-                if last:
-                    await session.ask(last)
-                placed, fills = await place_order(store, order, venue, self._clock.now(), uuid7)
-                return answer(order=translate_orders.order(placed, fills))
-
-            placed = await idempotency.once_claimed(session, claim, answer=answer, run=place)
-        if self._early_copies is not None:
-            await self._early_copies.send(store.told)
-        return placed
 
     async def _market_time(self) -> datetime | None:
         """None where the market does not answer soon."""

@@ -84,11 +84,11 @@ class _Groups:
 
 
 class Recorder:
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, known: KnownAccounts) -> None:
         self._database = database
         self._clock = clock
         self._groups: dict[UUID, _Groups] = {}
-        self._known = KnownAccounts()
+        self._known = known
 
     async def record(
         self, portfolio_id: UUID, asked: TransactionInput, currency: str, claim: Claim

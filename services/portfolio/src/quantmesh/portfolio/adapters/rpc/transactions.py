@@ -35,7 +35,7 @@ _RECORDING = Method(pb.DESCRIPTOR.services_by_name["PortfolioService"].full_name
 class TransactionMethods(Methods):
     @cached_property
     def _recorder(self) -> Recorder:
-        return Recorder(self._database, self._clock)
+        return Recorder(self._database, self._clock, self._known_accounts)
 
     @requires("portfolio:write")
     async def RecordTransaction(

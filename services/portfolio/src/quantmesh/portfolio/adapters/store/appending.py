@@ -12,8 +12,8 @@ from quantmesh.chassis.sql import Executor, text
 from quantmesh.portfolio.adapters.events import TRANSACTION_RECORDED, transaction_message
 from quantmesh.portfolio.adapters.hashing import keccak256, payload_of
 from quantmesh.portfolio.adapters.store import rows
-from quantmesh.portfolio.adapters.store.owned import Owned
-from quantmesh.portfolio.core.account_log import transaction_recorded
+from quantmesh.portfolio.adapters.store.log import LogStore
+from quantmesh.portfolio.core.account_log import AccountEvent, transaction_recorded
 from quantmesh.portfolio.core.admission import Holding
 from quantmesh.portfolio.core.model import Transaction
 from quantmesh.portfolio.core.numbers import exactly
@@ -93,13 +93,14 @@ _CHECK_AT_ONCE = text("SET CONSTRAINTS balanced IMMEDIATE")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some transactions as the rows and messages that they become; `values` are those of WRITE."""
+    """Some transactions as the rows, events and messages that they become; `values` are those of WRITE."""
 
     values: Mapping[str, object]
+    events: Sequence[AccountEvent]
     messages: Mapping[str, Sequence[outbox.SeriesEvent]]
 
 
-class AppendStore(Owned):
+class AppendStore(LogStore):
     async def append(
         self,
         transactions: Sequence[Transaction],
@@ -120,6 +121,8 @@ class AppendStore(Owned):
             if written is not None:
                 written(end)
         await self._session.send(WRITE, _values(shared, prepared, holdings=holdings))
+        # Of a long import the end alone: nobody is told early of those.
+        self.told += prepared.events
 
 
 class Overtaken(Exception):
@@ -192,4 +195,4 @@ def prepare(
         "events": [row_of(item, rows.event_row(event)) for item, event in zip(transactions, events, strict=True)],
     }
     written = {name: rows.dump(found) for name, found in tables.items()}
-    return Piece(written | outbox.series(TRANSACTION_RECORDED, messages, owner_id=owner_id), messages)
+    return Piece(written | outbox.series(TRANSACTION_RECORDED, messages, owner_id=owner_id), events, messages)

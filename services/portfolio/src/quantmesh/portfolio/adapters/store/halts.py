@@ -15,6 +15,7 @@ from quantmesh.portfolio.core.errors import HaltInForce, HaltNotFound
 from quantmesh.portfolio.core.halts.model import Halt, HaltKind
 
 IN_FORCE = text("SELECT * FROM halt WHERE lifted_at IS NULL ORDER BY id")
+NONE_FOR = text("SELECT demand(NOT EXISTS (SELECT FROM halt WHERE lifted_at IS NULL AND symbol IN ('', :symbol)))")
 _ADD = text(
     """
     INSERT INTO halt SELECT * FROM json_populate_record(NULL::halt, CAST(:halt AS json))

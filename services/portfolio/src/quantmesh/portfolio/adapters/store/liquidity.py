@@ -11,14 +11,14 @@ from quantmesh.portfolio.core.market import Quote
 from quantmesh.portfolio.core.numbers import ZERO
 from quantmesh.portfolio.core.orders import OrderSide
 
-# Locked until commit; a newer quote begins with nothing used.
-_LOCK = text(
+# Locked until commit; a newer quote begins with nothing used but this.
+_USE = text(
     """
-    INSERT INTO venue_symbol AS v (symbol, quoted_at, bid_used, ask_used) VALUES (:symbol, :quoted_at, 0, 0)
+    INSERT INTO venue_symbol AS v (symbol, quoted_at, bid_used, ask_used) VALUES (:symbol, :quoted_at, :bid, :ask)
     ON CONFLICT (symbol) DO UPDATE SET
         quoted_at = greatest(v.quoted_at, excluded.quoted_at),
-        bid_used = CASE WHEN excluded.quoted_at > v.quoted_at THEN 0 ELSE v.bid_used END,
-        ask_used = CASE WHEN excluded.quoted_at > v.quoted_at THEN 0 ELSE v.ask_used END
+        bid_used = excluded.bid_used + CASE WHEN excluded.quoted_at > v.quoted_at THEN 0 ELSE v.bid_used END,
+        ask_used = excluded.ask_used + CASE WHEN excluded.quoted_at > v.quoted_at THEN 0 ELSE v.ask_used END
     RETURNING quoted_at, bid_used, ask_used, limit_since
     """
 )
@@ -33,19 +33,34 @@ _LOCK_ALL = text(
 _AHEAD = text(
     "SELECT resting_ahead(:symbol, :side, CAST(:price AS numeric), CAST(:time AS timestamptz), CAST(:order_id AS uuid))"
 )
-_USE = {
-    OrderSide.BUY: text("UPDATE venue_symbol SET ask_used = ask_used + :quantity WHERE symbol = :symbol"),
-    OrderSide.SELL: text("UPDATE venue_symbol SET bid_used = bid_used + :quantity WHERE symbol = :symbol"),
-}
+_ENOUGH = text(
+    """
+    SELECT demand(
+        quoted_at = :quoted_at AND limit_since IS NULL
+        AND CASE WHEN :side = 'buy' THEN ask_used ELSE bid_used END
+            + resting_ahead(symbol, :side, CAST(:price AS numeric), CAST(:time AS timestamptz), CAST(:order_id AS uuid))
+            <= :size
+    )
+    FROM venue_symbol WHERE symbol = :symbol
+    """
+)
 
 
-def size_question(quote: Quote) -> Asked:
-    return _LOCK, {"symbol": quote.symbol, "quoted_at": quote.quoted_at}
+def size_question(quote: Quote, side: OrderSide = OrderSide.BUY, quantity: Decimal = ZERO) -> Asked:
+    """What is used of the quote, `quantity` for an order on `side` included."""
+    ask, bid = (quantity, ZERO) if side is OrderSide.BUY else (ZERO, quantity)
+    return _USE, {"symbol": quote.symbol, "quoted_at": quote.quoted_at, "bid": bid, "ask": ask}
 
 
 def ahead_question(quote: Quote, side: OrderSide, order_id: UUID) -> Asked:
     price = quote.ask if side is OrderSide.BUY else quote.bid
     return _AHEAD, {"symbol": quote.symbol, "side": side, "price": price, "time": quote.time, "order_id": order_id}
+
+
+def enough_demand(request: LiquidityRequest, size: Decimal) -> Asked:
+    """That the quote has what was just used of it, and that those who rest before the order have theirs."""
+    _, asked = ahead_question(request.quote, request.order.request.side, request.order.id)
+    return _ENOUGH, {**asked, "quoted_at": request.quote.quoted_at, "size": size}
 
 
 class LiquidityStore(Owned):
@@ -56,7 +71,7 @@ class LiquidityStore(Owned):
         size, quote, order = request.size, request.quote, request.order
         if size is None:
             return request.quantity
-        symbol, side = quote.symbol, order.request.side
+        side = order.request.side
         used = (await self._session.execute(*size_question(quote))).one()
         if used.quoted_at > quote.quoted_at or used.limit_since is not None:
             return ZERO
@@ -65,5 +80,5 @@ class LiquidityStore(Owned):
             ahead = await self._session.scalar(*ahead_question(quote, side, order.id))
         granted = request.granted(size, used.ask_used if side is OrderSide.BUY else used.bid_used, ahead)
         if granted > ZERO:
-            await self._session.send(_USE[side], {"symbol": symbol, "quantity": granted})
+            await self._session.send(*size_question(quote, side, granted))
         return granted

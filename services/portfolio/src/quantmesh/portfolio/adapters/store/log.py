@@ -23,8 +23,8 @@ _LOG = text(f"WITH {LOGGED} SELECT 1")
 class LogStore(Owned):
     def __init__(self, session: Executor, owner_id: UUID) -> None:
         super().__init__(session, owner_id)
-        # The messages of this transaction, in order.
-        self.told: list[Message] = []
+        # What this transaction adds to the log.
+        self.told: list[AccountEvent] = []
 
     async def tell(
         self, event: AccountEvent, subject: str, message: Message, *, within: Statement = _LOG, **values: object
@@ -35,4 +35,4 @@ class LogStore(Owned):
         series = outbox.series(subject, messages, owner_id=self._owner_id)
         with outbox.versions_grow(subject, messages):
             await self._session.send(within, {**values, "event": rows.dump(row), **series})
-        self.told.append(message)
+        self.told.append(event)

@@ -119,10 +119,15 @@ class PortfolioStore(Owned):
         return portfolio_of(row), row.recorded_at
 
     async def lock(self, portfolio_id: UUID, now: datetime) -> tuple[Portfolio, datetime]:
+        portfolio, recorded_at = await self.locked(portfolio_id)
+        return portfolio, max(recorded_at, now)
+
+    async def locked(self, portfolio_id: UUID) -> tuple[Portfolio, datetime]:
+        """With the time of its last recording."""
         row = (await self._session.execute(*lock_question(portfolio_id))).one_or_none()
         if row is None:
             raise PortfolioNotFound(portfolio_id)
-        return portfolio_of(row), max(row.recorded_at, now)
+        return portfolio_of(row), row.recorded_at
 
     async def take_numbers(self, portfolio: Portfolio, events: int, recorded_at: datetime) -> None:
         taken = {"id": portfolio.id, "seq": portfolio.seq + events, "recorded_at": recorded_at}

@@ -1,0 +1,118 @@
+"""The ledger to an order that is being placed."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from quantmesh.chassis.sql import Asked, Executor, Parameters, Result, Statement
+from quantmesh.portfolio.adapters.store import Store
+from quantmesh.portfolio.adapters.store.halts import NONE_FOR
+from quantmesh.portfolio.adapters.store.journal import Wanted, books_question, known_of
+from quantmesh.portfolio.adapters.store.liquidity import enough_demand, size_question
+from quantmesh.portfolio.core.admission import Books, Holding
+from quantmesh.portfolio.core.halts.model import Halt
+from quantmesh.portfolio.core.known_account import KnownAccount, NotKnown
+from quantmesh.portfolio.core.liquidity import LiquidityRequest
+from quantmesh.portfolio.core.model import Portfolio, Transaction
+
+
+class PlacingStore(Store):
+    """The ledger to a new order. `known_account` is what is known of it: from the beginning, or once it is read.
+
+    Behind all that is written it is what it is then. `demands` go with the commit, behind all else.
+    """
+
+    def __init__(self, session: Executor, owner_id: UUID, account: KnownAccount | None = None) -> None:
+        super().__init__(session, owner_id)
+        self.known_account = account
+        self.demands: list[Asked] = []
+
+    async def lock(self, portfolio_id: UUID, now: datetime) -> tuple[Portfolio, datetime]:
+        account = self.known_account
+        if account is None:
+            portfolio, recorded_at = await self.locked(portfolio_id)
+            account = self.known_account = KnownAccount(portfolio, recorded_at)
+        return account.portfolio, max(account.recorded_at, now)
+
+    async def books(self, portfolio_id: UUID, holdings: Collection[Holding], since: datetime) -> Books:
+        account = self._known
+        if not account.knows(holdings, since):
+            found = (await self._session.execute(*books_question(portfolio_id, holdings, since))).all()
+            for holding in holdings:
+                account = known_of(account, Wanted(portfolio_id, holding, since), found)
+            self.known_account = account
+        return account.books(holdings, since)
+
+    async def take_numbers(self, portfolio: Portfolio, events: int, recorded_at: datetime) -> None:
+        await super().take_numbers(portfolio, events, recorded_at)
+        self.known_account = self._known.numbered(portfolio.seq + events, recorded_at)
+
+    async def reserve(self, portfolio_id: UUID, holding: Holding, more: Decimal) -> None:
+        await super().reserve(portfolio_id, holding, more)
+        self.known_account = self._known.reserving(holding, more)
+
+    async def append(
+        self,
+        transactions: Sequence[Transaction],
+        balances: Mapping[Holding, Decimal],
+        written: Callable[[int], None] | None = None,
+    ) -> None:
+        await super().append(transactions, balances, written)
+        (transaction,) = transactions
+        numbered = self._known
+        self.known_account = numbered.recorded(transaction, balances).numbered(
+            numbered.portfolio.seq, numbered.recorded_at
+        )
+
+    @property
+    def _known(self) -> KnownAccount:
+        if self.known_account is None:
+            msg = "the account is not locked yet"
+            raise NotKnown(msg)
+        return self.known_account
+
+
+class UnhinderedStore(PlacingStore):
+    """The same to an order that is decided as if nothing that all accounts share were in its way.
+
+    That there is no halt, and enough of the quote, is demanded with the commit, which fails with ConcurrentUpdate where
+    it is not so. Nothing that others want is held until then.
+    """
+
+    def __init__(self, session: Executor, owner_id: UUID, symbol: str, account: KnownAccount | None = None) -> None:
+        super().__init__(session, owner_id, account)
+        self._symbol = symbol
+
+    async def halts(self) -> list[Halt]:
+        self.demands.append((NONE_FOR, {"symbol": self._symbol}))
+        return []
+
+    async def take_liquidity(self, request: LiquidityRequest) -> Decimal:
+        size = request.size
+        if size is not None:
+            self.demands.append(size_question(request.quote, request.order.request.side, request.quantity))
+            self.demands.append(enough_demand(request, size))
+        return request.quantity
+
+
+class Unsent(Executor):
+    """Keeps what is written. There is no transaction yet to read anything in."""
+
+    def __init__(self) -> None:
+        self.asked: list[Asked] = []
+
+    async def execute(self, statement: Statement, _: Parameters | None = None) -> Result:
+        msg = f"there is no transaction yet to execute {statement.query[:40]!r} in"
+        raise NotKnown(msg)
+
+    async def send(self, statement: Statement, parameters: Parameters) -> None:
+        self.asked.append((statement, parameters))
+
+
+class KnowingStore(UnhinderedStore):
+    """The same to an order that is decided by what is known of its account alone, without a transaction."""
+
+    async def order_id_taken(self, _portfolio_id: UUID, _client_order_id: str) -> bool:
+        """Not that anybody knew. The table refuses a second one of a name."""
+        return False
