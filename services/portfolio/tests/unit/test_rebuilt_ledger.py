@@ -11,7 +11,7 @@ from uuid import UUID
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from quantmesh.portfolio.core.held_days import by_quarter, changes, in_columns
+from quantmesh.portfolio.core.held_days import by_quarter, changes
 from quantmesh.portfolio.core.lots import SecurityMovement, fold_lots
 from quantmesh.portfolio.core.model import LotMethod, TransactionType
 from quantmesh.portfolio.core.ports import View
@@ -140,7 +140,7 @@ def test_each_snapshot_is_rebuilt_as_one_fold_of_all_that_is_known(
                 days = [
                     each for quarter in rebuilt.days[symbol].quarters() for each in rebuilt.days[symbol].of(quarter)
                 ]
-                assert changes(in_columns(days)) == changes(in_columns(lots.days))
+                assert changes(days) == changes(lots.days)
                 assert rebuilt.days[symbol].quarters() == [*by_quarter(lots.days)]
 
     asyncio.run(compare())
