@@ -185,9 +185,18 @@ async def test_an_order_that_is_denied_or_not_checked_in_time_writes_nothing(che
     assert await trader.order(portfolio.id, "10", key="once") == placed
 
 
-async def asking(checks: Checks, trader: User, portfolio_id: str) -> "asyncio.Task[pb.Order]":
+@pytest.fixture(params=["by what is known", "by what is read"])
+def is_known(request: pytest.FixtureRequest) -> bool:
+    """How an order is decided while risk is asked."""
+    return bool(request.param == "by what is known")
+
+
+async def asking(checks: Checks, trader: User, portfolio_id: str, *, is_known: bool = True) -> "asyncio.Task[pb.Order]":
     """An order of an account that has no limits, as was heard before, while risk keeps silent."""
     assert (await trader.order(portfolio_id, "1")).status == pb.ORDER_STATUS_FILLED
+    if not is_known:
+        # By another replica, so that the trader's knows something else.
+        await checks.user.deposit(portfolio_id)
     checks.limits.speaks.clear()
     checks.limits.heard.clear()
     placing = asyncio.create_task(trader.order(portfolio_id, "1"))
@@ -195,10 +204,10 @@ async def asking(checks: Checks, trader: User, portfolio_id: str) -> "asyncio.Ta
     return placing
 
 
-async def test_an_account_is_not_held_up_while_risk_thinks(checks: Checks) -> None:
+async def test_an_account_is_not_held_up_while_risk_thinks(checks: Checks, *, is_known: bool) -> None:
     portfolio = await checks.user.create()
     await checks.user.deposit(portfolio.id)
-    placing = await asking(checks, checks.trader(), portfolio.id)
+    placing = await asking(checks, checks.trader(), portfolio.id, is_known=is_known)
     await checks.user.deposit(portfolio.id)
     assert not placing.done()
     checks.limits.speaks.set()
@@ -206,7 +215,7 @@ async def test_an_account_is_not_held_up_while_risk_thinks(checks: Checks) -> No
 
 
 async def test_other_accounts_trade_in_the_symbol_while_risk_thinks(
-    checks: Checks, monkeypatch: pytest.MonkeyPatch
+    checks: Checks, monkeypatch: pytest.MonkeyPatch, *, is_known: bool
 ) -> None:
     monkeypatch.setattr(placer, "_LOCKED_SECONDS", 60.0)
     market = checks.service.market
@@ -215,19 +224,23 @@ async def test_other_accounts_trade_in_the_symbol_while_risk_thinks(
     await checks.user.deposit(portfolio.id)
     others = await other.create()
     await other.deposit(others.id)
-    placing = await asking(checks, checks.trader(), portfolio.id)
-    assert (await other.order(others.id, "1")).status == pb.ORDER_STATUS_FILLED
+    placing = await asking(checks, checks.trader(), portfolio.id, is_known=is_known)
+    await asyncio.sleep(0.1)  # the ledger has done what it does meanwhile
+    async with asyncio.timeout(10):
+        assert (await other.order(others.id, "1")).status == pb.ORDER_STATUS_FILLED
     assert not placing.done()
     checks.limits.speaks.set()
     assert (await placing).status == pb.ORDER_STATUS_FILLED
 
 
-async def test_a_halt_that_comes_while_risk_thinks_holds(checks: Checks, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_halt_that_comes_while_risk_thinks_holds(
+    checks: Checks, monkeypatch: pytest.MonkeyPatch, *, is_known: bool
+) -> None:
     monkeypatch.setattr(placer, "_LOCKED_SECONDS", 60.0)
     portfolio = await checks.user.create()
     await checks.user.deposit(portfolio.id)
-    placing = await asking(checks, checks.trader(), portfolio.id)
-    await asyncio.sleep(0.1)  # the ledger has read what it reads meanwhile
+    placing = await asking(checks, checks.trader(), portfolio.id, is_known=is_known)
+    await asyncio.sleep(0.1)  # the ledger has done what it does meanwhile
     async with checks.service.database.system_transaction() as session:
         await HaltStore(session).add(
             Halt(uuid.uuid4(), HaltKind.KILL_SWITCH, "", "A drill.", "operator", checks.service.clock.now())
