@@ -133,3 +133,10 @@ def test_gains_in_any_currency_count_in_the_base_currency() -> None:
     plan = planned(candidates, {"USD": "0", "EUR": "0"}, maximum_gain="100")
     assert quantities(plan) == {"S": -9, "T": 45}
     assert plan.realized_gain == 99
+
+
+def test_less_than_a_cent_of_a_buffer_is_kept_too() -> None:
+    """0.029 dollars may go: what costs two cents, since 21 to 29 units of 0.001 cost three."""
+    plan = planned([candidate("A", "USD", "1", "0.001")], {"USD": "33.36"}, cash_buffer="33.331")
+    (row,) = plan.cash_by_currency
+    assert (row.purchases, row.spare) == (Decimal("0.02"), Decimal("0.009"))

@@ -21,7 +21,8 @@ class Till:
 
     @property
     def purse(self) -> Purse:
-        return Purse((self.cash - self.kept) * self.rate)
+        """Less than the smallest unit pays for nothing."""
+        return Purse(round_cash(self.cash - self.kept, self.currency, ROUND_FLOOR) * self.rate)
 
 
 @dataclass(frozen=True, slots=True)
