@@ -208,6 +208,28 @@ async def test_who_goes_away_takes_nobody_along() -> None:
     assert not any(isinstance(each, BaseException) for each in answers[1:])
 
 
+async def test_a_bundle_that_nobody_waits_for_any_more_is_called_off() -> None:
+    begun, ended = asyncio.Semaphore(0), asyncio.Semaphore(0)
+
+    async def wait() -> None:
+        begun.release()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.release()
+
+    async with serving(Ledger({"a": wait, "b": wait})) as ask, asyncio.timeout(3.0):
+        first, second = ask("a"), ask("b")
+        await begun.acquire()
+        await begun.acquire()
+        first.cancel()
+        await asyncio.sleep(0.1)
+        assert ended.locked()
+        second.cancel()
+        await ended.acquire()
+        await ended.acquire()
+
+
 async def test_a_bundle_without_the_scope_is_refused_to_all_in_it() -> None:
     ledger = Ledger()
     async with serving(ledger) as ask:

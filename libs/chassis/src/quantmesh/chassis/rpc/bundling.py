@@ -60,7 +60,7 @@ class Bundled(Generic[Request, Response]):
         self._response_type = response_type
         self._timeout_seconds = timeout_seconds
         self._waiting: dict[str, list[_Traveller]] = {}
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: dict[asyncio.Task[None], Sequence[_Traveller]] = {}
 
     async def call_replayable(self, request: Request) -> tuple[Response, bool]:
         """The answer, and whether it is an earlier one under the same idempotency key. Raises as `Peer.call` does."""
@@ -93,7 +93,17 @@ class Bundled(Generic[Request, Response]):
         waiting.append(traveller)
         if len(waiting) == 1:
             asyncio.get_running_loop().call_soon(self._depart, context.caller.token)
-        return await traveller.told
+        try:
+            return await traveller.told
+        except asyncio.CancelledError:
+            self._call_off()
+            raise
+
+    def _call_off(self) -> None:
+        """What nobody waits for any more, as a call that is alone ends with its caller."""
+        for task, bundle in self._under_way.items():
+            if all(each.told.done() for each in bundle):
+                task.cancel()
 
     def _depart(self, token: str) -> None:
         waiting = [each for each in self._waiting.pop(token) if not each.told.done()]
@@ -104,8 +114,8 @@ class Bundled(Generic[Request, Response]):
             else:
                 # The context of none of them: each has a trace and a request id of its own.
                 task = asyncio.get_running_loop().create_task(self._travel(bundle), context=Context())
-                self._under_way.add(task)
-                task.add_done_callback(self._under_way.discard)
+                self._under_way[task] = bundle
+                task.add_done_callback(self._under_way.pop)
 
     async def _travel(self, bundle: Sequence[_Traveller]) -> None:
         deadlines = [each.context.deadline for each in bundle if each.context.deadline is not None]
