@@ -39,6 +39,8 @@ async def test_without_the_market_positions_come_without_prices_and_say_so(servi
     assert (held.quantity.value, held.stale) == ("4", True)
     assert not held.HasField("price")
     assert not answer.HasField("total_value")
+    # Nobody knows the market's time, and no other clock tells it.
+    assert not answer.HasField("as_of")
 
 
 async def test_a_closed_position_is_not_listed(service: Service) -> None:

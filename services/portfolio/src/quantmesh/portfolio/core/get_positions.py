@@ -51,7 +51,8 @@ class Mark(NamedTuple):
 class ValuedHoldings:
     """`cash_value` and `total_value` are in the base currency, and None where a price or an exchange rate is missing.
 
-    `rates` are those into the base currency, by currency.
+    `rates` are those into the base currency, by currency; `as_of` is None where a silent market does not say what time
+    it is there.
     """
 
     portfolio: Portfolio
@@ -60,7 +61,7 @@ class ValuedHoldings:
     rates: Mapping[str, ExchangeRate]
     cash_value: Decimal | None
     total_value: Decimal | None
-    as_of: datetime
+    as_of: datetime | None
 
 
 async def read_holdings(ledger: Ledger, portfolio_id: UUID, view: View, *, lots: bool = False) -> Holdings:
@@ -76,16 +77,16 @@ async def read_holdings(ledger: Ledger, portfolio_id: UUID, view: View, *, lots:
 
 
 async def value_holdings(
-    market: Market, holdings: Holdings, as_of: datetime | None, known_at: datetime | None, now: datetime
+    market: Market, holdings: Holdings, as_of: datetime | None, known_at: datetime | None
 ) -> ValuedHoldings:
-    """Marked at the quotes true at `as_of`, or the live ones. `now` stands in for the time of a silent market."""
+    """Marked at the quotes true at `as_of`, or the live ones."""
     base = holdings.portfolio.base_currency
     symbols = [position.symbol for position in holdings.positions]
     currencies = {currency for currency, amount in holdings.cash.items() if amount}
     currencies |= {position.currency for position in holdings.positions}
     quotes: Mapping[str, Quote] = {}
     rates: Mapping[str, ExchangeRate] = {}
-    at = as_of or now
+    at = as_of
     try:
         if as_of is None:
             at = (await market.clock()).time
@@ -101,7 +102,7 @@ async def value_holdings(
 
 @exactly
 def value_at(
-    holdings: Holdings, quotes: Mapping[str, Quote], rates: Mapping[str, ExchangeRate], at: datetime
+    holdings: Holdings, quotes: Mapping[str, Quote], rates: Mapping[str, ExchangeRate], at: datetime | None
 ) -> ValuedHoldings:
     base = holdings.portfolio.base_currency
     factors = {position.currency: factor_of(position.currency, base, rates) for position in holdings.positions}

@@ -27,7 +27,7 @@ class ReadMethods(Methods):
         view = _view(request)
         async with self._store() as store:
             holdings = await read_holdings(store, portfolio_id_of(request.portfolio_id), view, lots=request.lots)
-        valued = await value_holdings(self._market, holdings, view.as_of, view.known_at, self._clock.now())
+        valued = await value_holdings(self._market, holdings, view.as_of, view.known_at)
         base = valued.portfolio.base_currency
         return pb.GetPositionsResponse(
             positions=[
@@ -38,7 +38,7 @@ class ReadMethods(Methods):
             cash_value=None if valued.cash_value is None else translate.money(valued.cash_value, base),
             total_value=None if valued.total_value is None else translate.money(valued.total_value, base),
             exchange_rates=translate.exchange_rates(valued.rates),
-            as_of=to_timestamp(valued.as_of),
+            as_of=None if valued.as_of is None else to_timestamp(valued.as_of),
             known_at=to_timestamp(view.known_at or self._clock.now()),
             seq=valued.portfolio.seq,
         )
