@@ -4,7 +4,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import jwt
@@ -110,6 +110,41 @@ async def test_closes_quotes_and_chain_answer(client: Client) -> None:
     chain = await client.peer.call(client.stub.GetOptionChain, pb.GetOptionChainRequest(underlying="SPY"))
     assert len(chain.options) == 427
     assert all(0 < one.bid_implied_volatility <= one.ask_implied_volatility for one in chain.options)
+
+
+async def test_the_close_history_of_each_is_on_its_own_days(client: Client) -> None:
+    symbols = ["MTUM", "LTC-USD", "NOPE"]
+    start, end = "2020-01-16", "2020-01-22"
+    answer = await client.peer.call(
+        client.stub.GetCloseHistory, pb.GetCloseHistoryRequest(symbols=symbols, start=start, end=end)
+    )
+    days = {series.symbol: [date.fromordinal(day) for day in series.days] for series in answer.series}
+    # The coin's series ends on a Friday, and Monday 2020-01-20 was a holiday of the exchange's.
+    assert days == {
+        "MTUM": [date(2020, 1, day) for day in (16, 17, 21, 22)],
+        "LTC-USD": [date(2020, 1, 16), date(2020, 1, 17)],
+    }
+    for series in answer.series:
+        alone = await client.peer.call(
+            client.stub.GetCloses, pb.GetClosesRequest(symbols=[series.symbol], start=start, end=end)
+        )
+        assert [day.isoformat() for day in days[series.symbol]] == list(alone.dates)
+        assert list(series.closes) == list(alone.series[0].closes)
+    before = pb.GetCloseHistoryRequest(
+        symbols=symbols, start=start, end=end, as_of=to_timestamp(datetime(2020, 1, 17, 12, tzinfo=UTC))
+    )
+    known = (await client.peer.call(client.stub.GetCloseHistory, before)).series
+    assert [list(series.days) for series in known] == [[date(2020, 1, 16).toordinal()]] * 2
+    none = pb.GetCloseHistoryRequest(symbols=symbols, start="1990-01-01", end="1990-12-31")
+    assert not (await client.peer.call(client.stub.GetCloseHistory, none)).series
+    unknown = await client.peer.call(client.stub.GetCloseHistory, pb.GetCloseHistoryRequest(symbols=["NOPE"]))
+    assert not unknown.series
+
+
+async def test_a_close_history_in_the_wrong_order_of_days_is_refused(client: Client) -> None:
+    request = pb.GetCloseHistoryRequest(symbols=["MTUM"], start="2022-09-02", end="2022-09-01")
+    with pytest.raises(InvalidInput, match="after the end"):
+        await client.peer.call(client.stub.GetCloseHistory, request)
 
 
 async def test_exchange_rates_answer_up_to_the_market_s_now(client: Client) -> None:

@@ -62,12 +62,17 @@ class SmallMarket:
             missing=["NONE"],
         )
 
-    async def closes(self, request: pb.GetClosesRequest, context: Any) -> pb.GetClosesResponse:
+    async def closes(self, request: pb.GetCloseHistoryRequest, context: Any) -> pb.GetCloseHistoryResponse:
         self.asked.append(request)
-        if request.symbols != ["AAPL"]:
-            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "no days")
-        return pb.GetClosesResponse(
-            dates=["2020-01-02", "2020-01-03"], series=[pb.CloseSeries(symbol="AAPL", closes=[73.35, 72.6])]
+        if request.symbols == ["OLD"]:
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+        days = [date(2020, 1, 2).toordinal(), date(2020, 1, 3).toordinal()]
+        return pb.GetCloseHistoryResponse(
+            series=[
+                pb.CloseHistory(symbol=symbol, days=days, closes=[73.35, 72.6])
+                for symbol in request.symbols
+                if symbol != "NONE"
+            ]
         )
 
     async def rates(self, request: pb.GetExchangeRatesRequest, context: Any) -> pb.GetExchangeRatesResponse:
@@ -94,7 +99,7 @@ class SmallMarket:
             "GetClock": self.clock,
             "GetAsset": self.asset,
             "GetQuotes": self.quotes,
-            "GetCloses": self.closes,
+            "GetCloseHistory": self.closes,
             "GetExchangeRates": self.rates,
             "GetExchangeRateHistory": self.rate_history,
         }
@@ -161,13 +166,29 @@ async def test_many_symbols_are_asked_for_in_several_calls(market: Market) -> No
     assert all(request.as_of == to_timestamp(NOON) for request in small.asked)
 
 
-async def test_closes_are_the_published_decimals_and_a_series_without_any_is_empty(market: Market) -> None:
-    _, peer, _ = market
-    found = await peer.closes(["AAPL", "NOPE"], date(2020, 1, 1), date(2020, 1, 31), NOON, None)
+async def test_closes_are_the_published_decimals_of_those_that_have_any(market: Market) -> None:
+    small, peer, _ = market
+    found = await peer.closes(["AAPL", "NONE"], date(2020, 1, 1), date(2020, 1, 31), NOON, None)
     assert {symbol: closes.by_day() for symbol, closes in found.items()} == {
-        "AAPL": {date(2020, 1, 2): Decimal("73.35"), date(2020, 1, 3): Decimal("72.6")},
-        "NOPE": {},
+        "AAPL": {date(2020, 1, 2): Decimal("73.35"), date(2020, 1, 3): Decimal("72.6")}
     }
+    (request,) = small.asked
+    assert (request.start, request.end, request.as_of) == ("2020-01-01", "2020-01-31", to_timestamp(NOON))
+
+
+@pytest.mark.parametrize(("years", "calls"), [(1, [500, 200]), (10, [82] * 8 + [44]), (9000, [1] * 700)])
+async def test_closes_of_many_days_are_asked_for_in_several_calls(market: Market, years: int, calls: list[int]) -> None:
+    small, peer, _ = market
+    symbols = [f"S{number}" for number in range(700)]
+    found = await peer.closes(symbols, date(1, 1, 1), date(years, 12, 31), NOON, None)
+    assert list(found) == symbols
+    assert sorted((len(request.symbols) for request in small.asked), reverse=True) == calls
+
+
+async def test_a_market_of_an_earlier_release_is_unavailable_for_closes(market: Market) -> None:
+    _, peer, _ = market
+    with pytest.raises(Unavailable, match="earlier release"):
+        await peer.closes(["OLD"], date(2020, 1, 1), date(2020, 1, 31), NOON, None)
 
 
 async def test_rates_are_those_of_each_currency_into_the_base(market: Market) -> None:

@@ -15,6 +15,7 @@ from quantmesh.market.core.exchange_rates import SOURCE, CurrencyPair
 from quantmesh.market.core.feed_clock import FeedClock
 from quantmesh.market.core.find_assets import find_asset
 from quantmesh.market.core.get_bars import get_bars
+from quantmesh.market.core.get_close_history import get_close_history
 from quantmesh.market.core.get_closes import from_micros, get_closes
 from quantmesh.market.core.get_exchange_rates import get_exchange_rate_history, get_exchange_rates
 from quantmesh.market.core.get_option_chain import get_option_chain
@@ -114,6 +115,23 @@ class MarketRpc(MarketServiceServicer):
         )
 
     @requires("market:read")
+    async def GetCloseHistory(self, request: pb.GetCloseHistoryRequest, context: Any) -> pb.GetCloseHistoryResponse:
+        found = await get_close_history(
+            self._market,
+            request.symbols,
+            start=request.start,
+            end=request.end,
+            as_of=_as_of(request),
+            known_at=_known_at(request),
+        )
+        return pb.GetCloseHistoryResponse(
+            series=[
+                pb.CloseHistory(symbol=symbol, days=series.days.tolist(), closes=series.closes.tolist())
+                for symbol, series in found.items()
+            ]
+        )
+
+    @requires("market:read")
     async def GetOptionChain(self, request: pb.GetOptionChainRequest, context: Any) -> pb.GetOptionChainResponse:
         chain = await get_option_chain(self._market, request.underlying, _as_of(request))
         return pb.GetOptionChainResponse(
@@ -170,6 +188,7 @@ _TimedRequest = (
     pb.GetQuotesRequest
     | pb.GetBarsRequest
     | pb.GetClosesRequest
+    | pb.GetCloseHistoryRequest
     | pb.GetOptionChainRequest
     | pb.GetExchangeRatesRequest
     | pb.GetExchangeRateHistoryRequest
@@ -180,7 +199,9 @@ def _as_of(request: _TimedRequest) -> datetime | None:
     return from_timestamp(request.as_of, "as_of") if request.HasField("as_of") else None
 
 
-def _known_at(request: pb.GetQuotesRequest | pb.GetBarsRequest | pb.GetClosesRequest) -> datetime | None:
+def _known_at(
+    request: pb.GetQuotesRequest | pb.GetBarsRequest | pb.GetClosesRequest | pb.GetCloseHistoryRequest,
+) -> datetime | None:
     return from_timestamp(request.known_at, "known_at") if request.HasField("known_at") else None
 
 

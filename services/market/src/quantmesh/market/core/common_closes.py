@@ -20,6 +20,11 @@ class CloseSeries:
         count = int(np.searchsorted(self.known_from, at_micros, side="right"))
         return CloseSeries(self.days[:count], self.known_from[:count], self.closes[:count])
 
+    def between(self, first: date, last: date) -> "CloseSeries":
+        """Both included."""
+        begin, end = np.searchsorted(self.days, [first.toordinal(), last.toordinal() + 1])
+        return CloseSeries(self.days[begin:end], self.known_from[begin:end], self.closes[begin:end])
+
 
 @dataclass(frozen=True, slots=True)
 class CommonCloses:

@@ -6,17 +6,19 @@ from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
+import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from quantmesh.api.market.v1 import market_pb2 as pb
 from quantmesh.api.market.v1.market_pb2_grpc import MarketServiceStub
 from quantmesh.chassis.decimals import from_proto
-from quantmesh.chassis.errors import NotFound, RuleBroken
+from quantmesh.chassis.errors import NotFound
 from quantmesh.chassis.rpc import Peer
+from quantmesh.chassis.rpc.status import Unimplemented
 from quantmesh.chassis.times import from_timestamp, to_timestamp
 from quantmesh.portfolio.adapters.live_quotes import LiveQuotes
 from quantmesh.portfolio.adapters.quotes import quote_from
-from quantmesh.portfolio.core.held_days import ordinals
+from quantmesh.portfolio.core.errors import MarketUnavailable
 from quantmesh.portfolio.core.market import (
     Adjustment,
     Asset,
@@ -25,7 +27,6 @@ from quantmesh.portfolio.core.market import (
     MarketClock,
     Quote,
     RateHistory,
-    closes_of,
 )
 from quantmesh.portfolio.core.option_terms import ExerciseStyle, OptionTerms, OptionType, Settlement
 from quantmesh.portfolio.core.scaled import published
@@ -35,6 +36,7 @@ _ASSET_SECONDS = 60.0
 _CLOCK_SECONDS = 5.0
 _CALLS_AT_ONCE = 16
 _QUOTES_AT_ONCE = 100
+_SYMBOLS_AT_ONCE, _DAYS_AT_ONCE = 500, 300_000
 _ADJUSTMENTS = {
     pb.ADJUSTMENT_RAW: Adjustment.RAW,
     pb.ADJUSTMENT_SPLIT: Adjustment.SPLIT,
@@ -111,20 +113,32 @@ class MarketPeer:
     async def closes(
         self, symbols: Collection[str], start: date, end: date, as_of: datetime | None, known_at: datetime | None
     ) -> Mapping[str, Closes]:
-        """One call per symbol, side by side: asked together the market gives the days that all of them have."""
+        """Nothing of symbols without a close between the two days."""
         wanted = list(symbols)
-        requests = [
-            pb.GetClosesRequest(
-                symbols=[symbol],
+        at_once = min(_SYMBOLS_AT_ONCE, max(_DAYS_AT_ONCE // ((end - start).days + 1), 1))
+
+        async def ask(some: list[str]) -> pb.GetCloseHistoryResponse:
+            request = pb.GetCloseHistoryRequest(
+                symbols=some,
                 start=start.isoformat(),
                 end=end.isoformat(),
                 as_of=_stamp(as_of),
                 known_at=_stamp(known_at),
             )
-            for symbol in wanted
-        ]
-        found = await asyncio.gather(*map(self._closes, requests))
-        return dict(zip(wanted, found, strict=True))
+            try:
+                async with self._limit:
+                    return await self._peer.call(self._stub.GetCloseHistory, request)
+            except Unimplemented as error:
+                msg = "The market service is of an earlier release, which tells no closes of many symbols."
+                raise MarketUnavailable(msg) from error
+
+        parts = [wanted[first : first + at_once] for first in range(0, len(wanted), at_once)]
+        answers = await asyncio.gather(*map(ask, parts))
+        return {
+            series.symbol: Closes(np.array(series.days, dtype=np.int64), published(series.closes))
+            for answer in answers
+            for series in answer.series
+        }
 
     async def exchange_rates(
         self, currencies: Collection[str], base: str, as_of: datetime | None
@@ -160,16 +174,6 @@ class MarketPeer:
         asset = _asset(answer.asset)
         self._assets[symbol] = (time.monotonic() + _ASSET_SECONDS, asset)
         return asset
-
-    async def _closes(self, request: pb.GetClosesRequest) -> Closes:
-        try:
-            async with self._limit:
-                answer = await self._peer.call(self._stub.GetCloses, request)
-        except (NotFound, RuleBroken):
-            # No series, or no close between the two days.
-            return closes_of({})
-        (series,) = answer.series
-        return Closes(ordinals(map(date.fromisoformat, answer.dates)), published(series.closes))
 
 
 def _pairs(currencies: Collection[str], base: str) -> list[pb.CurrencyPair]:
