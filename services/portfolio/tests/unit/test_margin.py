@@ -1,14 +1,21 @@
-"""How much an account with margin may owe, by hand."""
+"""How much an account with margin may owe, by hand, and by an oracle in fractions."""
 
+import asyncio
+from dataclasses import dataclass, field
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from quantmesh.portfolio.core.lots import Position
 from quantmesh.portfolio.core.margin import margin_state
+from quantmesh.portfolio.core.model import LotMethod
 from quantmesh.portfolio.core.numbers import ZERO
 
-from .samples import CALL, OPTIONS, PUT
+from .importing import Account
+from .samples import CALL, OPTIONS, PUT, asked, day
 
 
 def position(symbol: str, quantity: str, cost: str) -> Position:
@@ -34,3 +41,62 @@ def test_equity_is_at_cost_and_so_is_what_it_has_to_carry(
 ) -> None:
     state = margin_state(Decimal(cash), positions, OPTIONS)
     assert (state.equity, state.required) == (Decimal(equity), Decimal(required))
+
+
+@dataclass
+class Oracle:
+    """Cash, and quantity and cost by symbol, at average cost."""
+
+    cash: Fraction = Fraction(0)
+    held: dict[str, tuple[Fraction, Fraction]] = field(default_factory=dict)
+
+    def shortfall(self) -> Fraction:
+        costs = [cost for _, cost in self.held.values()]
+        return sum(map(abs, costs)) / Fraction(2) - self.cash - sum(costs)
+
+    def traded(self, symbol: str, quantity: Fraction, price: int) -> "Oracle":
+        had, cost = self.held.get(symbol, (Fraction(0), Fraction(0)))
+        closing = Fraction(0)
+        if had and (had > 0) is not (quantity > 0):
+            closing = quantity if abs(quantity) <= abs(had) else -had
+        left = cost * (had + closing) / had if had else cost
+        after = had + quantity, left + (quantity - closing) * price
+        return Oracle(self.cash - quantity * price, {**self.held, symbol: after})
+
+    def closes(self, symbol: str, quantity: Fraction) -> bool:
+        had = self.held.get(symbol, (Fraction(0), Fraction(0)))[0]
+        return had * quantity < 0 and abs(quantity) <= abs(had)
+
+
+_MOVES = st.one_of(
+    st.tuples(st.sampled_from(["deposit", "withdrawal", "fee"]), st.just(""), st.integers(1, 3000), st.just(1)),
+    st.tuples(
+        st.sampled_from(["buy", "sell"]), st.sampled_from(["AAPL", "IBM"]), st.integers(1, 30), st.integers(1, 150)
+    ),
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(moves=st.lists(_MOVES, min_size=1, max_size=12))
+def test_what_is_recorded_leaves_no_more_owed_than_the_equity_carries(moves: list[tuple[str, str, int, int]]) -> None:
+    async def compare() -> None:
+        account, oracle = Account(LotMethod.AVERAGE, margin=True), Oracle(Fraction(1000))
+        assert await account.record(asked("deposit", amount="1000"))
+        for number, (kind, symbol, size, price) in enumerate(moves, start=1):
+            if symbol:
+                quantity = Fraction(size if kind == "buy" else -size)
+                after, closes = oracle.traded(symbol, quantity, price), oracle.closes(symbol, quantity)
+                wanted = asked(kind, day(number), symbol=symbol, quantity=str(size), price=str(price))
+            else:
+                paid = size if kind == "deposit" else -size
+                after, closes = Oracle(oracle.cash + paid, oracle.held), kind == "deposit"
+                wanted = asked(kind, day(number), amount=str(size))
+            before, then = oracle.shortfall(), after.shortfall()
+            # What average costs are rounded to may decide what comes to the same.
+            assume(not 0 < abs(then - max(before, Fraction(0))) < Fraction(1, 10**9))
+            may = closes or then <= max(before, Fraction(0))
+            assert await account.record(wanted) is may, (kind, symbol, size, price, float(before), float(then))
+            if may:
+                oracle = after
+
+    asyncio.run(compare())
