@@ -17,7 +17,7 @@ from quantmesh.portfolio.core.pre_trade import PreTradeAnswer
 from quantmesh.portfolio.core.pre_trade_errors import LimitDenial, LimitExceeded
 from quantmesh.portfolio.core.rebalance_errors import BasketRefused, CannotRebalance, InvalidRebalance
 
-from .fakes import NO_CONTEXT, Service, quote
+from .fakes import NO_CONTEXT, Service, asset, quote
 from .order_desk import sized
 from .rebalancers import BUY, SELL, invested, rebalancer
 
@@ -64,6 +64,20 @@ async def test_what_open_orders_keep_is_neither_sold_nor_spent(service: Service)
     plan = await rebalancer(service, user).plan(portfolio, {})
     assert [(trade.symbol, trade.quantity.value) for trade in plan.trades] == [("AAPL", "30")]
     assert Decimal(plan.cash.value) == 100_000 - 9_800 - 30_003
+
+
+async def test_a_symbol_that_is_a_currencys_code_keeps_nothing_of_that_currency(service: Service) -> None:
+    """USD is a fund of New York, too."""
+    service.market.known["USD"], service.market.live["USD"] = asset("USD"), quote("USD", "50.00")
+    user = service.user()
+    portfolio = await user.create()
+    await user.deposit(portfolio.id, "1000.00")
+    await user.buy(portfolio.id, "10", "50", symbol="USD")
+    await user.order(portfolio.id, "6", side="sell", limit="60", symbol="USD", tif="gtc")
+    await user.order(portfolio.id, "1", limit="100", tif="gtc")
+    plan = await rebalancer(service, user).plan(portfolio.id, {})
+    assert [(trade.symbol, trade.quantity.value) for trade in plan.trades] == [("USD", "4")]
+    assert plan.cash.value == "399.99"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, time
 from decimal import Decimal
 from uuid import UUID
 
+from quantmesh.portfolio.core.admission import Holding
 from quantmesh.portfolio.core.get_positions import cash_value, factor_of, total_value
 from quantmesh.portfolio.core.market import Asset, ExchangeRate, Quote
 from quantmesh.portfolio.core.numbers import ZERO, exactly
@@ -30,14 +31,14 @@ class OpenOrder:
 @dataclass(frozen=True, slots=True)
 class RecordedAccount:
     """Cash by currency and units by symbol, now and as they changed since an instant; `paid_in` is by currency, since
-    then, less what was taken out. `reserved` is what open orders keep of either, by currency or symbol."""
+    then, less what was taken out. `reserved` is what open orders keep of either."""
 
     portfolio_id: UUID
     base_currency: str
     seq: int
     cash: Amounts
     units: Amounts
-    reserved: Amounts
+    reserved: Mapping[Holding, Decimal]
     cash_since: Amounts
     units_since: Amounts
     paid_in: Amounts

@@ -20,6 +20,7 @@ from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.orders import OrderSide
 from quantmesh.portfolio.core.planned_positions import Candidate
 from quantmesh.portfolio.core.ports import Market
+from quantmesh.portfolio.core.posting_rules import CASH, SECURITIES
 from quantmesh.portfolio.core.rebalance import Plan, Wishes, plan_rebalance
 from quantmesh.portfolio.core.rebalance_errors import CannotRebalance, InvalidRebalance, RateStale
 
@@ -107,7 +108,8 @@ def _free_cash(account: RecordedAccount, assets: Iterable[Asset]) -> dict[str, D
     currencies = {currency for currency, amount in account.cash.items() if amount}
     currencies |= {account.base_currency, *(asset.currency for asset in assets)}
     return {
-        currency: account.cash.get(currency, ZERO) - account.reserved.get(currency, ZERO) for currency in currencies
+        currency: account.cash.get(currency, ZERO) - account.reserved.get((CASH, currency), ZERO)
+        for currency in currencies
     }
 
 
@@ -150,7 +152,7 @@ def _candidate(
         rate=rate,
         target=target,
         held=held,
-        sellable=held - account.reserved.get(symbol, ZERO),
+        sellable=held - account.reserved.get((SECURITIES, symbol), ZERO),
         lot_size=asset.lot_size if asset.lot_size > ZERO else Decimal(1),
         price=quote.price,
         buy_price=slipped(quote.ask or quote.price, OrderSide.BUY, asset, costs),

@@ -67,7 +67,7 @@ def _recorded(portfolio_id: UUID, found: Mapping[str, list[Row]]) -> RecordedAcc
         seq=int(portfolio.amount),
         cash=_of(held, CASH),
         units=_of(held, SECURITIES),
-        reserved={row.commodity: row.reserved for row in held if row.reserved},
+        reserved={(row.account, row.commodity): row.reserved for row in held if row.reserved},
         cash_since=_of(changed, CASH),
         units_since=_of(changed, SECURITIES),
         paid_in={currency: -amount for currency, amount in _of(changed, CONTRIBUTIONS).items()},
