@@ -68,10 +68,6 @@ class Claim:
         """What `once_claimed` executes before anything else."""
         return [(_LOCK, {"name": self.name}), (_FIND, self.place)]
 
-    def keeping(self, answer: bytes) -> Asked:
-        """What leaves the answer to those who come with the same key; the table refuses a second one."""
-        return _KEEP, {**self.place, "request_hash": self.request_hash, "answer": answer}
-
     def check(self, request_hash: bytes) -> None:
         """The first answer follows; raises KeyReused where it was another request that came first."""
         if bytes(request_hash) != self.request_hash:
@@ -137,7 +133,7 @@ async def once_claimed(
     response = await run()
     kept = response.SerializeToString(deterministic=True)
     sealed = kept if seal is None else seal.close(kept, claim.name)
-    await session.send(*claim.keeping(sealed))
+    await session.send(_KEEP, {**claim.place, "request_hash": claim.request_hash, "answer": sealed})
     return response
 
 

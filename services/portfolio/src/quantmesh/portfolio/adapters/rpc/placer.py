@@ -20,8 +20,8 @@ from quantmesh.portfolio.adapters import translate_orders
 from quantmesh.portfolio.adapters.early_copies import EarlyCopies
 from quantmesh.portfolio.adapters.rpc.known_accounts import KnownAccounts
 from quantmesh.portfolio.adapters.store.appending import Overtaken
-from quantmesh.portfolio.adapters.store.placing import account_questions, as_known_demand, market_questions
-from quantmesh.portfolio.adapters.store.placing_store import KnowingStore, PlacingStore, UnhinderedStore, Unsent
+from quantmesh.portfolio.adapters.store.placing import account_questions, market_questions
+from quantmesh.portfolio.adapters.store.placing_store import KnowingStore, PlacingStore, UnhinderedStore
 from quantmesh.portfolio.core.execution import Venue, trades_now
 from quantmesh.portfolio.core.known_account import KnownAccount, NotKnown
 from quantmesh.portfolio.core.orders import Order
@@ -67,13 +67,13 @@ class OrderPlacer:
 
         Also where it is not known whether this was committed: the other way looks the key up first.
         """
-        unsent = Unsent()
-        store = KnowingStore(unsent, claim.owner_id, order.request.symbol, known)
+        store = KnowingStore(claim.owner_id, order.request.symbol, known)
         try:
             answer = await self._placed(store, order, venue)
-            kept = claim.keeping(answer.SerializeToString(deterministic=True))
-            written = [as_known_demand(claim, known), *unsent.asked, kept]
-            async with self._database.gathered(claim.owner_id, written) as session:
+            asked = store.asked(claim, answer.SerializeToString(deterministic=True))
+            async with self._database.gathered(claim.owner_id, asked) as session:
+                if not await session.scalar(*asked[-1]):
+                    raise Overtaken
                 await _heard(checking)
                 for demand in store.demands:
                     await session.send(*demand)

@@ -2,19 +2,23 @@
 
 import asyncio
 import secrets
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
 from quantmesh.chassis import outbox
-from quantmesh.chassis.sql import Executor, text
+from quantmesh.chassis.idempotency import Claim
+from quantmesh.chassis.sql import Asked, Executor, text
 from quantmesh.portfolio.adapters.events import TRANSACTION_RECORDED, transaction_message
 from quantmesh.portfolio.adapters.hashing import keccak256, payload_of
 from quantmesh.portfolio.adapters.store import rows
 from quantmesh.portfolio.adapters.store.log import LogStore
 from quantmesh.portfolio.core.account_log import AccountEvent, transaction_recorded
 from quantmesh.portfolio.core.admission import Holding
+from quantmesh.portfolio.core.known_account import KnownAccount
 from quantmesh.portfolio.core.model import Transaction
 from quantmesh.portfolio.core.numbers import exactly
 from quantmesh.portfolio.core.proof import SALT_BYTES, leaf_of
@@ -120,7 +124,7 @@ class AppendStore(LogStore):
             )
             if written is not None:
                 written(end)
-        await self._session.send(WRITE, _values(shared, prepared, holdings=holdings))
+        await self._session.send(*writing(shared, prepared, holdings=holdings))
         # Of a long import the end alone: nobody is told early of those.
         self.told += prepared.events
 
@@ -143,27 +147,48 @@ async def write(
     Raises Overtaken.
     """
     with outbox.versions_grow(TRANSACTION_RECORDED, piece.messages):
-        written = await session.scalar(
-            WRITE, _values(shared, piece, holdings=holdings, numbers=numbers, answers=answers)
-        )
+        written = await session.scalar(*writing(shared, piece, holdings=holdings, numbers=numbers, answers=answers))
     if not written:
         raise Overtaken
 
 
-def _values(
+def writing(
     shared: rows.Row,
     piece: Piece,
     *,
-    holdings: Sequence[rows.Row],
+    holdings: Sequence[rows.Row] = (),
     numbers: Sequence[rows.Row] = (),
     answers: Sequence[rows.Row] = (),
-) -> dict[str, object]:
-    return {
+) -> Asked:
+    """What `write` executes."""
+    return WRITE, {
         "shared": rows.dump(shared),
         "holdings": rows.dump(holdings),
         "numbers": rows.dump(numbers),
         "answers": rows.dump(answers),
         **piece.values,
+    }
+
+
+def number_row(before: KnownAccount, seq: int, recorded_at: datetime) -> rows.Row:
+    """The newest number of an account's log, which is written where the account is still what it was `before`."""
+    return {
+        "id": before.portfolio.id,
+        "seq": seq,
+        "recorded_at": recorded_at,
+        "seq_before": before.portfolio.seq,
+        "recorded_before": before.recorded_at,
+        "version": before.portfolio.version,
+    }
+
+
+def answer_row(claim: Claim, answer: bytes) -> rows.Row:
+    return {
+        "name": claim.name,
+        "scope": claim.scope,
+        "key": claim.key,
+        "request_hash": b64encode(claim.request_hash).decode(),
+        "answer": b64encode(answer).decode(),
     }
 
 

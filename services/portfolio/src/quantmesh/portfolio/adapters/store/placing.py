@@ -1,29 +1,16 @@
 """What placing an order reads, all of it known before any of it is answered; so it is asked in one or two messages."""
 
 from quantmesh.chassis.idempotency import Claim
-from quantmesh.chassis.sql import Asked, text
+from quantmesh.chassis.sql import Asked
 from quantmesh.portfolio.adapters.store.halts import IN_FORCE
 from quantmesh.portfolio.adapters.store.journal import books_question
 from quantmesh.portfolio.adapters.store.liquidity import ahead_question, size_question
 from quantmesh.portfolio.adapters.store.orders import taken_question
 from quantmesh.portfolio.adapters.store.portfolios import lock_question
 from quantmesh.portfolio.core.execution import Venue, trades_now
-from quantmesh.portfolio.core.known_account import KnownAccount
 from quantmesh.portfolio.core.liquidity import offered
 from quantmesh.portfolio.core.order_work import balances_of
 from quantmesh.portfolio.core.orders import Order
-
-_AS_KNOWN = text(
-    """
-    SELECT demand(
-        pg_try_advisory_xact_lock(hashtextextended(:name, 0)) AND EXISTS (
-            SELECT FROM portfolio
-            WHERE id = :id AND seq = :seq AND version = :version AND recorded_at = :recorded_at AND deleted_at IS NULL
-            FOR NO KEY UPDATE SKIP LOCKED
-        )
-    )
-    """
-)
 
 
 def account_questions(claim: Claim, order: Order, venue: Venue) -> list[Asked]:
@@ -41,15 +28,3 @@ def market_questions(order: Order, venue: Venue) -> list[Asked]:
     if quote is not None and offered(quote, request.side) is not None and trades_now(request, venue):
         asked += [size_question(quote), ahead_question(quote, request.side, order.id)]
     return asked
-
-
-def as_known_demand(claim: Claim, account: KnownAccount) -> Asked:
-    """That nobody else works with the key or in the account, and that the account is what is known of it."""
-    portfolio = account.portfolio
-    return _AS_KNOWN, {
-        "name": claim.name,
-        "id": portfolio.id,
-        "seq": portfolio.seq,
-        "version": portfolio.version,
-        "recorded_at": account.recorded_at,
-    }

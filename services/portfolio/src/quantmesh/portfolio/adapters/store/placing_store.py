@@ -5,8 +5,10 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from quantmesh.chassis.idempotency import Claim
 from quantmesh.chassis.sql import Asked, Executor, Parameters, Result, Statement
-from quantmesh.portfolio.adapters.store import Store
+from quantmesh.portfolio.adapters.store import Store, rows
+from quantmesh.portfolio.adapters.store.appending import answer_row, number_row, prepare, writing
 from quantmesh.portfolio.adapters.store.halts import NONE_FOR
 from quantmesh.portfolio.adapters.store.journal import Wanted, books_question, known_of
 from quantmesh.portfolio.adapters.store.liquidity import enough_demand, size_question
@@ -59,6 +61,9 @@ class PlacingStore(Store):
         written: Callable[[int], None] | None = None,
     ) -> None:
         await super().append(transactions, balances, written)
+        self._learn(transactions, balances)
+
+    def _learn(self, transactions: Sequence[Transaction], balances: Mapping[Holding, Decimal]) -> None:
         (transaction,) = transactions
         numbered = self._known
         self.known_account = numbered.recorded(transaction, balances).numbered(
@@ -96,7 +101,50 @@ class UnhinderedStore(PlacingStore):
         return request.quantity
 
 
-class Unsent(Executor):
+class KnowingStore(UnhinderedStore):
+    """The same to an order that is decided by what is known of its account alone; nothing is sent yet."""
+
+    def __init__(self, owner_id: UUID, symbol: str, account: KnownAccount) -> None:
+        self._unsent = _Unsent()
+        super().__init__(self._unsent, owner_id, symbol, account)
+        self._before = account
+        self._transactions: Sequence[Transaction] = ()
+        self._balances: Mapping[Holding, Decimal] = {}
+
+    def asked(self, claim: Claim, answer: bytes) -> list[Asked]:
+        """What writes all of it and keeps the answer.
+
+        The last says whether it did: not where the account or the key is held, or the account is not what is known.
+        """
+        after, piece = self._known, prepare(self._owner_id, self._transactions)
+        self.told += piece.events
+        written = writing(
+            {"portfolio_id": after.portfolio.id, "owner_id": self._owner_id},
+            piece,
+            holdings=[rows.holding_row(holding, amount) for holding, amount in self._balances.items()],
+            numbers=[number_row(self._before, after.portfolio.seq, after.recorded_at)],
+            answers=[answer_row(claim, answer)],
+        )
+        return [*self._unsent.asked, written]
+
+    async def order_id_taken(self, _portfolio_id: UUID, _client_order_id: str) -> bool:
+        """Not that anybody knew. The table refuses a second one of a name."""
+        return False
+
+    async def take_numbers(self, portfolio: Portfolio, events: int, recorded_at: datetime) -> None:
+        self.known_account = self._known.numbered(portfolio.seq + events, recorded_at)
+
+    async def append(
+        self,
+        transactions: Sequence[Transaction],
+        balances: Mapping[Holding, Decimal],
+        _: Callable[[int], None] | None = None,
+    ) -> None:
+        self._transactions, self._balances = transactions, balances
+        self._learn(transactions, balances)
+
+
+class _Unsent(Executor):
     """Keeps what is written. There is no transaction yet to read anything in."""
 
     def __init__(self) -> None:
@@ -108,11 +156,3 @@ class Unsent(Executor):
 
     async def send(self, statement: Statement, parameters: Parameters) -> None:
         self.asked.append((statement, parameters))
-
-
-class KnowingStore(UnhinderedStore):
-    """The same to an order that is decided by what is known of its account alone, without a transaction."""
-
-    async def order_id_taken(self, _portfolio_id: UUID, _client_order_id: str) -> bool:
-        """Not that anybody knew. The table refuses a second one of a name."""
-        return False

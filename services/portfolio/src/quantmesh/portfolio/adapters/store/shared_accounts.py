@@ -4,7 +4,6 @@ Each recording runs the use case on a store of its own, which knows the account 
 itself, until all of it is written by one statement.
 """
 
-from base64 import b64encode
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,7 +14,7 @@ from quantmesh.chassis.database import Database
 from quantmesh.chassis.idempotency import Claim
 from quantmesh.chassis.sql import Executor, Parameters, Result, Statement
 from quantmesh.portfolio.adapters.store import Store, rows
-from quantmesh.portfolio.adapters.store.appending import WRITE, prepare, write
+from quantmesh.portfolio.adapters.store.appending import WRITE, answer_row, number_row, prepare, write
 from quantmesh.portfolio.core.admission import Books, Holding
 from quantmesh.portfolio.core.errors import PortfolioNotFound
 from quantmesh.portfolio.core.known_account import KnownAccount, NotKnown
@@ -90,8 +89,8 @@ class SharedAccounts:
                 {each.transaction.id: each.traceparent for each in pending},
             ),
             holdings=holdings,
-            numbers=[_number(each.transaction, each.before) for each in pending],
-            answers=[_answer(claim, answer) for claim, answer in (answers or {}).items()],
+            numbers=[number_row(each.before, each.transaction.seq, each.transaction.recorded_at) for each in pending],
+            answers=[answer_row(claim, answer) for claim, answer in (answers or {}).items()],
         )
 
 
@@ -131,24 +130,3 @@ class AtOnce(Executor):
         if statement is not WRITE:
             raise NotKnown
         return await self.database.at_once(self._owner_id, statement, parameters or {})
-
-
-def _number(transaction: Transaction, before: KnownAccount) -> rows.Row:
-    return {
-        "id": transaction.portfolio_id,
-        "seq": transaction.seq,
-        "recorded_at": transaction.recorded_at,
-        "seq_before": before.portfolio.seq,
-        "recorded_before": before.recorded_at,
-        "version": before.portfolio.version,
-    }
-
-
-def _answer(claim: Claim, answer: bytes) -> rows.Row:
-    return {
-        "name": claim.name,
-        "scope": claim.scope,
-        "key": claim.key,
-        "request_hash": b64encode(claim.request_hash).decode(),
-        "answer": b64encode(answer).decode(),
-    }
