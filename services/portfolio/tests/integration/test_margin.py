@@ -146,6 +146,18 @@ async def test_an_import_is_not_taken_back_where_what_is_owed_in_one_of_its_curr
         await user.rpc.ReverseImport(request, NO_CONTEXT)
 
 
+async def test_an_import_that_is_taken_back_closes_no_position(service: Service) -> None:
+    """3,000 of borrowed shares need half of that; of the 2,000 that there are, half would go with a purchase."""
+    user, portfolio_id = await account(service, margin=True, cash="1000.00")
+    rows = "deposit,,,,1000,2020-02-03T15:00:00Z\nbuy,AAPL,1,100,,2020-02-04T15:00:00Z\n"
+    imported = await user.import_csv(portfolio_id, f"type,symbol,quantity,price,amount,executed_at\n{rows}")
+    await record(user, portfolio_id, "sell", "IBM", "30", price="100")
+    user.call("back")
+    request = pb.ReverseImportRequest(portfolio_id=portfolio_id, import_id=imported.import_id)
+    with pytest.raises(MarginExceeded, match=r"1500\.00 USD at cost, but there would be 1000\.00"):
+        await user.rpc.ReverseImport(request, NO_CONTEXT)
+
+
 async def test_margin_is_switched_off_when_nothing_is_owed(service: Service) -> None:
     user, portfolio_id = await account(service, margin=True, cash="1000.00")
     await record(user, portfolio_id, "buy", "IBM", "15", price="100")

@@ -96,8 +96,13 @@ def _takes(entries: Iterable[Entry]) -> bool:
 
 
 @exactly
-def _only_closes(entries: Iterable[Entry], balances: Mapping[Holding, Decimal]) -> bool:
-    """Whether units move, and all that do lead towards none being held or owed."""
+def _only_closes(entries: Sequence[Entry], balances: Mapping[Holding, Decimal]) -> bool:
+    """Whether units are traded, and all that are lead towards none being held or owed.
+
+    Not what is taken back: with a purchase, what was paid in for others may go.
+    """
+    if any(entry.input.type is TransactionType.REVERSAL for entry in entries):
+        return False
     moved: dict[Holding, Decimal] = {}
     for entry in entries:
         for side in entry.postings:
