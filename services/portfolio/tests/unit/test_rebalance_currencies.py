@@ -1,8 +1,10 @@
 """Target weights in several currencies: each pays for its own purchases, and what would pay for the rest is told."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from quantmesh.portfolio.core.currency_cash import Conversion
+from quantmesh.portfolio.core.numbers import to_stored
 from quantmesh.portfolio.core.rebalance import Plan
 
 from .rebalance_samples import candidate, planned
@@ -140,3 +142,11 @@ def test_less_than_a_cent_of_a_buffer_is_kept_too() -> None:
     plan = planned([candidate("A", "USD", "1", "0.001")], {"USD": "33.36"}, cash_buffer="33.331")
     (row,) = plan.cash_by_currency
     assert (row.purchases, row.spare) == (Decimal("0.02"), Decimal("0.009"))
+
+
+def test_what_is_told_of_the_smallest_lots_has_no_more_places_than_a_number_may_have() -> None:
+    wanted = candidate("S", "USD", "1", "0.07", "1", lot_size="0.000000000000000001", half_spread="0.01", gain="0.03")
+    (bought,) = planned([wanted], {"USD": "1"}).trades
+    (sold,) = planned([replace(wanted, target=Decimal("0.3"))], {"USD": "0"}).trades
+    for amount in (bought.position.slippage, sold.position.slippage, sold.position.gain):
+        assert amount == to_stored(amount) > 0

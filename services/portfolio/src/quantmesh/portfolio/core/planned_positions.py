@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
 from quantmesh.portfolio.core.currency import round_cash
-from quantmesh.portfolio.core.numbers import ZERO
+from quantmesh.portfolio.core.numbers import ZERO, to_stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +76,11 @@ class Position:
     @property
     def slippage(self) -> Decimal:
         """What the price costs against the last one."""
-        return abs(self.gross - abs(self.quantity) * self.candidate.price)
+        return to_stored(abs(self.gross - abs(self.quantity) * self.candidate.price))
 
     @property
     def gain(self) -> Decimal:
-        return self.candidate.gain(-self.quantity) if self.lots < 0 else ZERO
+        return to_stored(self.candidate.gain(-self.quantity)) if self.lots < 0 else ZERO
 
     @property
     def value(self) -> Decimal:
