@@ -62,7 +62,7 @@ class Stream:
 class Broker:
     """`is_faulty` is switched off for the end of a run, when all that is left has to arrive."""
 
-    random: random.Random
+    draws: Callable[[str], random.Random]
     is_faulty: bool = True
     streams: dict[str, Stream] = field(default_factory=dict)
     durables: dict[str, "Durable"] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Broker:
         )
 
     def durable(self, name: str, stream: str, subject: str) -> "Durable":
-        return self.durables.setdefault(name, Durable(self, stream, subject))
+        return self.durables.setdefault(name, Durable(self, stream, subject, self.draws(name)))
 
     def go_back(self, size: int) -> None:
         """Killed, and restored to an older state, its consumers' places with it."""
@@ -90,8 +90,8 @@ class Broker:
         for stream in self.streams.values():
             stream.ids.clear()
 
-    def draws(self, probability: float) -> bool:
-        return self.is_faulty and self.random.random() < probability
+    def errs(self, draw: random.Random, probability: float) -> bool:
+        return self.is_faulty and draw.random() < probability
 
 
 @dataclass
@@ -101,6 +101,7 @@ class Durable:
     broker: Broker
     stream: str
     subject: str
+    random: random.Random
     taken: int = 0
     unacknowledged: dict[int, int] = field(default_factory=dict)
 
@@ -109,14 +110,14 @@ class Durable:
         messages = {message.sequence: message for message in self._messages()}
         again = [sequence for sequence in self.unacknowledged if sequence in messages]
         if self.broker.is_faulty:
-            again = [sequence for sequence in again if self.broker.random.random() < 0.5]
+            again = [sequence for sequence in again if self.random.random() < 0.5]
         fresh = [sequence for sequence in messages if sequence > self.taken][:size]
         if fresh:
             self.taken = fresh[-1]
         batch = sorted(again) + fresh
-        batch += [sequence for sequence in fresh if self.broker.draws(_IS_DUPLICATED)]
-        if self.broker.draws(_IS_REORDERED):
-            self.broker.random.shuffle(batch)
+        batch += [sequence for sequence in fresh if self.broker.errs(self.random, _IS_DUPLICATED)]
+        if self.broker.errs(self.random, _IS_REORDERED):
+            self.random.shuffle(batch)
         for sequence in batch:
             self.unacknowledged[sequence] = self.unacknowledged.get(sequence, 0) + 1
         return [Delivery(self, messages[sequence], self.unacknowledged[sequence]) for sequence in batch]
@@ -149,7 +150,7 @@ class Delivery:
         )
 
     async def ack(self) -> None:
-        if not self._durable.broker.draws(_ACKNOWLEDGEMENT_IS_LOST):
+        if not self._durable.broker.errs(self._durable.random, _ACKNOWLEDGEMENT_IS_LOST):
             self._durable.unacknowledged.pop(self.metadata.sequence.stream, None)
 
     async def nak(self, delay: float | None = None) -> None:
@@ -192,6 +193,7 @@ class _Client:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        self._random = broker.draws("client")
         self._inboxes = count()
         self.subscriptions: dict[str, Callable[[Msg], Awaitable[None]]] = {}
 
@@ -203,7 +205,7 @@ class _Client:
         answer: dict[str, Any] = {}
         if stream is not None:
             sequence, is_duplicate = stream.store(subject, payload, headers)
-            if not self._broker.draws(_ACKNOWLEDGEMENT_IS_LOST):
+            if not self._broker.errs(self._random, _ACKNOWLEDGEMENT_IS_LOST):
                 answer = {"stream": stream.config.name, "seq": sequence} | ({"duplicate": True} if is_duplicate else {})
         message = Msg(_client=cast("Any", self), subject=reply, data=json.dumps(answer).encode())
         for pattern, callback in self.subscriptions.items():

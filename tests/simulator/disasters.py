@@ -1,6 +1,5 @@
 """What happens to the world between two steps: processes die, clients hang up, the market and the broker misbehave."""
 
-import random
 from collections.abc import Awaitable, Callable, Sequence
 
 from quantmesh.chassis.failpoints import Failpoint
@@ -12,6 +11,8 @@ from .market import SeededMarket
 from .scheduler import Actor, Died, Scheduler, State
 
 _FAILPOINTS = frozenset(Failpoint)
+# Of the virtual clock, on average: of one silence, between two deaths, and between two disasters of any kind.
+_SILENCE_SECONDS, _DEATH_SECONDS, _DISASTER_SECONDS = 0.2, 2.0, 0.7
 
 
 class Disasters:
@@ -22,27 +23,29 @@ class Disasters:
         replicas: Sequence[Replica],
         broker: Broker,
         market: SeededMarket,
-        draw: random.Random,
-        moves: float,
+        move_seconds: float | None,
     ) -> None:
         self._scheduler = scheduler
         self._cluster = cluster
         self._replicas = replicas
         self._broker = broker
         self._market = market
-        self._draw = draw
-        self._moves = moves
+        self._draw = scheduler.draws("disasters")
+        self._move = None if move_seconds is None else scheduler.recurring("move", move_seconds)
+        self._silence_ends = scheduler.clock.now()
+        self._death = scheduler.recurring("death", _DEATH_SECONDS)
+        self._disaster = scheduler.recurring("disaster", _DISASTER_SECONDS)
 
     async def strike(self, waiting: Sequence[Actor], look: Callable[[], Awaitable[str]]) -> str:
         """Most of the time nothing; else what it was. Now and then `look` takes the place of a disaster."""
-        if self._market.is_silent and self._draw.random() < 0.1:
+        if self._market.is_silent and self._scheduler.clock.now() >= self._silence_ends:
             self._market.is_silent = False
             return "market: speaks again"
-        if self._draw.random() < self._moves:
+        if self._move is not None and self._move.comes():
             return await self._market_moves()
-        if self._draw.random() < 0.01 and (endangered := [actor for actor in waiting if actor.at in _FAILPOINTS]):
+        if self._death.comes() and (endangered := [actor for actor in waiting if actor.at in _FAILPOINTS]):
             return await self._kill(self._draw.choice(endangered))
-        if self._draw.random() >= 0.03:
+        if not self._disaster.comes():
             return ""
         happening: Callable[[], Awaitable[str]] = self._draw.choices(
             [
@@ -73,6 +76,7 @@ class Disasters:
     async def _market_stops(self) -> str:
         self._market.is_open = self._draw.random() < 0.7
         self._market.is_silent = self._draw.random() < 0.3
+        self._silence_ends = self._scheduler.clock.after(self._draw, _SILENCE_SECONDS)
         return f"market: open {self._market.is_open}, silent {self._market.is_silent}"
 
     async def _client_leaves(self) -> str:
@@ -102,6 +106,6 @@ class Disasters:
             actor
             for actor in waiting
             if any(replica.has(actor) for replica in self._replicas)
-            or not (actor.name.startswith("client") or actor.at == "start")
+            or not (actor.name.startswith(("client", "operator")) or actor.at == "start")
         ]
         return await self._kill(self._draw.choice(mortal)) if mortal else ""

@@ -9,7 +9,8 @@ import pytest
 
 from quantmesh.chassis import ids
 
-from .scheduler import VirtualClock, current_actor, has_actor
+from .clock import VirtualClock
+from .scheduler import current_actor, has_actor
 
 
 @contextmanager

@@ -1,6 +1,8 @@
-"""An operator who halts the market or a symbol now and then, and looks whether anything traded meanwhile."""
+"""An operator who halts the market or a symbol while anybody trades, and looks whether anything traded meanwhile."""
 
 import random
+from collections.abc import Callable
+from itertools import count
 from uuid import UUID
 
 from quantmesh.api.portfolio.v1 import halts_pb2 as pb
@@ -11,10 +13,13 @@ from .market import SYMBOLS
 from .replica import Watcher
 from .scheduler import Died, Scheduler
 
-_HALTS = 3
+# In steps.
+_LONGEST_LULL, _LONGEST_HALT = 15, 60
 _OPERATOR = UUID(int=1000)
 # What is placed under a kill switch is rejected, so that it holds back little.
 _KINDS = (*(pb.HALT_KIND_OPERATOR,) * 5, pb.HALT_KIND_KILL_SWITCH)
+# The market as often as one of its symbols.
+_HALTED = (*("",) * len(SYMBOLS), *SYMBOLS)
 # What is written is dated by a moment before its transaction began, which has then seen what was committed before.
 _TRADED = """
     SELECT symbol, recorded_at FROM transaction
@@ -23,24 +28,34 @@ _TRADED = """
 
 
 class Operator:
-    def __init__(self, scheduler: Scheduler, replicas: list[Replica], draw: random.Random, watcher: Watcher) -> None:
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        replicas: list[Replica],
+        draw: random.Random,
+        watcher: Watcher,
+        is_over: Callable[[], bool],
+    ) -> None:
         self._scheduler = scheduler
         self._replicas = replicas
         self._draw = draw
         self._watcher = watcher
+        self._is_over = is_over
 
     async def live(self) -> None:
-        for number in range(_HALTS):
-            await self._while_away(40)
+        for number in count():
+            await self._while_away(_LONGEST_LULL)
+            if self._is_over():
+                return
             request = pb.ImposeHaltRequest(
-                kind=self._draw.choice(_KINDS), symbol=self._draw.choice(("", *SYMBOLS)), cause=f"halt {number}"
+                kind=self._draw.choice(_KINDS), symbol=self._draw.choice(_HALTED), cause=f"halt {number}"
             )
             imposed = await self._ask(f"halt {number}", "ImposeHalt", request)
             if not isinstance(imposed, pb.ImposeHaltResponse):
                 continue
             since = self._scheduler.clock.now()
             self._scheduler.history.tell(f"operator: {imposed.halt.symbol or 'the market'} is halted")
-            await self._while_away(60)
+            await self._while_away(_LONGEST_HALT)
             # Before it is lifted: whatever traded by now did so while it was in force.
             traded = await self._watcher.rows(_TRADED, [since, request.symbol, request.symbol])
             if traded:

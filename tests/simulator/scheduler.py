@@ -1,28 +1,33 @@
 """One step at a time: whose turn it is was drawn from the seed, so that a run can be had again exactly.
 
 An actor is a coroutine of production code. It stops at every statement that it is about to send, at every failpoint and
-wherever it pauses, and goes on when the scheduler draws it. Between two stops it is the only one that runs, but for
-those who wait in Postgres for a lock that it gives back.
+wherever it pauses, and goes on when its turn comes, at a time that it draws for itself: one more actor takes no turn
+from the others, nor another order. Between two stops it is the only one that runs, but for those who wait in Postgres
+for a lock that it gives back.
 """
 
 import asyncio
-import hashlib
 import random
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from functools import partial
+from operator import itemgetter
 from typing import Any, Protocol, TypeVar
 
 from quantmesh.chassis import failpoints
+
+from .clock import Recurring, VirtualClock
+from .history import History
 
 Outcome = TypeVar("Outcome")
 # Long enough for any statement here; a lock is asked about only after it.
 _STATEMENT_SECONDS = 0.004
 _STUCK_SECONDS = 20.0
-_START = datetime(2022, 12, 20, 14, 30, tzinfo=UTC)
+# Between two steps of one actor, on average.
+_STEP_SECONDS = 0.2
 
 
 class Died(BaseException):
@@ -45,14 +50,17 @@ class State(Enum):
 class Actor:
     """`at` names the point at which it waits, `backend` is the process of Postgres that it last spoke to.
 
-    Where it is doomed its process is gone, and it learns that at the next point, if not before.
+    Its turn is `due` at a time that is drawn once it can go on. Where it is doomed its process is gone, and it learns
+    that at the next point, if not before.
     """
 
     name: str
+    turns: random.Random
     random: random.Random
     state: State = State.RUNNING
     at: str = ""
     until: Callable[[], bool] | None = None
+    due: datetime | None = None
     backend: int | None = None
     task: "asyncio.Task[None] | None" = None
     turn: "asyncio.Future[None] | None" = None
@@ -79,53 +87,11 @@ def has_actor() -> bool:
     return _current.get(None) is not None
 
 
-@dataclass
-class History:
-    """What happened; two runs of one seed have equal histories."""
-
-    lines: list[str] = field(default_factory=list)
-    watch: Callable[[str], None] | None = None
-    _told: list[str] = field(default_factory=list)
-
-    def add(self, line: str) -> None:
-        """What the scheduler decided."""
-        self.lines.append(line)
-        if self.watch is not None:
-            self.watch(line)
-
-    def tell(self, line: str) -> None:
-        """What came of a step. Several may tell at once, where one death or one lock was theirs: in no order."""
-        self._told.append(line)
-
-    def listen(self) -> None:
-        for line in sorted(self._told):
-            self.add(line)
-        self._told.clear()
-
-    @property
-    def digest(self) -> str:
-        return hashlib.sha256("\n".join(self.lines).encode()).hexdigest()
-
-
-class VirtualClock:
-    """Moves only between steps."""
-
-    def __init__(self) -> None:
-        self._now = _START
-
-    def now(self) -> datetime:
-        return self._now
-
-    def advance(self, passed: timedelta) -> None:
-        self._now += passed
-
-
 class Scheduler:
     """`disturb` is asked before each step; it may do something to the world, and says what."""
 
     def __init__(self, seed: int, locks: Locks) -> None:
         self.seed = seed
-        self.random = random.Random(seed)  # noqa: S311  a failing seed replays
         self.clock = VirtualClock()
         self.history = History()
         self.actors: list[Actor] = []
@@ -133,9 +99,16 @@ class Scheduler:
         self._changed = asyncio.Event()
         self._locks_released = False
 
+    def draws(self, name: str) -> random.Random:
+        """The same of one name in each run of the seed, whoever else draws."""
+        return random.Random(f"{self.seed} {name}")  # noqa: S311  a failing seed replays
+
+    def recurring(self, name: str, seconds: float) -> Recurring:
+        return Recurring(self.clock, self.draws(name), seconds)
+
     def add(self, name: str, life: Callable[[], Coroutine[Any, Any, None]]) -> Actor:
         """Its first step is drawn like any other."""
-        actor = Actor(name, random.Random(f"{self.seed} {name}"))  # noqa: S311  a failing seed replays
+        actor = Actor(name, turns=self.draws(f"turns of {name}"), random=self.draws(name))
         self.actors.append(actor)
 
         async def run() -> None:
@@ -155,7 +128,7 @@ class Scheduler:
             return
         if actor.is_doomed:
             raise Died
-        actor.at, actor.until = at, until
+        actor.at, actor.until, actor.due = at, until, None
         actor.turn = asyncio.get_running_loop().create_future()
         self._become(actor, State.WAITING)
         try:
@@ -192,16 +165,16 @@ class Scheduler:
         """Until all actors have ended; raises what one of them raised."""
         await self.settle()
         while waiting := [actor for actor in self.actors if actor.state is State.WAITING]:
-            self.clock.advance(timedelta(milliseconds=self.random.randrange(1, 40)))
             disturbance = await disturb()
             if disturbance:
                 self.history.add(f"! {disturbance}")
                 await self.settle()
                 continue
-            ready = [actor for actor in waiting if actor.until is None or actor.until()]
-            if not ready:
+            turns = self._turns(waiting)
+            if not turns:
                 raise Stuck("; ".join(f"{actor.name} {actor.state.value} at {actor.at!r}" for actor in self.actors))
-            actor = self.random.choice(ready)
+            due, actor = min(turns, key=itemgetter(0))
+            self.clock.reach(due)
             self.history.add(f"{actor.name}: {actor.at}")
             self.resume(actor)
             await self.settle()
@@ -240,6 +213,18 @@ class Scheduler:
             if actor.state is State.ENDED and actor.task is not None:
                 actor.task.result()
         self.actors = [actor for actor in self.actors if actor.state is not State.ENDED]
+
+    def _turns(self, waiting: Iterable[Actor]) -> list[tuple[datetime, Actor]]:
+        """Of those who can go on, and when each does."""
+        found = []
+        for actor in waiting:
+            if actor.until is not None and not actor.until():
+                actor.due = None
+                continue
+            if actor.due is None:
+                actor.due = self.clock.after(actor.turns, _STEP_SECONDS)
+            found.append((actor.due, actor))
+        return found
 
     async def _until_nobody_runs(self) -> None:
         loop = asyncio.get_running_loop()

@@ -9,21 +9,22 @@ from .commands import EVERYTHING, ORDERS, RECORDINGS, Weights
 class Shape:
     """`owners` has one number per portfolio: whose it is. Clients take the portfolios in turn.
 
-    The market moves before this share of all steps, beside what else happens to the world. Each portfolio begins with
-    so many `units` of each instrument.
+    The market moves every so many seconds on average, beside what else happens to the world. Each portfolio begins with
+    `cash`, and so many `units` of each instrument bought for it.
     """
 
     owners: tuple[int, ...]
     clients: int
     commands: int
     weights: Weights
-    moves: float = 0.0
+    move_seconds: float | None = None
+    cash: str = "2000.00"
     units: int = 0
 
 
 USUAL = Shape(owners=(0, 1, 0), clients=4, commands=6, weights=EVERYTHING)
 # Orders that find something to trade, also while they must not.
-TRADERS = Shape(owners=(0, 1, 0), clients=4, commands=6, weights=ORDERS, moves=0.06, units=4)
+TRADERS = Shape(owners=(0, 1, 0), clients=6, commands=10, weights=ORDERS, move_seconds=0.3, cash="10000.00", units=4)
 # Most of them record in accounts of one owner, so that recordings share transactions.
 CROWD = Shape(owners=(0,) * 8 + (1,), clients=12, commands=3, weights=RECORDINGS)
 

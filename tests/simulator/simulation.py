@@ -1,6 +1,5 @@
 """One seed: clients, replicas, relay, readers, broker and market for a while, then everything at rest and looked at."""
 
-import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -25,6 +24,7 @@ from .commands import Account, Wishes
 from .couriers import Readers, Relays
 from .disasters import Disasters
 from .groups import stepped_groups
+from .history import History
 from .identifiers import seeded_ids
 from .invariants import (
     check_alarms,
@@ -38,12 +38,11 @@ from .invariants import (
 from .market import SYMBOLS, SeededMarket
 from .operators import Operator
 from .replica import SteppedDatabase
-from .scheduler import Actor, History, Scheduler, State, Stuck
+from .scheduler import Actor, Scheduler, State, Stuck
 from .shape import shape_of
 from .venues import Venue
 
 _RESTARTED_EACH = 20
-_BEGINNING = "2000.00"
 _LONGEST_RUN = 12_000
 _COSTS = ExecutionCosts(Decimal(1), Decimal("0.01"), Decimal(1))
 _SUBJECTS: dict[str, type[Message]] = {
@@ -83,8 +82,8 @@ async def simulate(cluster: Cluster, seed: int, watch: Callable[[str], None] | N
     run = _Run(cluster, scheduler)
     try:
         # The logs tell of what goes wrong on purpose.
-        ids = random.Random(f"{seed} ids")  # noqa: S311  as above
-        with capture_logs(), seeded_ids(ids, scheduler.clock), stepped_groups(scheduler, run.replicas):
+        ids = seeded_ids(scheduler.draws("ids"), scheduler.clock)
+        with capture_logs(), ids, stepped_groups(scheduler, run.replicas):
             await run.populate()
             await scheduler.run(run.disturb)
             await run.check_at_rest()
@@ -99,17 +98,16 @@ class _Run:
     def __init__(self, cluster: Cluster, scheduler: Scheduler) -> None:
         self._cluster = cluster
         self._scheduler = scheduler
-        self._draw = random.Random(f"{scheduler.seed} world")  # noqa: S311  a failing seed replays
-        self._market = SeededMarket(self._draw, scheduler.clock)
-        self._broker = Broker(self._draw)
+        self._market = SeededMarket(scheduler.draws("market"), scheduler.clock)
+        self._broker = Broker(lambda name: scheduler.draws(f"broker, {name}"))
         self.replicas = [
             Replica(name, partial(self._servicers, stepped))
             for name, stepped in zip(("A", "B"), cluster.portfolios, strict=True)
         ]
-        self._restart_due = self._draw.randrange(50, 400) if restarts_postgres(scheduler.seed) else None
+        self._restart_due = scheduler.draws("restart").randrange(50, 400) if restarts_postgres(scheduler.seed) else None
         self._shape = shape_of(scheduler.seed)
         self._disasters = Disasters(
-            scheduler, cluster, self.replicas, self._broker, self._market, self._draw, self._shape.moves
+            scheduler, cluster, self.replicas, self._broker, self._market, self._shape.move_seconds
         )
         self._venues: list[Venue] = []
         self._steps = 0
@@ -125,13 +123,14 @@ class _Run:
         for number in range(shape.clients):
             name = f"client {number}"
             account = accounts[number % len(accounts)]
-            draw = self._draws(name)
+            draw = scheduler.draws(f"wishes of {name}")
             wishes = Wishes(draw, account, scheduler.clock.now, self._market.latest, shape.weights)
             owned = [each for each in accounts if each.owner_id == account.owner_id]
             client = Client(name, account, draw, wishes, scheduler, self.replicas, self.claims, shape.commands, owned)
             scheduler.add(name, client.live)
-        operator = Operator(scheduler, self.replicas, self._draws("operator"), self._cluster.portfolio_watcher)
-        scheduler.add("client operator", operator.live)
+        watcher = self._cluster.portfolio_watcher
+        operator = Operator(scheduler, self.replicas, scheduler.draws("halts"), watcher, self._clients_have_left)
+        scheduler.add("operator", operator.live)
         bus = bus_of(self._broker)
         self._relays = relays = Relays(scheduler, self._cluster.portfolios[0].database, bus, self._commits)
         scheduler.add("relay", lambda: relays.run(self._over))
@@ -145,7 +144,7 @@ class _Run:
             scheduler.add(name, partial(venue.trade, self._clients_have_left))
             scheduler.add(f"{name} hears", venue.hear)
             scheduler.add(f"{name} reads", venue.read)
-        self._alarms = Alarms(scheduler, bus, accounts, self._draws("risk"))
+        self._alarms = Alarms(scheduler, bus, accounts, scheduler.draws("breaches"))
         scheduler.add("risk", lambda: self._alarms.run(self._over))
         alerts = Readers(scheduler, self._cluster.portfolios[1].database, bus, self._broker)
         (breaches, _) = RiskAlerts(scheduler.clock).consumers()
@@ -191,9 +190,6 @@ class _Run:
         database, market, clock = stepped.database, self._market, self._scheduler.clock
         return [PortfolioRpc(database, market, clock, _COSTS), HaltRpc(database, market, clock)]
 
-    def _draws(self, name: str) -> random.Random:
-        return random.Random(f"{self._scheduler.seed} {name}")  # noqa: S311  a failing seed replays
-
     def _commits(self) -> int:
         return sum(stepped.commits for stepped in self._cluster.portfolios)
 
@@ -212,8 +208,8 @@ class _Run:
         if not isinstance(answer, pb.CreatePortfolioResponse):
             raise TypeError(answer)
         account = Account(owner_id, answer.portfolio.id)
-        wishes = Wishes(self._draw, account, self._scheduler.clock.now, self._market.latest)
-        begun = [wishes.deposit(f"begin {name}", _BEGINNING)]
+        wishes = Wishes(self._scheduler.draws(name), account, self._scheduler.clock.now, self._market.latest)
+        begun = [wishes.deposit(f"begin {name}", self._shape.cash)]
         if self._shape.units:
             begun += [wishes.purchase(f"begin {name} {symbol}", symbol, self._shape.units) for symbol in SYMBOLS]
         for command in begun:

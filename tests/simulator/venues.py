@@ -1,6 +1,7 @@
 """The venue's leader, step by step: a book that follows the events of orders, whose proposals the database decides."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, cast
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from quantmesh.portfolio.core.execution import ExecutionCosts
 from quantmesh.portfolio.core.market import Quote
 
 from .broker import Broker, Stored
+from .clients import Violation
 from .market import SeededMarket
 from .scheduler import Died, Scheduler, current_actor
 
@@ -21,7 +23,7 @@ from .scheduler import Died, Scheduler, current_actor
 _NOBODY: Any = cast("Any", None)
 _FAULTS = (Died, Unavailable, Conflict)
 _HEARD_AT_ONCE = 3
-_BOOK_IS_LEVELLED = 0.4
+_BOOK_IS_LEVELLED = 0.05
 
 
 class _LatestQuote:
@@ -80,32 +82,26 @@ class Venue:
     async def trade(self, has_ended: Callable[[], bool]) -> None:
         while not self._is_over():
             term = self._term
-            try:
+            with self._ending_with_faults():
                 await term._load()
                 await self._match(term, has_ended)
                 await self._rest(term)
-            except _FAULTS as fault:
-                self._end_term(fault)
 
     async def hear(self) -> None:
         while not self._is_over():
-            try:
+            with self._ending_with_faults():
                 await self._scheduler.pause("events of orders", lambda: bool(self._news()) or self._is_over())
                 for message in self._news()[: current_actor().random.randint(1, _HEARD_AT_ONCE)]:
                     await self._term._on_event(EventEnvelope.FromString(message.data))
                     self._heard = message.sequence
-            except _FAULTS as fault:
-                self._end_term(fault)
 
     async def read(self) -> None:
         while not self._is_over():
-            try:
+            with self._ending_with_faults():
                 await self._scheduler.pause(
                     "changed orders", lambda: bool(self._term._changes.ready) or self._is_over()
                 )
                 await self._read_changed(self._term)
-            except _FAULTS as fault:
-                self._end_term(fault)
 
     async def _match(self, term: Term, has_ended: Callable[[], bool]) -> None:
         seen = -1
@@ -135,10 +131,17 @@ class Venue:
         finally:
             self.rests = False
 
-    def _end_term(self, fault: BaseException) -> None:
-        self._scheduler.history.tell(f"{current_actor().name}: {type(fault).__name__}")
-        if not self._is_over():  # who dies once it is over is looked at as he was
-            self._begin()
+    @contextmanager
+    def _ending_with_faults(self) -> Iterator[None]:
+        """A term ends with a fault, and the next one begins; anything else is a bug."""
+        try:
+            yield
+        except _FAULTS as fault:
+            self._scheduler.history.tell(f"{current_actor().name}: {type(fault).__name__}")
+            if not self._is_over():  # who dies once it is over is looked at as he was
+                self._begin()
+        except Exception as error:
+            raise Violation(f"{current_actor().name}: an internal error, {error!r}") from error
 
     def _news(self) -> list[Stored]:
         stream = self._broker.streams.get(stream_name("portfolio"))
