@@ -12,9 +12,15 @@ from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.errors import NotFound
 from quantmesh.portfolio.adapters.snapshot_maker import SnapshotMaker
 from quantmesh.portfolio.core.errors import BeforeSplit, InsufficientCash, InsufficientHolding
-from quantmesh.portfolio.core.ledger_errors import AlreadyReversed, ImportNotFound, ReversalNotReversed
+from quantmesh.portfolio.core.ledger_errors import (
+    AlreadyReversed,
+    FillNotReversed,
+    ImportNotFound,
+    ReversalNotReversed,
+)
 
 from .fakes import NO_CONTEXT, Service, User
+from .order_desk import Desk, sized
 
 CSV = """type,symbol,quantity,price,amount,executed_at
 deposit,,,,1000,2020-01-02T15:00:00Z
@@ -119,6 +125,22 @@ async def test_a_transaction_is_reversed_once_and_a_reversal_never(account: tupl
             await reverse(user, portfolio_id, unknown)
     with pytest.raises(NotFound):
         await reverse(service.user(), portfolio_id, bought.transaction.id)
+
+
+async def test_what_an_order_traded_is_not_undone(account: tuple[Service, User, str]) -> None:
+    service, user, portfolio_id = account
+    bought = await user.order(portfolio_id, "3")
+    sold = await user.order(portfolio_id, "2", side="sell")
+    resting = await user.order(portfolio_id, "4", limit="128.00", tif="gtc")
+    await Desk(service, user).fill(resting.id, "4", sized("127", None, minutes=1))
+    before, kept = await user.events(portfolio_id), await held(user, portfolio_id)
+    traded = {item.order_id: item for item in (await listed(user, portfolio_id)).values() if item.order_id}
+    for order, opposite in ((sold, "buy 2 AAPL"), (resting, "sell 4 AAPL"), (bought, "sell 3 AAPL")):
+        with pytest.raises(FillNotReversed, match=f"filled order {order.id}.* an order to {opposite} ") as no:
+            await reverse(user, portfolio_id, traded[order.id].id)
+        assert [violation.field for violation in no.value.violations] == ["transaction_id"]
+        assert (await user.shown(order.id)).status == pb.ORDER_STATUS_FILLED
+    assert (await user.events(portfolio_id), await held(user, portfolio_id)) == (before, kept)
 
 
 async def test_of_many_who_reverse_the_same_one_does(account: tuple[Service, User, str]) -> None:

@@ -73,7 +73,7 @@ class Transactions:
             "POST",
             "/{portfolio_id}/transactions/{transaction_id}/reverse",
             self.reverse,
-            summary="Take a transaction back by an entry dated where it is",
+            summary="Take a transaction back by an entry dated where it is; what an order traded stays",
             scope="portfolio:write",
             answer=models.RecordedTransactionShown,
             status=201,

@@ -22,6 +22,7 @@ QuantmeshError
 │   ├── PortfolioNotEmpty      nothing that is held or ordered is closed with its portfolio
 │   ├── LotNotOpen             a lot that a sale names, or named, is not there
 │   ├── ReversalNotReversed    a correction is corrected by posting anew
+│   ├── FillNotReversed        what an order traded is closed out by another order
 │   ├── InTheFuture            executed after the market's now
 │   ├── NotTradable            an instrument without a live feed
 │   └── RateMissing            a day before there were rates, or a currency that nobody quotes

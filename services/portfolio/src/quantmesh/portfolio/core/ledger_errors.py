@@ -109,6 +109,17 @@ class ReversalNotReversed(RuleBroken):
         )
 
 
+class FillNotReversed(RuleBroken):
+    problem = "fill-not-reversed"
+
+    def __init__(self, transaction_id: UUID, order_id: UUID, opposite: str) -> None:
+        """`opposite` is what an order would do that closes the trade out, as "sell 3 IBM"."""
+        description = f"filled order {order_id}, and what was traded stays; an order to {opposite} closes it out"
+        super().__init__(
+            f"Transaction {transaction_id} {description}.", violations=[Violation("transaction_id", description)]
+        )
+
+
 class AlreadyReversed(Conflict):
     problem = "already-reversed"
 

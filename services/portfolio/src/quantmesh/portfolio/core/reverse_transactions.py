@@ -14,7 +14,7 @@ from quantmesh.portfolio.core.admission import Holding, already_counted
 from quantmesh.portfolio.core.balance import BalanceHistory
 from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding
 from quantmesh.portfolio.core.import_transactions import Progress, no_progress
-from quantmesh.portfolio.core.ledger_errors import AlreadyReversed, ReversalNotReversed
+from quantmesh.portfolio.core.ledger_errors import AlreadyReversed, FillNotReversed, ReversalNotReversed
 from quantmesh.portfolio.core.margin import require_margin
 from quantmesh.portfolio.core.model import (
     Entry,
@@ -25,7 +25,8 @@ from quantmesh.portfolio.core.model import (
     TransactionInput,
     TransactionType,
 )
-from quantmesh.portfolio.core.numbers import ZERO, exactly
+from quantmesh.portfolio.core.numbers import ZERO, exactly, plain
+from quantmesh.portfolio.core.orders import OrderSide
 from quantmesh.portfolio.core.ports import Ledger
 from quantmesh.portfolio.core.posting_rules import CASH, SECURITIES
 from quantmesh.portfolio.core.record_transactions import NewId, Recorded, fold_touched, holdings_of, post
@@ -45,7 +46,8 @@ async def reverse_transaction(
     ledger: Ledger, portfolio_id: UUID, transaction_id: UUID, note: str, now: datetime, new_id: NewId
 ) -> Recorded:
     """Raises InsufficientCash or InsufficientHolding where a later balance needs what is taken back, BeforeSplit or
-    BeforeExercise where a later entry was made out of it, LotNotOpen where a sale names its lot.
+    BeforeExercise where a later entry was made out of it, LotNotOpen where a sale names its lot, FillNotReversed where
+    an order traded it.
     """
     portfolio, recorded_at = await ledger.advance(portfolio_id, 1, now)
     original = await ledger.standing(portfolio_id, transaction_id)
@@ -53,6 +55,8 @@ async def reverse_transaction(
         raise ReversalNotReversed(transaction_id)
     if original.reversed_by is not None:
         raise AlreadyReversed(f"Transaction {transaction_id}", original.reversed_by)
+    if original.order_id is not None:
+        raise FillNotReversed(transaction_id, original.order_id, _opposite(original.entry.input))
     balances = await _balances_without(ledger, portfolio, [original])
     return await post(ledger, portfolio, _reversal_of(original, portfolio.seq, note, recorded_at, new_id), balances)
 
@@ -85,6 +89,11 @@ async def reverse_import(
         await fold_touched(ledger, portfolio, balances)
     await require_margin(ledger, portfolio, [item.entry for item in reversals], balances, before=first_seq - 1)
     return ReversedImport(import_id, len(standing), first_seq, portfolio.seq)
+
+
+def _opposite(filled: TransactionInput) -> str:
+    side = OrderSide.SELL if filled.type is TransactionType.BUY else OrderSide.BUY
+    return f"{side} {plain(filled.quantity or ZERO)} {filled.symbol}"
 
 
 def _reversal_of(original: Transaction, seq: int, note: str, recorded_at: datetime, new_id: NewId) -> Transaction:
