@@ -153,10 +153,13 @@ class Database:
             try:
                 yield session
             finally:
-                # A cancelled rollback would leave a connection in the pool that still holds locks.
-                if session.is_open:
-                    await _uninterrupted(_roll_back(session))
-                await self._pool.give_back(session.connection)
+                try:
+                    # A cancelled rollback would leave a connection in the pool that still holds locks.
+                    if session.is_open:
+                        await _uninterrupted(_roll_back(session))
+                finally:
+                    # Also where the caller left meanwhile.
+                    await self._pool.give_back(session.connection)
         except psycopg.Error as error:
             known = translate(error)
             if known is None:
