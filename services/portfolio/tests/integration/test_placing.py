@@ -78,6 +78,37 @@ async def test_a_known_account_is_not_read_again(service: Service) -> None:
     assert [event.seq for event in events] == list(range(1, 14))
 
 
+async def test_an_account_that_others_change_is_read_for_a_while(service: Service) -> None:
+    user = service.user()
+    portfolio_id = await known(user)
+    other = elsewhere(service, user)
+    await other.order(portfolio_id, "1")
+    seen = count(service)
+    await user.order(portfolio_id, "1")
+    tried, *read = seen
+    assert tried == 3
+    for _ in range(16):
+        seen.clear()
+        await user.order(portfolio_id, "1")
+        assert seen == read
+    seen.clear()
+    await user.order(portfolio_id, "1")
+    assert seen == [3, 1]
+
+
+async def test_a_symbol_that_something_is_in_the_way_of_is_looked_at_first_for_a_while(service: Service) -> None:
+    user = service.user()
+    portfolio_id = await known(user)
+    service.market.live["AAPL"] = sized("130", "1", minutes=1)
+    assert STATUS[(await user.order(portfolio_id, "1", tif="ioc")).status] == "filled"
+    seen = count(service)
+    for _ in range(3):
+        assert STATUS[(await user.order(portfolio_id, "1", tif="ioc")).status] == "cancelled"
+    tried, demanded, *looked = seen
+    assert (tried, demanded) == (3, 3)
+    assert looked == [looked[0], looked[1]] * 3
+
+
 async def test_recordings_and_orders_know_an_account_of_each_other(service: Service) -> None:
     user = service.user()
     portfolio_id = await known(user)

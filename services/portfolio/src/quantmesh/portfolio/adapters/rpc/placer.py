@@ -18,6 +18,7 @@ from quantmesh.chassis.pool import AllInUse
 from quantmesh.chassis.telemetry.logs import get_logger
 from quantmesh.portfolio.adapters import translate_orders
 from quantmesh.portfolio.adapters.early_copies import EarlyCopies
+from quantmesh.portfolio.adapters.rpc.doubts import Doubts
 from quantmesh.portfolio.adapters.rpc.known_accounts import KnownAccounts
 from quantmesh.portfolio.adapters.store.appending import Overtaken
 from quantmesh.portfolio.adapters.store.placing import account_questions, market_questions
@@ -45,27 +46,35 @@ class OrderPlacer:
         self._clock = clock
         self._known = known
         self._early_copies = early_copies
+        # About accounts that others change, and symbols that something is in the way of.
+        self._doubts = Doubts()
 
     async def place(
         self, claim: Claim, order: Order, venue: Venue, checking: asyncio.Task[None]
     ) -> pb.PlaceOrderResponse:
         """One effect per key. What `checking` raises refuses the order."""
         known = self._known.take(claim.owner_id, [order.portfolio_id]).get(order.portfolio_id)
-        with suppress(_StillChecking, ConcurrentUpdate):
-            # What an order that rests reserves is written by what it finds.
-            if known is not None and trades_now(order.request, venue):
-                with suppress(Overtaken):
-                    return await self._by_what_is_known(claim, order, venue, checking, known)
-            return await self._by_what_is_read(claim, order, venue, checking)
+        if not self._doubts.about(order.request.symbol):
+            try:
+                # What an order that rests reserves is written by what it finds.
+                if known and trades_now(order.request, venue) and not self._doubts.about(order.portfolio_id):
+                    with suppress(Overtaken):
+                        return await self._by_what_is_known(claim, order, venue, checking, known)
+                return await self._by_what_is_read(claim, order, venue, checking)
+            except ConcurrentUpdate:
+                self._doubts.rise(order.request.symbol)
+            except _StillChecking:
+                log.debug("others are waited for without locks", order_id=str(order.id))
         await asyncio.wait({checking})
         return await self._by_what_is_read(claim, order, venue, checking)
 
     async def _by_what_is_known(
         self, claim: Claim, order: Order, venue: Venue, checking: asyncio.Task[None], known: KnownAccount
     ) -> pb.PlaceOrderResponse:
-        """Raises Overtaken where that is too little, or not true any more, or refuses the order; or _StillChecking.
+        """Raises Overtaken where that is too little, or not true any more, or refuses the order.
 
-        Also where it is not known whether this was committed: the other way looks the key up first.
+        Also where it is not known whether this was committed: the other way looks the key up first. Besides as the
+        other way does.
         """
         store = KnowingStore(claim.owner_id, order.request.symbol, known)
         try:
@@ -77,10 +86,13 @@ class OrderPlacer:
                 await _heard(checking)
                 for demand in store.demands:
                     await session.send(*demand)
-        except AllInUse:
-            # Nothing was sent; to wait for a connection once more helps nobody.
+        except (AllInUse, ConcurrentUpdate):
+            # Nothing was sent, and to wait for a connection once more helps nobody; or others have answered by now.
             raise
-        except (NotKnown, psycopg.Error, QuantmeshError) as error:
+        except (Overtaken, psycopg.Error) as error:
+            self._doubts.rise(order.portfolio_id)
+            raise Overtaken from error
+        except (NotKnown, QuantmeshError) as error:
             log.info("what is known of an account does not do", order_id=str(order.id), error=repr(error))
             raise Overtaken from error
         await self._tell(claim.owner_id, store)

@@ -47,7 +47,7 @@ _ENOUGH = text(
 
 
 def size_question(quote: Quote, side: OrderSide = OrderSide.BUY, quantity: Decimal = ZERO) -> Asked:
-    """What is used of the quote, `quantity` for an order on `side` included."""
+    """Locks what is used of the quote, and uses `quantity` more of it for an order on `side`."""
     ask, bid = (quantity, ZERO) if side is OrderSide.BUY else (ZERO, quantity)
     return _USE, {"symbol": quote.symbol, "quoted_at": quote.quoted_at, "bid": bid, "ask": ask}
 
