@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
-from quantmesh.chassis.errors import Conflict, InvalidInput, RuleBroken
 from quantmesh.portfolio.adapters.snapshot_maker import SnapshotMaker
 from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.adapters.translate import LOT_METHODS
@@ -27,6 +26,7 @@ from quantmesh.portfolio.core.read_history import Span, read_history, summed_inc
 
 from .fakes import NO_CONTEXT, FakeMarket, Service, User
 from .ledger_views import Counting, WithoutSnapshots
+from .random_entries import random_trade, record_or_take_back
 
 FIRST_DAY = datetime(2019, 12, 20, tzinfo=UTC)
 DAYS = 150
@@ -66,10 +66,10 @@ async def record_something(
     service.clock.time += timedelta(minutes=1)
     newest = chance.random() < 0.5
     day = len(done) * DAYS // 130 if newest else chance.randrange(1, DAYS)
-    at = (FIRST_DAY + timedelta(days=min(day, DAYS), hours=chance.choice([0, 9, 15, 23]))).isoformat()
-    symbol = chance.choice([*SYMBOLS])
-    quantity, price = str(chance.randrange(1, 9)), f"{chance.randrange(50, 150)}.{chance.randrange(10)}7"
-    trade = {"symbol": symbol, "quantity": quantity, "price": price, "fee": chance.choice(["0", "1.50"])}
+    at = FIRST_DAY + timedelta(days=min(day, DAYS), hours=chance.choice([0, 9, 15, 23]))
+    trade = random_trade(chance, [*SYMBOLS])
+    symbol, quantity, price = trade.values()
+    trade["fee"] = chance.choice(["0", "1.50"])
     currency = chance.choice(["USD", "EUR"])
     kinds: dict[str, dict[str, str]] = {
         "buy": trade,
@@ -82,18 +82,7 @@ async def record_something(
         "fee": {"amount": quantity, "currency": currency},
     }
     kind = chance.choice(["buy", "buy", "buy", "sell", "sell", "reversal", "reversal", *kinds])
-    try:
-        if kind == "reversal" and done:
-            user.call(uuid4().hex)
-            request = pb.ReverseTransactionRequest(
-                portfolio_id=portfolio_id, transaction_id=done.pop(chance.randrange(len(done)))
-            )
-            await user.rpc.ReverseTransaction(request, NO_CONTEXT)
-        elif kind != "reversal":
-            answer = await user.record(portfolio_id, type=kind, at=at, **kinds[kind])
-            done.append(answer.transaction.id)
-    except (RuleBroken, InvalidInput, Conflict):
-        return
+    await record_or_take_back(user, portfolio_id, done, chance, kind, at, kinds.get(kind, {}))
 
 
 def told(history: History, since: date) -> tuple[Any, ...]:

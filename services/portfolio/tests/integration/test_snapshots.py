@@ -2,13 +2,11 @@
 
 import random
 from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 import pytest
 
-from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
-from quantmesh.chassis.errors import InvalidInput, RuleBroken
 from quantmesh.portfolio.adapters.snapshot_maker import SnapshotMaker
 from quantmesh.portfolio.adapters.translate import LOT_METHODS
 from quantmesh.portfolio.adapters.verifier import Verifier
@@ -16,8 +14,9 @@ from quantmesh.portfolio.core.fold_ledger import fold_ledger
 from quantmesh.portfolio.core.model import LotMethod
 from quantmesh.portfolio.core.ports import View
 
-from .fakes import NO_CONTEXT, Service, User
+from .fakes import Service, User
 from .ledger_views import Counting, WithoutSnapshots, folded, grow
+from .random_entries import random_trade, record_or_take_back
 
 FIRST_DAY = datetime(2020, 1, 2, 15, tzinfo=UTC)
 
@@ -27,24 +26,13 @@ async def record_at_random(
 ) -> None:
     """In any order of execution, so that many come late; what the books refuse is left out."""
     service.clock.time += timedelta(minutes=1)
-    at = (FIRST_DAY + timedelta(days=chance.randrange(1, 60))).isoformat()
-    symbol = chance.choice(["AAPL", "MSFT", "IBM"])
-    quantity, price = str(chance.randrange(1, 9)), f"{chance.randrange(50, 150)}.{chance.randrange(10)}7"
+    at = FIRST_DAY + timedelta(days=chance.randrange(1, 60))
+    trade = random_trade(chance, ["AAPL", "MSFT", "IBM"])
     kind = chance.choice(["buy", "buy", "buy", "sell", "sell", "split", "deposit", "reversal"])
-    trade = {"symbol": symbol, "quantity": quantity, "price": price}
-    fields = {"buy": trade, "sell": trade, "split": {"symbol": "IBM", "split_ratio": "2"}}.get(kind, {"amount": price})
-    try:
-        if kind == "reversal" and recorded:
-            user.call(uuid4().hex)
-            request = pb.ReverseTransactionRequest(
-                portfolio_id=portfolio_id, transaction_id=recorded.pop(chance.randrange(len(recorded)))
-            )
-            await user.rpc.ReverseTransaction(request, NO_CONTEXT)
-        elif kind != "reversal":
-            answer = await user.record(portfolio_id, type=kind, at=at, **fields)
-            recorded.append(answer.transaction.id)
-    except (RuleBroken, InvalidInput):
-        return
+    fields = {"buy": trade, "sell": trade, "split": {"symbol": "IBM", "split_ratio": "2"}}
+    await record_or_take_back(
+        user, portfolio_id, recorded, chance, kind, at, fields.get(kind, {"amount": trade["price"]})
+    )
 
 
 @pytest.mark.parametrize(("lots", "method"), LOT_METHODS.items())

@@ -14,10 +14,11 @@ from quantmesh.chassis.ids import uuid7
 from quantmesh.chassis.leadership import while_leading
 from quantmesh.chassis.sql import text
 from quantmesh.chassis.telemetry.logs import get_logger
-from quantmesh.portfolio.adapters.store import Store, rows
+from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding
 from quantmesh.portfolio.core.ledger_errors import MarginExceeded
 from quantmesh.portfolio.core.model import TransactionInput
+from quantmesh.portfolio.core.option_terms import terms_of
 from quantmesh.portfolio.core.ports import Market
 from quantmesh.portfolio.core.record_transactions import record_transaction, resolve
 from quantmesh.portfolio.core.settle_expired import ExpiredOption, sale_of, settlement_of
@@ -92,7 +93,7 @@ class OptionExpiry:
         async with self._database.system_transaction() as session:
             found = await session.execute(_DUE, {"now": rfc3339(now)})
             return [
-                ExpiredOption(row.owner_id, row.portfolio_id, row.symbol, row.amount, rows.option_terms(row.option))
+                ExpiredOption(row.owner_id, row.portfolio_id, row.symbol, row.amount, terms_of(row.option))
                 for row in found
             ]
 

@@ -28,7 +28,7 @@ from quantmesh.portfolio.core.market import (
     Quote,
     RateHistory,
 )
-from quantmesh.portfolio.core.option_terms import ExerciseStyle, OptionTerms, OptionType, Settlement
+from quantmesh.portfolio.core.option_terms import OptionTerms, terms_of
 from quantmesh.portfolio.core.scaled import published
 
 _ASSET_SECONDS = 60.0
@@ -198,13 +198,4 @@ def _asset(message: pb.Asset) -> Asset:
 
 
 def _option(message: pb.Asset) -> OptionTerms:
-    terms = {name: str(value) for name, value in message.metadata.items()}
-    return OptionTerms(
-        underlying=terms["underlying"],
-        type=OptionType(terms["option_type"]),
-        strike=Decimal(terms["strike"]),
-        expiry=datetime.fromisoformat(terms["expiry"]),
-        multiplier=Decimal(terms["multiplier"]),
-        exercise=ExerciseStyle(terms["exercise"]),
-        settlement=Settlement(terms["settlement"]),
-    )
+    return terms_of({name: str(value) for name, value in message.metadata.items()})

@@ -1,6 +1,7 @@
 """What an option is: the terms of its contract."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -53,3 +54,16 @@ class OptionTerms:
     def intrinsic(self, price: Decimal) -> Decimal:
         """Per unit of the underlying at `price`; at least zero."""
         return max((price - self.strike) * self.direction, ZERO)
+
+
+def terms_of(told: Mapping[str, str]) -> OptionTerms:
+    """From text under the names by which the market tells terms, and transactions keep them."""
+    return OptionTerms(
+        underlying=told["underlying"],
+        type=OptionType(told["option_type"]),
+        strike=Decimal(told["strike"]),
+        expiry=datetime.fromisoformat(told["expiry"]),
+        multiplier=Decimal(told["multiplier"]),
+        exercise=ExerciseStyle(told["exercise"]),
+        settlement=Settlement(told["settlement"]),
+    )

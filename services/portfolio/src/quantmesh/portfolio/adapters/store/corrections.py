@@ -14,7 +14,7 @@ from quantmesh.portfolio.adapters.store.transactions import SIDES
 from quantmesh.portfolio.core.errors import TransactionNotFound
 from quantmesh.portfolio.core.ledger_errors import ImportNotFound
 from quantmesh.portfolio.core.model import Transaction
-from quantmesh.portfolio.core.option_terms import OptionTerms
+from quantmesh.portfolio.core.option_terms import OptionTerms, terms_of
 
 # A transaction with the one that took it back, if one did.
 _STANDING = f"""
@@ -70,7 +70,7 @@ class CorrectionStore(Owned):
 
     async def option_terms(self, portfolio_id: UUID, symbols: Collection[str]) -> Mapping[str, OptionTerms]:
         found = await self._session.execute(_TERMS, {"portfolio_id": portfolio_id, "symbols": list(symbols)})
-        return {row.symbol: rows.option_terms(row.option) for row in found}
+        return {row.symbol: terms_of(row.option) for row in found}
 
 
 def _standing(row: Row) -> Transaction:

@@ -1,7 +1,6 @@
 """Ledger values as rows of JSON, which one statement turns into rows of a table whatever their number."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -20,7 +19,7 @@ from quantmesh.portfolio.core.model import (
     TransactionType,
 )
 from quantmesh.portfolio.core.numbers import plain
-from quantmesh.portfolio.core.option_terms import ExerciseStyle, OptionTerms, OptionType, Settlement
+from quantmesh.portfolio.core.option_terms import terms_of
 from quantmesh.portfolio.core.told import id_text, lots_told, option_told
 
 Row = Mapping[str, object]
@@ -122,7 +121,7 @@ def transaction_of(row: Any, postings: Iterable[Mapping[str, Any]]) -> Transacti
         note=row.note,
         side=None if row.side is None else PositionSide(row.side),
         lots=lot_choices(row.lots),
-        option=None if row.option is None else option_terms(row.option),
+        option=None if row.option is None else terms_of(row.option),
     )
     sides = tuple(Posting(side["account"], side["commodity"], Decimal(side["amount"])) for side in postings)
     return Transaction(
@@ -139,18 +138,6 @@ def transaction_of(row: Any, postings: Iterable[Mapping[str, Any]]) -> Transacti
 
 def lot_choices(told: Iterable[Mapping[str, str]] | None) -> tuple[LotChoice, ...]:
     return tuple(LotChoice(UUID(lot["transaction_id"]), Decimal(lot["quantity"])) for lot in told or ())
-
-
-def option_terms(told: Mapping[str, str]) -> OptionTerms:
-    return OptionTerms(
-        underlying=told["underlying"],
-        type=OptionType(told["option_type"]),
-        strike=Decimal(told["strike"]),
-        expiry=datetime.fromisoformat(told["expiry"]),
-        multiplier=Decimal(told["multiplier"]),
-        exercise=ExerciseStyle(told["exercise"]),
-        settlement=Settlement(told["settlement"]),
-    )
 
 
 def _number(value: Decimal | None) -> Decimal | None:
