@@ -170,7 +170,7 @@ async def test_what_is_dated_after_the_sale_takes_what_it_left() -> None:
 
 
 async def test_many_rows_before_many_named_lots_are_judged_in_one_pass() -> None:
-    """To fold what follows for each row would take an hour."""
+    """To fold what follows anew for each of them would take several times what is allowed here."""
     account = Account(LotMethod.SPECIFIC, margin=False)
     await account.record(asked("deposit", amount="100000000"))
     await account.import_rows([Row("buy", "AAPL", 10, 3, 50)] * 1000)
@@ -181,4 +181,4 @@ async def test_many_rows_before_many_named_lots_are_judged_in_one_pass() -> None
     started = time.perf_counter()
     outcome = await account.import_rows(file)
     assert len(outcome.accepted) > 1900
-    assert time.perf_counter() - started < 2
+    assert time.perf_counter() - started < 1.5
