@@ -87,7 +87,7 @@ async def test_an_account_that_others_change_is_read_for_a_while(service: Servic
     await user.order(portfolio_id, "1")
     tried, *read = seen
     assert tried == 3
-    for _ in range(16):
+    for _ in range(64):
         seen.clear()
         await user.order(portfolio_id, "1")
         assert seen == read

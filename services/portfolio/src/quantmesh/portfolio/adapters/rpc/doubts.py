@@ -4,7 +4,7 @@ connection's plans."""
 from collections import OrderedDict
 from collections.abc import Hashable
 
-_ASKED_TIMES = 16
+_ASKED_TIMES = 64
 _MOST_KEPT = 10_000
 
 
