@@ -192,3 +192,14 @@ async def test_a_refusal_is_of_one_and_the_others_are_written_at_once(service: S
     )
     assert [type(each) for each in outcomes if isinstance(each, QuantmeshError)] == [InsufficientCash]
     assert [(await user.events(each)).last_seq for each in portfolios] == [2, 2, 2, 1, 2, 2]
+
+
+async def test_what_could_not_be_written_is_in_no_log(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    user = service.user()
+    portfolio_id = await known(user, "10000.00")
+    for placing in (user, elsewhere(service, user), user):
+        assert (await placing.order(portfolio_id, "1")).status == pb.ORDER_STATUS_FILLED
+    said = capsys.readouterr().out
+    assert "what is known of an account does not do" in said
+    # Postgres quotes the row that it refuses.
+    assert portfolio_id not in said

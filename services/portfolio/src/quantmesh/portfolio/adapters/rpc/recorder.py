@@ -127,7 +127,7 @@ class Recorder:
             if len(recordings) == 1:
                 raise
             # Whose it was shows when each goes on by itself.
-            log.info("recordings go apart", recordings=len(recordings), error=str(error))
+            log.info("recordings go apart", recordings=len(recordings), error=type(error).__name__)
         return [_Apart() for _ in recordings]
 
     async def _at_once(
@@ -150,7 +150,7 @@ class Recorder:
             # Nothing was sent; to wait for a connection once more helps nobody.
             raise
         except (Overtaken, psycopg.Error, QuantmeshError) as error:
-            log.info("what is known of accounts does not do", recordings=len(recordings), error=repr(error))
+            log.info("what is known of accounts does not do", recordings=len(recordings), error=type(error).__name__)
             return None
         self._known.remember(owner_id, shared.written)
         return outcomes
