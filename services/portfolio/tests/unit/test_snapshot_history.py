@@ -11,7 +11,7 @@ import pytest
 
 from quantmesh.portfolio.core.lots import FoldedLots, SecurityMovement, fold_lots
 from quantmesh.portfolio.core.model import LotMethod, TransactionType
-from quantmesh.portfolio.core.snapshot_history import Executed, History, Stretch, make_history
+from quantmesh.portfolio.core.snapshot_history import Executed, History, Stretch, looks_at, make_history
 from quantmesh.portfolio.core.snapshots import LotsBetween, lay_untouched_apart, left_apart, merged, tells_of
 
 BEGAN = datetime(2020, 1, 2, tzinfo=UTC)
@@ -49,7 +49,7 @@ def history_of(movements: list[SecurityMovement], method: LotMethod, seqs: list[
         Executed(movement.executed_at, seq, "USD", Decimal(seq)) for movement, seq in zip(movements, seqs, strict=True)
     ]
     stretch = Stretch(None, {}, executed, movements, following=len(seqs) + 1, last_seq=len(seqs) + 5)
-    return make_history(stretch, method, STEP)
+    return make_history(stretch, looks_at(stretch, STEP), method)
 
 
 @pytest.mark.parametrize("method", LotMethod)

@@ -13,7 +13,7 @@ from quantmesh.portfolio.adapters.store.snapshot_pass import SnapshotPass
 from quantmesh.portfolio.adapters.store.snapshot_thinning import thin
 from quantmesh.portfolio.core.fold_ledger import fold_ledger
 from quantmesh.portfolio.core.ports import View
-from quantmesh.portfolio.core.snapshot_history import Stretch, make_history
+from quantmesh.portfolio.core.snapshot_history import Stretch, looks_at, make_history
 from quantmesh.portfolio.core.snapshots import Snapshot, fold_name, left_apart_to_stay
 
 log = get_logger(__name__)
@@ -112,5 +112,10 @@ class SnapshotMaker:
             await making.following(portfolio_id, head.seq, until),
             head.seq,
         )
-        history = await asyncio.to_thread(make_history, stretch, head.lot_method, self._step)
+        looks = await asyncio.to_thread(looks_at, stretch, self._step)
+        # While Postgres sums what flowed, a thread folds what moved.
+        history, _ = await asyncio.gather(
+            asyncio.to_thread(make_history, stretch, looks, head.lot_method),
+            making.add_flows(portfolio_id, head, base, looks),
+        )
         await making.add_history(portfolio_id, head, base, history, whole=cut is None)

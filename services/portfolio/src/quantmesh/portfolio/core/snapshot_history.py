@@ -1,6 +1,6 @@
 """Many snapshots in one pass over what was executed since the newest: a fold that is looked at every so often."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -70,13 +70,13 @@ class History:
 
 
 @exactly
-def make_history(stretch: Stretch, method: LotMethod, step: int) -> History:
-    """A look every `step` transactions, and at the end."""
+def make_history(stretch: Stretch, looks: Sequence[Look], method: LotMethod) -> History:
+    """`looks` are those at the stretch."""
     fold = LotFold(method, stretch.lots)
     standing: dict[str, tuple[int | None, FoldedLots, Position]] = {
         symbol: (None, lots, lots.position()) for symbol, lots in stretch.lots.items()
     }
-    looks, rows = list(_looks(stretch, step)), []
+    rows = []
     movements, moved_until = stretch.movements, 0
     for place, look in enumerate(looks):
         first = moved_until
@@ -93,13 +93,17 @@ def make_history(stretch: Stretch, method: LotMethod, step: int) -> History:
     return History(looks, rows, moved)
 
 
-def _looks(stretch: Stretch, step: int) -> Iterator[Look]:
-    """Between two transactions of different times, so that what is dated alike, such as a reversal, is not parted."""
+@exactly
+def looks_at(stretch: Stretch, step: int) -> list[Look]:
+    """One every `step` transactions, and one at the end.
+
+    Between two transactions of different times, so that what is dated alike, such as a reversal, is not parted.
+    """
     base, transactions = stretch.base, stretch.transactions
     cash = {} if base is None else dict(base.cash)
     highest = 0 if base is None else base.first_seq
     lowest_left = list(accumulate((each.seq for each in reversed(transactions)), min, initial=stretch.following))[::-1]
-    since = 0
+    looks, since = [], 0
     for place, each in enumerate(transactions, start=1):
         if each.cash_effect:
             cash[each.currency] = cash.get(each.currency, ZERO) + each.cash_effect
@@ -107,5 +111,6 @@ def _looks(stretch: Stretch, step: int) -> Iterator[Look]:
         last = place == len(transactions)
         if last or (place - since >= step and transactions[place].executed_at != each.executed_at):
             first_seq = highest if highest < lowest_left[place] else stretch.last_seq
-            yield Look(each.executed_at, first_seq, dict(sorted(cash.items())))
+            looks.append(Look(each.executed_at, first_seq, dict(sorted(cash.items()))))
             since = place
+    return looks

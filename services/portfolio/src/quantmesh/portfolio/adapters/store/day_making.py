@@ -107,7 +107,7 @@ _Quarters: TypeAlias = dict[str, dict[date, HeldDays]]
 class Made(NamedTuple):
     """New snapshots, from `number` on: after `previous`, or from nothing, to what `view` shows.
 
-    All but the last were executed until one of `ends`. `moved` is what moved in between, with each day on which it did.
+    All but the last were executed until one of `ends`.
     """
 
     owner_id: UUID
@@ -115,7 +115,6 @@ class Made(NamedTuple):
     previous: Snapshot | None
     view: View
     ends: Sequence[datetime]
-    moved: Mapping[str, FoldedLots]
 
 
 class DayMaking:
@@ -124,7 +123,8 @@ class DayMaking:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    async def add(self, portfolio_id: UUID, made: Made) -> None:
+    async def add_flows(self, portfolio_id: UUID, made: Made) -> None:
+        """And end all that was there, where they follow from nothing: ahead of their days."""
         keys = {"portfolio_id": portfolio_id, "number": made.number}
         if made.previous is None:
             for statement in _END_ALL:
@@ -133,7 +133,6 @@ class DayMaking:
         since = bounds_since(portfolio_id, made.view, made.previous)
         earned = await self._session.execute(_ADD_FLOWS, since | keys | {"owner_id": made.owner_id, "ends": ends})
         await self._add_income(portfolio_id, earned.all())
-        await self._add_days(portfolio_id, made)
 
     async def _add_income(self, portfolio_id: UUID, earned: Sequence[Row]) -> None:
         """By number of their snapshot."""
@@ -143,14 +142,17 @@ class DayMaking:
         ]
         await self._session.execute(_ADD_INCOME, {"portfolio_id": portfolio_id, "rows": rows.dump(told)})
 
-    async def _add_days(self, portfolio_id: UUID, made: Made) -> None:
-        """A row that says the same as before of all days that earlier snapshots tell of goes on; another one ends."""
-        newest = {} if made.previous is None else await self._newest(portfolio_id, made.moved)
+    async def add_days(self, portfolio_id: UUID, made: Made, moved: Mapping[str, FoldedLots]) -> None:
+        """Of what moved, each day on which it did.
+
+        A row that says the same as before of all days that earlier snapshots tell of goes on; another one ends.
+        """
+        newest = {} if made.previous is None else await self._newest(portfolio_id, moved)
         told = date.min if made.previous is None else made.previous.executed_until.date()
         ended: list[rows.Row] = []
         going_on: list[rows.Row] = []
         added: list[rows.Row] = []
-        for symbol, lots in made.moved.items():
+        for symbol, lots in moved.items():
             before = newest.get(symbol, {})
             after = _joined(before, lots.days)
             for quarter in {*before, *after}:

@@ -231,8 +231,10 @@ class SnapshotMaking:
         taken_over = [symbol for symbol, apart in zip(symbols, between, strict=True) if apart is None]
         await self._session.execute(_LEAVE_LOTS, keys | {"symbols": taken_over})
         view = View(as_of=new.executed_until, seq=new.head.seq)
-        made = Made(new.head.owner_id, number, new.previous, view, (), new.folded)
-        await DayMaking(self._session).add(portfolio_id, made)
+        made = Made(new.head.owner_id, number, new.previous, view, ())
+        days = DayMaking(self._session)
+        await days.add_flows(portfolio_id, made)
+        await days.add_days(portfolio_id, made, new.folded)
 
     async def add_heads(self, portfolio_id: UUID, head: Head, new: Iterable[SnapshotHead]) -> None:
         shared = {

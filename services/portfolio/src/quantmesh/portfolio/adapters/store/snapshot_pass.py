@@ -12,7 +12,7 @@ from quantmesh.portfolio.adapters.store.snapshot_making import Head, SnapshotHea
 from quantmesh.portfolio.adapters.store.views import instant
 from quantmesh.portfolio.core.lots import Position
 from quantmesh.portfolio.core.ports import View
-from quantmesh.portfolio.core.snapshot_history import Executed, HeldRow, History
+from quantmesh.portfolio.core.snapshot_history import Executed, HeldRow, History, Look
 from quantmesh.portfolio.core.snapshots import Snapshot, lay_apart
 
 _ROWS_AT_ONCE = 10_000
@@ -71,6 +71,11 @@ class SnapshotPass(SnapshotMaking):
         keys = {"portfolio_id": portfolio_id, "seq": seq, "until": instant(until)}
         return int(await self._session.scalar(_FOLLOWING, keys))
 
+    async def add_flows(self, portfolio_id: UUID, head: Head, base: Snapshot | None, looks: Sequence[Look]) -> None:
+        """In one's turn, ahead of the rest, which takes the lots."""
+        made = _made(await self.next_number(portfolio_id), head, base, looks)
+        await DayMaking(self._session).add_flows(portfolio_id, made)
+
     async def add_history(
         self, portfolio_id: UUID, head: Head, base: Snapshot | None, history: History, *, whole: bool
     ) -> None:
@@ -103,9 +108,12 @@ class SnapshotPass(SnapshotMaking):
         for start in range(0, len(added), _ROWS_AT_ONCE):
             written = [_written(row, first) for row in added[start : start + _ROWS_AT_ONCE]]
             await self._session.execute(_ADD_ROWS, {"shared": shared, "rows": rows.dump(written)})
-        *ends, until = (look.executed_until for look in history.looks)
-        made = Made(head.owner_id, first, base, View(as_of=until, seq=head.seq), ends, history.moved)
-        await DayMaking(self._session).add(portfolio_id, made)
+        await DayMaking(self._session).add_days(portfolio_id, _made(first, head, base, history.looks), history.moved)
+
+
+def _made(number: int, head: Head, base: Snapshot | None, looks: Sequence[Look]) -> Made:
+    *ends, until = (look.executed_until for look in looks)
+    return Made(head.owner_id, number, base, View(as_of=until, seq=head.seq), ends)
 
 
 def _written(row: HeldRow, number: int) -> rows.Row:
