@@ -150,6 +150,37 @@ async def test_each_alteration_is_named(
     assert await differences(service, untouched.id) == []
 
 
+@pytest.mark.parametrize(
+    ("alteration", "named"),
+    [
+        ("UPDATE held_quarter SET paid = '\\x'", "days beside snapshot 1, at 33"),
+        ("UPDATE held_quarter SET quantities = '\\x0001'", "days beside snapshot 1, at 33"),
+        ("UPDATE held_quarter SET days = days || '\\x00'", "days beside snapshot 1, at 33"),
+        ("UPDATE held_quarter SET costs = set_byte(costs, 1, 3)", "days beside snapshot 1, at 33"),
+        ("UPDATE held_quarter SET realized = set_byte(realized, 1, 0)", "days beside snapshot 1, at 33"),
+        ("UPDATE daily_flow SET days = '\\x00' WHERE from_number = 3", "income beside snapshots, at 33"),
+        ("UPDATE daily_flow SET owners = set_byte(owners, 2, 9) WHERE from_number = 3", "snapshot 3, at 33"),
+        ("UPDATE daily_flow SET earners = 'AAPL' WHERE from_number = 3", "snapshot 3, at 33"),
+        ("UPDATE daily_flow SET earners = NULL WHERE from_number = 3", "snapshot 3, at 33"),
+        ("UPDATE daily_flow SET flows = '[' WHERE from_number = 2", "snapshot 2, at 33"),
+        ("UPDATE snapshot_position SET folded = '[' WHERE from_number = 1", "snapshot 1, at 33"),
+        ('UPDATE ledger_snapshot SET cash = \'{"USD": "much"}\' WHERE number = 1', "snapshots, at 33"),
+    ],
+)
+async def test_what_cannot_be_read_any_more_is_named_and_keeps_no_other_ledger_from_it(
+    service: Service, as_superuser: psycopg.AsyncConnection, alteration: str, named: str
+) -> None:
+    portfolio_id = await recorded(service, service.user())
+    assert (await as_superuser.execute(alteration.encode())).rowcount > 0
+    user = service.user()
+    other = (await user.create()).id
+    await user.deposit(other)
+    await as_superuser.execute("UPDATE holding SET amount = 5 WHERE portfolio_id = %s", [other])
+    found = await differences(service)
+    assert [each.split(",")[0] for each in found] == [f"portfolio {each}" for each in (portfolio_id, other)]
+    assert f"{named}: expected what can be read, found " in found[0]
+
+
 def command(service: Service, *arguments: str) -> subprocess.CompletedProcess[str]:
     """As `quantmesh ledger verify` runs it."""
     program = [sys.executable, "-m", "quantmesh.portfolio", "verify", *arguments]

@@ -1,7 +1,8 @@
 """Rebuilds ledgers from their journals and compares, portfolio by portfolio, a window of the journal at a time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from uuid import UUID
 
@@ -36,6 +37,24 @@ _BREAKS = Gauge("quantmesh_ledger_breaks", "Portfolios whose ledger differs from
 _VERIFIED = Gauge("quantmesh_ledger_verified_timestamp_seconds", "When all ledgers were last verified, Unix time")
 # What is being looked at, for whoever waits.
 Progress = Callable[[str], None]
+
+
+class _Unreadable(Exception):
+    """What is kept beside the journal was altered so that it is no text, number or column any more."""
+
+    def __init__(self, where: str, found: Exception) -> None:
+        super().__init__(where)
+        self.where = where
+        self.found = found
+
+
+@contextmanager
+def _reading(where: str) -> Iterator[None]:
+    """What is kept: whatever its parts do not fit is named, as any other difference is."""
+    try:
+        yield
+    except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
+        raise _Unreadable(where, error) from error
 
 
 class Verifier:
@@ -81,15 +100,23 @@ class Verifier:
             progress(f"entries to {until} of {portfolio.seq}")
         async with self._database.system_transaction() as session:
             broken = await Verification(session).break_at_once(portfolio.id)
-        return broken or await self._broken_snapshot(portfolio, progress)
+        try:
+            return broken or await self._broken_snapshot(portfolio, progress)
+        except _Unreadable as unreadable:
+            return LedgerBreak(
+                portfolio.id, unreadable.where, "", portfolio.seq, "what can be read", repr(unreadable.found)
+            )
 
     async def _broken_snapshot(self, portfolio: VerifiedPortfolio, progress: Progress) -> LedgerBreak | None:
         async with self._database.system_transaction() as session:
-            broken = await DayVerification(session).misdated_income(portfolio.id, portfolio.seq)
+            with _reading("income beside snapshots"):
+                broken = await DayVerification(session).misdated_income(portfolio.id, portfolio.seq)
             if broken is not None:
                 return broken
-            spans = await DayVerification(session).spans(portfolio.id)
-            for series in await Verification(session).snapshots(portfolio):
+            with _reading("snapshots"):
+                spans = await DayVerification(session).spans(portfolio.id)
+                all_series = await Verification(session).snapshots(portfolio)
+            for series in all_series:
                 broken = await self._broken_in_series(session, portfolio, series, spans, progress)
                 if broken is not None:
                     return broken
@@ -113,14 +140,15 @@ class Verifier:
                 cut = await making.cut(portfolio.id, snapshot.seq, since, self._window)
                 until = snapshot.executed_until if cut is None else min(cut, snapshot.executed_until)
                 rebuilt = await rebuild(store, portfolio.id, portfolio.lot_method, rebuilt, snapshot, until)
-            instruments = await verification.kept(portfolio.id, snapshot, previous)
-            if instruments is None:
-                continue
-            kept = KeptSnapshot(
-                instruments,
-                await store.snapshot_flows(portfolio.id, snapshot.number, previous),
-                (await store.snapshot_income(portfolio.id, snapshot.number, previous)).items(),
-            )
+            with _reading(f"snapshot {snapshot.number}"):
+                instruments = await verification.kept(portfolio.id, snapshot, previous)
+                if instruments is None:
+                    continue
+                kept = KeptSnapshot(
+                    instruments,
+                    await store.snapshot_flows(portfolio.id, snapshot.number, previous),
+                    (await store.snapshot_income(portfolio.id, snapshot.number, previous)).items(),
+                )
             compared = quarters.get(snapshot.number, set())
             if snapshot is series[-1]:
                 # Of what has no row at all, none begins or ends.
@@ -148,7 +176,8 @@ class Verifier:
     ) -> LedgerBreak | None:
         for first in range(0, len(quarters), _QUARTERS):
             some = quarters[first : first + _QUARTERS]
-            kept = await DayVerification(session).kept(portfolio.id, snapshot.number, some)
+            with _reading(f"days beside snapshot {snapshot.number}"):
+                kept = await DayVerification(session).kept(portfolio.id, snapshot.number, some)
             broken = first_day_difference(portfolio.id, snapshot, kept, rebuilt)
             if broken is not None:
                 return broken

@@ -152,8 +152,11 @@ def read_income(rows: Sequence[Row]) -> IncomeTable:
 
 
 def read_days(quarter: int, columns: Iterable[bytes]) -> HeldDays:
-    """Of `days`, `quantities`, `costs`, `realized` and `paid`."""
+    """Of `days`, `quantities`, `costs`, `realized` and `paid`. Raises ValueError where they are not of one length."""
     days, *amounts = (unpacked([column]) for column in columns)
+    if {len(days)} != {*map(len, amounts)}:
+        msg = f"{len(days)} days have columns of {[*map(len, amounts)]} amounts"
+        raise ValueError(msg)
     return HeldDays(quarter + days.units, *amounts)
 
 
