@@ -182,3 +182,14 @@ async def test_many_rows_before_many_named_lots_are_judged_in_one_pass() -> None
     outcome = await account.import_rows(file)
     assert len(outcome.accepted) > 1900
     assert time.perf_counter() - started < 1.5
+
+
+async def test_a_file_of_many_splits_is_judged_by_the_lots_as_they_are() -> None:
+    account = await named((1, "8"))
+    file = [Row("split 2" if number % 2 else "split 0.5", "AAPL", 0, 0, 8) for number in range(401)]
+    bought = [Row("buy", "AAPL", 1, 3, 7)] * 200
+    started = time.perf_counter()
+    outcome = await account.import_rows([*bought, *file])
+    # The first one halves what is named; what is doubled may be halved again.
+    assert [row.line for row in outcome.rejected] == [202]
+    assert time.perf_counter() - started < 5

@@ -1,6 +1,8 @@
 """What the rows of a file leave to what was recorded for later and names its lots; they name none themselves."""
 
+from collections import deque
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from heapq import heappop, heappush
@@ -78,19 +80,28 @@ def named_lots(movements: Iterable[SecurityMovement]) -> dict[str, "NamedLots"]:
 
 
 class NamedLots:
-    """Of one instrument. Rows come in order of execution; of one instant what was recorded is before them."""
+    """Of one instrument. Rows come in order of execution; of one instant what was recorded is before them.
+
+    Its lots are folded as far as to the last split, since nothing else asks for them.
+    """
 
     @exactly
     def __init__(self, recorded: Iterable[SecurityMovement]) -> None:
         movements = list(recorded)
         undone = {movement.reverses for movement in movements}
+        standing = [each for each in movements if each.reverses is None and each.transaction_id not in undone]
+        last = max((place for place, movement in enumerate(standing) if movement.lots), default=-1)
         self._symbol, self._currency = movements[0].symbol, movements[0].currency
-        self._recorded = [each for each in movements if each.reverses is None and each.transaction_id not in undone]
-        self._rows: list[SecurityMovement] = []
+        self._lots = FoldedLots(self._symbol, self._currency, (), ZERO, movements[0].executed_at)
+        self._passed: list[SecurityMovement] = []
+        # As far as anything is named; what comes after that takes from nobody.
+        self._later = deque(standing[: last + 1])
         self._claim()
 
     def require(self, asked: TransactionInput, quantity: Decimal) -> None:
         """Raises LotNotOpen where `quantity` more units, fewer where it is negative, leave too little to a claim."""
+        while self._later and self._later[0].executed_at <= asked.executed_at:
+            self._passed.append(self._later.popleft())
         if asked.type is TransactionType.SPLIT:
             self._require_split(asked, quantity)
             return
@@ -103,8 +114,11 @@ class NamedLots:
 
     def count(self, asked: TransactionInput, quantity: Decimal) -> None:
         """What was required last is recorded."""
-        self._rows.append(self._row(asked, quantity))
+        if not self._later:
+            return
+        self._passed.append(self._row(asked, quantity))
         if asked.type is TransactionType.SPLIT:
+            self._fold()
             self._claim()
             return
         opening, closing = (self._on_long, self._on_short) if quantity > ZERO else (self._on_short, self._on_long)
@@ -112,26 +126,35 @@ class NamedLots:
         closing.take(abs(quantity))
 
     def _require_split(self, asked: TransactionInput, quantity: Decimal) -> None:
+        if not self._later:
+            return
+        self._fold()
+        movements = [self._row(asked, quantity), *self._later]
         try:
-            fold_lots(self._movements(self._row(asked, quantity)), LotMethod.SPECIFIC, strict=True)
+            fold_lots(movements, LotMethod.SPECIFIC, {self._symbol: self._lots}, strict=True)
         except LotNotOpen as error:
             remedy = f" after this split; {_REVERSE_FIRST}"
             raise LotNotOpen(
                 error.transaction_id, self._symbol, error.at, field="split_ratio", remedy=remedy
             ) from error
 
+    def _fold(self) -> None:
+        """What was passed."""
+        if self._passed:
+            folded = fold_lots(self._passed, LotMethod.SPECIFIC, {self._symbol: self._lots})
+            self._lots = replace(folded[self._symbol], days=())
+            self._passed.clear()
+
     def _claim(self) -> None:
-        """From what is there now on; a lot that is not there is nobody's."""
+        """From the lots that are there; one that is not is nobody's."""
         found: dict[bool, list[_Claim]] = {True: [], False: []}
-        fold = LotFold(LotMethod.SPECIFIC)
-        for place, movement in enumerate(self._movements()):
-            if movement.lots and place:
-                found[movement.quantity < ZERO] += _oldest_claim(movement, fold.folded(movement.symbol))
+        fold = LotFold(LotMethod.SPECIFIC, {self._symbol: self._lots})
+        for place, movement in enumerate(self._later):
+            if movement.lots:
+                lots = fold.folded(self._symbol) if place else self._lots
+                found[movement.quantity < ZERO] += _oldest_claim(movement, lots)
             fold.apply([movement])
         self._on_long, self._on_short = _Claims(found[True]), _Claims(found[False])
-
-    def _movements(self, *more: SecurityMovement) -> list[SecurityMovement]:
-        return sorted([*self._recorded, *self._rows, *more], key=attrgetter("executed_at"))
 
     def _row(self, asked: TransactionInput, quantity: Decimal) -> SecurityMovement:
         """What it cost does not matter here."""
