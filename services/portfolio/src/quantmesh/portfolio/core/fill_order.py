@@ -6,11 +6,13 @@ nothing happens.
 
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from quantmesh.portfolio.core.admission import Books
 from quantmesh.portfolio.core.errors import PortfolioNotFound
 from quantmesh.portfolio.core.execution import Venue, is_triggered
+from quantmesh.portfolio.core.market import Quote
 from quantmesh.portfolio.core.model import Portfolio
 from quantmesh.portfolio.core.order_errors import OrderNotFound
 from quantmesh.portfolio.core.order_work import OrderWork, books_for, locked, with_halt
@@ -27,14 +29,10 @@ async def fill_order(
     Raises RuleBroken or InvalidInput where the ledger refuses what the fill would post (less than a cent, more owed
     than margin carries): nothing is written then, and no other quote would be better: it is to be cancelled.
     """
-    found = await _still_open(ledger, order_id, venue, now)
-    venue = await with_halt(ledger, venue)
-    quote = venue.tradable_quote
-    if found is None or quote is None:
+    found = await _tradable(ledger, order_id, venue, now)
+    if found is None or found.order.waits_for_trigger:
         return None
-    order, portfolio, recorded_at = found
-    if order.waits_for_trigger:
-        return None
+    order, portfolio, recorded_at, venue, quote = found
     books = await books_for(ledger, order, quote.time)
     work = OrderWork(order, books, recorded_at, new_id, ledger.take_liquidity)
     await work.match(venue, quote, quantity, behind_resting=False)
@@ -43,25 +41,33 @@ async def fill_order(
 
 async def trigger_order(ledger: Ledger, order_id: UUID, venue: Venue, now: datetime, new_id: NewId) -> Order | None:
     """A stop that the venue's quote reaches becomes what it holds; None where nothing happened."""
-    found = await _still_open(ledger, order_id, venue, now)
-    venue = await with_halt(ledger, venue)
-    quote = venue.tradable_quote
-    if found is None or quote is None:
+    found = await _tradable(ledger, order_id, venue, now)
+    if found is None or not found.order.waits_for_trigger or not is_triggered(found.order.request, found.quote):
         return None
-    order, portfolio, recorded_at = found
-    if not order.waits_for_trigger or not is_triggered(order.request, quote):
-        return None
+    order, portfolio, recorded_at, _, quote = found
     work = OrderWork(order, Books(), recorded_at, new_id, ledger.take_liquidity)
     work.trigger(quote)
     return await work.write(ledger, portfolio)
 
 
-async def _still_open(
-    ledger: Ledger, order_id: UUID, venue: Venue, now: datetime
-) -> tuple[Order, Portfolio, datetime] | None:
+class _Tradable(NamedTuple):
+    """An open order under its portfolio's lock, and the quote of a venue that nothing halts."""
+
+    order: Order
+    portfolio: Portfolio
+    recorded_at: datetime
+    venue: Venue
+    quote: Quote
+
+
+async def _tradable(ledger: Ledger, order_id: UUID, venue: Venue, now: datetime) -> _Tradable | None:
     try:
-        found = await locked(ledger, order_id, now)
+        order, portfolio, recorded_at = await locked(ledger, order_id, now)
     except (OrderNotFound, PortfolioNotFound):
         # Gone with its portfolio.
         return None
-    return found if found[0].is_open and not found[0].has_expired(venue.time) else None
+    if not order.is_open or order.has_expired(venue.time):
+        return None
+    venue = await with_halt(ledger, venue)
+    quote = venue.tradable_quote
+    return None if quote is None else _Tradable(order, portfolio, recorded_at, venue, quote)
