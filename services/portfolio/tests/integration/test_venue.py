@@ -231,22 +231,22 @@ async def test_the_band_breaker_halts_a_symbol_whose_price_runs_away(
         await venue.until(user, order, FILLED, "100")
 
 
+@pytest.mark.parametrize("size", ["100", None])
 async def test_in_the_limit_state_new_orders_get_nothing_either(
-    venue: VenueService, nats_server: RunningServer
+    venue: VenueService, nats_server: RunningServer, size: str | None
 ) -> None:
     user, portfolio = await venue.account()
-    venue.size = "100"
+    venue.size = size
     async with venue.runner(nats_server.url):
         marker = await user.order(portfolio, "1", limit="129", tif="gtc")
         await venue.until(user, marker, FILLED, "128.95")
-        async with asyncio.timeout(20):
-            outcome = pb.ORDER_STATUS_FILLED
-            while outcome == pb.ORDER_STATUS_FILLED:
+        async with asyncio.timeout(40):
+            outcome = FILLED
+            while outcome == FILLED:
                 await venue.tick("100", seconds=0.01)
                 outcome = (await user.order(portfolio, "1", tif="ioc")).status
-        assert outcome == pb.ORDER_STATUS_CANCELLED
-        async with asyncio.timeout(20):
-            while outcome != pb.ORDER_STATUS_FILLED:
+            assert outcome == pb.ORDER_STATUS_CANCELLED
+            while outcome != FILLED:
                 await venue.tick("128.95", seconds=0.01)
                 outcome = (await user.order(portfolio, "1", tif="ioc")).status
 

@@ -15,7 +15,16 @@ from quantmesh.portfolio.core.errors import HaltInForce, HaltNotFound
 from quantmesh.portfolio.core.halts.model import Halt, HaltKind
 
 IN_FORCE = text("SELECT * FROM halt WHERE lifted_at IS NULL ORDER BY id")
-NONE_FOR = text("SELECT demand(NOT EXISTS (SELECT FROM halt WHERE lifted_at IS NULL AND symbol IN ('', :symbol)))")
+IN_LIMIT_STATE = text("SELECT EXISTS (SELECT FROM venue_symbol WHERE symbol = :symbol AND limit_since IS NOT NULL)")
+# Neither a halt nor a limit state.
+NONE_FOR = text(
+    """
+    SELECT demand(
+        NOT EXISTS (SELECT FROM halt WHERE lifted_at IS NULL AND symbol IN ('', :symbol))
+        AND NOT EXISTS (SELECT FROM venue_symbol WHERE symbol = :symbol AND limit_since IS NOT NULL)
+    )
+    """
+)
 _ADD = text(
     """
     INSERT INTO halt SELECT * FROM json_populate_record(NULL::halt, CAST(:halt AS json))
@@ -38,7 +47,7 @@ _LIST = text(
 _LEVEL_TAKEN = text(
     "SELECT coalesce(max(level), 0) FROM halt WHERE level > 0 AND market_time >= :start AND market_time < :end"
 )
-# Every fill locks the row of its symbol, and gets nothing while the price is outside its band.
+# Every fill looks at the row of its symbol, and gets nothing while the price is outside its band.
 _BEGIN_LIMIT_STATE = text(
     """
     INSERT INTO venue_symbol (symbol, quoted_at, bid_used, ask_used, limit_since)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from quantmesh.chassis.sql import Asked, text
+from quantmesh.portfolio.adapters.store.halts import IN_LIMIT_STATE
 from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.core.liquidity import LiquidityRequest
 from quantmesh.portfolio.core.market import Quote
@@ -52,6 +53,11 @@ def size_question(quote: Quote, side: OrderSide = OrderSide.BUY, quantity: Decim
     return _USE, {"symbol": quote.symbol, "quoted_at": quote.quoted_at, "bid": bid, "ask": ask}
 
 
+def limit_question(symbol: str) -> Asked:
+    """Of a quote that is good for any size, of which nothing is used up."""
+    return IN_LIMIT_STATE, {"symbol": symbol}
+
+
 def ahead_question(quote: Quote, side: OrderSide, order_id: UUID) -> Asked:
     price = quote.ask if side is OrderSide.BUY else quote.bid
     return _AHEAD, {"symbol": quote.symbol, "side": side, "price": price, "time": quote.time, "order_id": order_id}
@@ -70,7 +76,7 @@ class LiquidityStore(Owned):
     async def take_liquidity(self, request: LiquidityRequest) -> Decimal:
         size, quote, order = request.size, request.quote, request.order
         if size is None:
-            return request.quantity
+            return ZERO if await self._session.scalar(*limit_question(quote.symbol)) else request.quantity
         side = order.request.side
         used = (await self._session.execute(*size_question(quote))).one()
         if used.quoted_at > quote.quoted_at or used.limit_since is not None:

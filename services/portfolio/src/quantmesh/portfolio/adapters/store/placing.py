@@ -4,7 +4,7 @@ from quantmesh.chassis.idempotency import Claim
 from quantmesh.chassis.sql import Asked
 from quantmesh.portfolio.adapters.store.halts import IN_FORCE
 from quantmesh.portfolio.adapters.store.journal import books_question
-from quantmesh.portfolio.adapters.store.liquidity import ahead_question, size_question
+from quantmesh.portfolio.adapters.store.liquidity import ahead_question, limit_question, size_question
 from quantmesh.portfolio.adapters.store.orders import taken_question
 from quantmesh.portfolio.adapters.store.portfolios import lock_question
 from quantmesh.portfolio.core.execution import Venue, trades_now
@@ -25,6 +25,9 @@ def market_questions(order: Order, venue: Venue) -> list[Asked]:
     """Behind them, and last: halts as they are now, and the lock of what all accounts share, a quote's size."""
     request, quote = order.request, venue.tradable_quote
     asked: list[Asked] = [(IN_FORCE, {})]
-    if quote is not None and offered(quote, request.side) is not None and trades_now(request, venue):
-        asked += [size_question(quote), ahead_question(quote, request.side, order.id)]
+    if quote is not None and trades_now(request, venue):
+        if offered(quote, request.side) is None:
+            asked.append(limit_question(quote.symbol))
+        else:
+            asked += [size_question(quote), ahead_question(quote, request.side, order.id)]
     return asked

@@ -81,8 +81,8 @@ class PlacingStore(Store):
 class UnhinderedStore(PlacingStore):
     """The same to an order that is decided as if nothing that all accounts share were in its way.
 
-    That there is no halt, and enough of the quote, is demanded with the commit, which fails with ConcurrentUpdate where
-    it is not so. Nothing that others want is held until then.
+    That there is no halt, no limit state, and enough of the quote, is demanded with the commit, which fails with
+    ConcurrentUpdate where it is not so. Nothing that others want is held until then.
     """
 
     def __init__(self, session: Executor, owner_id: UUID, symbol: str, account: KnownAccount | None = None) -> None:
