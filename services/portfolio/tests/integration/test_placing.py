@@ -49,6 +49,12 @@ async def known(user: User, amount: str = "10000.00") -> str:
     return portfolio.id
 
 
+async def impose(checks: Checks, symbol: str) -> None:
+    async with checks.service.database.system_transaction() as session:
+        halt = Halt(uuid.uuid4(), HaltKind.KILL_SWITCH, symbol, "A drill.", "operator", checks.service.clock.now())
+        await HaltStore(session).add(halt)
+
+
 @pytest.fixture
 async def checks(service: Service) -> AsyncIterator[Checks]:
     async with checked(service) as found:
@@ -204,19 +210,31 @@ async def test_a_name_is_not_taken_twice_by_what_is_known(service: Service) -> N
 
 async def test_a_halt_is_in_the_way(checks: Checks, trader: tuple[User, str]) -> None:
     user, portfolio_id = trader
-    async with checks.service.database.system_transaction() as session:
-        halt = Halt(uuid.uuid4(), HaltKind.KILL_SWITCH, "AAPL", "A drill.", "operator", checks.service.clock.now())
-        await HaltStore(session).add(halt)
+    await impose(checks, "AAPL")
     order = await user.order(portfolio_id, "1")
     assert STATUS[order.status] == "rejected"
     assert "A drill." in order.reason
 
 
+@pytest.mark.parametrize("is_quick", [True, False])
+async def test_a_halt_that_comes_while_the_quote_is_waited_for_is_in_the_way(
+    checks: Checks, trader: tuple[User, str], is_quick: bool
+) -> None:
+    user, portfolio_id = trader
+    checks.service.market.live["AAPL"] = sized("130", "10", minutes=1)
+    await user.order(portfolio_id, "1")
+    checks.limits.delay = 0.0 if is_quick else 0.1
+    async with admin(checks.service) as connection, connection.transaction():
+        await connection.execute("SELECT FROM venue_symbol WHERE symbol = 'AAPL' FOR UPDATE")
+        placing = asyncio.create_task(user.order(portfolio_id, "1"))
+        await asyncio.sleep(0.3)
+        await impose(checks, "AAPL")
+    assert STATUS[(await placing).status] == "rejected"
+
+
 async def test_a_halt_of_another_symbol_is_not(checks: Checks, trader: tuple[User, str]) -> None:
     user, portfolio_id = trader
-    async with checks.service.database.system_transaction() as session:
-        halt = Halt(uuid.uuid4(), HaltKind.KILL_SWITCH, "MSFT", "A drill.", "operator", checks.service.clock.now())
-        await HaltStore(session).add(halt)
+    await impose(checks, "MSFT")
     assert STATUS[(await user.order(portfolio_id, "1")).status] == "filled"
 
 

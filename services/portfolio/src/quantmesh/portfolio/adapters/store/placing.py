@@ -22,12 +22,12 @@ def account_questions(claim: Claim, order: Order, venue: Venue) -> list[Asked]:
 
 
 def market_questions(order: Order, venue: Venue) -> list[Asked]:
-    """Behind them, and last: halts as they are now, and the lock of what all accounts share, a quote's size."""
+    """Behind them: the lock of what all accounts share, a quote's size; and halts as they are once it is had."""
     request, quote = order.request, venue.tradable_quote
-    asked: list[Asked] = [(IN_FORCE, {})]
+    asked: list[Asked] = []
     if quote is not None and trades_now(request, venue):
         if offered(quote, request.side) is None:
             asked.append(limit_question(quote.symbol))
         else:
             asked += [size_question(quote), ahead_question(quote, request.side, order.id)]
-    return asked
+    return [*asked, (IN_FORCE, {})]

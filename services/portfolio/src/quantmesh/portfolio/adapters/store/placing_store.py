@@ -96,8 +96,9 @@ class UnhinderedStore(PlacingStore):
     async def take_liquidity(self, request: LiquidityRequest) -> Decimal:
         size = request.size
         if size is not None:
-            self.demands.append(size_question(request.quote, request.order.request.side, request.quantity))
-            self.demands.append(enough_demand(request, size))
+            use = size_question(request.quote, request.order.request.side, request.quantity)
+            # Whether anything is halted is looked at once the quote's lock is had.
+            self.demands = [use, enough_demand(request, size), *self.demands]
         return request.quantity
 
 
