@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
+from quantmesh.portfolio.adapters.snapshot_maker import SnapshotMaker
 from quantmesh.portfolio.core.errors import InsufficientCash
 from quantmesh.portfolio.core.ledger_errors import MarginExceeded, MarginInUse
 
@@ -156,6 +157,35 @@ async def test_an_import_that_is_taken_back_closes_no_position(service: Service)
     request = pb.ReverseImportRequest(portfolio_id=portfolio_id, import_id=imported.import_id)
     with pytest.raises(MarginExceeded, match=r"1500\.00 USD at cost, but there would be 1000\.00"):
         await user.rpc.ReverseImport(request, NO_CONTEXT)
+
+
+@pytest.mark.parametrize("has_snapshot", [False, True])
+async def test_a_file_leaves_no_more_owed_in_any_currency_than_is_carried(
+    service: Service, *, has_snapshot: bool
+) -> None:
+    user, portfolio_id = await account(service, margin=True, cash="1000.00")
+    await record(user, portfolio_id, "buy", "IBM", "10", price="100")
+    trades = "buy,IBM,5,100,,USD,2020-02-05T15:00:00Z\nbuy,AAPL,6,100,,USD,2020-02-03T15:00:00Z\n"
+    others = "deposit,,,,500,EUR,2020-02-03T15:00:00Z\nbuy,SAP,10,100,,EUR,2020-02-04T15:00:00Z\n"
+    file = (
+        f"type,symbol,quantity,price,amount,currency,executed_at\n{trades}{others}buy,IBM,0,1,,USD,2020-02-05T15:00:00Z"
+    )
+    reason = (
+        "margin: with the file's rows in USD the account needs an equity of 1050.00 USD at cost, but there would be"
+        " 1000.00: 50.00 too little; deposit that first, or correct the rows"
+    )
+    if has_snapshot:
+        await SnapshotMaker(service.database, due_events=1, step=1).make_due()
+    for dry_run in (True, False):
+        told = await user.import_csv(portfolio_id, file, dry_run=dry_run)
+        assert [row.input.symbol for row in told.accepted] == ["", "SAP"]
+        assert [(row.line, row.field) for row in told.rejected] == [(2, ""), (3, ""), (6, "quantity")]
+        assert {row.reason for row in told.rejected[:2]} == {reason}
+    await user.deposit(portfolio_id, "50.00")
+    again = await user.import_csv(portfolio_id, file)
+    assert ([row.input.symbol for row in again.accepted], len(again.duplicates)) == (["IBM", "AAPL"], 2)
+    with pytest.raises(MarginExceeded):
+        await user.record(portfolio_id, type="withdrawal", amount="0.01", currency="USD", at="2020-03-04")
 
 
 async def test_margin_is_switched_off_when_nothing_is_owed(service: Service) -> None:

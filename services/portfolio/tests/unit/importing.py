@@ -86,8 +86,10 @@ class Account:
         return await self._do(reverse_transaction(self.ledger, self.id, transaction_id, "", NOW, self._new_id))
 
     async def import_rows(self, rows: Sequence[Row], *, dry_run: bool = False) -> ImportOutcome:
-        file = "\n".join([",".join(COLUMNS), *(row.line() for row in rows)]).encode()
-        read = await read_import(MARKET, self.ledger.head, file)
+        return await self.import_lines([",".join(COLUMNS), *(row.line() for row in rows)], dry_run=dry_run)
+
+    async def import_lines(self, lines: Sequence[str], *, dry_run: bool = False) -> ImportOutcome:
+        read = await read_import(MARKET, self.ledger.head, "\n".join(lines).encode())
         return await import_transactions(self.ledger, self.id, read, NOW, self._new_id, dry_run=dry_run)
 
     async def take_import_back(self, import_id: UUID) -> None:

@@ -34,7 +34,7 @@ ROWS = st.lists(st.one_of(_OPENINGS, _CHANGES, _TRADES), min_size=1, max_size=12
 async def begun(method: LotMethod, recorded: Sequence[Row], wrong: Collection[int], *, margin: bool) -> Account:
     """With rows recorded, and those taken back whose place is in `wrong`."""
     account = Account(method, margin=margin)
-    # Without margin so little that it binds, with it so much that it does not: files are not judged by it.
+    # Without margin so little that it binds, with it so much that it does not: a file is judged by it as a whole.
     await account.record(asked("deposit", amount="100000000" if margin else "25000"))
     for row in recorded:
         await account.record(row.input())

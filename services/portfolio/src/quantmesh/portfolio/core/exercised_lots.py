@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from quantmesh.portfolio.core.lots import LotFold, SecurityMovement
 from quantmesh.portfolio.core.model import Entry, LotMethod, TransactionInput, TransactionType
+from quantmesh.portfolio.core.movements import movements_of
 from quantmesh.portfolio.core.numbers import ZERO
-from quantmesh.portfolio.core.posting_rules import SECURITIES, trading
 
 
 class ExercisedLots:
@@ -31,7 +31,7 @@ class ExercisedLots:
     def add(self, entry: Entry) -> None:
         """What else moves the option."""
         self._reach(entry.input.executed_at)
-        self._fold.apply([_movement_of(entry)])
+        self._fold.apply(movement for movement in movements_of(entry) if movement.symbol == entry.input.symbol)
 
     def _reach(self, instant: datetime) -> None:
         """All of an instant at once, since a reversal is dated where that is which it takes back."""
@@ -39,16 +39,3 @@ class ExercisedLots:
         while self._recorded and self._recorded[0].executed_at <= instant:
             reached.append(self._recorded.popleft())
         self._fold.apply(reached)
-
-
-def _movement_of(entry: Entry) -> SecurityMovement:
-    asked = entry.input
-    amounts = {(side.account, side.commodity): side.amount for side in entry.postings}
-    return SecurityMovement(
-        asked.type,
-        asked.symbol,
-        entry.currency,
-        asked.executed_at,
-        quantity=amounts[SECURITIES, asked.symbol],
-        gross=abs(amounts.get((trading(asked.symbol), entry.currency), ZERO)),
-    )

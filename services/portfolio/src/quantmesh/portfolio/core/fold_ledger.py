@@ -1,8 +1,10 @@
 """Positions and cash of a view of the ledger: from the newest snapshot that it contains, and what came on top."""
 
-from collections.abc import Collection, Iterable, Mapping
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from uuid import UUID
 
 from quantmesh.portfolio.core.lots import FoldedLots, Position, SecurityMovement, fold_lots
@@ -11,13 +13,23 @@ from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.ports import Journal, View
 from quantmesh.portfolio.core.snapshots import LedgerState, Snapshot, Suffices, fold_name, is_whole, left_apart
 
+_FOLDED_AT_ONCE = 2_000
+
 
 async def fold_ledger(
-    journal: Journal, portfolio_id: UUID, method: LotMethod, view: View, suffices: Suffices = left_apart
+    journal: Journal,
+    portfolio_id: UUID,
+    method: LotMethod,
+    view: View,
+    suffices: Suffices = left_apart,
+    more: Sequence[SecurityMovement] = (),
 ) -> LedgerState:
-    """The same as folding the whole journal; `view.seq` is given, so that all queries tell of one state."""
+    """The same as folding the whole journal; `view.seq` is given, so that all queries tell of one state.
+
+    Positions are those with `more` movements, which are not recorded and come after what is of the same instant.
+    """
     view, snapshot = await newest_snapshot(journal, portfolio_id, method, view)
-    folded = await fold_since(journal, portfolio_id, method, view, snapshot, suffices=suffices)
+    folded = await fold_since(journal, portfolio_id, method, view, snapshot, suffices=suffices, more=more)
     positions = {} if snapshot is None else await journal.snapshot_positions(portfolio_id, snapshot)
     positions |= {symbol: lots.position() for symbol, lots in folded.items()}
     held = tuple(position for position in sorted(positions.values(), key=_symbol) if position.quantity)
@@ -50,15 +62,22 @@ async def fold_since(
     snapshot: Snapshot | None,
     symbols: Collection[str] = (),
     suffices: Suffices = left_apart,
+    more: Sequence[SecurityMovement] = (),
 ) -> dict[str, FoldedLots]:
     """Whatever moved since the snapshot, of all instruments where none is named.
 
     A movement dated before the last one that the snapshot has of its instrument belongs between those two, and what a
     reversal takes back may be in the snapshot: that instrument is folded from a snapshot of before that date.
     """
-    movements = await journal.movements(portfolio_id, view, symbols, snapshot)
+
+    async def moved(symbols: Collection[str], since: Snapshot | None) -> Sequence[SecurityMovement]:
+        recorded = await journal.movements(portfolio_id, view, symbols, since)
+        on_top = [movement for movement in more if not symbols or movement.symbol in symbols]
+        return sorted([*recorded, *on_top], key=attrgetter("executed_at")) if on_top else recorded
+
+    movements = await moved(symbols, snapshot)
     if snapshot is None or not movements:
-        return fold_lots(movements, method)
+        return await _folded(movements, method)
     before = await journal.snapshot_lots(
         portfolio_id,
         snapshot,
@@ -68,20 +87,29 @@ async def fold_since(
     )
     late = late_among(movements, before)
     timely = [movement for movement in movements if movement.symbol not in late]
-    folded = fold_lots(timely, method, before)
+    folded = await _folded(timely, method, before)
     lacking = {symbol for symbol, lots in folded.items() if symbol in before and not suffices(before[symbol], lots)}
     if lacking:
         whole = await journal.snapshot_lots(portfolio_id, snapshot, lacking, whole=True)
         folded |= fold_lots((movement for movement in timely if movement.symbol in lacking), method, whole)
         gone = [symbol for symbol in lacking if not is_whole(whole[symbol], folded[symbol])]
         if gone:
-            folded |= fold_lots(await journal.movements(portfolio_id, view, gone), method)
+            folded |= await _folded(await moved(gone, None), method)
     if late:
         older = await journal.snapshot(portfolio_id, view, fold_name(method), before=min(late.values()))
         # What a next snapshot lays apart it takes from the newest, whose lots are others than those of an older one.
         enough = suffices if suffices is left_apart else is_whole
-        folded |= await fold_since(journal, portfolio_id, method, view, older, late, enough)
+        folded |= await fold_since(journal, portfolio_id, method, view, older, late, enough, more)
     return folded
+
+
+async def _folded(
+    movements: Sequence[SecurityMovement], method: LotMethod, before: Mapping[str, FoldedLots] | None = None
+) -> dict[str, FoldedLots]:
+    """Others are not kept waiting for many of them."""
+    if len(movements) > _FOLDED_AT_ONCE:
+        return await asyncio.to_thread(fold_lots, movements, method, before)
+    return fold_lots(movements, method, before)
 
 
 def late_among(movements: Iterable[SecurityMovement], before: Mapping[str, FoldedLots]) -> dict[str, datetime]:

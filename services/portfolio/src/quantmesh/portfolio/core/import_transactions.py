@@ -10,6 +10,8 @@ from quantmesh.chassis.errors import InvalidInput, RuleBroken
 from quantmesh.portfolio.core.admission import Books, currency_of, touched
 from quantmesh.portfolio.core.fingerprints import row_fingerprints
 from quantmesh.portfolio.core.import_csv import ReadRows, RejectedRow, read_rows, refused
+from quantmesh.portfolio.core.ledger_errors import file_exceeds_margin
+from quantmesh.portfolio.core.margin import short_of_margin
 from quantmesh.portfolio.core.market import Asset
 from quantmesh.portfolio.core.model import (
     Entry,
@@ -154,6 +156,28 @@ async def import_transactions(
 
 
 async def _check(ledger: Ledger, portfolio: Portfolio, read: ReadImport) -> _Verdict:
+    """Of a currency in which the file leaves too much owed, no row is recorded; the others are looked at without."""
+    verdict = await _admitted(ledger, portfolio, read)
+    entries = [entry for _, entry in verdict.entries]
+    short = await short_of_margin(ledger, portfolio, entries, changed(verdict.books, entries))
+    if not short:
+        return verdict
+    reasons = {
+        currency: file_exceeds_margin(currency, required=margin.required, equity=margin.equity)
+        for currency, margin in short.items()
+    }
+    rejected = [
+        RejectedRow(row.line, "", reasons[entry.currency])
+        for row, entry in verdict.entries
+        if entry.currency in reasons
+    ]
+    left = {row.line for row, entry in verdict.entries if entry.currency not in reasons}
+    left.update(row.line for row in verdict.duplicates)
+    rows = [row for row in read.rows if row.line in left]
+    return await _check(ledger, portfolio, ReadImport(read.columns, rows, [*verdict.rejected, *rejected]))
+
+
+async def _admitted(ledger: Ledger, portfolio: Portfolio, read: ReadImport) -> _Verdict:
     if not read.rows:
         return _Verdict([], list(read.rejected), [], Books(), RestingOrders())
     known = await ledger.imported(portfolio.id, [row.fingerprint for row in read.rows])

@@ -48,10 +48,8 @@ class MarginExceeded(RuleBroken):
         self, currency: str, *, required: Decimal, equity: Decimal, field: str, passing: Decimal | None = None
     ) -> None:
         """`passing` is what would pass in place of the `field`, where that is known."""
-        shown = [f"{display_cash(number, currency):f}" for number in (required, equity, required - equity)]
-        description = (
-            f"needs an equity of {shown[0]} {currency} at cost, but there would be {shown[1]}: {shown[2]} too little"
-        )
+        shown = _shown_margin(currency, required, equity)
+        description = _too_little(currency, shown)
         numbers = {"currency": currency, "required": shown[0], "equity": shown[1], "shortfall": shown[2]}
         super().__init__(
             f"This {description}.",
@@ -60,6 +58,20 @@ class MarginExceeded(RuleBroken):
             | {"rule": "margin", "denials": json.dumps([{"rule": "margin", **numbers}])}
             | ({} if passing is None else {"suggestion": json.dumps({field: plain(passing)})}),
         )
+
+
+def file_exceeds_margin(currency: str, *, required: Decimal, equity: Decimal) -> str:
+    """Why none of a file's rows in that currency is recorded."""
+    needs = _too_little(currency, _shown_margin(currency, required, equity))
+    return f"margin: with the file's rows in {currency} the account {needs}; deposit that first, or correct the rows"
+
+
+def _shown_margin(currency: str, required: Decimal, equity: Decimal) -> list[str]:
+    return [f"{display_cash(number, currency):f}" for number in (required, equity, required - equity)]
+
+
+def _too_little(currency: str, shown: list[str]) -> str:
+    return f"needs an equity of {shown[0]} {currency} at cost, but there would be {shown[1]}: {shown[2]} too little"
 
 
 class MarginInUse(RuleBroken):

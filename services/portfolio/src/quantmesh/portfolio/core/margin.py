@@ -7,16 +7,18 @@ underlying). At cost, because a ledger that asked for prices could not record wh
 may do at today's prices is the pre-trade check's.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 
 from quantmesh.portfolio.core.admission import Holding
 from quantmesh.portfolio.core.currency import round_cash
-from quantmesh.portfolio.core.fold_ledger import fold_ledger
+from quantmesh.portfolio.core.fold_ledger import fold_ledger, sum_of
 from quantmesh.portfolio.core.ledger_errors import MarginExceeded
-from quantmesh.portfolio.core.lots import FoldedLots, Position
+from quantmesh.portfolio.core.lots import FoldedLots, Position, SecurityMovement
 from quantmesh.portfolio.core.model import Entry, Portfolio, TransactionType
+from quantmesh.portfolio.core.movements import movements_of
 from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.option_terms import OptionTerms
 from quantmesh.portfolio.core.ports import Ledger, View
@@ -85,10 +87,60 @@ async def require_margin(
         )
 
 
-async def _margin_of(ledger: Ledger, portfolio: Portfolio, state: LedgerState, currency: str) -> MarginState:
+async def short_of_margin(
+    ledger: Ledger, portfolio: Portfolio, entries: Sequence[Entry], balances: Mapping[Holding, Decimal]
+) -> dict[str, MarginState]:
+    """The currencies in which `entries`, none of them recorded yet, together leave more owed than is carried.
+
+    As `require_margin` has it, of the account as the last of them leaves it.
+    """
+    if not portfolio.margin_enabled:
+        return {}
+    by_currency: dict[str, list[Entry]] = {}
+    for entry in entries:
+        by_currency.setdefault(entry.currency, []).append(entry)
+    judged = [
+        currency for currency, of_it in by_currency.items() if _takes(of_it) and not _only_closes(of_it, balances)
+    ]
+    if not judged or not (any(amount < ZERO for amount in balances.values()) or await ledger.owes(portfolio.id)):
+        return {}
+    moved, paid, options = await asyncio.to_thread(_summed, entries)
+    view = View(seq=portfolio.seq)
+    before = await fold_ledger(ledger, portfolio.id, portfolio.lot_method, view)
+    after = await fold_ledger(ledger, portfolio.id, portfolio.lot_method, view, more=moved)
+    after = replace(after, cash=sum_of(after.cash, paid))
+    found = {}
+    for currency in judged:
+        margin = await _margin_of(ledger, portfolio, after, currency, options)
+        earlier = await _margin_of(ledger, portfolio, before, currency)
+        if margin.shortfall > max(earlier.shortfall, ZERO):
+            found[currency] = margin
+    return found
+
+
+@exactly
+def _summed(
+    entries: Sequence[Entry],
+) -> tuple[list[SecurityMovement], dict[str, Decimal], dict[str, OptionTerms]]:
+    """What they move, what they pay in each currency, and the terms of the options among them."""
+    paid: dict[str, Decimal] = {}
+    for entry in entries:
+        paid[entry.currency] = paid.get(entry.currency, ZERO) + entry.cash_effect
+    options = {entry.input.symbol: entry.input.option for entry in entries if entry.input.option is not None}
+    return [movement for entry in entries for movement in movements_of(entry)], paid, options
+
+
+async def _margin_of(
+    ledger: Ledger,
+    portfolio: Portfolio,
+    state: LedgerState,
+    currency: str,
+    unrecorded: Mapping[str, OptionTerms] | None = None,
+) -> MarginState:
+    """`unrecorded` are terms of options that the ledger may not know yet."""
     held = [position for position in state.positions if position.currency == currency]
     options = await ledger.option_terms(portfolio.id, [position.symbol for position in held])
-    return margin_state(state.cash.get(currency, ZERO), held, options)
+    return margin_state(state.cash.get(currency, ZERO), held, {**options, **(unrecorded or {})})
 
 
 def _takes(entries: Iterable[Entry]) -> bool:
@@ -97,20 +149,24 @@ def _takes(entries: Iterable[Entry]) -> bool:
 
 @exactly
 def _only_closes(entries: Sequence[Entry], balances: Mapping[Holding, Decimal]) -> bool:
-    """Whether units are traded, and all that are lead towards none being held or owed.
+    """Whether whatever takes trades units, and all that do lead towards none being held or owed.
 
     Not what is taken back: with a purchase, what was paid in for others may go.
     """
-    if any(entry.input.type is TransactionType.REVERSAL for entry in entries):
-        return False
-    moved: dict[Holding, Decimal] = {}
+    moved: dict[Holding, list[Decimal]] = {}
     for entry in entries:
-        for side in entry.postings:
-            if side.account == SECURITIES:
-                place = side.account, side.commodity
-                moved[place] = moved.get(place, ZERO) + side.amount
-    left = [(amount, balances[place]) for place, amount in moved.items() if amount]
-    return bool(left) and all((after - amount) * amount < ZERO and after * amount <= ZERO for amount, after in left)
+        units = [side for side in entry.postings if side.account == SECURITIES and side.amount]
+        if entry.input.type is TransactionType.REVERSAL or (not units and _takes([entry])):
+            return False
+        for side in units:
+            moved.setdefault((side.account, side.commodity), []).append(side.amount)
+    return bool(moved) and all(_lead_to_none(amounts, balances[place]) for place, amounts in moved.items())
+
+
+def _lead_to_none(amounts: Sequence[Decimal], after: Decimal) -> bool:
+    """Bought and sold again is no closing, however little is left of it."""
+    before = after - sum(amounts, ZERO)
+    return all(amount * before < ZERO for amount in amounts) and after * before >= ZERO
 
 
 @exactly
