@@ -49,7 +49,8 @@ async def test_a_split_cancels_the_orders_that_were_priced_before_it(
     assert position.quantity.value == "20"
     for order in (stop, limit):
         shown = await user.shown(order.id)
-        assert (STATUS[shown.status], shown.version, Decimal(shown.reserved.amount.value)) == ("cancelled", 2, Decimal(0))
+        assert (STATUS[shown.status], shown.version) == ("cancelled", 2)
+        assert Decimal(shown.reserved.amount.value) == 0
         assert shown.reason == "IBM was split at 2022-12-20T18:05:00+00:00, 2 for 1: the order is for units of before"
     assert await user.shown(other.id) == other
     assert (await desk.balance(portfolio_id, "IBM")).free == 20
