@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import grpc
 
@@ -17,7 +17,9 @@ from quantmesh.chassis.rpc import Peer, open_channel
 from quantmesh.portfolio.adapters.accounts import Accounts
 from quantmesh.portfolio.adapters.pre_trade import PreTradePeers, PreTradeRules
 from quantmesh.portfolio.adapters.rpc import PortfolioRpc
+from quantmesh.portfolio.adapters.store.halts import HaltStore
 from quantmesh.portfolio.core.execution import ExecutionCosts
+from quantmesh.portfolio.core.halts.model import Halt, HaltKind
 from quantmesh.portfolio.core.orders import OrderRequest, OrderSide, OrderType, TimeInForce
 from quantmesh.portfolio.core.pre_trade import PreTradeAnswer, ProposedTrade
 
@@ -109,6 +111,12 @@ class Checks:
         costs = ExecutionCosts(**COSTS)
         rpc = PortfolioRpc(service.database, service.market, service.clock, costs, self.pre_trade(**rules))
         return User(rpc, self.user.owner_id)
+
+    async def halt(self, symbol: str = "") -> None:
+        """By the kill switch; the whole market where no symbol is named."""
+        async with self.service.database.system_transaction() as session:
+            halt = Halt(uuid4(), HaltKind.KILL_SWITCH, symbol, "A drill.", "operator", self.service.clock.now())
+            await HaltStore(session).add(halt)
 
     async def check(self, *trades: ProposedTrade, **more: Any) -> PreTradeAnswer:
         self.user.call()

@@ -2,7 +2,6 @@
 not so any more is found out before anything counts."""
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from typing import ClassVar
@@ -12,9 +11,7 @@ import pytest
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.idempotency import Claim, TwinRunning
 from quantmesh.chassis.sql import Asked, Result, Session
-from quantmesh.portfolio.adapters.store.halts import HaltStore
 from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding, PortfolioNotFound
-from quantmesh.portfolio.core.halts.model import Halt, HaltKind
 from quantmesh.portfolio.core.order_errors import OrderIdTaken
 
 from .fakes import Service, User
@@ -47,12 +44,6 @@ async def known(user: User, amount: str = "10000.00") -> str:
     await user.deposit(portfolio.id, amount)
     assert STATUS[(await user.order(portfolio.id, "1")).status] == "filled"
     return portfolio.id
-
-
-async def impose(checks: Checks, symbol: str) -> None:
-    async with checks.service.database.system_transaction() as session:
-        halt = Halt(uuid.uuid4(), HaltKind.KILL_SWITCH, symbol, "A drill.", "operator", checks.service.clock.now())
-        await HaltStore(session).add(halt)
 
 
 @pytest.fixture
@@ -210,7 +201,7 @@ async def test_a_name_is_not_taken_twice_by_what_is_known(service: Service) -> N
 
 async def test_a_halt_is_in_the_way(checks: Checks, trader: tuple[User, str]) -> None:
     user, portfolio_id = trader
-    await impose(checks, "AAPL")
+    await checks.halt("AAPL")
     order = await user.order(portfolio_id, "1")
     assert STATUS[order.status] == "rejected"
     assert "A drill." in order.reason
@@ -228,13 +219,13 @@ async def test_a_halt_that_comes_while_the_quote_is_waited_for_is_in_the_way(
         await connection.execute("SELECT FROM venue_symbol WHERE symbol = 'AAPL' FOR UPDATE")
         placing = asyncio.create_task(user.order(portfolio_id, "1"))
         await asyncio.sleep(0.3)
-        await impose(checks, "AAPL")
+        await checks.halt("AAPL")
     assert STATUS[(await placing).status] == "rejected"
 
 
 async def test_a_halt_of_another_symbol_is_not(checks: Checks, trader: tuple[User, str]) -> None:
     user, portfolio_id = trader
-    await impose(checks, "MSFT")
+    await checks.halt("MSFT")
     assert STATUS[(await user.order(portfolio_id, "1")).status] == "filled"
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-import uuid
 from dataclasses import replace
 from decimal import Decimal
 
@@ -16,9 +15,7 @@ from quantmesh.api.risk.v1 import limits_pb2
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.rpc import Peer, open_channel
 from quantmesh.portfolio.adapters.rpc import placer
-from quantmesh.portfolio.adapters.store.halts import HaltStore
 from quantmesh.portfolio.core.errors import InsufficientCash
-from quantmesh.portfolio.core.halts.model import Halt, HaltKind
 from quantmesh.portfolio.core.pre_trade import FigureChange, PreTradeAnswer
 from quantmesh.portfolio.core.pre_trade_errors import KycRefused, LimitExceeded, PreTradeUnavailable
 
@@ -241,10 +238,7 @@ async def test_a_halt_that_comes_while_risk_thinks_holds(
     await checks.user.deposit(portfolio.id)
     placing = await asking(checks, checks.trader(), portfolio.id, is_known=is_known)
     await asyncio.sleep(0.1)  # the ledger has done what it does meanwhile
-    async with checks.service.database.system_transaction() as session:
-        await HaltStore(session).add(
-            Halt(uuid.uuid4(), HaltKind.KILL_SWITCH, "", "A drill.", "operator", checks.service.clock.now())
-        )
+    await checks.halt()
     checks.limits.speaks.set()
     assert (await placing).status == pb.ORDER_STATUS_REJECTED
 
