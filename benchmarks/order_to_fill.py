@@ -1,4 +1,4 @@
-"""From a market order sent to its fill on the WebSocket, against the parts that it cannot do without.
+"""From a market order sent to its fill heard on the WebSocket, against the parts that it cannot do without.
 
 Those are, measured in turn in the same run, the medians of: a bare FastAPI to grpc.aio echo, two bare commits on a
 Postgres that syncs, and one JetStream publish with its acknowledgement. Goal: the fill's p50 within 3 times their sum.
@@ -39,20 +39,26 @@ class NotFilled(Exception):
     """The quote of this moment cannot fill an order."""
 
 
-async def median_seconds(work: Callable[[], Awaitable[object]], times: int) -> float:
+async def median(seconds: Callable[[], Awaitable[float]], times: int) -> float:
     taken: list[float] = []
     deadline = time.perf_counter() + PATIENCE_SECONDS
     while len(taken) < times:
-        began = time.perf_counter()
         try:
-            await work()
+            taken.append(await seconds())
         except NotFilled:
-            if began > deadline:
+            if time.perf_counter() > deadline:
                 raise
             await asyncio.sleep(0.1)
-        else:
-            taken.append(time.perf_counter() - began)
     return statistics.median(taken)
+
+
+def timed(work: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[float]]:
+    async def seconds() -> float:
+        began = time.perf_counter()
+        await work()
+        return time.perf_counter() - began
+
+    return seconds
 
 
 async def funded_portfolio(http: httpx.AsyncClient) -> str:
@@ -77,7 +83,9 @@ class Filling:
         self._stream = stream
         self._portfolio = portfolio
 
-    async def fill(self) -> None:
+    async def fill(self) -> float:
+        """Seconds until the fill is heard; the next order waits for the answer too."""
+        began = time.perf_counter()
         order = {"portfolio_id": self._portfolio, "symbol": SYMBOL, "side": "buy", "quantity": "1"}
         placing = asyncio.create_task(self._http.post("/orders", json=order, headers=new_key()))
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -85,10 +93,12 @@ class Filling:
                 heard = json.loads(await self._stream.recv())
                 if heard.get("type") in {"order.filled", "order.rejected"}:
                     break
+        seconds = time.perf_counter() - began
         answer = await placing
         answer.raise_for_status()
         if heard["type"] == "order.rejected":
             raise NotFilled(heard["data"]["reason"])
+        return seconds
 
 
 async def measure(gateway: Target, bare_port: int, database_url: str, nats_url: str) -> bool:
@@ -109,23 +119,23 @@ async def measure(gateway: Target, bare_port: int, database_url: str, nats_url: 
         await stream.send(json.dumps({"op": "subscribe", "channels": [f"portfolio.{portfolio}"]}))
         filling = Filling(http, stream, portfolio)
         url, body = f"http://127.0.0.1:{bare_port}/price", json.loads(OPTION)
-        parts: dict[str, tuple[Callable[[], Awaitable[object]], int]] = {
+        parts: dict[str, tuple[Callable[[], Awaitable[float]], int]] = {
             "fill": (filling.fill, ORDERS),
-            "echo": (lambda: bare.post(url, json=body), PARTS),
-            "commit": (lambda: connection.execute(_INSERT, [uuid4()]), PARTS),
-            "publish": (lambda: jetstream.publish("bench.one", b"x" * 512), PARTS),
+            "echo": (timed(lambda: bare.post(url, json=body)), PARTS),
+            "commit": (timed(lambda: connection.execute(_INSERT, [uuid4()])), PARTS),
+            "publish": (timed(lambda: jetstream.publish("bench.one", b"x" * 512)), PARTS),
         }
-        for work, times in parts.values():
-            await median_seconds(work, times // 10)
+        for seconds, times in parts.values():
+            await median(seconds, times // 10)
         for _ in range(ROUNDS):
-            for name, (work, times) in parts.items():
-                seen[name].append(await median_seconds(work, times))
+            for name, (seconds, times) in parts.items():
+                seen[name].append(await median(seconds, times))
     await connection.close()
     await bus.close()
     medians = {name: statistics.median(rounds) for name, rounds in seen.items()}
     least = medians["echo"] + 2 * medians["commit"] + medians["publish"]
-    for name, seconds in medians.items():
-        sys.stdout.write(f"{name}: p50 {seconds * 1e3:.2f} ms\n")
+    for name, middle in medians.items():
+        sys.stdout.write(f"{name}: p50 {middle * 1e3:.2f} ms\n")
     ratio = medians["fill"] / least
     sys.stdout.write(
         f"order to fill on the stream: {ratio:.1f} times echo, two commits and a publish"
