@@ -21,12 +21,14 @@ Weights = tuple[int, int, int, int, int]
 EVERYTHING: Weights = (4, 4, 1, 8, 1)
 RECORDINGS: Weights = (8, 8, 2, 1, 0)
 ORDERS: Weights = (1, 1, 0, 12, 0)
+TRADES: Weights = (3, 4, 1, 10, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
     owner_id: UUID
     portfolio_id: str
+    margin_enabled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,11 @@ class Wishes:
     def deposit(self, key: str, amount: str) -> Command:
         return Command(self.account, key, *self._record(key, pb.TRANSACTION_TYPE_DEPOSIT, amount=number(amount)))
 
-    def purchase(self, key: str, symbol: str, units: int) -> Command:
-        bought = self._dated(
-            key, pb.TRANSACTION_TYPE_BUY, self.now(), symbol=symbol, quantity=number(str(units)), price=number("100")
-        )
-        return Command(self.account, key, *bought)
+    def trade(self, key: str, symbol: str, units: int) -> Command:
+        """A sale where `units` is negative."""
+        kind = pb.TRANSACTION_TYPE_BUY if units > 0 else pb.TRANSACTION_TYPE_SELL
+        priced = {"symbol": symbol, "quantity": number(str(abs(units))), "price": number("100")}
+        return Command(self.account, key, *self._dated(key, kind, self.now(), **priced))
 
     def split(self, key: str, symbol: str) -> Command:
         ratio = number(self.draw.choice(["2", "3", "0.5"]))

@@ -33,7 +33,10 @@ _ALWAYS = {
         ) AS p USING (portfolio_id, account, commodity)
         WHERE coalesce(h.amount, 0) <> coalesce(p.amount, 0)
     """,
-    "cash or units are negative": "SELECT portfolio_id, commodity, amount FROM holding WHERE amount < 0",
+    "cash or units are negative": """
+        SELECT h.portfolio_id, h.commodity, h.amount FROM holding h JOIN portfolio p ON p.id = h.portfolio_id
+        WHERE h.amount < 0 AND NOT p.margin_enabled
+    """,
     "the log of a portfolio has a gap": """
         SELECT p.id, p.seq, count(e.seq), max(e.seq) FROM portfolio p
         LEFT JOIN account_event e ON e.portfolio_id = p.id
@@ -97,7 +100,10 @@ _ALWAYS = {
         ) AS o USING (portfolio_id, account, commodity)
         WHERE coalesce(h.reserved, 0) <> coalesce(o.reserved, 0)
     """,
-    "more is reserved than there is": "SELECT commodity, amount, reserved FROM holding WHERE reserved > amount",
+    "more is reserved than there is": """
+        SELECT h.commodity, h.amount, h.reserved FROM holding h JOIN portfolio p ON p.id = h.portfolio_id
+        WHERE h.reserved > h.amount AND NOT p.margin_enabled
+    """,
     "a transaction was taken back twice": """
         SELECT reverses, count(*) FROM transaction WHERE reverses IS NOT NULL GROUP BY reverses HAVING count(*) > 1
     """,

@@ -35,6 +35,7 @@ from .invariants import (
     check_log_rebuilds_state,
     check_sizes,
 )
+from .margins import check_margins
 from .market import SYMBOLS, SeededMarket
 from .operators import Operator
 from .replica import SteppedDatabase
@@ -118,7 +119,8 @@ class _Run:
         """Some owners with portfolios and some money in each; then everybody who takes part."""
         scheduler, shape = self._scheduler, self._shape
         accounts = [
-            await self._open(UUID(int=owner + 1), f"account {number}") for number, owner in enumerate(shape.owners)
+            await self._open(UUID(int=owner + 1), f"account {number}", shape.units_of(number))
+            for number, owner in enumerate(shape.owners)
         ]
         for number in range(shape.clients):
             name = f"client {number}"
@@ -171,6 +173,8 @@ class _Run:
         watcher = self._cluster.portfolio_watcher
         await check_claims(watcher, self.claims)
         await check_log_rebuilds_state(watcher)
+        owing = await check_margins(watcher)
+        self._scheduler.history.add(f"something was owed after {owing} transactions")
         await check_arrivals(watcher, self._cluster.reader_watcher)
         await check_sizes(watcher, self._market.history)
         await check_alarms(watcher, self._alarms.told)
@@ -202,16 +206,17 @@ class _Run:
     def _waiting(self) -> list[Actor]:
         return [actor for actor in self._scheduler.actors if actor.state is State.WAITING]
 
-    async def _open(self, owner_id: UUID, name: str) -> Account:
-        request = pb.CreatePortfolioRequest(name=name, base_currency="USD")
+    async def _open(self, owner_id: UUID, name: str, units: int) -> Account:
+        margin_enabled = self._shape.margin_enabled
+        request = pb.CreatePortfolioRequest(name=name, base_currency="USD", margin_enabled=margin_enabled)
         answer = await self.replicas[0].handle(owner_id, "", "CreatePortfolio", request)
         if not isinstance(answer, pb.CreatePortfolioResponse):
             raise TypeError(answer)
-        account = Account(owner_id, answer.portfolio.id)
+        account = Account(owner_id, answer.portfolio.id, margin_enabled)
         wishes = Wishes(self._scheduler.draws(name), account, self._scheduler.clock.now, self._market.latest)
         begun = [wishes.deposit(f"begin {name}", self._shape.cash)]
-        if self._shape.units:
-            begun += [wishes.purchase(f"begin {name} {symbol}", symbol, self._shape.units) for symbol in SYMBOLS]
+        if units:
+            begun += [wishes.trade(f"begin {name} {symbol}", symbol, units) for symbol in SYMBOLS]
         for command in begun:
             claim = self.claims[command.key] = Claim(command)
             recorded = await self.replicas[0].handle(owner_id, command.key, command.method, command.request)

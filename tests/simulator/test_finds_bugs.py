@@ -22,8 +22,9 @@ from quantmesh.portfolio.adapters.store.appending import Overtaken, Piece
 from quantmesh.portfolio.adapters.store.portfolios import PortfolioStore
 from quantmesh.portfolio.adapters.store.shared_accounts import SharedAccounts
 from quantmesh.portfolio.adapters.venue.term import Term
-from quantmesh.portfolio.core import fill_order, place_order, split_orders
+from quantmesh.portfolio.core import fill_order, order_work, place_order, record_transactions, split_orders
 from quantmesh.portfolio.core.execution import Venue
+from quantmesh.portfolio.core.margin import require_margin
 from quantmesh.portfolio.core.model import TransactionType
 
 from .clients import Violation
@@ -34,7 +35,7 @@ from .simulation import simulate
 
 SEEDS = range(1, 13)
 # Where what is broken matters most.
-CROWDS, TRADERS = range(3, 24, 4), range(1, 22, 4)
+CROWDS, TRADERS, BORROWERS = range(3, 24, 4), range(1, 22, 4), range(2, 43, 8)
 Break = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -146,6 +147,21 @@ def splits_that_leave_orders_alone(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(split_orders, "_is_ended_by", end_nothing)
 
 
+def fills_judged_before_they_are_written(patch: pytest.MonkeyPatch) -> None:
+    async def judge(*_: Any, **__: Any) -> None:
+        """What was there before lacks no more than it did."""
+
+    patch.setattr(order_work, "require_margin", judge)
+
+
+def margin_judged_where_something_touched_is_owed(patch: pytest.MonkeyPatch) -> None:
+    async def require_of_touched(ledger: Any, portfolio: Any, entries: Any, balances: Any, *, before: int) -> None:
+        if any(amount < 0 for amount in balances.values()):
+            await require_margin(ledger, portfolio, entries, balances, before=before)
+
+    patch.setattr(record_transactions, "require_margin", require_of_touched)
+
+
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("broken", "seeds"),
@@ -160,6 +176,8 @@ def splits_that_leave_orders_alone(patch: pytest.MonkeyPatch) -> None:
         (no_halts, TRADERS),
         (a_venue_that_hears_of_no_order, TRADERS),
         (splits_that_leave_orders_alone, TRADERS),
+        (fills_judged_before_they_are_written, BORROWERS),
+        (margin_judged_where_something_touched_is_owed, BORROWERS),
     ],
 )
 async def test_a_seed_fails_without(

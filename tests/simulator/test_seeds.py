@@ -48,6 +48,14 @@ async def test_recordings_of_one_owner_share_transactions(cluster: Cluster) -> N
     assert any(": 3 recordings" in line for line in together), together
 
 
+@together
+async def test_borrowers_owe_and_are_held_to_their_margin(cluster: Cluster) -> None:
+    lines = (await simulate(cluster, 2)).lines
+    assert any("MarginExceeded" in line for line in lines)
+    owing = next(line for line in lines if line.startswith("something was owed after"))
+    assert int(owing.split()[-2]) >= 5
+
+
 @pytest.mark.parametrize("seed", [seed for seed in SEEDS if restarts_postgres(seed)])
 async def test_nothing_is_lost_where_postgres_itself_is_killed_and_comes_back(tmp_path: Path, seed: int) -> None:
     server = PostgresServer(tmp_path / "postgres", free_port(), secrets.token_hex(16))
