@@ -85,7 +85,8 @@ def run_tests(tree: Path, tests: Sequence[str], seconds: int = _SECONDS) -> str:
     }
     report = tree / "report.xml"
     report.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider"]
+    # Plain tracebacks: for prettier ones sources are parsed, where Python 3.11 can fail ("AST constructor recursion").
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=native", "-p", "no:xdist", "-p", "no:cacheprovider"]
     try:
         done = subprocess.run(  # noqa: S603  our own command
             [*command, f"--junitxml={report}", *tests],
