@@ -68,7 +68,8 @@ class Bundled(Generic[Request, Response]):
         if outcome is None:
             return await self._peer.call_replayable(self._alone, request, timeout_seconds=self._timeout_seconds)
         if outcome.HasField("refusal"):
-            raise from_status(status_pb2.Status.FromString(outcome.refusal), self._peer.name)
+            status = status_pb2.Status.FromString(outcome.refusal)
+            raise from_status(status) or QuantmeshError(status.message)
         return self._response_type.FromString(outcome.response), outcome.replayed
 
     async def _outcome(self, request: Request) -> BundledOutcome | None:

@@ -93,25 +93,21 @@ def to_status(error: QuantmeshError) -> status_pb2.Status:
 def from_rpc_error(error: grpc.aio.AioRpcError, peer: str) -> QuantmeshError:
     """The error that the peer raised, or what the transport's failure means to the caller."""
     status = rpc_status.from_call(error)  # type: ignore[arg-type]  # has the same methods as a Call
-    remote = None if status is None else _from_details(status)
-    return remote or _of_code(error.code(), error.details() or "", peer)
-
-
-def from_status(status: status_pb2.Status, peer: str) -> QuantmeshError:
-    """The same of a status that came in an answer."""
-    return _from_details(status) or _of_code(_CODES_BY_NUMBER[status.code], status.message, peer)
-
-
-def _of_code(code: grpc.StatusCode, details: str, peer: str) -> QuantmeshError:
+    if status is not None:
+        remote = from_status(status)
+        if remote is not None:
+            return remote
+    code = error.code()
     kind = _KINDS_BY_CODE.get(code, QuantmeshError)
     if kind is Unavailable:
         return Unavailable(
             f"{peer} did not answer ({code.name.lower()}).", retry_after_seconds=1.0, metadata={"peer": peer}
         )
-    return kind(details or f"{peer} answered {code.name}.", metadata={"peer": peer})
+    return kind(error.details() or f"{peer} answered {code.name}.", metadata={"peer": peer})
 
 
-def _from_details(status: status_pb2.Status) -> QuantmeshError | None:
+def from_status(status: status_pb2.Status) -> QuantmeshError | None:
+    """The error that `to_status` was given; None where it was not ours."""
     info = error_details_pb2.ErrorInfo()
     bad_request = error_details_pb2.BadRequest()
     retry = error_details_pb2.RetryInfo()
