@@ -20,10 +20,11 @@ def seeded_ids(draw: random.Random, clock: VirtualClock) -> Iterator[None]:
     def urandom(size: int) -> bytes:
         return (current_actor().random if has_actor() else draw).randbytes(size)
 
-    def time_ns() -> int:
-        return int(clock.now().timestamp() * 1000) * 1_000_000
+    def ticks() -> int:
+        """No order within a millisecond: the order of several in one step is not the seed's."""
+        return int(clock.now().timestamp() * 1000) << 12 | int.from_bytes(urandom(2)) >> 4
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ids, "os", SimpleNamespace(urandom=urandom))
-        patch.setattr(ids, "time", SimpleNamespace(time_ns=time_ns))
+        patch.setattr(ids, "ticks", ticks)
         yield

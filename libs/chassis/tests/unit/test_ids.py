@@ -1,6 +1,8 @@
 import time
 from uuid import RFC_4122
 
+import pytest
+
 from quantmesh.chassis.ids import uuid7
 from quantmesh.chassis.outbox import PARTITIONS, partition_of
 
@@ -13,8 +15,16 @@ def test_an_id_is_a_version_7_uuid_of_this_millisecond() -> None:
     assert before <= made.int >> 80 <= after
 
 
-def test_ids_do_not_repeat() -> None:
-    assert len({uuid7() for _ in range(10_000)}) == 10_000
+def test_ids_do_not_repeat_and_sort_in_the_order_they_were_made() -> None:
+    made = [uuid7() for _ in range(10_000)]
+    assert len(set(made)) == 10_000
+    assert made == sorted(made)
+
+
+def test_ids_stay_in_order_when_the_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = uuid7()
+    monkeypatch.setattr(time, "time_ns", lambda: 1)
+    assert first < uuid7() < uuid7()
 
 
 def test_an_aggregate_keeps_its_partition() -> None:
