@@ -22,7 +22,7 @@ class CloseSeries:
 
     def between(self, first: date, last: date) -> "CloseSeries":
         """Both included."""
-        begin, end = np.searchsorted(self.days, [first.toordinal(), last.toordinal() + 1])
+        begin, end = _bounds(self.days, first, last)
         return CloseSeries(self.days[begin:end], self.known_from[begin:end], self.closes[begin:end])
 
 
@@ -40,8 +40,8 @@ def common_closes(
     at_micros: int,
     *,
     observations: int = 0,
-    start: date | None = None,
-    end: date | None = None,
+    start: date = date.min,
+    end: date = date.max,
 ) -> CommonCloses | None:
     """The last `observations` (0: all) common days within start and end, as known at `at_micros`; None: not one."""
     known = [one.known(at_micros) for one in series]
@@ -50,8 +50,7 @@ def common_closes(
         # Most series share one calendar, and then this comparison spares the sort.
         if not np.array_equal(days, one.days):
             days = np.intersect1d(days, one.days, assume_unique=True)
-    first = 0 if start is None else int(np.searchsorted(days, start.toordinal(), side="left"))
-    last = len(days) if end is None else int(np.searchsorted(days, end.toordinal(), side="right"))
+    first, last = _bounds(days, start, end)
     if observations:
         first = max(first, last - observations)
     days = days[first:last]
@@ -63,3 +62,9 @@ def common_closes(
         np.stack([one.closes[at] for one, at in zip(known, rows, strict=True)]),
         max(int(one.known_from[at[-1]]) for one, at in zip(known, rows, strict=True)),
     )
+
+
+def _bounds(days: NDArray[np.int32], first: date, last: date) -> tuple[int, int]:
+    """Where the days from `first` to `last` begin and end."""
+    begin, end = np.searchsorted(days, [first.toordinal(), last.toordinal() + 1]).tolist()
+    return begin, end

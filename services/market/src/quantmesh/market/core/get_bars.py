@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from quantmesh.market.core.aggregate_bars import aggregate_bars
-from quantmesh.market.core.errors import InvalidCursor, InvalidDate
+from quantmesh.market.core.dates import parse_period
+from quantmesh.market.core.errors import InvalidCursor
 from quantmesh.market.core.find_assets import find_asset
 from quantmesh.market.core.model import Asset, Bar, Interval
 from quantmesh.market.core.pages import decode_cursor, encode_cursor, page_limit
@@ -40,11 +41,7 @@ async def get_bars(
     """
     asset = await find_asset(market, symbol)
     calendar = market.calendars[asset.listing.calendar]
-    first = parse_date("start", start) or calendar.first
-    last = parse_date("end", end) or calendar.last
-    if first > last:
-        field, description = "start", f"{first} is after the end, {last}"
-        raise InvalidDate(field, description)
+    first, last = parse_period(start, end, calendar.first, calendar.last)
     if cursor:
         first = max(first, _day_of(cursor) + timedelta(1))
     size = page_limit(limit, DEFAULT_LIMIT, MAX_LIMIT)
@@ -61,21 +58,6 @@ async def get_bars(
     more = len(bars) > size
     bars = bars[:size]
     return BarPage(asset, days.source, bars, encode_cursor(bars[-1].day.isoformat()) if more else "")
-
-
-def parse_date(field: str, text: str) -> date | None:
-    """None where empty."""
-    if not text:
-        return None
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        day = None
-    # ISO 8601 has other forms ("20221228"), of which one is enough.
-    if day is None or day.isoformat() != text:
-        description = f"{text[:40]!r} is not a date; write YYYY-MM-DD"
-        raise InvalidDate(field, description)
-    return day
 
 
 def _day_of(cursor: str) -> date:

@@ -1,12 +1,12 @@
 """The closes by which portfolios are valued: each instrument's on its own days."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 
 from quantmesh.market.core.common_closes import CloseSeries
-from quantmesh.market.core.errors import InvalidDate, InvalidRequest
+from quantmesh.market.core.dates import parse_period
+from quantmesh.market.core.errors import InvalidRequest
 from quantmesh.market.core.find_assets import checked_symbols
-from quantmesh.market.core.get_bars import parse_date
 from quantmesh.market.core.get_closes import to_micros
 from quantmesh.market.core.ports import Market
 
@@ -27,10 +27,7 @@ async def get_close_history(
 
     `known_at` is system time: corrections that were recorded later are left out.
     """
-    first, last = parse_date("start", start) or date.min, parse_date("end", end) or date.max
-    if first > last:
-        field, description = "start", f"{first} is after the end, {last}"
-        raise InvalidDate(field, description)
+    first, last = parse_period(start, end)
     wanted = checked_symbols(symbols)
     found = await market.assets.find(wanted)
     assets = [found[symbol] for symbol in wanted if symbol in found]

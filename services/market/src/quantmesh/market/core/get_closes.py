@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from quantmesh.market.core.common_closes import CommonCloses, common_closes
-from quantmesh.market.core.errors import InvalidDate, InvalidRequest, NoCommonDays
+from quantmesh.market.core.dates import parse_period
+from quantmesh.market.core.errors import InvalidRequest, NoCommonDays
 from quantmesh.market.core.find_assets import find_assets
-from quantmesh.market.core.get_bars import parse_date
 from quantmesh.market.core.ports import Market
 
 # 8 bytes each, within a message of 4 MiB.
@@ -29,10 +29,7 @@ async def get_closes(
 
     `known_at` is system time: corrections that were recorded later are left out.
     """
-    first, last = parse_date("start", start), parse_date("end", end)
-    if first and last and first > last:
-        field, description = "start", f"{first} is after the end, {last}"
-        raise InvalidDate(field, description)
+    first, last = parse_period(start, end)
     assets = await find_assets(market, symbols)
     found = common_closes(
         await market.closes.closes(assets, known_at),

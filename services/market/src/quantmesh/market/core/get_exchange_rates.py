@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from quantmesh.market.core.errors import InvalidDate, InvalidRequest
+from quantmesh.market.core.dates import parse_date, parse_period
+from quantmesh.market.core.errors import InvalidRequest
 from quantmesh.market.core.exchange_rates import CurrencyPair, ExchangeRate, published_by
-from quantmesh.market.core.get_bars import parse_date
 from quantmesh.market.core.ports import Market
 
 MAX_PAIRS = 100
@@ -41,10 +41,7 @@ def get_exchange_rate_history(
     market: Market, pairs: Sequence[CurrencyPair], *, start: str = "", end: str = "", as_of: datetime | None = None
 ) -> Mapping[CurrencyPair, Sequence[tuple[date, Decimal]]]:
     """Per pair the rates by day, beginning with the one that holds on `start`; without pairs that have none."""
-    first, last = parse_date("start", start) or date.min, parse_date("end", end) or date.max
-    if first > last:
-        field, description = "start", f"{first} is after the end, {last}"
-        raise InvalidDate(field, description)
+    first, last = parse_period(start, end)
     published = published_by(market.true_at(as_of))
     series = {pair: market.rates.history(pair, first, min(last, published)) for pair in _checked(pairs)}
     return {pair: rates for pair, rates in series.items() if rates}
