@@ -43,7 +43,6 @@ QuantmeshError
     └── MarketUnavailable      nobody can say what time it is or what an instrument is
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -61,6 +60,7 @@ from quantmesh.chassis.errors import (
 )
 from quantmesh.portfolio.core.currency import display_cash
 from quantmesh.portfolio.core.numbers import ZERO, plain
+from quantmesh.portfolio.core.pre_trade_errors import told_of
 from quantmesh.portfolio.core.times import rfc3339
 
 
@@ -149,13 +149,10 @@ class _Insufficient(RuleBroken):
         }
         self.denial = {"rule": rule, **numbers}
         self.suggestion = suggestion
-        denial = {"rule": rule, "denials": json.dumps([self.denial])} if rule else {}
-        if suggestion is not None:
-            denial["suggestion"] = json.dumps(suggestion)
         super().__init__(
             f"This {description}.",
             violations=[Violation(field, description)],
-            metadata=numbers | denial,
+            metadata=numbers | (told_of([self.denial], suggestion) if rule else {}),
         )
 
 

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from quantmesh.chassis.errors import InvalidInput, RuleBroken
-from quantmesh.portfolio.core.admission import Books, currency_of, touched
+from quantmesh.portfolio.core.admission import Books, Holding, currency_of, touched
 from quantmesh.portfolio.core.fingerprints import row_fingerprints
 from quantmesh.portfolio.core.import_csv import ReadRows, RejectedRow, read_rows, refused
 from quantmesh.portfolio.core.ledger_errors import file_exceeds_margin
@@ -87,12 +88,12 @@ class ImportOutcome:
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """A file against the books: entries in order of execution, the books after them, and the orders that splits end."""
+    """A file against the books: entries in order of execution, what they leave, and the orders that splits end."""
 
-    entries: list[tuple[Resolved, Entry]]
-    rejected: list[RejectedRow]
-    duplicates: list[DuplicateRow]
-    books: Books
+    entries: Sequence[tuple[Resolved, Entry]]
+    rejected: Sequence[RejectedRow]
+    duplicates: Sequence[DuplicateRow]
+    balances: dict[Holding, Decimal]
     resting: RestingOrders
 
 
@@ -146,7 +147,7 @@ async def import_transactions(
     def written(rows: int) -> None:
         progress(_CHECKED + (_WRITTEN - _CHECKED) * rows / count, f"{rows} of {count} rows recorded")
 
-    await ledger.append(transactions, changed(verdict.books, [entry for _, entry in verdict.entries]), written)
+    await ledger.append(transactions, verdict.balances, written)
     rows = [row for row, _ in verdict.entries]
     await ledger.remember_imported(
         portfolio_id, {row.fingerprint: item.id for row, item in zip(rows, transactions, strict=True)}
@@ -159,7 +160,7 @@ async def _check(ledger: Ledger, portfolio: Portfolio, read: ReadImport) -> _Ver
     """Of a currency in which the file leaves too much owed, no row is recorded; the others are looked at without."""
     verdict = await _admitted(ledger, portfolio, read)
     entries = [entry for _, entry in verdict.entries]
-    short = await short_of_margin(ledger, portfolio, entries, changed(verdict.books, entries))
+    short = await short_of_margin(ledger, portfolio, entries, verdict.balances)
     if not short:
         return verdict
     reasons = {
@@ -179,7 +180,7 @@ async def _check(ledger: Ledger, portfolio: Portfolio, read: ReadImport) -> _Ver
 
 async def _admitted(ledger: Ledger, portfolio: Portfolio, read: ReadImport) -> _Verdict:
     if not read.rows:
-        return _Verdict([], list(read.rejected), [], Books(), RestingOrders())
+        return _Verdict((), read.rejected, (), {}, RestingOrders())
     known = await ledger.imported(portfolio.id, [row.fingerprint for row in read.rows])
     holdings = {holding for row in read.rows for holding in touched(row.input, row.currency)}
     books = await ledger.books(portfolio.id, holdings, min(row.input.executed_at for row in read.rows))
@@ -206,16 +207,16 @@ async def _named_lots(ledger: Ledger, portfolio: Portfolio, books: Books) -> dic
 @exactly
 def _judge(read: ReadImport, known: Mapping[bytes, UUID], books: Books, resting: RestingOrders) -> _Verdict:
     """Which rows the books take, one after the other in order of execution (in the file's order on a tie)."""
-    verdict = _Verdict([], list(read.rejected), [], books, resting)
+    entries, rejected, duplicates = [], list(read.rejected), []
     for row in sorted(read.rows, key=_executed_at):
         if row.fingerprint in known:
-            verdict.duplicates.append(DuplicateRow(row.line, known[row.fingerprint]))
+            duplicates.append(DuplicateRow(row.line, known[row.fingerprint]))
             continue
         try:
-            verdict.entries.append((row, resting.admit(row.input, row.currency, books)))
+            entries.append((row, resting.admit(row.input, row.currency, books)))
         except (InvalidInput, RuleBroken) as error:
-            verdict.rejected.extend(refused(row.line, error))
-    return verdict
+            rejected.extend(refused(row.line, error))
+    return _Verdict(entries, rejected, duplicates, changed(books, (entry for _, entry in entries)), resting)
 
 
 @exactly

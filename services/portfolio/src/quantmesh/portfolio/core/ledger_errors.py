@@ -1,6 +1,5 @@
 """What is refused of corrections, lots, options and margin; drawn in the tree of `core/errors.py`."""
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -9,6 +8,7 @@ from uuid import UUID
 from quantmesh.chassis.errors import Conflict, NotFound, RuleBroken, Violation
 from quantmesh.portfolio.core.currency import display_cash
 from quantmesh.portfolio.core.numbers import plain
+from quantmesh.portfolio.core.pre_trade_errors import told_of
 from quantmesh.portfolio.core.times import rfc3339
 
 _MOST_SHOWN = 5
@@ -55,8 +55,7 @@ class MarginExceeded(RuleBroken):
             f"This {description}.",
             violations=[Violation(field, description)],
             metadata=numbers
-            | {"rule": "margin", "denials": json.dumps([{"rule": "margin", **numbers}])}
-            | ({} if passing is None else {"suggestion": json.dumps({field: plain(passing)})}),
+            | told_of([{"rule": "margin", **numbers}], None if passing is None else {field: plain(passing)}),
         )
 
 

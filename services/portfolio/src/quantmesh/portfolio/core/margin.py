@@ -17,7 +17,7 @@ from quantmesh.portfolio.core.currency import round_cash
 from quantmesh.portfolio.core.fold_ledger import fold_ledger, sum_of
 from quantmesh.portfolio.core.ledger_errors import MarginExceeded
 from quantmesh.portfolio.core.lots import FoldedLots, Position, SecurityMovement
-from quantmesh.portfolio.core.model import Entry, Portfolio, TransactionType
+from quantmesh.portfolio.core.model import Entry, Portfolio, TransactionInput, TransactionType
 from quantmesh.portfolio.core.movements import movements_of
 from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.option_terms import OptionTerms
@@ -66,24 +66,21 @@ async def require_margin(
     `balances` are those after them. Whoever takes nothing is not judged, nor who only closes positions, whatever he
     loses by it, nor who lacks no more than he did before: debts are paid back in parts.
     """
-    if not portfolio.margin_enabled or not _takes(entries) or _only_closes(entries, balances):
+    judged = _judged(portfolio, entries, balances)
+    if not judged or not await ledger.owes(portfolio.id):
         return
-    if not await ledger.owes(portfolio.id):
-        return
-    for entry in {each.currency: each for each in entries}.values():
-        state = await fold_ledger(ledger, portfolio.id, portfolio.lot_method, View())
-        margin = await _margin_of(ledger, portfolio, state, entry.currency)
-        if margin.shortfall <= ZERO:
-            continue
-        earlier = await fold_ledger(ledger, portfolio.id, portfolio.lot_method, View(seq=before))
-        if margin.shortfall <= (await _margin_of(ledger, portfolio, earlier, entry.currency)).shortfall:
-            continue
+    # The portfolio is locked: nothing comes between the queries of a view without a number.
+    state = await fold_ledger(ledger, portfolio.id, portfolio.lot_method, View())
+    short = await _short(ledger, portfolio, judged, state, View(seq=before), {})
+    if short:
+        currency, margin = next(iter(short.items()))
+        entry = judged[currency][-1]
         raise MarginExceeded(
-            entry.currency,
+            currency,
             required=margin.required,
             equity=margin.equity,
-            field="amount" if entry.input.quantity is None else "quantity",
-            passing=largest_passing(entry, margin, state.folded.get(entry.input.symbol)),
+            field=_field_of(entry.input),
+            passing=_largest_passing(entry, margin, state.folded.get(entry.input.symbol)),
         )
 
 
@@ -94,27 +91,65 @@ async def short_of_margin(
 
     As `require_margin` has it, of the account as the last of them leaves it.
     """
-    if not portfolio.margin_enabled:
-        return {}
-    by_currency: dict[str, list[Entry]] = {}
-    for entry in entries:
-        by_currency.setdefault(entry.currency, []).append(entry)
-    judged = [
-        currency for currency, of_it in by_currency.items() if _takes(of_it) and not _only_closes(of_it, balances)
-    ]
+    judged = _judged(portfolio, entries, balances)
     if not judged or not (any(amount < ZERO for amount in balances.values()) or await ledger.owes(portfolio.id)):
         return {}
     moved, paid, options = await asyncio.to_thread(_summed, entries)
     view = View(seq=portfolio.seq)
-    before = await fold_ledger(ledger, portfolio.id, portfolio.lot_method, view)
-    after = await fold_ledger(ledger, portfolio.id, portfolio.lot_method, view, more=moved)
-    after = replace(after, cash=sum_of(after.cash, paid))
+    state = await fold_ledger(ledger, portfolio.id, portfolio.lot_method, view, more=moved)
+    state = replace(state, cash=sum_of(state.cash, paid))
+    return await _short(ledger, portfolio, judged, state, view, options)
+
+
+def _judged(
+    portfolio: Portfolio, entries: Iterable[Entry], balances: Mapping[Holding, Decimal]
+) -> dict[str, list[Entry]]:
+    """By currency: where margin is there for what is owed, something is taken, and not only to close positions."""
+    by_currency: dict[str, list[Entry]] = {}
+    if portfolio.margin_enabled:
+        for entry in entries:
+            by_currency.setdefault(entry.currency, []).append(entry)
+    return {
+        currency: of_it
+        for currency, of_it in by_currency.items()
+        if _takes(of_it) and not _only_closes(of_it, balances)
+    }
+
+
+async def _short(
+    ledger: Ledger,
+    portfolio: Portfolio,
+    currencies: Iterable[str],
+    state: LedgerState,
+    before: View,
+    unrecorded: Mapping[str, OptionTerms],
+) -> dict[str, MarginState]:
+    """Those of `currencies` that lack something in `state`, and more than they did `before`.
+
+    `unrecorded` are terms of options that the ledger may not know yet.
+    """
+    found = await _margins(ledger, portfolio, currencies, state, unrecorded)
+    short = {currency: margin for currency, margin in found.items() if margin.shortfall > ZERO}
+    if not short:
+        return {}
+    earlier = await fold_ledger(ledger, portfolio.id, portfolio.lot_method, before)
+    lacked = await _margins(ledger, portfolio, short, earlier, unrecorded)
+    return {currency: margin for currency, margin in short.items() if margin.shortfall > lacked[currency].shortfall}
+
+
+async def _margins(
+    ledger: Ledger,
+    portfolio: Portfolio,
+    currencies: Iterable[str],
+    state: LedgerState,
+    unrecorded: Mapping[str, OptionTerms],
+) -> dict[str, MarginState]:
+    options = await ledger.option_terms(portfolio.id, [position.symbol for position in state.positions])
+    options = {**options, **unrecorded}
     found = {}
-    for currency in judged:
-        margin = await _margin_of(ledger, portfolio, after, currency, options)
-        earlier = await _margin_of(ledger, portfolio, before, currency)
-        if margin.shortfall > max(earlier.shortfall, ZERO):
-            found[currency] = margin
+    for currency in currencies:
+        held = [position for position in state.positions if position.currency == currency]
+        found[currency] = margin_state(state.cash.get(currency, ZERO), held, options)
     return found
 
 
@@ -128,19 +163,6 @@ def _summed(
         paid[entry.currency] = paid.get(entry.currency, ZERO) + entry.cash_effect
     options = {entry.input.symbol: entry.input.option for entry in entries if entry.input.option is not None}
     return [movement for entry in entries for movement in movements_of(entry)], paid, options
-
-
-async def _margin_of(
-    ledger: Ledger,
-    portfolio: Portfolio,
-    state: LedgerState,
-    currency: str,
-    unrecorded: Mapping[str, OptionTerms] | None = None,
-) -> MarginState:
-    """`unrecorded` are terms of options that the ledger may not know yet."""
-    held = [position for position in state.positions if position.currency == currency]
-    options = await ledger.option_terms(portfolio.id, [position.symbol for position in held])
-    return margin_state(state.cash.get(currency, ZERO), held, {**options, **(unrecorded or {})})
 
 
 def _takes(entries: Iterable[Entry]) -> bool:
@@ -169,8 +191,15 @@ def _lead_to_none(amounts: Sequence[Decimal], after: Decimal) -> bool:
     return all(amount * before < ZERO for amount in amounts) and after * before >= ZERO
 
 
+def _field_of(asked: TransactionInput) -> str:
+    """What of a request there is too much of."""
+    if asked.type is TransactionType.REVERSAL:
+        return "transaction_id"
+    return "amount" if asked.quantity is None else "quantity"
+
+
 @exactly
-def largest_passing(entry: Entry, margin: MarginState, lots: FoldedLots | None) -> Decimal | None:
+def _largest_passing(entry: Entry, margin: MarginState, lots: FoldedLots | None) -> Decimal | None:
     """The most of what `entry` asked for that the equity carries, in as many places as were asked for; what rounding to
     cents leaves may be one step more.
 

@@ -49,7 +49,7 @@ class LimitDenial:
         }
 
 
-def told_of(denials: Sequence[Mapping[str, Any]], suggestion: Mapping[str, Any] | None) -> dict[str, str]:
+def told_of(denials: Sequence[Mapping[str, Any]], suggestion: Mapping[str, Any] | None = None) -> dict[str, str]:
     """What an error carries of what denies a request, the first rule first, and of the request that passes."""
     named = denials[:_MOST_DENIALS]
     passing = "" if suggestion is None else json.dumps(suggestion)
@@ -64,7 +64,7 @@ class KycRefused(RuleBroken):
         wanted = "it has to be approved" if approval_is_required else "compliance has to take it up again"
         super().__init__(
             f"Your verification (KYC) is {status}; {wanted} before you can trade.",
-            metadata={"rule": "kyc", "denials": json.dumps([{"rule": "kyc", "value": status, "limit": "approved"}])},
+            metadata=told_of([{"rule": "kyc", "value": status, "limit": "approved"}]),
         )
 
 

@@ -14,7 +14,7 @@ from quantmesh.portfolio.adapters.store.transactions import SIDES
 from quantmesh.portfolio.core.errors import TransactionNotFound
 from quantmesh.portfolio.core.ledger_errors import ImportNotFound
 from quantmesh.portfolio.core.model import Transaction
-from quantmesh.portfolio.core.option_terms import OptionTerms, terms_of
+from quantmesh.portfolio.core.option_terms import OptionTerms, is_option_symbol, terms_of
 
 # A transaction with the one that took it back, if one did.
 _STANDING = f"""
@@ -69,7 +69,10 @@ class CorrectionStore(Owned):
         await self._session.execute(_FORGET, keys)
 
     async def option_terms(self, portfolio_id: UUID, symbols: Collection[str]) -> Mapping[str, OptionTerms]:
-        found = await self._session.execute(_TERMS, {"portfolio_id": portfolio_id, "symbols": list(symbols)})
+        options = [symbol for symbol in symbols if is_option_symbol(symbol)]
+        if not options:
+            return {}
+        found = await self._session.execute(_TERMS, {"portfolio_id": portfolio_id, "symbols": options})
         return {row.symbol: terms_of(row.option) for row in found}
 
 

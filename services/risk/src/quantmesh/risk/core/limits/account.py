@@ -32,6 +32,11 @@ class Instrument:
         return bool(self.currency)
 
     @property
+    def is_written(self) -> bool:
+        """An option that is owed."""
+        return self.is_option and self.quantity < ZERO
+
+    @property
     def unit_value(self) -> Decimal:
         """Of one unit, in the base currency. Raises NotMeasurable."""
         if self.price is None:

@@ -70,7 +70,7 @@ def margin_limits(account: Account, orders: Sequence[Order]) -> tuple[Limit, ...
     Nor where options are written: those portfolio margins at cost, with every fill. Raises NotMeasurable as
     `check_orders`.
     """
-    if not account.may_owe or any(each.is_option and each.quantity < ZERO for each in account.held):
+    if not account.may_owe or any(each.is_written for each in account.held):
         return ()
     both = [*account.open_orders, *orders]
     bought = account.after(order for order in both if order.quantity > ZERO)

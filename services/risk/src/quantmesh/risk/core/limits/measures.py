@@ -105,7 +105,7 @@ def _margin_utilisation(limit: Limit, account: Account, history: History | RuleB
 
 def _initial_margin(account: Account) -> Decimal:
     """At the last quotes, in the base currency; a long option is paid in full. Written ones are not measured."""
-    written = [each.symbol for each in account.held if each.is_option and each.quantity < ZERO]
+    written = [each.symbol for each in account.held if each.is_written]
     if written:
         msg = f"{written[0]} is a written option"
         raise NotMeasurable(msg)
