@@ -6,7 +6,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from quantmesh.portfolio.core.currency import round_cash
 from quantmesh.portfolio.core.numbers import ZERO
-from quantmesh.portfolio.core.planned_positions import Candidate, Position, Purse
+from quantmesh.portfolio.core.planned_positions import Candidate, Position, cash_after
 
 
 def rounded_down(candidate: Candidate, invested: Decimal) -> Position:
@@ -19,9 +19,9 @@ def rounded_down(candidate: Candidate, invested: Decimal) -> Position:
     return Position(candidate, int(lots), wanted - lots)
 
 
-def with_remainders(positions: Sequence[Position], purse: Purse, left: Decimal) -> list[Position]:
+def with_remainders(positions: Sequence[Position], cash: Decimal, left: Decimal) -> list[Position]:
     """One lot more where the most was cut off, within the cash and the value that is `left` of what was wanted."""
-    kept, cash = list(positions), purse.after(positions)
+    kept, cash = list(positions), cash_after(cash, positions)
     by_remainder = sorted(range(len(kept)), key=lambda place: (-kept[place].remainder, kept[place].candidate.symbol))
     for place in by_remainder:
         position = kept[place]
@@ -41,9 +41,9 @@ def worth_trading(position: Position, minimum: Decimal) -> Position:
     return replace(position, lots=0) if is_too_small or is_in_vain or is_nothing else position
 
 
-def affordable(positions: Sequence[Position], minimum: Decimal, purse: Purse) -> list[Position]:
+def affordable(positions: Sequence[Position], minimum: Decimal, cash: Decimal) -> list[Position]:
     """Purchases give way until the cash suffices, those that got the most beyond their targets first."""
-    kept, missing = list(positions), -purse.after(positions)
+    kept, missing = list(positions), -cash_after(cash, positions)
     for place in sorted(range(len(kept)), key=lambda place: kept[place].remainder):
         if missing <= ZERO:
             break
@@ -57,14 +57,14 @@ def affordable(positions: Sequence[Position], minimum: Decimal, purse: Purse) ->
     return kept
 
 
-def in_proportion(positions: Sequence[Position], minimum: Decimal, purse: Purse) -> list[Position]:
-    """Of one currency: what sales leave of `purse` goes to the purchases in proportion to what each of them wants.
+def in_proportion(positions: Sequence[Position], minimum: Decimal, cash: Decimal) -> list[Position]:
+    """Of one currency: what sales make of `cash` goes to the purchases in proportion to what each of them wants.
 
     Those that would become too small are left out, the smallest first.
     """
     purchases = sorted((each for each in positions if each.lots > 0), key=_cost, reverse=True)
     others = [each for each in positions if each.lots <= 0]
-    budget = purse.after(others)
+    budget = cash_after(cash, others)
     wanted = sum(map(_cost, purchases), ZERO)
     left_out = []
     while purchases and _cost(purchases[-1]) * budget < minimum * wanted:
@@ -72,8 +72,8 @@ def in_proportion(positions: Sequence[Position], minimum: Decimal, purse: Purse)
         wanted -= _cost(smallest)
         left_out.append(replace(smallest, lots=0, remainder=ZERO))
     share = min(budget / wanted, Decimal(1)) if purchases else ZERO
-    fewer = with_remainders([_part(each, share) for each in purchases], Purse(budget), budget)
-    fewer = affordable([worth_trading(each, minimum) for each in fewer], minimum, Purse(budget))
+    fewer = with_remainders([_part(each, share) for each in purchases], budget, budget)
+    fewer = affordable([worth_trading(each, minimum) for each in fewer], minimum, budget)
     return [*others, *left_out, *fewer]
 
 

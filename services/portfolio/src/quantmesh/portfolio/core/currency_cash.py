@@ -7,7 +7,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from quantmesh.portfolio.core.apportion import in_proportion
 from quantmesh.portfolio.core.currency import round_cash
 from quantmesh.portfolio.core.numbers import ZERO
-from quantmesh.portfolio.core.planned_positions import Position, Purse
+from quantmesh.portfolio.core.planned_positions import Position, cash_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,9 @@ class Till:
     kept: Decimal = ZERO
 
     @property
-    def purse(self) -> Purse:
-        """Less than the smallest unit pays for nothing."""
-        return Purse(round_cash(self.cash - self.kept, self.currency, ROUND_FLOOR) * self.rate)
+    def to_spend(self) -> Decimal:
+        """In the base currency. Less than the smallest unit pays for nothing."""
+        return round_cash(self.cash - self.kept, self.currency, ROUND_FLOOR) * self.rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,8 @@ def within_currencies(positions: Sequence[Position], tills: Sequence[Till], mini
     kept = {position.candidate.symbol: position for position in positions}
     for till in tills:
         own = _of(till, positions)
-        if till.purse.after(own) < ZERO:
-            kept |= {each.candidate.symbol: each for each in in_proportion(own, minimum, till.purse)}
+        if cash_after(till.to_spend, own) < ZERO:
+            kept |= {each.candidate.symbol: each for each in in_proportion(own, minimum, till.to_spend)}
     return list(kept.values())
 
 

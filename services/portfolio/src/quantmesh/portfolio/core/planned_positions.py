@@ -91,11 +91,6 @@ class Position:
         return amount * self.candidate.rate
 
 
-@dataclass(frozen=True, slots=True)
-class Purse:
-    """What there is to spend, in the base currency."""
-
-    cash: Decimal
-
-    def after(self, positions: Sequence[Position]) -> Decimal:
-        return self.cash + sum((position.in_base(position.flow) for position in positions), ZERO)
+def cash_after(cash: Decimal, positions: Sequence[Position]) -> Decimal:
+    """What trading them makes of `cash`, in the base currency."""
+    return cash + sum((position.in_base(position.flow) for position in positions), ZERO)

@@ -22,7 +22,7 @@ from quantmesh.portfolio.core.currency_cash import (
     within_currencies,
 )
 from quantmesh.portfolio.core.numbers import ZERO, exactly
-from quantmesh.portfolio.core.planned_positions import Candidate, Position, Purse
+from quantmesh.portfolio.core.planned_positions import Candidate, Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def plan_rebalance(candidates: Sequence[Candidate], tills: Sequence[Till], base:
     cash = sum((till.cash * till.rate for till in tills), ZERO)
     total = cash + sum((Position(each, 0).value for each in candidates), ZERO)
     invested = max(total - wishes.cash_buffer, ZERO)
-    wanted = _apportioned(candidates, invested, Purse(cash - wishes.cash_buffer), wishes)
+    wanted = _apportioned(candidates, invested, cash - wishes.cash_buffer, wishes)
     positions = within_currencies(wanted, tills, wishes.minimum_trade)
     deferred = given_way(wanted, positions, wishes.minimum_trade)
     by_currency = [cash_of(till, positions, deferred) for till in tills]
@@ -95,16 +95,16 @@ def plan_rebalance(candidates: Sequence[Candidate], tills: Sequence[Till], base:
     )
 
 
-def _apportioned(candidates: Sequence[Candidate], invested: Decimal, purse: Purse, wishes: Wishes) -> list[Position]:
+def _apportioned(candidates: Sequence[Candidate], invested: Decimal, cash: Decimal, wishes: Wishes) -> list[Position]:
     """As if any currency paid for anything."""
     positions = [rounded_down(each, invested) for each in candidates]
     left = sum((each.candidate.target * invested - each.value for each in positions), ZERO)
-    positions = with_remainders(positions, purse, left)
+    positions = with_remainders(positions, cash, left)
     # Before gains are weighed, since a loss makes room only where it is taken; and after, for what was cut.
     positions = [worth_trading(position, wishes.minimum_trade) for position in positions]
     positions = _within_gain(positions, wishes.maximum_gain)
     positions = [worth_trading(position, wishes.minimum_trade) for position in positions]
-    return affordable(positions, wishes.minimum_trade, purse)
+    return affordable(positions, wishes.minimum_trade, cash)
 
 
 def _within_gain(positions: Sequence[Position], maximum: Decimal | None) -> list[Position]:
