@@ -203,3 +203,15 @@ async def test_what_could_not_be_written_is_in_no_log(service: Service, capsys: 
     assert "what is known of an account does not do" in said
     # Postgres quotes the row that it refuses.
     assert portfolio_id not in said
+
+
+async def test_what_an_account_lacks_is_in_no_log(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    user = service.user()
+    portfolio_id = await known(user, "10000.00")
+    await user.order(portfolio_id, "1")
+    capsys.readouterr()
+    with pytest.raises(InsufficientCash, match=r"only 9869\.94 is there"):
+        await user.order(portfolio_id, "1000")
+    said = capsys.readouterr().out
+    assert "what is known of an account does not do" in said
+    assert "9869.94" not in said

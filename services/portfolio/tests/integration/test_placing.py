@@ -1,65 +1,18 @@
-"""An order is decided by what is known of its account, and as if no halt and no other order were in its way; what is
-not so any more is found out before anything counts."""
+"""An order is decided by what is known of its account; what is not so any more is found out before anything counts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from decimal import Decimal
-from typing import ClassVar
 
 import pytest
 
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.idempotency import Claim, TwinRunning
-from quantmesh.chassis.sql import Asked, Result, Session
 from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding, PortfolioNotFound
 from quantmesh.portfolio.core.order_errors import OrderIdTaken
 
-from .fakes import Service, User
+from .fakes import Service
 from .known_accounts import admin, cash, elsewhere
 from .order_desk import STATUS, sized
-from .pre_trade_peers import Checks, checked
-
-
-class Counted(Session):
-    """How many statements each message had."""
-
-    seen: ClassVar[list[int]]
-
-    async def together(self, asked: Sequence[Asked], *, commit: bool = False) -> list[Result]:
-        self.seen.append(len(asked))
-        return await super().together(asked, commit=commit)
-
-
-def count(service: Service) -> list[int]:
-    class Own(Counted):
-        seen: ClassVar[list[int]] = []
-
-    service.database.session_type = Own
-    return Own.seen
-
-
-async def known(user: User, amount: str = "10000.00") -> str:
-    """A portfolio of which the user's replica knows the cash and what it holds of AAPL."""
-    portfolio = await user.create()
-    await user.deposit(portfolio.id, amount)
-    assert STATUS[(await user.order(portfolio.id, "1")).status] == "filled"
-    return portfolio.id
-
-
-@pytest.fixture
-async def checks(service: Service) -> AsyncIterator[Checks]:
-    async with checked(service) as found:
-        yield found
-
-
-@pytest.fixture(params=["known", "read"])
-async def trader(checks: Checks, request: pytest.FixtureRequest) -> tuple[User, str]:
-    """Whose next order is decided while risk is asked, by what is known or by what is read of the account."""
-    user = checks.trader()
-    portfolio_id = await known(user)
-    if request.param == "read":
-        await elsewhere(checks.service, user).deposit(portfolio_id, "1.00")
-    return user, portfolio_id
+from .placing import count, known
 
 
 async def test_a_known_account_is_not_read_again(service: Service) -> None:
@@ -104,6 +57,21 @@ async def test_a_symbol_that_something_is_in_the_way_of_is_looked_at_first_for_a
     tried, demanded, *looked = seen
     assert (tried, demanded) == (3, 3)
     assert looked == [looked[0], looked[1]] * 3
+
+
+async def test_what_no_quote_of_that_size_can_fill_is_not_tried(service: Service) -> None:
+    user = service.user()
+    portfolio_id = await known(user)
+    service.market.live["AAPL"] = sized("130", "4", minutes=1)
+    seen = count(service)
+    part = await user.order(portfolio_id, "10", tif="ioc")
+    assert (STATUS[part.status], part.filled_quantity.value) == ("cancelled", "4")
+    # Three steps and the ledger; then what is used, that it is there, and that there is no halt.
+    assert seen == [4, 3]
+    seen.clear()
+    none = await user.order(portfolio_id, "10", tif="fok")
+    assert (STATUS[none.status], none.filled_quantity.value) == ("cancelled", "0")
+    assert seen == [3, 1]
 
 
 async def test_recordings_and_orders_know_an_account_of_each_other(service: Service) -> None:
@@ -197,82 +165,6 @@ async def test_a_name_is_not_taken_twice_by_what_is_known(service: Service) -> N
     assert seen == [3, 1]
     with pytest.raises(OrderIdTaken):
         await user.order(portfolio_id, "1", client_order_id="mine")
-
-
-async def test_a_halt_is_in_the_way(checks: Checks, trader: tuple[User, str]) -> None:
-    user, portfolio_id = trader
-    await checks.halt("AAPL")
-    order = await user.order(portfolio_id, "1")
-    assert STATUS[order.status] == "rejected"
-    assert "A drill." in order.reason
-
-
-@pytest.mark.parametrize("is_quick", [True, False])
-async def test_a_halt_that_comes_while_the_quote_is_waited_for_is_in_the_way(
-    checks: Checks, trader: tuple[User, str], is_quick: bool
-) -> None:
-    user, portfolio_id = trader
-    checks.service.market.live["AAPL"] = sized("130", "10", minutes=1)
-    await user.order(portfolio_id, "1")
-    checks.limits.delay = 0.0 if is_quick else 0.1
-    async with admin(checks.service) as connection, connection.transaction():
-        await connection.execute("SELECT FROM venue_symbol WHERE symbol = 'AAPL' FOR UPDATE")
-        placing = asyncio.create_task(user.order(portfolio_id, "1"))
-        await asyncio.sleep(0.3)
-        await checks.halt("AAPL")
-    assert STATUS[(await placing).status] == "rejected"
-
-
-async def test_a_halt_of_another_symbol_is_not(checks: Checks, trader: tuple[User, str]) -> None:
-    user, portfolio_id = trader
-    await checks.halt("MSFT")
-    assert STATUS[(await user.order(portfolio_id, "1")).status] == "filled"
-
-
-async def test_what_others_used_of_a_quote_is_in_the_way(checks: Checks, trader: tuple[User, str]) -> None:
-    user, portfolio_id = trader
-    checks.service.market.live["AAPL"] = sized("130", "10", minutes=1)
-    other = checks.service.user()
-    others = await known(other)
-    assert STATUS[(await user.order(portfolio_id, "4", tif="ioc")).status] == "filled"
-    assert STATUS[(await other.order(others, "5", "buy", tif="ioc")).status] == "filled"
-    # One of the ten was the other's first.
-    order = await user.order(portfolio_id, "1", tif="ioc")
-    assert (STATUS[order.status], order.filled_quantity.value) == ("cancelled", "0")
-
-
-async def test_orders_that_rest_before_it_are_in_the_way(checks: Checks, trader: tuple[User, str]) -> None:
-    user, portfolio_id = trader
-    other = checks.service.user()
-    others = await known(other)
-    assert STATUS[(await other.order(others, "20", limit="129", tif="gtc")).status] == "accepted"
-    checks.service.market.live["AAPL"] = sized("128", "25", minutes=1)
-    order = await user.order(portfolio_id, "10", tif="ioc")
-    assert (STATUS[order.status], order.filled_quantity.value) == ("cancelled", "5")
-
-
-@pytest.mark.parametrize("state", ["limit_since = now()", "quoted_at = quoted_at + interval '1 minute'"])
-async def test_a_price_outside_its_band_and_a_newer_quote_are_in_the_way(
-    checks: Checks, trader: tuple[User, str], state: str
-) -> None:
-    user, portfolio_id = trader
-    checks.service.market.live["AAPL"] = sized("130", "10", minutes=1)
-    assert STATUS[(await user.order(portfolio_id, "1", tif="ioc")).status] == "filled"
-    async with admin(checks.service) as connection:
-        await connection.execute(f"UPDATE venue_symbol SET {state}")  # noqa: S608  the test's own words
-    order = await user.order(portfolio_id, "1", tif="ioc")
-    assert (STATUS[order.status], order.filled_quantity.value) == ("cancelled", "0")
-
-
-async def test_no_two_orders_that_are_decided_at_once_share_the_size_of_a_quote(service: Service) -> None:
-    users = [service.user() for _ in range(8)]
-    portfolios = [await known(user) for user in users]
-    service.market.live["AAPL"] = sized("130", "25", minutes=1)
-    orders = await asyncio.gather(
-        *(user.order(each, "5", limit="131", tif="ioc") for user, each in zip(users, portfolios, strict=True))
-    )
-    assert sum(Decimal(order.filled_quantity.value) for order in orders) == 25
-    assert sorted(STATUS[order.status] for order in orders) == ["cancelled"] * 3 + ["filled"] * 5
 
 
 async def test_an_account_that_others_hold_is_waited_for(service: Service) -> None:

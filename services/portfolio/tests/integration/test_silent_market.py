@@ -1,6 +1,7 @@
 """Whoever wants out of an order needs no market: neither its owner nor the kill switch waits for its time."""
 
 import asyncio
+from collections.abc import Collection, Mapping
 
 import pytest
 
@@ -10,7 +11,7 @@ from quantmesh.local.testing import RunningServer
 from quantmesh.portfolio.adapters.rpc import PortfolioRpc
 from quantmesh.portfolio.adapters.rpc.halts import HaltRpc
 from quantmesh.portfolio.core.execution import ExecutionCosts
-from quantmesh.portfolio.core.market import MarketClock
+from quantmesh.portfolio.core.market import Asset, MarketClock
 
 from .fakes import COSTS, NO_CONTEXT, FakeMarket, Service, User
 from .order_desk import Desk
@@ -21,6 +22,10 @@ class Hanging(FakeMarket):
     """Takes a question, and never answers."""
 
     async def clock(self) -> MarketClock:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def assets(self, symbols: Collection[str]) -> Mapping[str, Asset]:
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -39,6 +44,15 @@ async def test_an_order_is_cancelled_while_the_market_is_silent(
     assert cancelled.status == pb.ORDER_STATUS_CANCELLED
     assert (await desk.balance(portfolio_id)).reserved == 0
     assert (await user.events(portfolio_id)).events[-1].type == "order.cancelled"
+
+
+async def test_a_symbol_is_halted_while_the_market_never_answers(service: Service) -> None:
+    rpc = HaltRpc(service.database, Hanging(), service.clock)
+    service.user().call()
+    request = halts_pb2.ImposeHaltRequest(kind=halts_pb2.HALT_KIND_KILL_SWITCH, symbol="AAPL", cause="a drill")
+    async with asyncio.timeout(2):
+        imposed = await rpc.ImposeHalt(request, NO_CONTEXT)
+    assert imposed.halt.symbol == "AAPL"
 
 
 async def test_a_kill_switch_cancels_while_the_market_is_silent(service: Service, nats_server: RunningServer) -> None:

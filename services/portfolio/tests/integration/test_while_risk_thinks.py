@@ -12,6 +12,7 @@ from quantmesh.portfolio.core.errors import InsufficientCash
 from quantmesh.portfolio.core.pre_trade_errors import LimitExceeded
 
 from .fakes import User
+from .placing import count
 from .pre_trade_peers import ALLOWED, DENIED, Checks
 
 
@@ -74,6 +75,24 @@ async def test_a_halt_that_comes_while_risk_thinks_holds(
     await checks.halt()
     checks.limits.speaks.set()
     assert (await placing).status == pb.ORDER_STATUS_REJECTED
+
+
+async def test_a_denial_undoes_what_was_decided_meanwhile_and_is_told_at_once(
+    checks: Checks, monkeypatch: pytest.MonkeyPatch, *, is_known: bool
+) -> None:
+    monkeypatch.setattr(placer, "_LOCKED_SECONDS", 60.0)
+    portfolio = await checks.user.create()
+    await checks.user.deposit(portfolio.id)
+    placing = await asking(checks, checks.trader(), portfolio.id, is_known=is_known)
+    await asyncio.sleep(0.1)  # the ledger has done what it does meanwhile
+    before = await checks.user.events(portfolio.id)
+    seen = count(checks.service)
+    checks.limits.without = DENIED
+    checks.limits.speaks.set()
+    with pytest.raises(LimitExceeded):
+        await placing
+    assert seen == []
+    assert await checks.user.events(portfolio.id) == before
 
 
 async def test_a_denial_that_comes_late_writes_nothing_either(checks: Checks) -> None:

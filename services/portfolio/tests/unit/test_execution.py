@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from itertools import product
 from uuid import UUID
 
 import pytest
@@ -164,6 +165,17 @@ def test_a_quote_gives_what_is_left_of_its_size_in_whole_lots(
 ) -> None:
     asked = LiquidityRequest(order(), QUOTE, Decimal(wanted), Decimal(1), whole, behind_resting=True)
     assert asked.granted(Decimal(10), Decimal(used), Decimal(ahead)) == Decimal(granted)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("lot", ["0", "1", "2"])
+@pytest.mark.parametrize("size", ["0", "0.5", "3", "4.5"])
+def test_what_a_quote_gives_at_most_it_gives_wherever_that_is_there(size: str, lot: str, whole: bool) -> None:
+    quote, amounts = replace(QUOTE, ask_size=Decimal(size)), [Decimal(half) / 2 for half in range(10)]
+    for wanted, used, ahead in product((Decimal(2), Decimal(4), Decimal(6)), amounts, amounts):
+        asked = LiquidityRequest(order(), quote, wanted, Decimal(lot), whole, behind_resting=True)
+        if used + asked.at_most + ahead <= Decimal(size) or not asked.at_most:
+            assert asked.granted(Decimal(size), used, ahead) == asked.at_most
 
 
 def test_each_side_of_a_quote_is_good_for_the_other() -> None:

@@ -32,6 +32,11 @@ class LiquidityRequest:
         """What the quote is good for; None where it does not say, which is any size."""
         return offered(self.quote, self.order.request.side)
 
+    @property
+    def at_most(self) -> Decimal:
+        """What it gets of a quote that nobody else uses."""
+        return self.quantity if self.size is None else self.granted(self.size, used=ZERO, ahead=ZERO)
+
     @exactly
     def granted(self, size: Decimal, used: Decimal, ahead: Decimal) -> Decimal:
         """Of what is left of `size`, in whole lots, once those `ahead` have theirs."""

@@ -61,7 +61,7 @@ async def preview_order(
 
 async def _whole_quote(request: LiquidityRequest) -> Decimal:
     """As if nobody else had used any of it."""
-    return request.quantity if request.size is None else request.granted(request.size, used=ZERO, ahead=ZERO)
+    return request.at_most
 
 
 @exactly

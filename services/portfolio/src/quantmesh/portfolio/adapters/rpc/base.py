@@ -2,8 +2,9 @@
 
 from __future__ import annotations  # grpc.aio is generic in its stubs alone
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID
@@ -14,7 +15,7 @@ from google.protobuf.message import Message
 from quantmesh.chassis import idempotency
 from quantmesh.chassis.clock import Clock
 from quantmesh.chassis.database import Database
-from quantmesh.chassis.errors import QuantmeshError
+from quantmesh.chassis.errors import QuantmeshError, Unavailable
 from quantmesh.chassis.identity import current_caller
 from quantmesh.portfolio.adapters.early_copies import EarlyCopies
 from quantmesh.portfolio.adapters.rpc.known_accounts import KnownAccounts
@@ -25,6 +26,9 @@ from quantmesh.portfolio.core.ports import Market, PreTrade
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Answer = TypeVar("Answer", bound=Message)
+Told = TypeVar("Told")
+# Who stops trading, or ends an order, waits no longer for the market.
+_MARKET_SECONDS = 0.3
 
 
 class Methods:
@@ -81,6 +85,14 @@ class Methods:
                 run=lambda: effect(Store(session, owner_id)),
                 required=key_required,
             )
+
+
+async def told_soon(asked: Awaitable[Told]) -> Told | None:
+    """What the market answers; None where it keeps silent."""
+    with suppress(Unavailable, TimeoutError):
+        async with asyncio.timeout(_MARKET_SECONDS):
+            return await asked
+    return None
 
 
 def portfolio_id_of(text: str) -> UUID:

@@ -9,7 +9,7 @@ _MOST_KEPT = 10_000
 
 
 class Doubts:
-    """Those that were raised the longest ago go first."""
+    """Those that nobody asks about go first."""
 
     def __init__(self) -> None:
         self._left: OrderedDict[Hashable, int] = OrderedDict()

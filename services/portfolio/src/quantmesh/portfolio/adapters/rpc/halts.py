@@ -1,6 +1,5 @@
 """Halts, as operators impose and lift them and everyone sees them."""
 
-from contextlib import suppress
 from uuid import UUID
 
 from quantmesh.api.common.v1 import common_pb2
@@ -9,10 +8,9 @@ from quantmesh.api.portfolio.v1.halts_pb2_grpc import HaltServiceServicer
 from quantmesh.chassis import idempotency
 from quantmesh.chassis.clock import Clock
 from quantmesh.chassis.database import Database
-from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.identity import current_caller, requires
 from quantmesh.chassis.ids import uuid7
-from quantmesh.portfolio.adapters.rpc.base import Context, id_or_none
+from quantmesh.portfolio.adapters.rpc.base import Context, id_or_none, told_soon
 from quantmesh.portfolio.adapters.store.halts import HaltStore
 from quantmesh.portfolio.adapters.translate import chosen
 from quantmesh.portfolio.adapters.translate_halts import HALT_KINDS, halt_to
@@ -46,9 +44,9 @@ class HaltRpc(HaltServiceServicer):
     async def ImposeHalt(self, request: pb.ImposeHaltRequest, context: Context) -> pb.ImposeHaltResponse:
         asked = HaltRequest(chosen(HALT_KINDS, request.kind, "kind"), request.cause, request.symbol)
         if asked.symbol:
-            with suppress(Unavailable):
-                if asked.symbol not in await self._market.assets([asked.symbol]):
-                    raise UnknownSymbol(asked.symbol, "symbol")
+            known = await told_soon(self._market.assets([asked.symbol]))
+            if known is not None and asked.symbol not in known:
+                raise UnknownSymbol(asked.symbol, "symbol")
         user_id = current_caller().user_id
 
         async with self._database.transaction(user_id) as session:

@@ -1,8 +1,6 @@
 """Orders."""
 
 import asyncio
-from contextlib import suppress
-from datetime import datetime
 from functools import cached_property
 from uuid import UUID
 
@@ -10,11 +8,11 @@ from quantmesh.api.common.v1 import common_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis import idempotency
 from quantmesh.chassis.cancellation import end
-from quantmesh.chassis.errors import QuantmeshError, Unavailable
+from quantmesh.chassis.errors import QuantmeshError
 from quantmesh.chassis.identity import current_caller, requires
 from quantmesh.chassis.ids import uuid7
 from quantmesh.portfolio.adapters import translate, translate_orders
-from quantmesh.portfolio.adapters.rpc.base import Context, Methods, id_or_none, portfolio_id_of
+from quantmesh.portfolio.adapters.rpc.base import Context, Methods, id_or_none, portfolio_id_of, told_soon
 from quantmesh.portfolio.adapters.rpc.placer import OrderPlacer
 from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.adapters.store.orders import OrderFilter
@@ -32,8 +30,6 @@ from quantmesh.portfolio.core.reservations import trade_price
 
 # A call begins with a task of its own: after so many turns of the loop its question is on the way.
 _TURNS_TO_ASK = 2
-# Who cancels waits no longer for the market's time.
-_MARKET_SECONDS = 0.3
 
 
 class OrderMethods(Methods):
@@ -125,19 +121,13 @@ class OrderMethods(Methods):
     async def CancelOrder(self, request: pb.CancelOrderRequest, context: Context) -> pb.CancelOrderResponse:
         order_id = _order_id(request.id)
         expected = request.expected_version if request.HasField("expected_version") else None
-        market_time = await self._market_time()
+        clock = await told_soon(self._market.clock())
+        market_time = None if clock is None else clock.time
         async with self._store() as store:
             cancelled = await cancel_order(
                 store, order_id, market_time, self._clock.now(), uuid7, expected_version=expected
             )
             return pb.CancelOrderResponse(order=await _whole(store, cancelled))
-
-    async def _market_time(self) -> datetime | None:
-        """None where the market does not answer soon."""
-        with suppress(Unavailable, TimeoutError):
-            async with asyncio.timeout(_MARKET_SECONDS):
-                return (await self._market.clock()).time
-        return None
 
     async def _demand_allowed(
         self, portfolio_id: UUID, asked: OrderRequest, venue: Venue, *, replaces: Order | None = None

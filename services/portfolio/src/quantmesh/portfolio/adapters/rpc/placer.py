@@ -11,7 +11,7 @@ from quantmesh.chassis import idempotency
 from quantmesh.chassis.clock import Clock
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.database_errors import ConcurrentUpdate
-from quantmesh.chassis.errors import QuantmeshError
+from quantmesh.chassis.errors import QuantmeshError, Unavailable
 from quantmesh.chassis.idempotency import Claim
 from quantmesh.chassis.ids import uuid7
 from quantmesh.chassis.pool import AllInUse
@@ -73,27 +73,31 @@ class OrderPlacer:
     ) -> pb.PlaceOrderResponse:
         """Raises Overtaken where that is too little, or not true any more, or refuses the order.
 
-        Also where it is not known whether this was committed: the other way looks the key up first. Besides as the
-        other way does.
+        Also where it is not known whether this was committed: the other way looks the key up first. Besides what
+        others refuse, _StillChecking, and ConcurrentUpdate where something is in the way.
         """
         store = KnowingStore(claim.owner_id, order.request.symbol, known)
         try:
             answer = await self._placed(store, order, venue)
-            asked = store.asked(claim, answer.SerializeToString(deterministic=True))
+        except (NotKnown, QuantmeshError) as error:
+            # A refusal is told by what the account is now, not by what it was.
+            log.info("what is known of an account does not do", order_id=str(order.id), error=type(error).__name__)
+            raise Overtaken from error
+        asked = store.asked(claim, answer.SerializeToString(deterministic=True))
+        try:
             async with self._database.gathered(claim.owner_id, asked) as session:
                 if not await session.scalar(*asked[-1]):
                     raise Overtaken
                 await _heard(checking)
                 for demand in store.demands:
                     await session.send(*demand)
-        except (AllInUse, ConcurrentUpdate):
-            # Nothing was sent, and to wait for a connection once more helps nobody; or others have answered by now.
+        except AllInUse:
+            # Nothing was sent; to wait for a connection once more helps nobody.
             raise
+        except Unavailable as error:
+            raise Overtaken from error
         except (Overtaken, psycopg.Error) as error:
             self._doubts.rise(order.portfolio_id)
-            raise Overtaken from error
-        except (NotKnown, QuantmeshError) as error:
-            log.info("what is known of an account does not do", order_id=str(order.id), error=repr(error))
             raise Overtaken from error
         await self._tell(claim.owner_id, store)
         return answer
@@ -127,7 +131,7 @@ class OrderPlacer:
             answer = await idempotency.once_claimed(session, claim, answer=pb.PlaceOrderResponse, run=place)
             for demand in store.demands:
                 await session.send(*demand)
-        await self._tell(claim.owner_id, store)
+        await self._tell(owner_id, store)
         return answer
 
     async def _placed(self, store: PlacingStore, order: Order, venue: Venue) -> pb.PlaceOrderResponse:

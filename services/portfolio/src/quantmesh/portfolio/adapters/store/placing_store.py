@@ -17,6 +17,7 @@ from quantmesh.portfolio.core.halts.model import Halt
 from quantmesh.portfolio.core.known_account import KnownAccount, NotKnown
 from quantmesh.portfolio.core.liquidity import LiquidityRequest
 from quantmesh.portfolio.core.model import Portfolio, Transaction
+from quantmesh.portfolio.core.numbers import ZERO
 
 
 class PlacingStore(Store):
@@ -94,12 +95,12 @@ class UnhinderedStore(PlacingStore):
         return []
 
     async def take_liquidity(self, request: LiquidityRequest) -> Decimal:
-        size = request.size
-        if size is not None:
-            use = size_question(request.quote, request.order.request.side, request.quantity)
+        size, granted = request.size, request.at_most
+        if size is not None and granted > ZERO:
+            use = size_question(request.quote, request.order.request.side, granted)
             # Whether anything is halted is looked at once the quote's lock is had.
             self.demands = [use, enough_demand(request, size), *self.demands]
-        return request.quantity
+        return granted
 
 
 class KnowingStore(UnhinderedStore):
