@@ -20,6 +20,7 @@ from quantmesh.portfolio.core.rebalance_errors import BasketRefused, CannotRebal
 from .fakes import NO_CONTEXT, Service, asset, quote
 from .order_desk import sized
 from .rebalancers import BUY, SELL, invested, rebalancer
+from .test_lots_and_options import account as margin_account
 
 
 async def test_a_plan_tells_costs_and_gains_and_records_nothing(service: Service) -> None:
@@ -202,6 +203,20 @@ async def test_a_basket_of_which_one_order_cannot_be_filled_leaves_nothing(servi
     async with service.database.system_transaction() as session:
         assert await session.scalar(text("SELECT count(*) FROM placed_order")) == 0
         assert await session.scalar(text("SELECT sum(reserved) FROM holding")) == 0
+
+
+async def test_a_basket_of_which_one_order_would_leave_too_much_owed_says_which(service: Service) -> None:
+    """Shares for 2,920.70 dollars need half of that, and after fees 999.71 are there; four of AAPL alone would pass."""
+    user, portfolio_id = await margin_account(service, margin=True, cash="1000.00")
+    before = await user.events(portfolio_id)
+    with pytest.raises(BasketRefused, match="that for MSFT cannot be filled: This needs an equity of") as refused:
+        await rebalancer(service, user).execute(portfolio_id, ("AAPL", BUY, "4"), ("MSFT", BUY, "10"))
+    (denial,) = json.loads(refused.value.metadata["denials"])
+    assert (denial["rule"], denial["symbol"], denial["currency"], denial["shortfall"]) == (
+        "margin", "MSFT", "USD", "460.64",
+    )  # fmt: skip
+    assert "suggestion" not in refused.value.metadata
+    assert await user.events(portfolio_id) == before
 
 
 async def test_a_basket_is_placed_once_per_key(service: Service) -> None:

@@ -51,11 +51,11 @@ class MarginExceeded(RuleBroken):
         shown = _shown_margin(currency, required, equity)
         description = _too_little(currency, shown)
         numbers = {"currency": currency, "required": shown[0], "equity": shown[1], "shortfall": shown[2]}
+        self.denial = {"rule": "margin", **numbers}
         super().__init__(
             f"This {description}.",
             violations=[Violation(field, description)],
-            metadata=numbers
-            | told_of([{"rule": "margin", **numbers}], None if passing is None else {field: plain(passing)}),
+            metadata=numbers | told_of([self.denial], None if passing is None else {field: plain(passing)}),
         )
 
 

@@ -10,6 +10,7 @@ from quantmesh.chassis.errors import Violation
 from quantmesh.portfolio.core.buying_power import RULE
 from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding
 from quantmesh.portfolio.core.execution import Venue
+from quantmesh.portfolio.core.ledger_errors import MarginExceeded
 from quantmesh.portfolio.core.numbers import plain
 from quantmesh.portfolio.core.order_states import OrderStatus
 from quantmesh.portfolio.core.orders import Order, OrderRequest, OrderSide, OrderType, TimeInForce
@@ -65,6 +66,10 @@ async def place_basket(
             if lacking.suggestion is not None:
                 smaller = replace(each.request, quantity=Decimal(lacking.suggestion["quantity"]))
                 placed.append(await filled(smaller, each.venue))
+        except MarginExceeded as beyond:
+            # Judged once it was written: nothing is tried beside that.
+            denial = {"symbol": each.request.symbol, **beyond.denial}
+            raise BasketRefused(each.request.symbol, beyond.detail.rstrip("."), [denial]) from beyond
     if refusals:
         raise _refused(refusals, placed) from refusals[0][1]
     return basket_id, placed
