@@ -1,4 +1,4 @@
-"""An account as it was at one number of its log, and what a recording makes of it."""
+"""An account as it was at one number of its log, and what a recording or an order makes of it."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""Accounts as this process left them, so that the next recording need not read them again."""
+"""Accounts as this process left them, so that the next recording or order need not read them again."""
 
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
@@ -19,7 +19,7 @@ class KnownAccounts:
         self._accounts: OrderedDict[tuple[UUID, UUID], KnownAccount] = OrderedDict()
 
     def take(self, owner_id: UUID, portfolio_ids: Collection[UUID]) -> dict[UUID, KnownAccount]:
-        """By portfolio, as its own owner recorded there."""
+        """By portfolio, as its own owner left it."""
         found = {each: self._accounts.pop((owner_id, each), None) for each in portfolio_ids}
         return {each: account for each, account in found.items() if account is not None}
 
