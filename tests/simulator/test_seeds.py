@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -23,6 +22,16 @@ together = pytest.mark.asyncio(loop_scope="module")
 async def cluster(postgres_server: PostgresServer) -> AsyncIterator[Cluster]:
     async with open_cluster(postgres_server) as cluster:
         yield cluster
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def mortal_cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
+    """On a server that nobody else uses, and that survives its death as in production."""
+    folder = tmp_path_factory.mktemp("postgres")
+    server = PostgresServer(folder / "postgres", free_port(), secrets.token_hex(16))
+    with running(server, folder / "postgres.log") as started:
+        async with open_cluster(server, partial(crash_and_start_again, server, started)) as cluster:
+            yield cluster
 
 
 @together
@@ -56,10 +65,11 @@ async def test_borrowers_owe_and_are_held_to_their_margin(cluster: Cluster) -> N
     assert int(owing.split()[-2]) >= 5
 
 
+@together
 @pytest.mark.parametrize("seed", [seed for seed in SEEDS if restarts_postgres(seed)])
-async def test_nothing_is_lost_where_postgres_itself_is_killed_and_comes_back(tmp_path: Path, seed: int) -> None:
-    server = PostgresServer(tmp_path / "postgres", free_port(), secrets.token_hex(16))
-    with running(server, tmp_path / "postgres.log") as started, replayable(seed):
-        async with open_cluster(server, partial(crash_and_start_again, server, started)) as cluster:
-            history = await simulate(cluster, seed)
+async def test_nothing_is_lost_where_postgres_itself_is_killed_and_comes_back(
+    mortal_cluster: Cluster, seed: int
+) -> None:
+    with replayable(seed):
+        history = await simulate(mortal_cluster, seed)
     assert "! Postgres restarts" in history.lines
