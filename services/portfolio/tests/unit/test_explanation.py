@@ -1,70 +1,18 @@
 """What explains a period: sums that are exact, figures by hand, contributions that add up to the return."""
 
-from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantmesh.portfolio.core.daily_book import DailyBook, History, Prices, book_days, daily_book, daily_values
-from quantmesh.portfolio.core.daily_income import DailyIncome, income_table
-from quantmesh.portfolio.core.explanation import Contribution, Reconciliation, explain
-from quantmesh.portfolio.core.held_table import held_table
-from quantmesh.portfolio.core.lots import SecurityMovement, fold_lots
-from quantmesh.portfolio.core.market import closes_of
-from quantmesh.portfolio.core.model import LotMethod, Portfolio, TransactionType
+from quantmesh.portfolio.core.daily_income import DailyIncome
+from quantmesh.portfolio.core.explanation import Contribution, Reconciliation
+from quantmesh.portfolio.core.lots import SecurityMovement
+from quantmesh.portfolio.core.model import TransactionType
 from quantmesh.portfolio.core.numbers import ZERO
-from quantmesh.portfolio.core.performance import Performance, measure
-from quantmesh.portfolio.core.ports import DailyFlow
 
-FIRST = date(2020, 1, 6)
-
-
-def day(number: int) -> date:
-    return FIRST + timedelta(days=number)
-
-
-def moved(number: int, symbol: str, quantity: str, gross: str, currency: str = "USD") -> SecurityMovement:
-    at = datetime(FIRST.year, FIRST.month, FIRST.day, 15, tzinfo=UTC) + timedelta(days=number)
-    units = Decimal(quantity)
-    kind = TransactionType.BUY if units > ZERO else TransactionType.SELL
-    return SecurityMovement(kind, symbol, currency, at, units, Decimal(gross))
-
-
-def flow(number: int, cash: str, deposits: str = "0", withdrawals: str = "0", currency: str = "USD") -> DailyFlow:
-    return DailyFlow(day(number), currency, Decimal(cash), Decimal(deposits), Decimal(withdrawals))
-
-
-def book_of(
-    movements: list[SecurityMovement],
-    flows: list[DailyFlow],
-    income: list[DailyIncome],
-    closes: dict[str, dict[int, str]],
-    rates: dict[int, str] | None = None,
-    last: int = 10,
-) -> DailyBook:
-    portfolio = Portfolio(UUID(int=1), "P", "USD", LotMethod.FIFO, datetime(2020, 1, 1, tzinfo=UTC), version=1, seq=1)
-    prices = Prices(
-        {symbol: closes_of({day(on): Decimal(close) for on, close in of.items()}) for symbol, of in closes.items()},
-        {"EUR": {day(on): Decimal(rate) for on, rate in rates.items()}} if rates else {},
-    )
-    folded = fold_lots(movements, LotMethod.FIFO)
-    held = held_table(((symbol, lots.currency, lots.days) for symbol, lots in folded.items()), explained=True)
-    history = History(portfolio, held, flows, income_table(income))
-    return daily_book(history, prices, book_days(history, prices, FIRST, day(last)))
-
-
-def explained(book: DailyBook, first: int = 0) -> tuple[Performance, Reconciliation, list[Contribution]]:
-    values = daily_values(book)
-    before = [each.value for each in values if each.day < day(first)]
-    period = [each for each in values if each.day >= day(first)]
-    opening = before[-1] if before else ZERO
-    performance = measure(period, opening)
-    table, contributions = explain(book, period, opening, performance)
-    assert table is not None
-    return performance, table, contributions
+from .daily_books import book_of, day, explained, flow, moved
 
 
 def sums(table: Reconciliation) -> bool:
