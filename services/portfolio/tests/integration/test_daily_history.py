@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -27,6 +27,7 @@ from quantmesh.portfolio.core.read_history import Span, read_history, summed_inc
 from .fakes import NO_CONTEXT, FakeMarket, Service, User
 from .ledger_views import Counting, WithoutSnapshots
 from .random_entries import random_trade, record_or_take_back
+from .test_corrections import reverse
 
 FIRST_DAY = datetime(2019, 12, 20, tzinfo=UTC)
 DAYS = 150
@@ -187,9 +188,7 @@ async def test_what_was_taken_back_leaves_no_day_and_no_price(service: Service) 
     mistaken = ("2020-01-06", "1500.00", "500.00"), ("2020-01-07", "1678.00", "0.00")
     assert await told() == [("2020-01-02", "1000.00", "1000.00"), *mistaken]
     for answer in wrong:
-        user.call(uuid4().hex)
-        request = pb.ReverseTransactionRequest(portfolio_id=portfolio.id, transaction_id=answer.transaction.id)
-        await user.rpc.ReverseTransaction(request, NO_CONTEXT)
+        await reverse(user, portfolio.id, answer.transaction.id)
     assert await told() == [("2020-01-02", "1000.00", "1000.00")]
     await maker.make_due()
     assert await told() == [("2020-01-02", "1000.00", "1000.00")]
@@ -203,9 +202,7 @@ async def test_a_quarter_begins_later_once_its_first_day_was_taken_back(service:
     wrong = await user.buy(portfolio.id, "3", "10", "2020-04-06")
     maker = SnapshotMaker(service.database, due_events=1)
     await maker.make_due()
-    user.call(uuid4().hex)
-    request = pb.ReverseTransactionRequest(portfolio_id=portfolio.id, transaction_id=wrong.transaction.id)
-    await user.rpc.ReverseTransaction(request, NO_CONTEXT)
+    await reverse(user, portfolio.id, wrong.transaction.id)
     await user.buy(portfolio.id, "5", "10", "2020-04-20")
     await maker.make_due()
     history = await read(service, user, portfolio.id, View(), Store, False, Span(date(2020, 4, 10), explained=True))
@@ -236,9 +233,7 @@ async def test_what_is_reversed_counts_neither_as_paid_in_nor_as_taken_out(servi
     await maker.make_due()
     assert await flowed() == {("690.00", "800.00", "110.00")}
     for amount in ("500", "40"):
-        user.call(uuid4().hex)
-        request = pb.ReverseTransactionRequest(portfolio_id=portfolio.id, transaction_id=recorded[amount])
-        await user.rpc.ReverseTransaction(request, NO_CONTEXT)
+        await reverse(user, portfolio.id, recorded[amount])
     assert await flowed() == {("230.00", "300.00", "70.00")}
     await maker.make_due()
     assert await flowed() == {("230.00", "300.00", "70.00")}

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from hypothesis import example, given, settings
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from quantmesh.portfolio.core.held_days import by_quarter, changes
 from quantmesh.portfolio.core.lots import SecurityMovement, fold_lots
 from quantmesh.portfolio.core.model import LotMethod, TransactionType
-from quantmesh.portfolio.core.ports import View
+from quantmesh.portfolio.core.ports import Journal, View
 from quantmesh.portfolio.core.snapshots import Snapshot, all_after
 from quantmesh.portfolio.core.verify_snapshots import NOTHING_REBUILT, Rebuilt, rebuild
 
@@ -81,7 +81,8 @@ async def rebuilt_in_steps(
         until = BEGAN if rebuilt.at is None else rebuilt.at.executed_until
         while True:
             until = min(until + timedelta(days=window), end)
-            rebuilt = await rebuild(journal, PORTFOLIO, method, rebuilt, snapshot, until)  # type: ignore[arg-type]  # as much of the port as is asked for
+            # It has as much of the port as is asked for.
+            rebuilt = await rebuild(cast("Journal", journal), PORTFOLIO, method, rebuilt, snapshot, until)
             if until == end:
                 break
         found.append((seq, rebuilt))
