@@ -59,6 +59,17 @@ async def test_a_symbol_that_something_is_in_the_way_of_is_looked_at_first_for_a
     assert looked == [looked[0], looked[1]] * 3
 
 
+async def test_what_was_done_here_is_no_reason_to_doubt(service: Service) -> None:
+    user = service.user()
+    portfolio_id = await known(user)
+    resting = await user.order(portfolio_id, "1", limit="120", tif="gtc")
+    await user.cancel(resting.id)
+    await user.order(portfolio_id, "1")
+    seen = count(service)
+    await user.order(portfolio_id, "1")
+    assert seen == [3, 1]
+
+
 async def test_what_no_quote_of_that_size_can_fill_is_not_tried(service: Service) -> None:
     user = service.user()
     portfolio_id = await known(user)

@@ -54,7 +54,9 @@ class Methods:
         """The caller's rows in one transaction."""
         owner_id = current_caller().user_id
         async with self._database.transaction(owner_id) as session:
-            yield Store(session, owner_id)
+            store = Store(session, owner_id)
+            yield store
+        self._forget(owner_id, store)
 
     async def _kept(self, request: Message, answer: type[Answer], *, scope: str = "") -> Answer | None:
         """The first answer where this is a repetition, which then needs neither the market nor its rules of today."""
@@ -76,15 +78,22 @@ class Methods:
         """One effect per idempotency key, in one transaction with the answer that is kept."""
         owner_id = current_caller().user_id
         async with self._database.transaction(owner_id) as session:
-            return await idempotency.once(
+            store = Store(session, owner_id)
+            answered = await idempotency.once(
                 session,
                 owner_id,
                 scope=scope or request.DESCRIPTOR.name,
                 request=request,
                 answer=answer,
-                run=lambda: effect(Store(session, owner_id)),
+                run=lambda: effect(store),
                 required=key_required,
             )
+        self._forget(owner_id, store)
+        return answered
+
+    def _forget(self, owner_id: UUID, store: Store) -> None:
+        """Accounts that were changed, so that nobody tries by what they were."""
+        self._known_accounts.forget(owner_id, {event.portfolio_id for event in store.told})
 
 
 async def told_soon(asked: Awaitable[Told]) -> Told | None:
