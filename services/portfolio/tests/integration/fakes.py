@@ -102,12 +102,12 @@ class FakeMarket:
     ) -> Mapping[str, Closes]:
         self._answer()
         self.asked_known_at = known_at
-        return {
-            symbol: closes_of(
-                {day: close for day, close in self.history.get(symbol, {}).items() if start <= day <= end}
-            )
-            for symbol in symbols
-        }
+        found = {}
+        for symbol in symbols:
+            closes = {day: close for day, close in self.history.get(symbol, {}).items() if start <= day <= end}
+            if closes:
+                found[symbol] = closes_of(closes)
+        return found
 
     async def exchange_rates(
         self, currencies: Collection[str], base: str, as_of: datetime | None
