@@ -30,11 +30,10 @@ async def fold_ledger(
     """
     view, snapshot = await newest_snapshot(journal, portfolio_id, method, view)
     folded = await fold_since(journal, portfolio_id, method, view, snapshot, suffices=suffices, more=more)
-    positions = {} if snapshot is None else await journal.snapshot_positions(portfolio_id, snapshot)
-    positions |= {symbol: lots.position() for symbol, lots in folded.items()}
-    held = tuple(position for position in sorted(positions.values(), key=_symbol) if position.quantity)
+    unmoved = () if snapshot is None else await journal.snapshot_positions(portfolio_id, snapshot, folded)
     since = await journal.cash(portfolio_id, view, snapshot)
-    return LedgerState(snapshot, folded, held, since if snapshot is None else sum_of(snapshot.cash, since))
+    cash = since if snapshot is None else sum_of(snapshot.cash, since)
+    return LedgerState(snapshot, folded, _held(unmoved, folded.values()), cash)
 
 
 async def newest_snapshot(
@@ -125,10 +124,12 @@ def late_among(movements: Iterable[SecurityMovement], before: Mapping[str, Folde
 
 
 @exactly
+def _held(unmoved: Iterable[Position], moved: Iterable[FoldedLots]) -> tuple[Position, ...]:
+    positions = sorted([*unmoved, *(lots.position() for lots in moved)], key=attrgetter("symbol"))
+    return tuple(position for position in positions if position.quantity)
+
+
+@exactly
 def sum_of(earlier: Mapping[str, Decimal], later: Mapping[str, Decimal]) -> dict[str, Decimal]:
     currencies = sorted({*earlier, *later})
     return {currency: earlier.get(currency, ZERO) + later.get(currency, ZERO) for currency in currencies}
-
-
-def _symbol(position: Position) -> str:
-    return position.symbol

@@ -71,8 +71,10 @@ class Journal(Protocol):
         """The newest that holds nothing outside the view, and nothing executed at or after `before`."""
         ...
 
-    async def snapshot_positions(self, portfolio_id: UUID, snapshot: Snapshot) -> dict[str, Position]:
-        """What was held, by symbol."""
+    async def snapshot_positions(
+        self, portfolio_id: UUID, snapshot: Snapshot, moved: Collection[str]
+    ) -> Sequence[Position]:
+        """What was held, but for instruments that have `moved` since."""
         ...
 
     async def snapshot_lots(

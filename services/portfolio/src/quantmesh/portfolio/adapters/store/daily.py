@@ -14,7 +14,7 @@ from quantmesh.chassis.sql import Row, text
 from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.adapters.store.packing import counts_of, unpacked
 from quantmesh.portfolio.adapters.store.since import POSTED_SINCE, bounds_since
-from quantmesh.portfolio.adapters.store.snapshots import ROWS_AT
+from quantmesh.portfolio.adapters.store.snapshots import rows_at
 from quantmesh.portfolio.adapters.store.views import SEEN
 from quantmesh.portfolio.core.daily_income import DailyIncome, Earner, IncomeTable, income_table
 from quantmesh.portfolio.core.day_steps import DaySteps, steps_of
@@ -65,7 +65,7 @@ _KEPT_INCOME = text(
       AND last_day >= :since
     """
 )
-_STATES = text(f"SELECT symbol, currency, quantity, cost, realized, paid FROM {ROWS_AT}")  # noqa: S608  our own
+_STATES = text(f"SELECT symbol, currency, quantity, cost, realized, paid FROM {rows_at()}")  # noqa: S608  our own
 # Of each instrument, by its key, the quarters from the one on that has its last day by `since`; fenced, since a planner
 # that sees one portfolio's rows alone would rather compare each of them with every instrument.
 _DAYS = text(
@@ -76,12 +76,13 @@ _DAYS = text(
     CROSS JOIN LATERAL (
         SELECT * FROM held_quarter
         WHERE portfolio_id = :portfolio_id AND symbol = wanted.symbol AND from_number <= :number
-          AND until_number > :number AND quarter >= coalesce((
+          AND until_number > :number AND quarter >= (SELECT coalesce((
             SELECT earlier.quarter FROM held_quarter AS earlier
             WHERE earlier.portfolio_id = :portfolio_id AND earlier.symbol = wanted.symbol
-              AND earlier.from_number <= :number AND earlier.until_number > :number AND earlier.first_day <= :since
+              AND earlier.from_number <= :number AND earlier.until_number > :number
+              AND earlier.quarter <= :since AND earlier.first_day <= :since
             ORDER BY earlier.quarter DESC LIMIT 1
-        ), 0)
+        ), 0))
         OFFSET 0
     ) AS d
     ORDER BY wanted.place, d.quarter

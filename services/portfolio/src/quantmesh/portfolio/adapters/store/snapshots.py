@@ -60,16 +60,26 @@ _KNOWN = text(
     FROM search WHERE low = high
     """
 )
-# The row of each instrument at a snapshot, found by its key. Every instrument that ever moved has a row that ends
-# nowhere or, until a pass that makes all anew has come to it, one that ended where that pass began.
-ROWS_AT = """
-    (
-        SELECT newest.* FROM (
-            SELECT DISTINCT symbol FROM snapshot_position
-            WHERE portfolio_id = :portfolio_id AND until_number = ANY (
+
+
+def rows_at(condition: str = "true") -> str:
+    """The row of each instrument at a snapshot, where a condition on its symbol holds.
+
+    Every instrument that ever moved has a row that ends nowhere or, until a pass that makes all anew has come to it,
+    one that ended where that pass began. At a late snapshot most of these serve; the others' are found by their key.
+    """
+    last = f"""snapshot_position
+            WHERE portfolio_id = :portfolio_id AND {condition} AND until_number = ANY (
                 ARRAY(SELECT number FROM ledger_snapshot WHERE portfolio_id = :portfolio_id AND after_seq = 0)
                 || 9223372036854775807
-            )
+            )"""  # noqa: S608  the condition is our own
+    serves = "from_number <= :number AND until_number > :number"
+    return f"""(
+        SELECT * FROM {last} AND {serves}
+        UNION ALL
+        SELECT newest.* FROM (
+            SELECT symbol FROM {last}
+            GROUP BY symbol HAVING NOT bool_or({serves})
         ) AS instrument
         CROSS JOIN LATERAL (
             SELECT * FROM snapshot_position AS p
@@ -77,13 +87,14 @@ ROWS_AT = """
             ORDER BY p.from_number DESC LIMIT 1
         ) AS newest
         WHERE newest.until_number > :number
-    ) AS held
-"""
+    ) AS held"""  # noqa: S608  our own fragments
+
+
 _POSITIONS = text(
     f"""
-    SELECT symbol, currency, quantity, cost, average_cost, realized_pnl FROM {ROWS_AT}
+    SELECT symbol, currency, quantity, cost, average_cost, realized_pnl
+    FROM {rows_at("symbol <> ALL(CAST(:moved AS text[]))")}
     WHERE quantity <> 0
-    ORDER BY symbol COLLATE "C"
     """  # noqa: S608  our own subquery
 )
 _LOTS = text(
@@ -119,9 +130,13 @@ class SnapshotStore(Owned):
         ends = [moment for moment in (view.as_of, row.executed_until) if moment is not None]
         return View(min(ends, default=None), view.known_at, row.seq)
 
-    async def snapshot_positions(self, portfolio_id: UUID, snapshot: Snapshot) -> dict[str, Position]:
-        found = await self._session.execute(_POSITIONS, {"portfolio_id": portfolio_id, "number": snapshot.number})
-        return {row[0]: Position(*row) for row in found.all()}
+    async def snapshot_positions(
+        self, portfolio_id: UUID, snapshot: Snapshot, moved: Collection[str]
+    ) -> list[Position]:
+        found = await self._session.execute(
+            _POSITIONS, {"portfolio_id": portfolio_id, "number": snapshot.number, "moved": list(moved)}
+        )
+        return [Position(*row) for row in found.all()]
 
     async def snapshot_lots(
         self, portfolio_id: UUID, snapshot: Snapshot, symbols: Collection[str], *, whole: bool = False

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from quantmesh.chassis.sql import Row, Session, text
 from quantmesh.portfolio.adapters.store.lot_rows import read_folded
-from quantmesh.portfolio.adapters.store.snapshots import ROWS_AT
+from quantmesh.portfolio.adapters.store.snapshots import rows_at
 from quantmesh.portfolio.core.lots import Position
 from quantmesh.portfolio.core.model import LotMethod
 from quantmesh.portfolio.core.snapshots import Snapshot, all_after, fold_name
@@ -153,7 +153,7 @@ _ROWS = text(
     f"""
     SELECT symbol, currency, quantity, cost, average_cost, realized_pnl, realized, paid,
            CASE WHEN from_number > :previous THEN folded END AS folded, lots_between
-    FROM {ROWS_AT}
+    FROM {rows_at()}
     """  # noqa: S608  our own subquery
 )
 
