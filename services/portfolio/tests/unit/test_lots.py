@@ -1,6 +1,5 @@
 """Positions, lots and realised gains, by hand and by their invariants."""
 
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal, localcontext
 from uuid import UUID
@@ -151,7 +150,7 @@ def test_a_sale_of_more_than_is_held_closes_and_opens_by_quantity(method: LotMet
 @pytest.mark.parametrize("method", LotMethod)
 def test_what_was_reversed_never_was(method: LotMethod) -> None:
     wrong = moved("buy", "7", "700", day(1), opens=SECOND)
-    reversal = replace(moved("reversal", "-7", "700", day(1)), transaction_id=UUID(int=9), reverses=SECOND)
+    reversal = moved("reversal", "-7", "700", day(1))._replace(transaction_id=UUID(int=9), reverses=SECOND)
     rest = [moved("buy", "10", "100", opens=FIRST), moved("sell", "-4", "80", day(2))]
     assert folded([rest[0], wrong, reversal, rest[1]], method) == folded(rest, method)
 

@@ -61,8 +61,7 @@ def trade(number: int, symbol: str, at: datetime, units: int, price: int) -> Sec
 
 
 def reversal(number: int, of: SecurityMovement) -> SecurityMovement:
-    return replace(
-        of,
+    return of._replace(
         type=TransactionType.REVERSAL,
         quantity=-of.quantity,
         transaction_id=UUID(int=number),

@@ -1,7 +1,6 @@
 """Many snapshots of one pass are what a fold of everything until then comes to, and a fold goes on from each."""
 
 import random
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -36,8 +35,8 @@ def random_movements(count: int) -> list[SecurityMovement]:
         )
         if number == count // 2:
             held = fold_lots(found, LotMethod.FIFO)["AAPL"].position().quantity
-            movement = replace(
-                movement, type=TransactionType.SPLIT, symbol="AAPL", quantity=held, gross=Decimal(0), ratio=Decimal(2)
+            movement = movement._replace(
+                type=TransactionType.SPLIT, symbol="AAPL", quantity=held, gross=Decimal(0), ratio=Decimal(2)
             )
         found.append(movement)
     return found
@@ -108,10 +107,10 @@ def test_a_look_at_what_was_recorded_in_the_order_of_its_execution_is_true_from_
 
 @pytest.mark.parametrize("method", [LotMethod.FIFO, LotMethod.LIFO])
 def test_lots_of_which_nothing_was_taken_are_told_as_one(method: LotMethod) -> None:
-    bought = [replace(each, type=TransactionType.BUY, quantity=Decimal(2)) for each in random_movements(40)]
-    bought = [replace(each, symbol="AAPL", ratio=None) for each in bought]
+    bought = [each._replace(type=TransactionType.BUY, quantity=Decimal(2)) for each in random_movements(40)]
+    bought = [each._replace(symbol="AAPL", ratio=None) for each in bought]
     before = fold_lots(bought, method)["AAPL"]
-    sold = replace(bought[-1], type=TransactionType.SELL, quantity=Decimal(-5), executed_at=BEGAN + timedelta(99))
+    sold = bought[-1]._replace(type=TransactionType.SELL, quantity=Decimal(-5), executed_at=BEGAN + timedelta(99))
     after = fold_lots([sold], method, {"AAPL": before})["AAPL"]
     kept = lay_untouched_apart(before, before.position(), after, method)
     assert [isinstance(lot, LotsBetween) for lot in kept.lots].count(True) == 1

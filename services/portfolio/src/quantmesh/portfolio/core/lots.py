@@ -8,9 +8,10 @@ Realised is what came in less what was relieved, on either side.
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from quantmesh.portfolio.core.currency import round_cash
@@ -20,10 +21,10 @@ from quantmesh.portfolio.core.model import LotChoice, LotMethod, TransactionType
 from quantmesh.portfolio.core.numbers import ZERO, exactly, to_stored
 
 
-@dataclass(frozen=True, slots=True)
-class SecurityMovement:
+class SecurityMovement(NamedTuple):
     """What one transaction did to a holding: `quantity` signed, `gross` the cash that it was exchanged for, no fee.
 
+    A tuple, as a Lot, since a thousand of each are made for one answer.
     `gross` is positive in a purchase's cost and in a sale's proceeds. For a split `quantity` is what was gained and
     `ratio` how many new units one old unit became. A reversal has the signs of what it `reverses` turned.
     """
@@ -40,8 +41,7 @@ class SecurityMovement:
     lots: tuple[LotChoice, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Lot:
+class Lot(NamedTuple):
     """What is left of what `transaction_id` opened; of a pool the first of them."""
 
     quantity: Decimal
@@ -133,8 +133,7 @@ class LotFold:
         for movement in movements:
             book = self._books.get(movement.symbol)
             if book is None:
-                nothing = FoldedLots(movement.symbol, movement.currency, (), ZERO, movement.executed_at)
-                known = self._before.get(movement.symbol, nothing)
+                known = self._before.get(movement.symbol) or _nothing_before(movement)
                 book = self._books[movement.symbol] = _OpenLots(known, self._method, strict=self._strict)
             if not undone or (movement.reverses is None and movement.transaction_id not in undone):
                 book.apply(movement)
@@ -155,6 +154,10 @@ class LotFold:
         """As that of `folded`, without going through its lots."""
         book = self._books[symbol]
         return _position(book, book.held, book.cost)
+
+
+def _nothing_before(movement: SecurityMovement) -> FoldedLots:
+    return FoldedLots(movement.symbol, movement.currency, (), ZERO, movement.executed_at)
 
 
 def _position(state: "FoldedLots | _OpenLots", quantity: Decimal, cost: Decimal) -> Position:
@@ -278,7 +281,7 @@ class _OpenLots:
         """Costs stay, quantities multiply; the last lot takes what rounding leaves, for the sum that was posted."""
         ratio = movement.ratio or Decimal(1)
         self.held += movement.quantity
-        self._lots = deque(replace(lot, quantity=to_stored(lot.quantity * ratio)) for lot in self._lots)
+        self._lots = deque(lot._replace(quantity=to_stored(lot.quantity * ratio)) for lot in self._lots)
         rest = self.held - sum((lot.quantity for lot in self._lots), ZERO)
         if rest and self._lots:
-            self._lots[-1] = replace(self._lots[-1], quantity=self._lots[-1].quantity + rest)
+            self._lots[-1] = self._lots[-1]._replace(quantity=self._lots[-1].quantity + rest)

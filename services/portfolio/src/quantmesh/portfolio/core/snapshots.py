@@ -63,7 +63,7 @@ class LedgerState:
 
 def fold_name(method: LotMethod) -> str:
     """By which rules a snapshot was folded; those of others are not used."""
-    return f"{method} {_FOLD_VERSION} {' '.join(each.name for each in (*fields(FoldedLots), *fields(Lot)))}"
+    return f"{method} {_FOLD_VERSION} {' '.join((*(each.name for each in fields(FoldedLots)), *Lot._fields))}"
 
 
 def worth_keeping(numbers: Collection[int]) -> set[int]:
@@ -72,9 +72,10 @@ def worth_keeping(numbers: Collection[int]) -> set[int]:
     return {number for number in numbers if number % (1 << ((newest - number) // _DENSE).bit_length()) == 0}
 
 
-@dataclass(frozen=True, slots=True)
 class LotsBetween(Lot):
     """Many lots as one, by their sums: most folds go on at the ends and need not know them."""
+
+    __slots__ = ()
 
 
 @exactly
@@ -98,8 +99,7 @@ def tells_of(kept: FoldedLots, lots: FoldedLots) -> bool:
         return kept == lots
     end = len(lots.lots) - (len(kept.lots) - place - 1)
     between = lots.lots[place:end]
-    one = replace(
-        kept.lots[place],
+    one = kept.lots[place]._replace(
         quantity=sum((lot.quantity for lot in between), ZERO),
         cost=sum((lot.cost for lot in between), ZERO),
     )
