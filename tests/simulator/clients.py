@@ -33,6 +33,8 @@ _IS_TAKEN_BACK = 0.2
 _IS_SPLIT = 0.5
 _SCOPES = frozenset({"portfolio:read", "portfolio:write", "orders:write", "halts:manage"})
 _NOBODY: Any = None
+# Or the service asks to come again.
+OUTCOME_IS_UNKNOWN = (Died, Unavailable, TwinRunning, ConcurrentUpdate)
 
 
 class Violation(Exception):
@@ -249,11 +251,8 @@ class Client:
         line = f"{current_actor().name}: {command.key} {command.method} at {replica.name}"
         try:
             answer = await replica.call(command.account.owner_id, command.key, command.method, command.request)
-        except (TwinRunning, ConcurrentUpdate) as again:
-            self.scheduler.history.tell(f"{line}: {type(again).__name__}")
-            return Outcome.UNKNOWN
-        except (Died, Unavailable) as unknown:
-            claim.may_have_happened = True
+        except OUTCOME_IS_UNKNOWN as unknown:
+            claim.may_have_happened |= isinstance(unknown, Died | Unavailable)
             self.scheduler.history.tell(f"{line}: {type(unknown).__name__}")
             return Outcome.UNKNOWN
         except QuantmeshError as refusal:

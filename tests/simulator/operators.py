@@ -8,7 +8,7 @@ from uuid import UUID
 from quantmesh.api.portfolio.v1 import halts_pb2 as pb
 from quantmesh.chassis.errors import QuantmeshError
 
-from .clients import Replica, Violation
+from .clients import OUTCOME_IS_UNKNOWN, Replica, Violation
 from .market import SYMBOLS
 from .replica import Watcher
 from .scheduler import Died, Scheduler
@@ -67,9 +67,13 @@ class Operator:
             await self._scheduler.pause("operator looks on")
 
     async def _ask(self, key: str, method: str, request: pb.ImposeHaltRequest | pb.LiftHaltRequest) -> object:
-        replica = self._draw.choice(self._replicas)
-        try:
-            return await replica.call(_OPERATOR, key, method, request)
-        except (Died, QuantmeshError) as told:
-            self._scheduler.history.tell(f"operator: {method} at {replica.name}: {type(told).__name__}")
-            return None
+        """Until what came of it is known, so that no halt is left behind; None where it was refused."""
+        while True:
+            replica = self._draw.choice(self._replicas)
+            try:
+                return await replica.call(_OPERATOR, key, method, request)
+            except (Died, QuantmeshError) as told:
+                self._scheduler.history.tell(f"operator: {method} at {replica.name}: {type(told).__name__}")
+                if not isinstance(told, OUTCOME_IS_UNKNOWN):
+                    return None
+            await self._scheduler.pause("repetition")
