@@ -1,4 +1,4 @@
-"""Takes each protection out by a small patch, runs the test that is named for it, and demands that it fails.
+"""Takes each protection out by a small patch, runs the tests that are named for it, and demands that each fails.
 
 `tests/mutants/<name>.patch` begins with the protection and its tests (`protection:` and `test:` lines), then comes the
 diff, which is applied to a copy of the tree. `python scripts/mutants.py [NAME ...]` runs some of them.
@@ -36,7 +36,7 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Outcome:
-    """`verdict` is "red" where the test noticed; anything else is not well."""
+    """`verdict` is "red" where the tests noticed; anything else is not well."""
 
     mutant: Mutant
     verdict: str
@@ -74,7 +74,7 @@ def copy_tree(into: Path) -> None:
 
 
 def run_tests(tree: Path, tests: Sequence[str], seconds: int = _SECONDS) -> str:
-    """ "red" where a test failed, "green" where all passed; else what went wrong."""
+    """ "red" where each of the tests failed, "green" where all passed; else what went wrong."""
     sources = [str(source) for source in sorted([*tree.glob("libs/*/src"), *tree.glob("services/*/src")])]
     environ = {
         **os.environ,
@@ -102,13 +102,21 @@ def run_tests(tree: Path, tests: Sequence[str], seconds: int = _SECONDS) -> str:
     did_not_run = "\n".join(["the tests did not run", *done.stdout.splitlines()[-_TOLD_LINES:]])
     if not report.exists():
         return did_not_run
-    suite = ET.parse(report).getroot().find("testsuite")  # noqa: S314  pytest wrote it just now
+    root = ET.parse(report).getroot()  # noqa: S314  pytest wrote it just now
+    suite = root.find("testsuite")
     counts = {} if suite is None else suite.attrib
     if int(counts.get("errors", 0)) or not int(counts.get("tests", 0)):
         return did_not_run
     if int(counts.get("skipped", 0)):
         return "tests were skipped"
-    return _RED if int(counts["failures"]) else _GREEN
+    # By its function, whatever the parameters with which it does.
+    failed = {
+        case.attrib["name"].partition("[")[0] for case in root.iter("testcase") if case.find("failure") is not None
+    }
+    missed = sorted({test.rpartition("::")[2] for test in tests} - failed)
+    if not failed:
+        return _GREEN
+    return f"not noticed by {', '.join(missed)}" if missed else _RED
 
 
 def try_out(mutant: Mutant, tree: Path) -> str:

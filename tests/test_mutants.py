@@ -25,6 +25,13 @@ def test_a_mutant_applies_and_names_tests_that_exist(patch: Path) -> None:
         assert name in defined, f"{path} has no test {name}"
 
 
+def test_a_mutant_is_noticed_by_each_of_its_tests_or_not_well(tmp_path: Path) -> None:
+    (tmp_path / "test_two.py").write_text("def test_one():\n    assert False\n\n\ndef test_other():\n    pass\n")
+    one, other = "test_two.py::test_one", "test_two.py::test_other"
+    assert mutants.run_tests(tmp_path, [one]) == "red"
+    assert mutants.run_tests(tmp_path, [one, other]) == "not noticed by test_other"
+
+
 def test_protections_are_named_once() -> None:
     protections = [mutants.read(patch).protection for patch in PATCHES]
     assert len(protections) >= 25

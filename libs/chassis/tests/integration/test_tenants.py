@@ -77,7 +77,10 @@ async def test_the_system_role_works_across_tenants_and_only_in_its_own_transact
     await open_account(database, BOB, "bob")
     async with database.system_transaction() as session:
         names = await session.scalars(text("SELECT name FROM account ORDER BY name"))
+        connection = session.connection
     assert names == ["alice", "bob"]
+    found = await connection.execute("SELECT current_user")
+    assert await found.fetchone() == ("quantmesh_ledger",)
     assert await names_seen_by(database, BOB) == ["bob"]
 
 
