@@ -113,9 +113,8 @@ class SnapshotMaker:
             head.seq,
         )
         looks = await asyncio.to_thread(looks_at, stretch, self._step)
-        # While Postgres sums what flowed, a thread folds what moved.
-        history, _ = await asyncio.gather(
-            asyncio.to_thread(make_history, stretch, looks, head.lot_method),
-            making.add_flows(portfolio_id, head, base, looks),
-        )
-        await making.add_history(portfolio_id, head, base, history, whole=cut is None)
+        # While Postgres sums what flowed, a thread folds what moved. No other task has the session, which would go on
+        # with it once this one has failed.
+        folding = asyncio.create_task(asyncio.to_thread(make_history, stretch, looks, head.lot_method))
+        await making.add_flows(portfolio_id, head, base, looks)
+        await making.add_history(portfolio_id, head, base, await folding, whole=cut is None)

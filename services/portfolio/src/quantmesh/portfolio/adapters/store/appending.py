@@ -119,9 +119,9 @@ class AppendStore(LogStore):
             await self._session.execute(_CHECK_AT_ONCE)
         for end in range(_PIECE_ROWS, len(transactions), _PIECE_ROWS):
             following = transactions[end : end + _PIECE_ROWS]
-            prepared, _ = await asyncio.gather(
-                asyncio.to_thread(prepare, self._owner_id, following), write(self._session, shared, prepared)
-            )
+            preparing = asyncio.create_task(asyncio.to_thread(prepare, self._owner_id, following))
+            await write(self._session, shared, prepared)
+            prepared = await preparing
             if written is not None:
                 written(end)
         await self._session.send(*writing(shared, prepared, holdings=holdings))
