@@ -81,6 +81,15 @@ def test_packed_columns_are_read_one_after_the_other(rows: list[list[Decimal]]) 
     assert counts_of(columns) == [len(row) for row in rows]
 
 
+# A column's head has the number of places as a byte, which is a comma for 44.
+@pytest.mark.parametrize("places", [0, 18, 44])
+def test_packed_numbers_beyond_64_bits_are_read_with_any_number_of_places(places: int) -> None:
+    wide, narrow = Scaled(integers([10**30, 1]), places), Scaled(integers([1, 2]), 2)
+    columns = [packed(wide), packed(narrow)]
+    assert counts_of(columns) == [2, 2]
+    assert unpacked(columns).decimals() == [*wide.decimals(), *narrow.decimals()]
+
+
 @pytest.mark.parametrize(
     ("numbers", "size"), [([0, -128], 2), ([128], 2), ([-(2**31), 5], 8), ([2**63 - 1], 8), ([], 0)]
 )

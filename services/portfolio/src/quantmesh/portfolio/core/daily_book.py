@@ -98,10 +98,6 @@ class DailyBook:
     cash: Mapping[str, Scaled]
     translation: Translation
 
-    def of_currency(self, currency: str) -> NDArray[np.intp]:
-        """The places of its instruments."""
-        return np.flatnonzero(np.array([each == currency for each in self.history.held.currencies], dtype=np.bool_))
-
 
 def held_between(held: HeldTable, first: date, last: date) -> list[str]:
     """What was held at the end of some day from `first` to `last`, with what was until something came late.
@@ -139,10 +135,10 @@ def book_days(history: History, prices: Prices, first: date, last: date) -> Mark
     flowed = ordinals(flow.day for flow in history.flows)
     closed = (each.days for each in prices.closes.values())
     marked = marked_on(history, prices, days_among([flowed, *closed, *rates.values()], first, last))
-    told = np.isin(marked.days, flowed)
-    told |= (marked.held & marked.closes_on()).any(axis=0)
+    told, held = np.isin(marked.days, flowed), marked.held
+    told |= (held & marked.closes_on()).any(axis=0)
     for currency, published in rates.items():
-        needed = marked.held[[each == currency for each in history.held.currencies]].any(axis=0)
+        needed = held[history.held.of_currency(currency)].any(axis=0)
         if currency in marked.cash:
             needed |= marked.cash[currency].units != 0
         told |= needed & np.isin(marked.days, published)
@@ -172,7 +168,7 @@ def daily_values(book: DailyBook) -> list[Valuation]:
     base, translation, count = book.history.portfolio.base_currency, book.translation, len(book.days)
     values = zeros(count)
     for currency in sorted({*book.cash, *book.history.held.currencies}):
-        total = book.cash.get(currency, zeros(count)) + book.worth[book.of_currency(currency)].sum(axis=0)
+        total = book.cash.get(currency, zeros(count)) + book.worth[book.history.held.of_currency(currency)].sum(axis=0)
         values += translation.amounts(total, currency)
     deposits, withdrawals = [ZERO] * count, [ZERO] * count
     places = {day: place for place, day in enumerate(book.days)}

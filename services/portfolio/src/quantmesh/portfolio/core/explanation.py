@@ -12,7 +12,7 @@ attribution results") links against a benchmark of nothing: they add up to the t
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import numpy as np
@@ -77,7 +77,8 @@ def explain(
         return None, []
     base = book.history.portfolio.base_currency
     names = _names(book)
-    of_currencies = [_gains(book, names, currency) for currency in _currencies(book)]
+    earned_on = places_among(ordinals(book.days), book.history.income.days)
+    of_currencies = [_gains(book, names, earned_on, currency) for currency in _currencies(book)]
     first = len(book.days) - len(period)
 
     def summed(parts: Iterable[Scaled]) -> Decimal:
@@ -106,17 +107,7 @@ def _reconciled(told: Reconciliation) -> Reconciliation:
     flowed = told.start_value + told.deposits - told.withdrawals
     earned = told.income - told.fees + told.realized_gains + told.unrealized_gains + told.currency_gains
     rounding = told.end_value - flowed - earned
-    return Reconciliation(
-        told.start_value,
-        told.deposits,
-        told.withdrawals,
-        told.income,
-        told.fees,
-        told.realized_gains,
-        told.unrealized_gains + rounding,
-        told.currency_gains,
-        told.end_value,
-    )
+    return replace(told, unrealized_gains=told.unrealized_gains + rounding)
 
 
 def _contributions(
@@ -139,10 +130,10 @@ def _contributions(
         if symbol and amount
     ]
     flowed = sum((valuation.deposits - valuation.withdrawals for valuation in period), ZERO)
-    total = period[-1].value - opening - flowed
+    gain = period[-1].value - opening - flowed
     rest = Contribution(
         "",
-        total - sum((each.gain for each in told), ZERO),
+        gain - sum((each.gain for each in told), ZERO),
         performance.time_weighted_return - sum(each.contribution for each in told),
     )
     return [*told, rest]
@@ -170,15 +161,15 @@ def _currencies(book: DailyBook) -> list[str]:
     return sorted({*book.cash, *book.history.held.currencies, *earned})
 
 
-def _gains(book: DailyBook, names: Sequence[str], currency: str) -> _Gains:
-    """Of what is in the currency."""
+def _gains(book: DailyBook, names: Sequence[str], earned_on: NDArray[np.intp], currency: str) -> _Gains:
+    """Of what is in the currency; `earned_on` are the places in the book of the days of all income."""
     translation, held, count = book.translation, book.history.held, len(book.days)
-    instruments = book.of_currency(currency)
+    instruments = held.of_currency(currency)
     standing, worth = book.standing[instruments], book.worth[instruments]
     # A lot's cost is what was spent on it, until a sale realises the rest of what that brought.
     realized = held.realized.taken(standing).changes()
     unrealized = (worth - held.costs.taken(standing)).changes()
-    income, fees = _earned(book, names, currency)
+    income, fees = _earned(book, names, earned_on, currency)
     earners = np.flatnonzero((income.units != 0).any(axis=1) | (fees.units != 0).any(axis=1))
     rows = np.unique(np.concatenate((instruments, earners, [len(names) - 1])))
     places = np.searchsorted(rows, instruments)
@@ -199,12 +190,12 @@ def _gains(book: DailyBook, names: Sequence[str], currency: str) -> _Gains:
     )
 
 
-def _earned(book: DailyBook, names: Sequence[str], currency: str) -> tuple[Scaled, Scaled]:
+def _earned(book: DailyBook, names: Sequence[str], earned_on: NDArray[np.intp], currency: str) -> tuple[Scaled, Scaled]:
     """Income and fees (names, days) in the currency."""
     told, shape = book.history.income, (len(names), len(book.days))
     places = {name: place for place, name in enumerate(names)}
     rows = np.array([places[each.symbol] if each.currency == currency else -1 for each in told.earners], dtype=np.intp)
-    row, day = rows[told.owners], places_among(ordinals(book.days), told.days)
-    counts = (row >= 0) & (day >= 0)
-    at = row[counts], day[counts]
+    row = rows[told.owners]
+    counts = (row >= 0) & (earned_on >= 0)
+    at = row[counts], earned_on[counts]
     return told.income[counts].summed_at(at, shape), told.fees[counts].summed_at(at, shape)

@@ -24,8 +24,9 @@ async def fold_ledger(
     suffices: Suffices = left_apart,
     more: Sequence[SecurityMovement] = (),
 ) -> LedgerState:
-    """The same as folding the whole journal; `view.seq` is given, so that all queries tell of one state.
+    """The same as folding the whole journal.
 
+    `view.seq` is given, or the portfolio is locked, so that all queries tell of one state.
     Positions are those with `more` movements, which are not recorded and come after what is of the same instant.
     """
     view, snapshot = await newest_snapshot(journal, portfolio_id, method, view)

@@ -14,7 +14,6 @@ from quantmesh.portfolio.core.lots import Lot, Position, fold_lots
 from quantmesh.portfolio.core.market import ExchangeRate, Quote
 from quantmesh.portfolio.core.model import Portfolio
 from quantmesh.portfolio.core.numbers import ZERO, exactly
-from quantmesh.portfolio.core.option_terms import is_option_symbol
 from quantmesh.portfolio.core.ports import Ledger, Market, View
 
 
@@ -68,8 +67,7 @@ async def read_holdings(ledger: Ledger, portfolio_id: UUID, view: View, *, lots:
     portfolio = await ledger.portfolio(portfolio_id)
     view = replace(view, seq=portfolio.seq)
     state = await fold_ledger(ledger, portfolio_id, portfolio.lot_method, view)
-    options = [position.symbol for position in state.positions if is_option_symbol(position.symbol)]
-    terms = await ledger.option_terms(portfolio_id, options) if options else {}
+    terms = await ledger.option_terms(portfolio_id, [position.symbol for position in state.positions])
     multipliers = {symbol: option.multiplier for symbol, option in terms.items()}
     folded = fold_lots(await ledger.movements(portfolio_id, view), portfolio.lot_method) if lots else {}
     open_lots = {symbol: book.lots for symbol, book in folded.items()}

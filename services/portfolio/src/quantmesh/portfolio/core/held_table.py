@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quantmesh.portfolio.core.day_steps import DaySteps, steps_of
 from quantmesh.portfolio.core.held_days import HeldDay, ordinals
@@ -24,6 +25,10 @@ class HeldTable:
     paid: Scaled
     costs: Scaled
     realized: Scaled
+
+    def of_currency(self, currency: str) -> NDArray[np.intp]:
+        """The places of its instruments."""
+        return np.flatnonzero(np.array([each == currency for each in self.currencies], dtype=np.bool_))
 
 
 def tables_in_turn(tables: Sequence[HeldTable]) -> HeldTable:

@@ -228,7 +228,9 @@ class Market(Protocol):
 
     async def closes(
         self, symbols: Collection[str], start: date, end: date, as_of: datetime | None, known_at: datetime | None
-    ) -> Mapping[str, Closes]: ...
+    ) -> Mapping[str, Closes]:
+        """Without those that have none on those days."""
+        ...
 
     async def exchange_rates(
         self, currencies: Collection[str], base: str, as_of: datetime | None

@@ -39,7 +39,7 @@ def unpacked(columns: Sequence[bytes]) -> Scaled:
 
 def counts_of(columns: Sequence[bytes]) -> list[int]:
     """How many numbers each has."""
-    return [column.count(b",") + 1 if column[1] == _TEXT else (len(column) - 2) // column[1] for column in columns]
+    return [column.count(b",", 2) + 1 if column[1] == _TEXT else (len(column) - 2) // column[1] for column in columns]
 
 
 def _read(kind: bytes, contents: Sequence[bytes]) -> Scaled:

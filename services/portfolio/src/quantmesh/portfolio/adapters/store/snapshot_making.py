@@ -30,7 +30,7 @@ _DUE = text(
 )
 _HEAD = text("SELECT owner_id, lot_method, seq, recorded_at FROM portfolio WHERE id = :portfolio_id")
 # Right after an import the planner's statistics know nothing of the portfolio: it would rather gather and sort all that
-# is left than walk the index, whose order is the one that is asked for.
+# is left than walk the index, whose order is the one that is asked for. From then on in the transaction.
 _WALK_INDEXES = text("SET LOCAL enable_bitmapscan = off")
 # Where the next so many transactions end; nothing where fewer are left.
 _CUT = text(

@@ -9,10 +9,9 @@ down_revision = "0017"
 
 
 def upgrade() -> None:
-    # Quarters and days are counted as date.toordinal does, since an index may compare numbers ahead of row-level
-    # security, and no dates; `days` from the quarter's first on. Columns of bytes are those of
-    # adapters/store/packing.py. `snapshot_days` and `snapshot_flow` are left to the code before, which reads them
-    # beside its own snapshots: nobody begins from those any more.
+    # Quarters and days are counted as date.toordinal does, as arrays have them; `days` from the quarter's first on.
+    # Columns of bytes are those of adapters/store/packing.py. `snapshot_days` and `snapshot_flow` are left to the code
+    # before, which reads them beside its own snapshots: nobody begins from those any more.
     op.execute(
         """
         CREATE TABLE held_quarter (
