@@ -1,7 +1,10 @@
-"""Orders at the same moment: one cash, one size, one end, one name."""
+"""Orders at the same moment: one cash, one size, one end, one name; and a halt that comes meanwhile."""
 
 import asyncio
 from decimal import Decimal
+from typing import Any
+
+import pytest
 
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.portfolio.core.errors import InsufficientCash
@@ -9,7 +12,9 @@ from quantmesh.portfolio.core.order_errors import IllegalTransition, OrderChange
 from quantmesh.portfolio.core.orders import Order
 
 from .fakes import Service, User
+from .known_accounts import admin
 from .order_desk import STATUS, Desk, sized
+from .pre_trade_peers import Checks
 
 
 async def test_two_orders_cannot_spend_the_same_cash(service: Service, account: tuple[User, str, Desk]) -> None:
@@ -148,3 +153,25 @@ async def test_orders_at_the_same_time_leave_a_log_without_holes(account: tuple[
     assert [(event.seq, event.type) for event in log.events] == [
         (before + 1 + index, steps[index % 3]) for index in range(18)
     ]
+
+
+@pytest.mark.parametrize("change", ["fill", "replacement"])
+async def test_a_halt_that_comes_while_the_quote_is_waited_for_stops_what_would_trade(
+    checks: Checks, account: tuple[User, str, Desk], change: str
+) -> None:
+    user, portfolio_id, desk = account
+    on = sized("119", "10", minutes=1)
+    checks.service.market.live["AAPL"] = on
+    await user.order(portfolio_id, "1")
+    order = await user.order(portfolio_id, "1", limit="118", tif="gtc")
+    async with admin(checks.service) as connection, connection.transaction():
+        await connection.execute("SELECT FROM venue_symbol WHERE symbol = 'AAPL' FOR UPDATE")
+        if change == "fill":
+            lower = sized("117", "10", minutes=2)
+            trading: asyncio.Task[Any] = asyncio.create_task(desk.fill(order.id, "1", lower))
+        else:
+            trading = asyncio.create_task(user.replace(order, limit_price="120"))
+        await asyncio.sleep(0.3)
+        await checks.halt("AAPL")
+    await trading
+    assert (await user.shown(order.id)).fills == []

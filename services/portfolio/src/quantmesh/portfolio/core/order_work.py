@@ -183,6 +183,12 @@ async def with_halt(ledger: Ledger, venue: Venue) -> Venue:
     return replace(venue, halt=halt_of(await ledger.halts(), venue.asset.symbol))
 
 
+async def with_halt_behind_the_quote(ledger: Ledger, venue: Venue) -> Venue:
+    """Once nobody else uses its quote until commit, so that no halt comes while that is waited for."""
+    await ledger.lock_sizes([venue.asset.symbol])
+    return await with_halt(ledger, venue)
+
+
 async def books_for(ledger: Ledger, order: Order, since: datetime) -> Books:
     """The balances that the order can change, from the time on at which it may trade."""
     return await ledger.books(order.portfolio_id, balances_of(order), since)

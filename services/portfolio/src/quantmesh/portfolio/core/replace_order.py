@@ -7,11 +7,11 @@ from uuid import UUID
 
 from quantmesh.chassis.errors import Violation
 from quantmesh.portfolio.core.errors import MarketUnavailable
-from quantmesh.portfolio.core.execution import Venue, check_instrument
+from quantmesh.portfolio.core.execution import Venue, check_instrument, trades_now
 from quantmesh.portfolio.core.numbers import plain
 from quantmesh.portfolio.core.order_errors import IllegalTransition, InvalidOrder
 from quantmesh.portfolio.core.order_states import OrderStatus, OrderStep, following
-from quantmesh.portfolio.core.order_work import OrderWork, books_for, locked, with_halt
+from quantmesh.portfolio.core.order_work import OrderWork, books_for, locked, with_halt, with_halt_behind_the_quote
 from quantmesh.portfolio.core.orders import Order, OrderRequest
 from quantmesh.portfolio.core.ports import Ledger
 from quantmesh.portfolio.core.record_transactions import NewId
@@ -66,7 +66,9 @@ async def replace_order(
     order.expect(expected_version)
     request = replacement.of(order)
     check_instrument(request, venue.asset)
-    venue = await with_halt(ledger, venue)
+    # What would rest need not wait for those that trade.
+    behind = with_halt_behind_the_quote if trades_now(request, venue) else with_halt
+    venue = await behind(ledger, venue)
     time = venue.time
     if order.has_expired(time):
         raise IllegalTransition(OrderStatus.EXPIRED, OrderStep.REPLACED)
