@@ -48,7 +48,8 @@ class State(Enum):
 
 @dataclass(eq=False)
 class Actor:
-    """`at` names the point at which it waits, `backend` is the process of Postgres that it last spoke to.
+    """`at` names the point at which it waits, `backend` is the process of Postgres that it spoke to last; `blockers`
+    are those that had the lock for which it was found to wait.
 
     Its turn is `due` at a time that is drawn once it can go on. Where it is doomed its process is gone, and it learns
     that at the next point, if not before.
@@ -62,6 +63,7 @@ class Actor:
     until: Callable[[], bool] | None = None
     due: datetime | None = None
     backend: int | None = None
+    blockers: frozenset[int] = frozenset()
     task: "asyncio.Task[None] | None" = None
     turn: "asyncio.Future[None] | None" = None
     joined: "asyncio.Future[Any] | None" = None
@@ -205,7 +207,8 @@ class Scheduler:
         while self._locks_released:
             self._locks_released = False
             for actor in self.actors:
-                if actor.state is State.BLOCKED and not await self._blockers(actor):
+                # It may wait for another lock by now, or have got that already: it is asked once more a moment later.
+                if actor.state is State.BLOCKED and await self._blockers(actor) != actor.blockers:
                     self._turn(actor, State.BLOCKED, State.RUNNING)
             await self._until_nobody_runs()
         self.history.listen()
@@ -249,8 +252,9 @@ class Scheduler:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _block(self, actor: Actor, blockers: set[int]) -> None:
+    async def _block(self, actor: Actor, blockers: frozenset[int]) -> None:
         """One waits for a lock at a time: who of several gets it next is chance, which no seed could repeat."""
+        actor.blockers = blockers
         self._turn(actor, State.RUNNING, State.BLOCKED)
         for other in self.actors:
             is_ahead = other is not actor and other.state is State.BLOCKED
@@ -259,8 +263,8 @@ class Scheduler:
                 await self._locks.cancel(actor.backend or 0)
                 return
 
-    async def _blockers(self, actor: Actor) -> set[int]:
-        return set() if actor.backend is None else set(await self._locks.blockers(actor.backend))
+    async def _blockers(self, actor: Actor) -> frozenset[int]:
+        return frozenset() if actor.backend is None else frozenset(await self._locks.blockers(actor.backend))
 
     def _told(self, waiting: Actor, done: "asyncio.Future[Any]", tell: Callable[[], None]) -> None:
         """Whoever waited may have died, or gone away, and may wait for something else by now."""
