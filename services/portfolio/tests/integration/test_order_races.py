@@ -155,7 +155,7 @@ async def test_orders_at_the_same_time_leave_a_log_without_holes(account: tuple[
     ]
 
 
-@pytest.mark.parametrize("change", ["fill", "replacement"])
+@pytest.mark.parametrize("change", ["fill", "replacement", "replacement of a triggered stop"])
 async def test_a_halt_that_comes_while_the_quote_is_waited_for_stops_what_would_trade(
     checks: Checks, account: tuple[User, str, Desk], change: str
 ) -> None:
@@ -163,7 +163,12 @@ async def test_a_halt_that_comes_while_the_quote_is_waited_for_stops_what_would_
     on = sized("119", "10", minutes=1)
     checks.service.market.live["AAPL"] = on
     await user.order(portfolio_id, "1")
-    order = await user.order(portfolio_id, "1", limit="118", tif="gtc")
+    stop = "121" if change == "replacement of a triggered stop" else None
+    order = await user.order(portfolio_id, "1", limit="118", stop=stop, tif="gtc")
+    if stop is not None:
+        # The price has come back since.
+        await desk.trigger(order.id, sized("122", "10", minutes=1))
+        order = await user.shown(order.id)
     async with admin(checks.service) as connection, connection.transaction():
         await connection.execute("SELECT FROM venue_symbol WHERE symbol = 'AAPL' FOR UPDATE")
         if change == "fill":

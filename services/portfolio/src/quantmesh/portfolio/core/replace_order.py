@@ -66,9 +66,9 @@ async def replace_order(
     order.expect(expected_version)
     request = replacement.of(order)
     check_instrument(request, venue.asset)
-    # What would rest need not wait for those that trade.
-    behind = with_halt_behind_the_quote if trades_now(request, venue) else with_halt
-    venue = await behind(ledger, venue)
+    # What would rest need not wait for those that trade. A stop that was triggered stays so, wherever the price went.
+    may_trade = order.triggered_at is not None or trades_now(request, venue)
+    venue = await (with_halt_behind_the_quote if may_trade else with_halt)(ledger, venue)
     time = venue.time
     if order.has_expired(time):
         raise IllegalTransition(OrderStatus.EXPIRED, OrderStep.REPLACED)
