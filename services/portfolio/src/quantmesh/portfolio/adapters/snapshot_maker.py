@@ -62,7 +62,9 @@ class SnapshotMaker:
             fold = fold_name(head.lot_method)
             newest = await store.snapshot(portfolio_id, View(seq=head.seq), fold)
             done = await self._go_on(making, store, portfolio_id, head, newest)
-            await thin(session, portfolio_id, fold)
+            if done:
+                # What no pass has come to again yet is found by where it ended: where one began, which has to stay.
+                await thin(session, portfolio_id, fold)
         return done
 
     async def _go_on(
