@@ -1,8 +1,7 @@
 """A file leaves to sales that were recorded for later the lots that they name."""
 
 import asyncio
-import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -10,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from quantmesh.portfolio.core.lots import fold_lots
+from quantmesh.portfolio.core.lots import LotFold, SecurityMovement, fold_lots
 from quantmesh.portfolio.core.model import LotChoice, LotMethod
 from quantmesh.portfolio.core.ports import View
 
@@ -169,8 +168,22 @@ async def test_what_is_dated_after_the_sale_takes_what_it_left() -> None:
     assert ([row.line for row in outcome.rejected], [row.line for row in outcome.accepted]) == ([2], [3])
 
 
-async def test_many_rows_before_many_named_lots_are_judged_in_one_pass() -> None:
-    """To fold what follows anew for each of them would take several times what is allowed here."""
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many movements each fold goes through from now on."""
+    seen: list[int] = []
+    apply = LotFold.apply
+
+    def count(fold: LotFold, movements: Iterable[SecurityMovement]) -> list[str]:
+        told = list(movements)
+        seen.append(len(told))
+        return apply(fold, told)
+
+    monkeypatch.setattr(LotFold, "apply", count)
+    return seen
+
+
+async def test_many_rows_before_many_named_lots_are_judged_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To fold what follows anew for each of them would go through forty thousand."""
     account = Account(LotMethod.SPECIFIC, margin=False)
     await account.record(asked("deposit", amount="100000000"))
     await account.import_rows([Row("buy", "AAPL", 10, 3, 50)] * 1000)
@@ -178,18 +191,19 @@ async def test_many_rows_before_many_named_lots_are_judged_in_one_pass() -> None
     for bought in account.ledger.journal[1::100]:
         lots = (LotChoice(bought.id, Decimal(9)),)
         assert await account.record(sell("9", "3", day(60), lots=lots))
-    started = time.perf_counter()
+    folded = counted(monkeypatch)
     outcome = await account.import_rows(file)
     assert len(outcome.accepted) > 1900
-    assert time.perf_counter() - started < 1.5
+    assert sum(folded) < 4_000
 
 
-async def test_a_file_of_many_splits_is_judged_by_the_lots_as_they_are() -> None:
+async def test_a_file_of_many_splits_is_judged_by_the_lots_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To fold all that came before anew for each of them would go through a hundred thousand."""
     account = await named((1, "8"))
     file = [Row("split 2" if number % 2 else "split 0.5", "AAPL", 0, 0, 8) for number in range(401)]
     bought = [Row("buy", "AAPL", 1, 3, 7)] * 200
-    started = time.perf_counter()
+    folded = counted(monkeypatch)
     outcome = await account.import_rows([*bought, *file])
     # The first one halves what is named; what is doubled may be halved again.
     assert [row.line for row in outcome.rejected] == [202]
-    assert time.perf_counter() - started < 5
+    assert sum(folded) < 4_000
