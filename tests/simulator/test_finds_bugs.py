@@ -22,7 +22,7 @@ from quantmesh.portfolio.adapters.store.appending import Overtaken, Piece
 from quantmesh.portfolio.adapters.store.portfolios import PortfolioStore
 from quantmesh.portfolio.adapters.store.shared_accounts import SharedAccounts
 from quantmesh.portfolio.adapters.venue.term import Term
-from quantmesh.portfolio.core import order_work, place_order, record_transactions, split_orders
+from quantmesh.portfolio.core import fill_order, order_work, place_order, record_transactions, split_orders
 from quantmesh.portfolio.core.execution import Venue
 from quantmesh.portfolio.core.margin import require_margin
 from quantmesh.portfolio.core.model import TransactionType
@@ -129,7 +129,7 @@ def no_halts(patch: pytest.MonkeyPatch) -> None:
     async def never_halted(_: Any, venue: Venue) -> Venue:
         return venue
 
-    for place in (order_work, place_order):
+    for place in (fill_order, place_order):
         patch.setattr(place, "with_halt", never_halted)
 
 

@@ -15,7 +15,7 @@ from quantmesh.portfolio.core.execution import Venue, is_triggered
 from quantmesh.portfolio.core.market import Quote
 from quantmesh.portfolio.core.model import Portfolio
 from quantmesh.portfolio.core.order_errors import OrderNotFound
-from quantmesh.portfolio.core.order_work import OrderWork, books_for, locked, with_halt_behind_the_quote
+from quantmesh.portfolio.core.order_work import OrderWork, books_for, locked, with_halt
 from quantmesh.portfolio.core.orders import Order
 from quantmesh.portfolio.core.ports import Ledger
 from quantmesh.portfolio.core.record_transactions import NewId
@@ -68,6 +68,7 @@ async def _tradable(ledger: Ledger, order_id: UUID, venue: Venue, now: datetime)
         return None
     if not order.is_open or order.has_expired(venue.time):
         return None
-    venue = await with_halt_behind_the_quote(ledger, venue)
+    await ledger.lock_sizes([order.request.symbol])
+    venue = await with_halt(ledger, venue)
     quote = venue.tradable_quote
     return None if quote is None else _Tradable(order, portfolio, recorded_at, venue, quote)

@@ -179,14 +179,11 @@ async def locked(ledger: Ledger, order_id: UUID, now: datetime) -> tuple[Order, 
 
 
 async def with_halt(ledger: Ledger, venue: Venue) -> Venue:
-    """With the halt that is in force for its symbol now, whatever was seen before the transaction."""
+    """With the halt that is in force for its symbol now, whatever was seen before the transaction.
+
+    Whoever trades has locked what is used of its quote: no halt comes while that is waited for.
+    """
     return replace(venue, halt=halt_of(await ledger.halts(), venue.asset.symbol))
-
-
-async def with_halt_behind_the_quote(ledger: Ledger, venue: Venue) -> Venue:
-    """Once nobody else uses its quote until commit, so that no halt comes while that is waited for."""
-    await ledger.lock_sizes([venue.asset.symbol])
-    return await with_halt(ledger, venue)
 
 
 async def books_for(ledger: Ledger, order: Order, since: datetime) -> Books:

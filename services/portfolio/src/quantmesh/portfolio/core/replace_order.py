@@ -11,7 +11,7 @@ from quantmesh.portfolio.core.execution import Venue, check_instrument, trades_n
 from quantmesh.portfolio.core.numbers import plain
 from quantmesh.portfolio.core.order_errors import IllegalTransition, InvalidOrder
 from quantmesh.portfolio.core.order_states import OrderStatus, OrderStep, following
-from quantmesh.portfolio.core.order_work import OrderWork, books_for, locked, with_halt, with_halt_behind_the_quote
+from quantmesh.portfolio.core.order_work import OrderWork, books_for, locked, with_halt
 from quantmesh.portfolio.core.orders import Order, OrderRequest
 from quantmesh.portfolio.core.ports import Ledger
 from quantmesh.portfolio.core.record_transactions import NewId
@@ -67,8 +67,9 @@ async def replace_order(
     request = replacement.of(order)
     check_instrument(request, venue.asset)
     # What would rest need not wait for those that trade. A stop that was triggered stays so, wherever the price went.
-    may_trade = order.triggered_at is not None or trades_now(request, venue)
-    venue = await (with_halt_behind_the_quote if may_trade else with_halt)(ledger, venue)
+    if order.triggered_at is not None or trades_now(request, venue):
+        await ledger.lock_sizes([request.symbol])
+    venue = await with_halt(ledger, venue)
     time = venue.time
     if order.has_expired(time):
         raise IllegalTransition(OrderStatus.EXPIRED, OrderStep.REPLACED)
