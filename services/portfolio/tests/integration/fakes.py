@@ -101,6 +101,7 @@ class FakeMarket:
         self, symbols: Collection[str], start: date, end: date, as_of: datetime | None, known_at: datetime | None
     ) -> Mapping[str, Closes]:
         self._answer()
+        assert start <= end, "the real one refuses that"
         self.asked_known_at = known_at
         found = {}
         for symbol in symbols:

@@ -176,13 +176,6 @@ async def test_closes_are_the_published_decimals_of_those_that_have_any(market: 
     assert (request.start, request.end, request.as_of) == ("2020-01-01", "2020-01-31", to_timestamp(NOON))
 
 
-async def test_nobody_is_asked_for_closes_of_no_day(market: Market) -> None:
-    small, peer, _ = market
-    # As a performance wants them that begins eleven days from now.
-    assert await peer.closes(["AAPL"], date(2020, 1, 2), date(2020, 1, 1), NOON, None) == {}
-    assert small.asked == []
-
-
 @pytest.mark.parametrize(("years", "calls"), [(1, [500, 200]), (10, [82] * 8 + [44]), (9000, [1] * 700)])
 async def test_closes_of_many_days_are_asked_for_in_several_calls(market: Market, years: int, calls: list[int]) -> None:
     small, peer, _ = market

@@ -11,7 +11,7 @@ from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.errors import InvalidInput
 from quantmesh.portfolio.core.errors import RateMissing
 
-from .fakes import NO_CONTEXT, Service
+from .fakes import NO_CONTEXT, NOW, Service
 from .messages import stamp
 
 
@@ -203,6 +203,17 @@ async def test_the_first_day_of_the_calendar_has_a_benchmark_without_closes(serv
     answer = await service.rpc.GetPerformance(asked, NO_CONTEXT)
     assert (answer.benchmark.symbol, answer.benchmark.HasField("beta")) == ("MSFT", False)
     assert answer.explanation.end_value.amount.value == "5.00"
+
+
+async def test_a_period_that_has_not_begun_has_no_day_and_a_benchmark_without_closes(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    await user.deposit(portfolio.id)
+    for start in (NOW + timedelta(1), NOW + timedelta(11), datetime(9999, 12, 31, tzinfo=UTC)):
+        user.call()
+        asked = pb.GetPerformanceRequest(portfolio_id=portfolio.id, benchmark="MSFT", start=start.date().isoformat())
+        answer = await service.rpc.GetPerformance(asked, NO_CONTEXT)
+        assert (list(answer.series), answer.benchmark.symbol, answer.benchmark.HasField("beta")) == ([], "MSFT", False)
 
 
 async def test_performance_refuses_what_it_cannot_tell(service: Service) -> None:

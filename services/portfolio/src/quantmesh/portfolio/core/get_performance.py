@@ -195,9 +195,9 @@ async def _prices(market: Market, history: History, asked: PerformanceQuestion, 
 async def _benchmark(market: Market, asked: PerformanceQuestion, begun: date) -> Closes:
     if asked.benchmark not in await market.assets([asked.benchmark]):
         raise UnknownSymbol(asked.benchmark, "benchmark")
-    if begun > asked.last:
-        return closes_of({})
     begin = max(begun, asked.start or begun)
+    if begin > asked.last:
+        return closes_of({})
     since = begin - min(_BEFORE, begin - date.min)
     closes = await market.closes([asked.benchmark], since, asked.last, asked.as_of, asked.known_at)
     return closes.get(asked.benchmark, closes_of({}))
