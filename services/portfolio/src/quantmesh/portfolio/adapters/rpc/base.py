@@ -93,7 +93,7 @@ class Methods:
 
     def _forget(self, owner_id: UUID, store: Store) -> None:
         """Accounts that were changed, so that nobody tries by what they were."""
-        self._known_accounts.forget(owner_id, {event.portfolio_id for event in store.told})
+        self._known_accounts.take(owner_id, {event.portfolio_id for event in store.told})
 
 
 async def told_soon(asked: Awaitable[Told]) -> Told | None:

@@ -23,11 +23,6 @@ class KnownAccounts:
         found = {each: self._accounts.pop((owner_id, each), None) for each in portfolio_ids}
         return {each: account for each, account in found.items() if account is not None}
 
-    def forget(self, owner_id: UUID, portfolio_ids: Collection[UUID]) -> None:
-        """What somebody changed who does not tell what became of it."""
-        for each in portfolio_ids:
-            self._accounts.pop((owner_id, each), None)
-
     def remember(self, owner_id: UUID, accounts: Mapping[UUID, KnownAccount]) -> None:
         """Not those with long histories."""
         for portfolio_id, account in accounts.items():
