@@ -12,7 +12,7 @@ from quantmesh.portfolio.adapters.verifier import Verifier
 from quantmesh.portfolio.core.model import LotMethod
 from quantmesh.portfolio.core.ports import View
 
-from .fakes import Service
+from .fakes import Service, User
 from .ledger_views import WithoutSnapshots, folded, grow
 
 FIRST_DAY = datetime(2020, 1, 2, 15, tzinfo=UTC)
@@ -51,6 +51,15 @@ async def test_a_bulk_that_comes_late_has_snapshots_made_anew_and_most_of_the_ol
             assert quick.snapshot is not None or not quick.positions
 
 
+async def expect_msft_of_a_snapshot(service: Service, user: User, portfolio_id: str, view: View) -> None:
+    """As it was kept, and not folded; with AAPL what a fold of everything comes to."""
+    slow = await folded(service, user, portfolio_id, LotMethod.FIFO, view, WithoutSnapshots)
+    assert [position.symbol for position in slow.positions] == ["AAPL", "MSFT"]
+    quick = await folded(service, user, portfolio_id, LotMethod.FIFO, view)
+    assert "MSFT" not in quick.folded
+    assert quick.positions == slow.positions
+
+
 async def test_the_past_reads_the_same_while_snapshots_are_made_anew(service: Service) -> None:
     """A first pass knows nothing yet of what is traded later than where it ends."""
     user = service.user()
@@ -66,11 +75,7 @@ async def test_the_past_reads_the_same_while_snapshots_are_made_anew(service: Se
     view = View(seq=(await user.events(portfolio.id)).last_seq)
     await user.import_csv(portfolio.id, header + "\n".join(row.replace("03-", "02-") for row in rows[:60]))
     assert not await maker._take_step(UUID(portfolio.id))
-    slow = await folded(service, user, portfolio.id, LotMethod.FIFO, view, WithoutSnapshots)
-    assert [position.symbol for position in slow.positions] == ["AAPL", "MSFT"]
-    quick = await folded(service, user, portfolio.id, LotMethod.FIFO, view)
-    assert "MSFT" not in quick.folded
-    assert quick.positions == slow.positions
+    await expect_msft_of_a_snapshot(service, user, portfolio.id, view)
     assert [broken async for broken in Verifier(service.database).verify()] == []
 
 
@@ -93,11 +98,7 @@ async def test_the_past_reads_the_same_while_a_pass_that_was_begun_anew_takes_lo
     async with await psycopg.AsyncConnection.connect(service.admin_url, autocommit=True) as admin:
         await admin.execute("UPDATE portfolio.ledger_snapshot SET dropped_at = dropped_at - interval '1 hour'")
     assert not await maker._take_step(UUID(portfolio.id))
-    slow = await folded(service, user, portfolio.id, LotMethod.FIFO, view, WithoutSnapshots)
-    assert [position.symbol for position in slow.positions] == ["AAPL", "MSFT"]
-    quick = await folded(service, user, portfolio.id, LotMethod.FIFO, view)
-    assert "MSFT" not in quick.folded
-    assert quick.positions == slow.positions
+    await expect_msft_of_a_snapshot(service, user, portfolio.id, view)
 
 
 async def test_snapshots_folded_by_other_rules_are_not_used_and_made_anew(service: Service) -> None:

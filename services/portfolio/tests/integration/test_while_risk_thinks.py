@@ -64,35 +64,40 @@ async def test_other_accounts_trade_in_the_symbol_while_risk_thinks(
     assert (await placing).status == pb.ORDER_STATUS_FILLED
 
 
-async def test_a_halt_that_comes_while_risk_thinks_holds(
+@pytest.fixture
+async def decided(
     checks: Checks, monkeypatch: pytest.MonkeyPatch, *, is_known: bool
-) -> None:
+) -> "tuple[str, asyncio.Task[pb.Order]]":
+    """A portfolio, and an order there for which the ledger has done all that it does before risk has spoken."""
     monkeypatch.setattr(placer, "_LOCKED_SECONDS", 60.0)
     portfolio = await checks.user.create()
     await checks.user.deposit(portfolio.id)
     placing = await asking(checks, checks.trader(), portfolio.id, is_known=is_known)
-    await asyncio.sleep(0.1)  # the ledger has done what it does meanwhile
+    await asyncio.sleep(0.1)
+    return portfolio.id, placing
+
+
+async def test_a_halt_that_comes_while_risk_thinks_holds(
+    checks: Checks, decided: "tuple[str, asyncio.Task[pb.Order]]"
+) -> None:
+    _, placing = decided
     await checks.halt()
     checks.limits.speaks.set()
     assert (await placing).status == pb.ORDER_STATUS_REJECTED
 
 
 async def test_a_denial_undoes_what_was_decided_meanwhile_and_is_told_at_once(
-    checks: Checks, monkeypatch: pytest.MonkeyPatch, *, is_known: bool
+    checks: Checks, decided: "tuple[str, asyncio.Task[pb.Order]]"
 ) -> None:
-    monkeypatch.setattr(placer, "_LOCKED_SECONDS", 60.0)
-    portfolio = await checks.user.create()
-    await checks.user.deposit(portfolio.id)
-    placing = await asking(checks, checks.trader(), portfolio.id, is_known=is_known)
-    await asyncio.sleep(0.1)  # the ledger has done what it does meanwhile
-    before = await checks.user.events(portfolio.id)
+    portfolio_id, placing = decided
+    before = await checks.user.events(portfolio_id)
     seen = count(checks.service)
     checks.limits.without = DENIED
     checks.limits.speaks.set()
     with pytest.raises(LimitExceeded):
         await placing
     assert seen == []
-    assert await checks.user.events(portfolio.id) == before
+    assert await checks.user.events(portfolio_id) == before
 
 
 async def test_a_denial_that_comes_late_writes_nothing_either(checks: Checks) -> None:
