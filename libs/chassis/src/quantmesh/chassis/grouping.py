@@ -80,14 +80,9 @@ class Grouped(Generic[Item, Outcome]):
 
     async def _lead(self, leader: _Caller[Item, Outcome]) -> Outcome:
         group = [leader, *self._followers()]
-        task = asyncio.create_task(self._serve(group))
-        try:
-            outcomes = await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if len(group) == 1:
-                task.cancel()
-                await asyncio.wait({task})
-            raise
+        serving = self._serve(group)
+        # Only what others wait for as well goes on where its leader is cancelled.
+        outcomes = await (serving if len(group) == 1 else asyncio.shield(asyncio.create_task(serving)))
         return outcomes[0]
 
     def _followers(self) -> list[_Caller[Item, Outcome]]:
