@@ -86,7 +86,7 @@ class Database:
     async def gathered(self, owner_id: UUID, first: Sequence[Asked]) -> AsyncIterator[GatheredSession]:
         """As `transaction`, with as few messages as can be: `first` are sent before anybody executes them.
 
-        Its events may wait 20 ms for others of their kind.
+        Its events may wait 50 ms for others of their kind.
         """
         async with self._work(self._opening(str(owner_id))) as session:
             gathered = GatheredSession(session)

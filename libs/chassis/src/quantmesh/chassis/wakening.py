@@ -2,14 +2,14 @@
 
 import asyncio
 
-_APART_SECONDS = 0.02
+_APART_SECONDS = 0.05
 
 
 class Wakening(asyncio.Event):
-    """An event that can be set "soon" as well: at once after a quiet moment, else so that all in 20 ms are one.
+    """An event that can be set "soon" as well: at once after a quiet moment, else so that all in 50 ms are one.
 
     A turn of the relay costs about as much for one event as for ten. What somebody waits for wakes it whenever it comes
-    (`set`), what nobody waits for at most fifty times a second.
+    (`set`), what nobody waits for at most twenty times a second.
     """
 
     def __init__(self, apart_seconds: float = _APART_SECONDS) -> None:
