@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from quantmesh.portfolio.adapters.store import Store
-from quantmesh.portfolio.core.fold_ledger import fold_ledger
+from quantmesh.portfolio.core.fold_ledger import fold_ledger, fold_open_lots
 from quantmesh.portfolio.core.lots import SecurityMovement
 from quantmesh.portfolio.core.model import LotMethod
 from quantmesh.portfolio.core.ports import View
@@ -41,6 +41,18 @@ async def folded(
 ) -> LedgerState:
     async with service.database.transaction(user.owner_id) as session:
         return await fold_ledger(store(session, user.owner_id), UUID(portfolio_id), method, view)
+
+
+async def reads_the_same(service: Service, user: User, portfolio_id: str, method: LotMethod, view: View) -> LedgerState:
+    """With snapshots, whose state this gives, and without."""
+    quick = await folded(service, user, portfolio_id, method, view)
+    slow = await folded(service, user, portfolio_id, method, view, WithoutSnapshots)
+    assert (quick.positions, quick.cash) == (slow.positions, slow.cash), view
+    async with service.database.transaction(user.owner_id) as session:
+        _, lots = await fold_open_lots(Store(session, user.owner_id), UUID(portfolio_id), method, view)
+    open_lots = {position.symbol: slow.folded[position.symbol].lots for position in slow.positions}
+    assert {symbol: each.lots for symbol, each in lots.items()} == open_lots, view
+    return quick
 
 
 async def grow(user: User, portfolio_id: str, count: int) -> None:

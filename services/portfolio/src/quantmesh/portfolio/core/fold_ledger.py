@@ -37,6 +37,23 @@ async def fold_ledger(
     return LedgerState(snapshot, folded, _held(unmoved, folded.values()), cash)
 
 
+async def fold_open_lots(
+    journal: Journal, portfolio_id: UUID, method: LotMethod, view: View
+) -> tuple[LedgerState, dict[str, FoldedLots]]:
+    """As `fold_ledger`, with the lots of all that is held, of which none are as one."""
+    state = await fold_ledger(journal, portfolio_id, method, view, suffices=is_whole)
+    held = [position.symbol for position in state.positions]
+    lots = {symbol: state.folded[symbol] for symbol in held if symbol in state.folded}
+    unmoved = [symbol for symbol in held if symbol not in lots]
+    if state.snapshot is not None and unmoved:
+        kept = await journal.snapshot_lots(portfolio_id, state.snapshot, unmoved, whole=True)
+        lots |= {symbol: folded for symbol, folded in kept.items() if is_whole(folded, folded)}
+        gone = [symbol for symbol in unmoved if symbol not in lots]
+        if gone:
+            lots |= await _folded(await journal.movements(portfolio_id, view, gone), method)
+    return state, lots
+
+
 async def newest_snapshot(
     journal: Journal, portfolio_id: UUID, method: LotMethod, view: View
 ) -> tuple[View, Snapshot | None]:

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.portfolio.core.currency import round_cash
-from quantmesh.portfolio.core.fold_ledger import fold_ledger
-from quantmesh.portfolio.core.lots import Lot, Position, fold_lots
+from quantmesh.portfolio.core.fold_ledger import fold_ledger, fold_open_lots
+from quantmesh.portfolio.core.lots import Lot, Position
 from quantmesh.portfolio.core.market import ExchangeRate, Quote
 from quantmesh.portfolio.core.model import Portfolio
 from quantmesh.portfolio.core.numbers import ZERO, exactly
@@ -66,10 +66,12 @@ class ValuedHoldings:
 async def read_holdings(ledger: Ledger, portfolio_id: UUID, view: View, *, lots: bool = False) -> Holdings:
     portfolio = await ledger.portfolio(portfolio_id)
     view = replace(view, seq=portfolio.seq)
-    state = await fold_ledger(ledger, portfolio_id, portfolio.lot_method, view)
+    if lots:
+        state, folded = await fold_open_lots(ledger, portfolio_id, portfolio.lot_method, view)
+    else:
+        state, folded = await fold_ledger(ledger, portfolio_id, portfolio.lot_method, view), {}
     terms = await ledger.option_terms(portfolio_id, [position.symbol for position in state.positions])
     multipliers = {symbol: option.multiplier for symbol, option in terms.items()}
-    folded = fold_lots(await ledger.movements(portfolio_id, view), portfolio.lot_method) if lots else {}
     open_lots = {symbol: book.lots for symbol, book in folded.items()}
     return Holdings(portfolio, state.positions, state.cash, multipliers, open_lots)
 

@@ -13,7 +13,7 @@ from quantmesh.portfolio.adapters import translate, translate_orders
 from quantmesh.portfolio.adapters.rpc.base import Context, Methods, portfolio_id_of, within
 from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.core.currency_cash import Conversion, CurrencyCash
-from quantmesh.portfolio.core.fold_ledger import fold_since
+from quantmesh.portfolio.core.fold_ledger import fold_open_lots
 from quantmesh.portfolio.core.numbers import ZERO
 from quantmesh.portfolio.core.place_basket import BasketOrder, basket_request, place_basket, sales_first
 from quantmesh.portfolio.core.place_order import ask_venues
@@ -39,7 +39,7 @@ class RebalanceRpc(Methods, RebalanceServiceServicer):
         async with self._store() as store:
             account = await store.account(portfolio_id)
             portfolio = await store.portfolio(portfolio_id)
-            lots = await fold_since(store, portfolio_id, portfolio.lot_method, View(seq=account.seq), None)
+            _, lots = await fold_open_lots(store, portfolio_id, portfolio.lot_method, View(seq=account.seq))
         holdings = Holdings(account, lots, portfolio.lot_method)
         planned = await plan_at_market(self._market, holdings, targets, wishes, self._costs)
         return _plan(planned)
