@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
@@ -48,11 +49,11 @@ async def cluster(postgres_server: PostgresServer) -> AsyncIterator[Cluster]:
 def outbox_outside_of_the_transaction(patch: pytest.MonkeyPatch) -> None:
     write = appending.write
 
-    async def write_elsewhere(session: Executor, shared: Any, piece: Piece, **more: Any) -> None:
+    async def write_elsewhere(session: Executor, piece: Piece, **more: Any) -> None:
         async with database_of(session).system_transaction() as other:
             await other.execute(APPEND_SERIES, piece.values)
-        no_series = outbox.series(TRANSACTION_RECORDED, {}, owner_id=shared["owner_id"])
-        await write(session, shared, replace(piece, values={**piece.values, **no_series}, messages={}), **more)
+        no_series = outbox.series(TRANSACTION_RECORDED, {}, owner_id=UUID(str(piece.values["event_owner_id"])))
+        await write(session, replace(piece, values={**piece.values, **no_series}, messages={}), **more)
 
     patch.setattr(appending, "write", write_elsewhere)
     patch.setattr(shared_accounts, "write", write_elsewhere)

@@ -44,33 +44,30 @@ _APPEND = text(
 )
 
 
-def series_parts(source: str = "") -> str:
+def series_parts(condition: str = "true") -> str:
     """The same for many events of one or more aggregates on one subject, as parts of a WITH.
 
     So an effect and what tells of it can be one statement. Each event names the one before it; the table refuses the
-    first of an aggregate whose versions did not grow. `source` is a relation of one row, or of none where nothing is
-    to be written.
+    first of an aggregate whose versions did not grow. Nothing is written unless `condition` is so.
     """
-    given = f"{source} CROSS JOIN " if source else ""
+    given = f"CASE WHEN {condition} THEN"
     return f"""
-    span AS (
-        SELECT s.* FROM {given}json_to_recordset(CAST(:spans AS json)) AS s (
-            aggregate_id text, first bigint, last bigint
-        )
-    ), head AS (
+    head AS (
         INSERT INTO outbox_version AS v (subject, aggregate_id, version)
-        SELECT :subject, aggregate_id, last FROM span
+        SELECT :subject, aggregate_id, last
+        FROM json_to_recordset({given} CAST(:heads AS json) END) AS s (aggregate_id text, last bigint)
         ON CONFLICT (subject, aggregate_id) DO UPDATE SET version = excluded.version
-        WHERE v.version < (SELECT first FROM span WHERE span.aggregate_id = excluded.aggregate_id)
         RETURNING v.aggregate_id, coalesce(old.version, 0) AS previous
     ), written AS (
         INSERT INTO outbox (id, subject, partition, aggregate_id, aggregate_version, previous_version, owner_id,
                             occurred_at, schema_version, type, payload, traceparent)
         SELECT id, :subject, partition, aggregate_id, version,
-               coalesce(follows, (SELECT previous FROM head WHERE head.aggregate_id = e.aggregate_id)),
+               coalesce(follows, (
+                   SELECT previous FROM head WHERE head.aggregate_id = e.aggregate_id AND head.previous < e.version
+               )),
                CAST(:event_owner_id AS uuid), occurred_at, :schema_version, :message_type, decode(payload, 'base64'),
                traceparent
-        FROM {given}json_to_recordset(CAST(:series AS json)) AS e (
+        FROM json_to_recordset({given} CAST(:series AS json) END) AS e (
             place bigint, id uuid, aggregate_id text, partition smallint, version bigint, follows bigint,
             occurred_at timestamptz, payload text, traceparent text
         )
@@ -165,14 +162,14 @@ def series(
     """The values of series_parts for events by aggregate. Raises ValueError where an aggregate's versions shrink."""
     traceparent = current_call().traceparent
     rows: list[dict[str, object]] = []
-    spans = []
+    heads = []
     # Always in one order, so that no two transactions wait for each other's versions.
     for aggregate_id, own in sorted(events.items()):
         if not own or any(later.version <= earlier.version for earlier, later in pairwise(own)):
             msg = f"{subject} of {aggregate_id}: a series has events, and their versions grow"
             raise ValueError(msg)
         partition = partition_of(aggregate_id)
-        spans.append({"aggregate_id": aggregate_id, "first": own[0].version, "last": own[-1].version})
+        heads.append({"aggregate_id": aggregate_id, "last": own[-1].version})
         follows = None
         for event in own:
             rows.append(
@@ -191,7 +188,7 @@ def series(
             follows = event.version
     return {
         "series": _dump(rows),
-        "spans": _dump(spans),
+        "heads": _dump(heads),
         "subject": subject,
         "event_owner_id": None if owner_id is None else str(owner_id),
         "schema_version": schema_version,

@@ -27,67 +27,80 @@ from quantmesh.portfolio.core.told import id_text
 # Enough for a round trip to be nothing beside the work, few enough to show progress and to stop quickly.
 _PIECE_ROWS = 1_000
 # All that a recording leaves, for one of them or thousands: ledger, log, balances, numbers, messages and kept answers.
-# What all rows have in common comes from the record that the others are filled in from, which is only there where each
-# portfolio in `numbers` is still what it was when this was decided, and nobody else holds it or one of the keys: all or
-# nothing. What a transaction has taken from the log by an UPDATE of its own is not numbered again here.
+# All or nothing: where a portfolio in `numbers` is not any more what it was when this was decided, or somebody else
+# holds it or one of the keys, nothing of it is read. What a transaction has taken from the log by an UPDATE of its own
+# is not numbered again here. A transaction's salt and event are in one row with it, since most of what a statement of
+# few rows costs is what it is made of: each part, join and document that it has to read.
 # OFFSET 0 has each key looked up by itself: a plan for all values would rather read every key there is.
+_IS_FREE = "(SELECT is_so FROM free)"
+_IF_FREE = f"CASE WHEN {_IS_FREE} THEN"
 WRITE = text(
     f"""
     WITH held AS MATERIALIZED (
-        SELECT n.id, n.seq, n.recorded_at
+        SELECT n.id, n.seq, n.recorded_at, own.is_same
         FROM json_to_recordset(CAST(:numbers AS json)) AS n (
             id uuid, seq bigint, recorded_at timestamptz, seq_before bigint, recorded_before timestamptz, version bigint
         )
-        CROSS JOIN LATERAL (
-            SELECT FROM portfolio AS p
+        LEFT JOIN LATERAL (
+            SELECT true AS is_same FROM portfolio AS p
             WHERE p.id = n.id AND p.seq = n.seq_before AND p.version = n.version
               AND p.recorded_at = n.recorded_before AND p.deleted_at IS NULL
             FOR NO KEY UPDATE SKIP LOCKED
-        ) AS own
+        ) AS own ON true
     ), kept AS MATERIALIZED (
-        SELECT * FROM json_to_recordset(CAST(:answers AS json)) AS k (
-            name text, scope text, key text, request_hash text, answer text
-        )
-        WHERE pg_try_advisory_xact_lock(hashtextextended(name, 0)) AND NOT EXISTS (
+        SELECT *, pg_try_advisory_xact_lock(hashtextextended(name, 0)) AND NOT EXISTS (
             SELECT FROM idempotency AS i
             WHERE i.owner_id = CAST(:event_owner_id AS uuid) AND i.scope = k.scope AND i.key = k.key
             OFFSET 0
+        ) AS is_new
+        FROM json_to_recordset(CAST(:answers AS json)) AS k (
+            name text, scope text, key text, request_hash text, answer text
         )
-    ), shared AS MATERIALIZED (
-        SELECT CAST(:shared AS json) AS ids
-        WHERE (SELECT count(*) FROM held) = json_array_length(CAST(:numbers AS json))
-          AND (SELECT count(*) FROM kept) = json_array_length(CAST(:answers AS json))
+    ), free AS MATERIALIZED (
+        SELECT NOT EXISTS (SELECT FROM held WHERE is_same IS NOT TRUE)
+           AND NOT EXISTS (SELECT FROM kept WHERE is_new IS NOT TRUE) AS is_so
+    ), recorded AS MATERIALIZED (
+        SELECT * FROM json_to_recordset({_IF_FREE} CAST(:transactions AS json) END) AS r (
+            portfolio_id uuid, id uuid, seq bigint, type text, symbol text, quantity numeric(38, 18),
+            price numeric(38, 18), amount numeric(38, 18), fee numeric(38, 18), split_ratio numeric(38, 18),
+            currency text, note text, cash_effect numeric(38, 18), postings smallint, executed_at timestamptz,
+            recorded_at timestamptz, order_id uuid, import_id uuid, reverses uuid, side text, lots jsonb, option jsonb,
+            salt bytea, event text, data text
+        )
     ), transactions AS (
-        INSERT INTO transaction
-        SELECT r.* FROM shared CROSS JOIN json_populate_recordset(
-            json_populate_record(NULL::transaction, ids), CAST(:transactions AS json)) AS r
-    ), postings AS (
-        INSERT INTO posting
-        SELECT r.* FROM shared CROSS JOIN json_populate_recordset(
-            json_populate_record(NULL::posting, ids), CAST(:postings AS json)) AS r
+        INSERT INTO transaction (portfolio_id, id, owner_id, seq, type, symbol, quantity, price, amount, fee,
+                                 split_ratio, currency, note, cash_effect, postings, executed_at, recorded_at,
+                                 order_id, import_id, reverses, side, lots, option)
+        SELECT portfolio_id, id, CAST(:event_owner_id AS uuid), seq, type, symbol, quantity, price, amount, fee,
+               split_ratio, currency, note, cash_effect, postings, executed_at, recorded_at,
+               order_id, import_id, reverses, side, lots, option
+        FROM recorded
     ), salts AS (
-        INSERT INTO transaction_salt
-        SELECT r.* FROM shared CROSS JOIN json_populate_recordset(
-            json_populate_record(NULL::transaction_salt, ids), CAST(:salts AS json)) AS r
+        INSERT INTO transaction_salt (portfolio_id, transaction_id, owner_id, salt)
+        SELECT portfolio_id, id, CAST(:event_owner_id AS uuid), salt FROM recorded
     ), events AS (
-        INSERT INTO account_event
-        SELECT r.* FROM shared CROSS JOIN json_populate_recordset(
-            json_populate_record(NULL::account_event, ids), CAST(:events AS json)) AS r
-    ), holdings AS (
-        INSERT INTO holding
-        SELECT r.* FROM shared CROSS JOIN json_populate_recordset(
-            json_populate_record(NULL::holding, ids), CAST(:holdings AS json)) AS r
+        INSERT INTO account_event (portfolio_id, seq, owner_id, type, occurred_at, recorded_at, data)
+        SELECT portfolio_id, seq, CAST(:event_owner_id AS uuid), event, executed_at, recorded_at, data FROM recorded
+    ), sides AS (
+        INSERT INTO posting (portfolio_id, transaction_id, ordinal, owner_id, account, commodity, amount)
+        SELECT portfolio_id, transaction_id, ordinal, CAST(:event_owner_id AS uuid), account, commodity, amount
+        FROM json_populate_recordset(NULL::posting, {_IF_FREE} CAST(:postings AS json) END)
+    ), balances AS (
+        INSERT INTO holding (portfolio_id, account, commodity, owner_id, amount, reserved)
+        SELECT portfolio_id, account, commodity, CAST(:event_owner_id AS uuid), amount, reserved
+        FROM json_populate_recordset(NULL::holding, {_IF_FREE} CAST(:holdings AS json) END)
         ON CONFLICT (portfolio_id, account, commodity) DO UPDATE SET amount = excluded.amount
     ), numbers AS (
         UPDATE portfolio SET seq = held.seq, recorded_at = held.recorded_at
-        FROM shared CROSS JOIN held
-        WHERE portfolio.id = held.id
+        FROM held
+        WHERE portfolio.id = held.id AND {_IS_FREE}
     ), answers AS (
         INSERT INTO idempotency (owner_id, scope, key, request_hash, answer)
         SELECT CAST(:event_owner_id AS uuid), scope, key, decode(request_hash, 'base64'), decode(answer, 'base64')
-        FROM shared CROSS JOIN kept
-    ), {outbox.series_parts("shared")}
-    SELECT count(*) = 1 AS written FROM shared
+        FROM kept
+        WHERE {_IS_FREE}
+    ), {outbox.series_parts(_IS_FREE)}
+    SELECT is_so AS written FROM free
     """  # noqa: S608  the parts are our own
 )
 # Each entry is checked at the end of the statement that wrote it, whole, instead of all of them at the commit, which
@@ -112,19 +125,18 @@ class AppendStore(LogStore):
         written: Callable[[int], None] | None = None,
     ) -> None:
         """One round trip per piece; while Postgres works on one, a thread prepares the next."""
-        shared = {"portfolio_id": transactions[0].portfolio_id, "owner_id": self._owner_id}
-        holdings = [rows.holding_row(holding, amount) for holding, amount in balances.items()]
+        holdings = rows.holding_rows(transactions[0].portfolio_id, balances)
         prepared = prepare(self._owner_id, transactions[:_PIECE_ROWS])
         if len(transactions) > _PIECE_ROWS:
             await self._session.execute(_CHECK_AT_ONCE)
         for end in range(_PIECE_ROWS, len(transactions), _PIECE_ROWS):
             following = transactions[end : end + _PIECE_ROWS]
             preparing = asyncio.create_task(asyncio.to_thread(prepare, self._owner_id, following))
-            await write(self._session, shared, prepared)
+            await write(self._session, prepared)
             prepared = await preparing
             if written is not None:
                 written(end)
-        await self._session.send(*writing(shared, prepared, holdings=holdings))
+        await self._session.send(*writing(prepared, holdings=holdings))
         # Of a long import the end alone: nobody is told early of those.
         self.told += prepared.events
 
@@ -135,7 +147,6 @@ class Overtaken(Exception):
 
 async def write(
     session: Executor,
-    shared: rows.Row,
     piece: Piece,
     *,
     holdings: Sequence[rows.Row] = (),
@@ -147,13 +158,12 @@ async def write(
     Raises Overtaken.
     """
     with outbox.versions_grow(TRANSACTION_RECORDED, piece.messages):
-        written = await session.scalar(*writing(shared, piece, holdings=holdings, numbers=numbers, answers=answers))
+        written = await session.scalar(*writing(piece, holdings=holdings, numbers=numbers, answers=answers))
     if not written:
         raise Overtaken
 
 
 def writing(
-    shared: rows.Row,
     piece: Piece,
     *,
     holdings: Sequence[rows.Row] = (),
@@ -162,7 +172,6 @@ def writing(
 ) -> Asked:
     """What `write` executes."""
     return WRITE, {
-        "shared": rows.dump(shared),
         "holdings": rows.dump(holdings),
         "numbers": rows.dump(numbers),
         "answers": rows.dump(answers),
@@ -196,7 +205,7 @@ def answer_row(claim: Claim, answer: bytes) -> rows.Row:
 def prepare(
     owner_id: UUID, transactions: Sequence[Transaction], traceparents: Mapping[UUID, str] | None = None
 ) -> Piece:
-    """`traceparents` of those that another call than this one asked for; then the rows name their portfolio too."""
+    """`traceparents` of those that another call than this one asked for."""
     drawn = secrets.token_bytes(SALT_BYTES * len(transactions))
     salts = [drawn[start : start + SALT_BYTES] for start in range(0, len(drawn), SALT_BYTES)]
     events = [transaction_recorded(item, rows.dump) for item in transactions]
@@ -210,14 +219,10 @@ def prepare(
         )
         messages.setdefault(id_text(item.portfolio_id), []).append(message)
 
-    def row_of(item: Transaction, row: rows.Row) -> rows.Row:
-        return row if traceparents is None else {**row, "portfolio_id": id_text(item.portfolio_id)}
-
-    tables = {
-        "transactions": [row_of(item, rows.transaction_row(item)) for item in transactions],
-        "postings": [row_of(item, row) for item in transactions for row in rows.posting_rows(item)],
-        "salts": [row_of(item, rows.salt_row(item, salt)) for item, salt in zip(transactions, salts, strict=True)],
-        "events": [row_of(item, rows.event_row(event)) for item, event in zip(transactions, events, strict=True)],
+    written = {
+        "transactions": rows.dump(
+            [rows.transaction_row(*each) for each in zip(transactions, salts, events, strict=True)]
+        ),
+        "postings": rows.dump([row for item in transactions for row in rows.posting_rows(item)]),
     }
-    written = {name: rows.dump(found) for name, found in tables.items()}
     return Piece(written | outbox.series(TRANSACTION_RECORDED, messages, owner_id=owner_id), events, messages)

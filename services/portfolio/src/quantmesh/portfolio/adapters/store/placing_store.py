@@ -121,9 +121,8 @@ class KnowingStore(UnhinderedStore):
         after, piece = self._known, prepare(self._owner_id, self._transactions)
         self.told += piece.events
         written = writing(
-            {"portfolio_id": after.portfolio.id, "owner_id": self._owner_id},
             piece,
-            holdings=[rows.holding_row(holding, amount) for holding, amount in self._balances.items()],
+            holdings=rows.holding_rows(after.portfolio.id, self._balances),
             numbers=[number_row(self._before, after.portfolio.seq, after.recorded_at)],
             answers=[answer_row(claim, answer)],
         )

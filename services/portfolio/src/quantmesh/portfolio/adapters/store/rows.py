@@ -34,13 +34,15 @@ def binary(content: bytes) -> str:
     return f"\\x{content.hex()}"
 
 
-# Rows come without their portfolio and owner, which all rows of a statement share.
+# Rows come without their owner, who is that of all rows of a statement.
 
 
-def transaction_row(transaction: Transaction) -> Row:
+def transaction_row(transaction: Transaction, salt: bytes, event: AccountEvent) -> Row:
+    """With its salt and its event, whose number and times are the transaction's."""
     entry = transaction.entry
     asked = entry.input
     row = {
+        "portfolio_id": id_text(transaction.portfolio_id),
         "id": id_text(transaction.id),
         "seq": transaction.seq,
         "type": asked.type.value,
@@ -58,6 +60,9 @@ def transaction_row(transaction: Transaction) -> Row:
         "recorded_at": transaction.recorded_at,
         "order_id": transaction.order_id,
         "import_id": None if transaction.import_id is None else id_text(transaction.import_id),
+        "salt": binary(salt),
+        "event": event.type,
+        "data": event.data,
     }
     # Few have any of these, and what is not there is null.
     if asked.side is not None:
@@ -72,22 +77,16 @@ def transaction_row(transaction: Transaction) -> Row:
 
 
 def posting_rows(transaction: Transaction) -> Iterable[Row]:
-    transaction_id = id_text(transaction.id)
+    portfolio_id, transaction_id = id_text(transaction.portfolio_id), id_text(transaction.id)
     for ordinal, posting in enumerate(transaction.entry.postings):
         yield {
+            "portfolio_id": portfolio_id,
             "transaction_id": transaction_id,
             "ordinal": ordinal,
             "account": posting.account,
             "commodity": posting.commodity,
             "amount": posting.amount,
         }
-
-
-def salt_row(transaction: Transaction, salt: bytes) -> Row:
-    return {
-        "transaction_id": id_text(transaction.id),
-        "salt": binary(salt),
-    }
 
 
 def event_row(event: AccountEvent) -> Row:
@@ -100,10 +99,13 @@ def event_row(event: AccountEvent) -> Row:
     }
 
 
-def holding_row(holding: Holding, amount: Decimal) -> Row:
+def holding_rows(portfolio_id: UUID, balances: Mapping[Holding, Decimal]) -> list[Row]:
     """`reserved` is that of a new row: one that is there keeps its own."""
-    account, commodity = holding
-    return {"account": account, "commodity": commodity, "amount": amount, "reserved": 0}
+    portfolio = id_text(portfolio_id)
+    return [
+        {"portfolio_id": portfolio, "account": account, "commodity": commodity, "amount": amount, "reserved": 0}
+        for (account, commodity), amount in balances.items()
+    ]
 
 
 def transaction_of(row: Any, postings: Iterable[Mapping[str, Any]]) -> Transaction:

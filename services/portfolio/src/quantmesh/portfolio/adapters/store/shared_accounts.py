@@ -19,7 +19,6 @@ from quantmesh.portfolio.core.admission import Books, Holding
 from quantmesh.portfolio.core.errors import PortfolioNotFound
 from quantmesh.portfolio.core.known_account import KnownAccount, NotKnown
 from quantmesh.portfolio.core.model import Portfolio, Transaction
-from quantmesh.portfolio.core.told import id_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +74,9 @@ class SharedAccounts:
         self.written.update(
             {each.transaction.portfolio_id: each.before.recorded(each.transaction, each.balances) for each in pending}
         )
-        holdings = [
-            {**rows.holding_row(holding, amount), "portfolio_id": id_text(each.transaction.portfolio_id)}
-            for each in pending
-            for holding, amount in each.balances.items()
-        ]
+        holdings = [row for each in pending for row in rows.holding_rows(each.transaction.portfolio_id, each.balances)]
         await write(
             self._session,
-            {"owner_id": self._owner_id},
             prepare(
                 self._owner_id,
                 [each.transaction for each in pending],
