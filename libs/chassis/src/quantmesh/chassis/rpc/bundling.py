@@ -32,9 +32,17 @@ _LOST_SECONDS = 0.5
 class _Traveller:
     """`told` is None where it is to go alone."""
 
-    call: BundledCall
+    request: Message
     context: CallContext
     told: asyncio.Future[BundledOutcome | None]
+
+    def call(self) -> BundledCall:
+        return BundledCall(
+            request=self.request.SerializeToString(),
+            request_id=self.context.request_id,
+            idempotency_key=self.context.idempotency_key,
+            traceparent=self.context.traceparent,
+        )
 
 
 class Bundled(Generic[Request, Response]):
@@ -77,23 +85,15 @@ class Bundled(Generic[Request, Response]):
         remaining = context.remaining_seconds()
         is_late = remaining is not None and remaining < self._timeout_seconds - _LOST_SECONDS
         # A service that acts for an owner says so beside its token.
-        if context.caller is None or not context.caller.token or is_late:
+        if context.caller is None or not context.caller.token or is_late or request.ByteSize() > _LARGEST_BYTES:
             return None
-        written = request.SerializeToString()
-        if len(written) > _LARGEST_BYTES:
-            return None
-        call = BundledCall(
-            request=written,
-            request_id=context.request_id,
-            idempotency_key=context.idempotency_key,
-            traceparent=context.traceparent,
-        )
-        traveller = _Traveller(call, context, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        traveller = _Traveller(request, context, loop.create_future())
         # Who they are is said once, for all of them.
         waiting = self._waiting.setdefault(context.caller.token, [])
         waiting.append(traveller)
         if len(waiting) == 1:
-            asyncio.get_running_loop().call_soon(self._depart, context.caller.token)
+            loop.call_soon(self._depart, context.caller.token)
         try:
             return await traveller.told
         except asyncio.CancelledError:
@@ -121,7 +121,7 @@ class Bundled(Generic[Request, Response]):
     async def _travel(self, bundle: Sequence[_Traveller]) -> None:
         deadlines = [each.context.deadline for each in bundle if each.context.deadline is not None]
         set_call(CallContext(caller=bundle[0].context.caller, deadline=min(deadlines, default=None)))
-        request = self._bundle([each.call for each in bundle])
+        request = self._bundle([each.call() for each in bundle])
         failure: QuantmeshError | None = Unavailable(
             f"{self._peer.name} ended without an answer.", retry_after_seconds=1.0, metadata={"peer": self._peer.name}
         )
