@@ -5,7 +5,7 @@ from __future__ import annotations  # grpc.aio is generic in its stubs alone
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import grpc
 from prometheus_client import Histogram
@@ -18,7 +18,6 @@ from quantmesh.chassis.telemetry import tracing
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
-Metadata = list[tuple[str, str]]
 
 _SECONDS = Histogram(
     "quantmesh_peer_seconds",
@@ -26,6 +25,13 @@ _SECONDS = Histogram(
     ["peer", "method", "code"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
 )
+
+
+@cache
+def _name(method: bytes | str) -> str:
+    """ "ListEvents" of a whole path."""
+    path = method.decode() if isinstance(method, bytes) else method
+    return path.rsplit("/", 1)[-1] or "unknown"
 
 
 @cache
@@ -71,7 +77,6 @@ class Peer:
         self._max_in_flight = max_in_flight
         self._in_flight = 0
         self._breaker = breaker or Breaker(name)
-        self._methods: dict[str, str] = {}
         self._was_away = False
         self._span_attributes = {"rpc.system": "grpc", "peer.service": name}
 
@@ -99,14 +104,13 @@ class Peer:
         context = current_call()
         timeout = self._timeout(context, timeout_seconds)
         self._enter()
-        name = self._name(method)
+        name = _name(getattr(method, "_method", b""))
         started = time.perf_counter()
         code = "OK"
+        invoke: Any = method
         try:
             with tracing.client_span(name, self._span_attributes) as traceparent:
-                call = cast("Any", method)(
-                    request, timeout=timeout, metadata=await self._metadata(context, traceparent)
-                )
+                call = invoke(request, timeout=timeout, metadata=await self._metadata(context, traceparent))
                 response = await call
                 replayed = want_metadata and (await call.initial_metadata()).get("idempotent-replayed") == "true"
             self._breaker.succeeded()
@@ -130,15 +134,14 @@ class Peer:
         context = current_call()
         timeout = self._timeout(context, timeout_seconds)
         self._enter()
-        name = self._name(method)
+        name = _name(getattr(method, "_method", b""))
         started = time.perf_counter()
         code = "OK"
+        invoke: Any = method
         call = None
         try:
             with tracing.client_span(name, self._span_attributes) as traceparent:
-                call = cast("Any", method)(
-                    requests, timeout=timeout, metadata=await self._metadata(context, traceparent)
-                )
+                call = invoke(requests, timeout=timeout, metadata=await self._metadata(context, traceparent))
                 async for response in call:
                     yield response
             self._breaker.succeeded()
@@ -178,20 +181,22 @@ class Peer:
             raise Unavailable(msg, retry_after_seconds=1.0, metadata={"peer": self.name})
         return timeout
 
-    async def _metadata(self, context: CallContext, traceparent: str) -> Metadata:
-        metadata: Metadata = [("x-request-id", context.request_id)] if context.request_id else []
+    async def _metadata(self, context: CallContext, traceparent: str) -> grpc.aio.Metadata:
+        metadata = grpc.aio.Metadata()
+        if context.request_id:
+            metadata.add("x-request-id", context.request_id)
         if traceparent or context.traceparent:
-            metadata.append(("traceparent", traceparent or context.traceparent))
+            metadata.add("traceparent", traceparent or context.traceparent)
         if context.idempotency_key:
-            metadata.append(("idempotency-key", context.idempotency_key))
+            metadata.add("idempotency-key", context.idempotency_key)
         caller = context.caller
         token = caller.token if caller is not None else ""
         if not token and self._tokens is not None:
             token = await self._tokens.token()
             if caller is not None and caller.owner_id is not None:
-                metadata.append(("x-owner-id", str(caller.owner_id)))
+                metadata.add("x-owner-id", str(caller.owner_id))
         if token:
-            metadata.append(("authorization", f"Bearer {token}"))
+            metadata.add("authorization", f"Bearer {token}")
         return metadata
 
     def _failure(self, error: grpc.aio.AioRpcError) -> QuantmeshError:
@@ -203,8 +208,3 @@ class Peer:
         else:
             self._breaker.succeeded()
         return translated
-
-    def _name(self, method: object) -> str:
-        raw = getattr(method, "_method", b"")
-        key = raw.decode() if isinstance(raw, bytes) else str(raw)
-        return self._methods.setdefault(key, key.rsplit("/", 1)[-1] or "unknown")
