@@ -3,11 +3,11 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive, Scope, Send
 
 from quantmesh.chassis.context import Caller
 from quantmesh.chassis.errors import Violation
@@ -23,8 +23,9 @@ from quantmesh.gateway.core.errors import (
     UnsupportedMediaType,
     VersionMismatch,
 )
-from quantmesh.gateway.http.edge import Edge, edge_of
+from quantmesh.gateway.http.edge import edge_of
 
+T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 DEFAULT_BODY_BYTES = 1024 * 1024
@@ -38,9 +39,9 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 class Call(Request):
     """Starlette's request, with the edge's knowledge and bounded, checked reading."""
 
-    @property
-    def edge(self) -> Edge:
-        return edge_of(self.scope)
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        super().__init__(scope, receive, send)
+        self.edge = edge_of(scope)
 
     @property
     def caller(self) -> Caller:
@@ -91,34 +92,36 @@ class Call(Request):
     async def read(self, limit_bytes: int = DEFAULT_BODY_BYTES) -> bytes:
         """The whole body. Raises PayloadTooLarge as soon as that is known, RequestTimedOut for a body that dribbles."""
         self.check_length(limit_bytes)
-        async with _in_time():
-            return b"".join([piece async for piece in self._arriving(limit_bytes)])
+        return await _in_time(self._whole(limit_bytes))
 
     async def pieces(self, limit_bytes: int, piece_bytes: int) -> AsyncIterator[bytes]:
         """The body as it arrives, in pieces of about `piece_bytes`, none above it. Raises as `read`, of each piece."""
-        arriving, held = self._arriving(limit_bytes), bytearray()
-        while True:
-            async with _in_time():
-                chunk = await anext(arriving, None)
-            held += chunk or b""
-            while len(held) >= piece_bytes or (held and chunk is None):
+        held, size, more = bytearray(), 0, True
+        while more:
+            chunk, more = await _in_time(self._chunk(size, limit_bytes))
+            size += len(chunk)
+            held += chunk
+            while len(held) >= piece_bytes or (held and not more):
                 yield bytes(held[:piece_bytes])
                 del held[:piece_bytes]
-            if chunk is None:
-                return
 
-    async def _arriving(self, limit_bytes: int) -> AsyncIterator[bytes]:
-        size, more = 0, True
+    async def _whole(self, limit_bytes: int) -> bytes:
+        chunks, size, more = [], 0, True
         while more:
-            message = await self.receive()
-            if message["type"] == "http.disconnect":
-                raise ClientDisconnect
-            chunk: bytes = message.get("body", b"")
-            more = message.get("more_body", False)
+            chunk, more = await self._chunk(size, limit_bytes)
             size += len(chunk)
-            if size > limit_bytes:
-                raise PayloadTooLarge(limit_bytes)
-            yield chunk
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    async def _chunk(self, size: int, limit_bytes: int) -> tuple[bytes, bool]:
+        """What comes behind the first `size` bytes of the body, and whether more is to come."""
+        message = await self.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk: bytes = message.get("body", b"")
+        if size + len(chunk) > limit_bytes:
+            raise PayloadTooLarge(limit_bytes)
+        return chunk, message.get("more_body", False)
 
     def check_length(self, limit_bytes: int) -> None:
         length = self.edge.headers.get(b"content-length", b"")
@@ -173,10 +176,9 @@ def _places(location: tuple[int | str, ...], value: object, *, is_key: bool) -> 
     return kept
 
 
-@asynccontextmanager
-async def _in_time() -> AsyncIterator[None]:
+async def _in_time(arriving: Awaitable[T]) -> T:
     try:
         async with asyncio.timeout(_BODY_SECONDS):
-            yield
+            return await arriving
     except TimeoutError as error:
         raise RequestTimedOut(_BODY_SECONDS) from error
