@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -189,6 +190,17 @@ async def test_an_arrow_body_passes_through_undecoded(edge: Edge, query: str, al
     sent = edge.peers["pricing"].last("PriceBatch")
     assert (sent[0].options.greeks, sent[0].options.higher_orders) == (True, all_orders)
     assert max(len(message.arrow) for message in sent) <= 1024 * 1024
+
+
+async def test_an_answer_that_cannot_be_ended_is_cut_off(edge: Edge) -> None:
+    def break_off(_: list[pb.PriceBatchRequest]) -> Iterator[pb.PriceBatchResponse]:
+        yield pb.PriceBatchResponse(arrow=b"the first of two pieces")
+        raise Unavailable("pricing went away")
+
+    edge.peers["pricing"].answers["PriceBatch"] = break_off
+    headers = {"content-type": "application/vnd.apache.arrow.stream"}
+    with pytest.raises(ConnectionAbortedError):
+        await edge.http.post("/api/v2/options/price/batch", content=b"columns", headers=headers)
 
 
 async def test_a_third_arrow_batch_is_turned_away(edge: Edge) -> None:

@@ -19,7 +19,10 @@ _IDENTITY_HEADERS = (b"x-owner-id", b"x-user-id", b"x-tenant-id", b"x-roles", b"
 
 @dataclass(slots=True)
 class Edge:
-    """`refusal` holds why a credential was not accepted; only a path that needs one raises it."""
+    """`refusal` holds why a credential was not accepted; only a path that needs one raises it.
+
+    `has_begun`: something of the answer is out.
+    """
 
     headers: dict[bytes, bytes]
     request_id: str
@@ -29,6 +32,7 @@ class Edge:
     refusal: QuantmeshError | None = None
     route: str = ""
     field_root: str = "#"
+    has_begun: bool = False
     answer_headers: list[Header] = field(default_factory=list)
 
     @classmethod

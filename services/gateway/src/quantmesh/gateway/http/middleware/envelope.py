@@ -48,11 +48,12 @@ class Envelope:
 
         async def send_on(message: Message) -> None:
             nonlocal status
+            edge.has_begun = True
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 status = message["status"]
                 headers = message.setdefault("headers", [])
                 headers += [*SECURITY_HEADERS, (b"x-request-id", edge.request_id.encode("ascii")), *edge.answer_headers]
-                if not any(name == b"content-security-policy" for name, _ in headers):
+                if POLICY[0] not in dict(headers):
                     headers.append(POLICY)
             elif message["type"] == "http.response.body":
                 _BYTES.inc(len(message.get("body", b"")))

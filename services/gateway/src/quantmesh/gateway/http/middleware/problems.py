@@ -19,16 +19,9 @@ class Problems:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        started = False
-
-        async def send_on(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
         edge = edge_of(scope)
         try:
-            await self._app(scope, receive, send_on)
+            await self._app(scope, receive, send)
         except QuantmeshError as error:
             failure = error
             if status_of(error) == 500:
@@ -40,7 +33,7 @@ class Problems:
             failure = QuantmeshError("internal")
         else:
             return
-        if started:
+        if edge.has_begun:
             # The status is out; cutting the connection is the only way left to say that the body is not whole.
             log.warning("answer broken off", request_id=edge.request_id, route=edge.route, error=str(failure))
             msg = "the answer was broken off"
