@@ -16,8 +16,10 @@ from quantmesh.api.common.v1.common_pb2 import EventEnvelope
 from quantmesh.api.market.v1.market_pb2 import GetAssetResponse, Quote
 from quantmesh.api.portfolio.v1.events_pb2 import TransactionRecorded
 from quantmesh.api.portfolio.v1.portfolio_pb2 import AccountEvent, ListEventsResponse
-from quantmesh.chassis.events import Broadcast, EventBus
-from quantmesh.gateway.adapters import account_logs, quote_feed
+from quantmesh.chassis.cancellation import end
+from quantmesh.chassis.events import EventBus
+from quantmesh.chassis.events.streams import stream_name
+from quantmesh.gateway.adapters import quote_feed
 from quantmesh.gateway.core.shedding import Crowd
 from quantmesh.gateway.http.admission import Admission
 from quantmesh.gateway.http.server import HttpServer
@@ -89,8 +91,7 @@ async def test_an_event_on_jetstream_reaches_the_accounts_stream(edge: Edge, nat
     edge.peers["portfolio"].answers["ListEvents"] = ListEventsResponse(last_seq=4)
     bus = EventBus(nats_server.url, "gateway")
     await bus.connect()
-    broadcast = Broadcast(subject=account_logs.SUBJECT, handle=edge.logs.handle)
-    following = asyncio.create_task(broadcast.run(bus))
+    listening = asyncio.create_task(edge.logs.listen(bus))
     event = AccountEvent(seq=5, portfolio_id=str(ADA), type="transaction.recorded", data_json='{"amount":"1.00"}')
     event.time.FromJsonString("2020-01-02T15:00:00Z")
     carried = TransactionRecorded(event=event)
@@ -99,14 +100,60 @@ async def test_an_event_on_jetstream_reaches_the_accounts_stream(edge: Edge, nat
         async with served(edge) as server, stream(server) as client:
             await client.send(f'{{"op": "subscribe", "channels": ["portfolio.{ADA}"]}}')
             assert (await hear(client))["op"] == "subscribed"
-            await asyncio.sleep(0.5)
             await bus.jetstream.publish("qm.portfolio.transaction.recorded.3", envelope.SerializeToString())
             heard = await hear(client)
             assert (heard["seq"], heard["data"]) == (5, {"amount": "1.00"})
     finally:
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+        await end(listening)
         await bus.close()
+
+
+async def test_events_of_accounts_are_heard_while_somebody_follows_one(
+    edge: Edge, nats_server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quantmesh.gateway.adapters.account_logs._IDLE_SECONDS", 0.05)
+    edge.peers["portfolio"].answers["ListEvents"] = ListEventsResponse(last_seq=4)
+    bus = EventBus(nats_server.url, "gateway")
+    await bus.connect()
+    await bus.ensure_stream("portfolio")
+    listening = asyncio.create_task(edge.logs.listen(bus))
+
+    async def asked(times: int) -> None:
+        """Until so many batches are asked for, over all consumers that the broker still knows."""
+        async with asyncio.timeout(5):
+            while True:
+                known = await bus.jetstream.consumers_info(stream_name("portfolio"))
+                if sum([consumer.num_waiting or 0 for consumer in known]) == times:
+                    return
+                await asyncio.sleep(0.02)
+
+    try:
+        async with served(edge) as server:
+            await asyncio.sleep(0.1)
+            assert not await bus.jetstream.consumers_info(stream_name("portfolio"))
+            for _ in range(2):
+                async with stream(server) as client:
+                    await client.send(f'{{"op": "subscribe", "channels": ["portfolio.{ADA}"]}}')
+                    assert (await hear(client))["op"] == "subscribed"
+                    await asked(1)
+                await asked(0)
+    finally:
+        await end(listening)
+        await bus.close()
+
+
+async def test_a_follower_waits_for_a_broker_that_is_away_for_a_moment_alone(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quantmesh.gateway.adapters.account_logs._PATIENCE_SECONDS", 0.1)
+    edge.peers["portfolio"].answers["ListEvents"] = ListEventsResponse(last_seq=4)
+    listening = asyncio.create_task(edge.logs.listen(EventBus("nats://127.0.0.1:9", "gateway")))
+    try:
+        async with served(edge) as server, stream(server) as client:
+            await client.send(f'{{"op": "subscribe", "channels": ["portfolio.{ADA}"]}}')
+            assert (await hear(client))["op"] == "subscribed"
+    finally:
+        await end(listening)
 
 
 async def test_a_socket_that_is_not_read_is_told_and_closed_with_4008(edge: Edge) -> None:

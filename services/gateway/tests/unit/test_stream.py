@@ -8,6 +8,7 @@ import pytest
 
 from quantmesh.api.common.v1 import job_pb2
 from quantmesh.api.market.v1 import market_pb2
+from quantmesh.api.portfolio.v1.portfolio_pb2 import ListEventsRequest, ListEventsResponse
 from quantmesh.chassis.errors import NotFound, Unavailable
 from quantmesh.gateway.adapters.account_logs import EARLY
 
@@ -100,6 +101,25 @@ async def test_the_accounts_log_is_live_and_without_holes(edge: Edge, client: St
     await account.announce(lost)
     seqs = [(await client.hear())["seq"] for _ in range(3)]
     assert seqs == [6, 7, 8]
+    assert client.nothing_waits()
+
+
+async def test_an_event_that_comes_while_a_subscription_begins_is_not_missed(edge: Edge, client: StreamClient) -> None:
+    account = Account(edge, length=5)
+    listed = edge.peers["portfolio"].answers["ListEvents"]
+
+    async def overtaken(request: ListEventsRequest) -> ListEventsResponse:
+        page: ListEventsResponse = listed(request)
+        if len(account.log) == 5:
+            await account.announce(account.record())
+        return page
+
+    edge.peers["portfolio"].answers["ListEvents"] = overtaken
+    answer = await client.ask(op="subscribe", channels=[CHANNEL])
+    assert answer["channels"] == [{"channel": CHANNEL, "from_seq": 6}]
+    assert (await client.hear())["seq"] == 6
+    await account.announce(account.record())
+    assert (await client.hear())["seq"] == 7
     assert client.nothing_waits()
 
 

@@ -158,12 +158,12 @@ async def wire(service: Service[GatewaySettings]) -> None:
     await bus.subscribe(account_logs.EARLY, logs.handle_early)
     for broadcast in (
         Broadcast(subject=credentials.SUBJECT, handle=known.handle, backlog=credentials.REVOKED_FOR),
-        Broadcast(subject=account_logs.SUBJECT, handle=logs.handle),
         Broadcast(subject=halt_feed.SUBJECT, handle=halts.handle),
         Broadcast(subject=forecast_feed.SUBJECT, handle=forecasts.handle),
         Broadcast(subject=response_cache.SUBJECT, handle=kept.handle),
     ):
         service.add_task(f"broadcast {broadcast.subject}", partial(broadcast.run, bus))
+    service.add_task("account logs", partial(logs.listen, bus))
     service.add_task("halts", halts.keep_level)
     service.add_task("stream", stream.watch)
     service.add_task("http", server.run)

@@ -27,7 +27,8 @@ class Broadcast:
 
     After a fault it goes on behind the last event it gave; an edge that was away for longer reads the owner's log.
     `handle` must not raise: it fans out to clients, and one event cannot be tried again here. With `backlog` it begins
-    that far in the past, for what a fresh process has to know already (revocations).
+    that far in the past, for what a fresh process has to know already (revocations). `began`: no event is missed
+    from then on.
     """
 
     def __init__(self, *, subject: str, handle: EnvelopeHandle, backlog: timedelta = timedelta(0)) -> None:
@@ -36,6 +37,7 @@ class Broadcast:
         self._handle = handle
         self._backlog = backlog
         self._last_sequence = 0
+        self.began = asyncio.Event()
 
     async def run(self, bus: EventBus) -> None:
         while True:
@@ -63,6 +65,7 @@ class Broadcast:
         )
         pulled = PullSubscription(bus, stream_name(self._publisher), created.name)
         await pulled.open()
+        self.began.set()
         try:
             while True:
                 for message in await pulled.batch(256):

@@ -95,16 +95,22 @@ class PortfolioSubscription(_Worked):
         self._logs = logs
         self._portfolio_id = portfolio_id
         self._place = LogPlace(0)
+        # Until the log was read what comes is only noted.
+        self._place.catching_up = True
         self._behind = asyncio.Event()
 
     async def open(self, after_seq: int | None) -> int:
         """Raises NotFound for a portfolio that is not the client's."""
-        page = await self._logs.read(self._portfolio_id, after_seq or 0, 1)
+        try:
+            await self._logs.follow(self._portfolio_id, self._on_live)
+            page = await self._logs.read(self._portfolio_id, after_seq or 0, 1)
+        except BaseException:
+            self._logs.unfollow(self._portfolio_id, self._on_live)
+            raise
         first = page.last_seq if after_seq is None else min(after_seq, page.last_seq)
-        self._place = LogPlace(first)
-        if first < page.last_seq:
+        self._place.seq = first
+        if not self._is_level(page.last_seq):
             self._fall_behind()
-        self._logs.follow(self._portfolio_id, self._on_live)
         self.start(self._keep_level)
         return first + 1
 
@@ -132,6 +138,14 @@ class PortfolioSubscription(_Worked):
         self._place.catching_up = True
         self._behind.set()
 
+    def _is_level(self, last_seq: int) -> bool:
+        """No await between the check and the flag: a live event cannot slip in between."""
+        is_level = self._place.is_level(last_seq)
+        if is_level:
+            self._place.catching_up = False
+            self._behind.clear()
+        return is_level
+
     async def _keep_level(self) -> None:
         while True:
             try:
@@ -158,10 +172,7 @@ class PortfolioSubscription(_Worked):
                     await self._client.wait_for_room()
                 if self._place.read(event.seq):
                     self._client.put(frame(event))
-            # No await between this check and the flag: a live event cannot slip in between.
-            if self._place.is_level(page.last_seq):
-                self._place.catching_up = False
-                self._behind.clear()
+            if self._is_level(page.last_seq):
                 return
             if not page.events:
                 # The broker is ahead of what this read saw.
