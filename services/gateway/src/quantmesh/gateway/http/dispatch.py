@@ -1,7 +1,7 @@
 """Finds the operation of a request: whole paths by one look-up, templates in order, busiest resources first."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Protocol
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -37,21 +37,20 @@ class Dispatch:
                 # The same answer, of which uvicorn sends the head alone.
                 by_method["HEAD"] = by_method["GET"]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         path: str = scope["path"]
         if scope["type"] == "websocket":
             stream = self._streams.get(path)
             if stream is None:
                 raise NoSuchPath(path[:256])
-            await stream(scope, receive, send)
-            return
+            return stream(scope, receive, send)
         by_method = self._whole.get(path)
         if by_method is None:
             by_method = self._match(path, scope)
         servant = by_method.get(scope["method"])
         if servant is None:
             raise MethodNotAllowed(scope["method"], sorted(by_method))
-        await servant.serve(scope, receive, send)
+        return servant.serve(scope, receive, send)
 
     def _match(self, path: str, scope: Scope) -> dict[str, Servant]:
         for pattern, by_method in self._templates.items():

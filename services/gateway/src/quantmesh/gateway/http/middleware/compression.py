@@ -1,6 +1,7 @@
 """gzip for answers that are worth it; streams pass as they are."""
 
 import gzip
+from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,29 +16,31 @@ class Compression:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or b"gzip" not in edge_of(scope).headers.get(b"accept-encoding", b""):
-            await self._app(scope, receive, send)
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        takes_gzip = scope["type"] == "http" and b"gzip" in edge_of(scope).headers.get(b"accept-encoding", b"")
+        return self._app(scope, receive, _compressing(send) if takes_gzip else send)
+
+
+def _compressing(send: Send) -> Send:
+    start: Message | None = None
+
+    async def send_on(message: Message) -> None:
+        nonlocal start
+        if message["type"] == "http.response.start":
+            start = message
             return
-        start: Message | None = None
+        if start is not None:
+            head, start = start, None
+            if not message.get("more_body") and len(message.get("body", b"")) >= MINIMUM_BYTES:
+                body = gzip.compress(message["body"], _LEVEL, mtime=0)
+                message = {**message, "body": body}
+                head["headers"] = [
+                    *((name, value) for name, value in head["headers"] if name != b"content-length"),
+                    (b"content-length", str(len(body)).encode("ascii")),
+                    (b"content-encoding", b"gzip"),
+                    (b"vary", b"accept-encoding"),
+                ]
+            await send(head)
+        await send(message)
 
-        async def send_on(message: Message) -> None:
-            nonlocal start
-            if message["type"] == "http.response.start":
-                start = message
-                return
-            if start is not None:
-                head, start = start, None
-                if not message.get("more_body") and len(message.get("body", b"")) >= MINIMUM_BYTES:
-                    body = gzip.compress(message["body"], _LEVEL, mtime=0)
-                    message = {**message, "body": body}
-                    head["headers"] = [
-                        *((name, value) for name, value in head["headers"] if name != b"content-length"),
-                        (b"content-length", str(len(body)).encode("ascii")),
-                        (b"content-encoding", b"gzip"),
-                        (b"vary", b"accept-encoding"),
-                    ]
-                await send(head)
-            await send(message)
-
-        await self._app(scope, receive, send_on)
+    return send_on
