@@ -112,7 +112,7 @@ class Peer:
             with tracing.client_span(name, self._span_attributes) as traceparent:
                 call = invoke(request, timeout=timeout, metadata=await self._metadata(context, traceparent))
                 response = await call
-                replayed = want_metadata and (await call.initial_metadata()).get("idempotent-replayed") == "true"
+                replayed = want_metadata and "idempotent-replayed" in await call.initial_metadata()
             self._breaker.succeeded()
         except grpc.aio.AioRpcError as error:
             code = error.code().name
