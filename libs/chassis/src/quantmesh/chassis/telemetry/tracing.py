@@ -27,6 +27,7 @@ _QUERY_LIMIT = 2048
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 # Of a traceparent's flags (W3C Trace Context, 3.2.2.5.1).
 _SAMPLED = 1
+_UNTRACED = nullcontext("")
 
 _provider: "TracerProvider | None" = None
 _exporter: "SpanExporter | None" = None
@@ -87,7 +88,7 @@ def exemplar(traceparent: str) -> dict[str, str] | None:
 def client_span(name: str, attributes: Attributes | None = None) -> AbstractContextManager[str]:
     """A span around a call out; gives the traceparent to send, empty where nothing is traced."""
     if _provider is None:
-        return nullcontext("")
+        return _UNTRACED
     from opentelemetry.trace import SpanKind
 
     return _span(name, "", SpanKind.CLIENT, attributes)
@@ -135,11 +136,11 @@ def statement_span(query: str) -> AbstractContextManager[str]:
     Only below another span: what a service does by itself would be a trace per statement.
     """
     if _provider is None:
-        return nullcontext("")
+        return _UNTRACED
     from opentelemetry.trace import SpanKind, get_current_span
 
     if not get_current_span().is_recording():
-        return nullcontext("")
+        return _UNTRACED
     operation = query.split(maxsplit=1)[0].upper()
     attributes = {
         "db.system.name": "postgresql",
