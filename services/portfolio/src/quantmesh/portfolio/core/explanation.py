@@ -14,6 +14,8 @@ attribution results") links against a benchmark of nothing: they add up to the t
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import reduce
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +26,7 @@ from quantmesh.portfolio.core.day_steps import places_among
 from quantmesh.portfolio.core.held_days import ordinals
 from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.performance import Performance, Valuation
-from quantmesh.portfolio.core.scaled import Scaled, total, zeros
+from quantmesh.portfolio.core.scaled import Scaled, total
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +55,14 @@ class Contribution:
 
 @dataclass(frozen=True, slots=True)
 class _Gains:
-    """Of what `rows` name (instruments, and the account under the empty name) on each of the book's days, in the base
-    currency.
-    """
+    """In the base currency on each of the book's days: of all together, and in `by_name` (names, days) all of each."""
 
-    rows: NDArray[np.intp]
     income: Scaled
     fees: Scaled
     realized: Scaled
     unrealized: Scaled
     by_currency: Scaled
-
-    def total(self) -> Scaled:
-        return self.income - self.fees + self.by_currency + self.realized + self.unrealized
+    by_name: Scaled
 
 
 @exactly
@@ -78,11 +75,13 @@ def explain(
     base = book.history.portfolio.base_currency
     names = _names(book)
     earned_on = places_among(ordinals(book.days), book.history.income.days)
-    of_currencies = [_gains(book, names, earned_on, currency) for currency in _currencies(book)]
+    # What sales realised less what is left has cost: together with what that is worth, all that was gained.
+    settled = book.history.held.realized - book.history.held.costs
+    of_currencies = [_gains(book, names, settled, earned_on, currency) for currency in _currencies(book)]
     first = len(book.days) - len(period)
 
     def summed(parts: Iterable[Scaled]) -> Decimal:
-        return round_cash(total(each[:, first:].sum(axis=1) for each in parts), base)
+        return round_cash(total(each[first:] for each in parts), base)
 
     reconciliation = _reconciled(
         Reconciliation(
@@ -97,9 +96,7 @@ def explain(
             end_value=period[-1].value,
         )
     )
-    gained = zeros(len(names), len(period))
-    for each in of_currencies:
-        gained = gained.added_at(each.rows, each.total()[:, first:])
+    gained = reduce(add, (each.by_name[:, first:] for each in of_currencies))
     return reconciliation, _contributions(book, names, gained, period, opening, performance)
 
 
@@ -161,41 +158,43 @@ def _currencies(book: DailyBook) -> list[str]:
     return sorted({*book.cash, *book.history.held.currencies, *earned})
 
 
-def _gains(book: DailyBook, names: Sequence[str], earned_on: NDArray[np.intp], currency: str) -> _Gains:
+def _gains(
+    book: DailyBook, names: Sequence[str], settled: Scaled, earned_on: NDArray[np.intp], currency: str
+) -> _Gains:
     """Of what is in the currency; `earned_on` are the places in the book of the days of all income."""
-    translation, held, count = book.translation, book.history.held, len(book.days)
+    translation, held, days = book.translation, book.history.held, len(book.days)
     instruments = held.of_currency(currency)
     standing, worth = book.standing[instruments], book.worth[instruments]
+    gained = worth + settled.taken(standing)
     # A lot's cost is what was spent on it, until a sale realises the rest of what that brought.
-    realized = held.realized.taken(standing).changes()
-    unrealized = (worth - held.costs.taken(standing)).changes()
-    income, fees = _earned(book, names, earned_on, currency)
-    earners = np.flatnonzero((income.units != 0).any(axis=1) | (fees.units != 0).any(axis=1))
-    rows = np.unique(np.concatenate((instruments, earners, [len(names) - 1])))
-    places = np.searchsorted(rows, instruments)
-
-    def spread(of_instruments: Scaled) -> Scaled:
-        return zeros(len(rows), count).added_at(places, of_instruments)
-
-    by_currency = spread(translation.moved(worth, currency))
+    realized = held.realized.taken(standing).sum()
+    by_currency = translation.moved(worth.sum(), currency)
+    row, on, income, fees = _earned(book, names, earned_on, currency)
+    by_name = (income - fees).summed_at((row, on), (len(names), days)).added_at(instruments, gained.changes())
+    by_name = translation.amounts(by_name, currency)
+    if currency != book.history.portfolio.base_currency:
+        by_name = by_name.added_at(instruments, translation.moved(worth, currency))
     if currency in book.cash:
-        by_currency = by_currency.added_at(-1, translation.moved(book.cash[currency], currency))
+        of_cash = translation.moved(book.cash[currency], currency)
+        by_name, by_currency = by_name.added_at(-1, of_cash), by_currency + of_cash
     return _Gains(
-        rows,
-        translation.amounts(income[rows], currency),
-        translation.amounts(fees[rows], currency),
-        spread(translation.amounts(realized, currency)),
-        spread(translation.amounts(unrealized, currency)),
+        translation.amounts(income.summed_at((on,), (days,)), currency),
+        translation.amounts(fees.summed_at((on,), (days,)), currency),
+        translation.amounts(realized.changes(), currency),
+        translation.amounts((gained.sum() - realized).changes(), currency),
         by_currency,
+        by_name,
     )
 
 
-def _earned(book: DailyBook, names: Sequence[str], earned_on: NDArray[np.intp], currency: str) -> tuple[Scaled, Scaled]:
-    """Income and fees (names, days) in the currency."""
-    told, shape = book.history.income, (len(names), len(book.days))
+def _earned(
+    book: DailyBook, names: Sequence[str], earned_on: NDArray[np.intp], currency: str
+) -> tuple[NDArray[np.intp], NDArray[np.intp], Scaled, Scaled]:
+    """By whom, on which of the days, and how much: what was earned in the currency on days of the book, and fees."""
+    told = book.history.income
     places = {name: place for place, name in enumerate(names)}
     rows = np.array([places[each.symbol] if each.currency == currency else -1 for each in told.earners], dtype=np.intp)
     row = rows[told.owners]
-    counts = (row >= 0) & (earned_on >= 0)
-    at = row[counts], earned_on[counts]
-    return told.income[counts].summed_at(at, shape), told.fees[counts].summed_at(at, shape)
+    is_counted = (row >= 0) & (earned_on >= 0)
+    counts = slice(None) if is_counted.all() else is_counted
+    return row[counts], earned_on[counts], told.income[counts], told.fees[counts]

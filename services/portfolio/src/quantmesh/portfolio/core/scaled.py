@@ -77,7 +77,10 @@ class Scaled:
         """An array of `shape` that holds at each place the sum of those of the row that belong there."""
         units = _roomy(self.units, _bound(self.units) * max(len(self), 1))
         found = np.zeros(math.prod(shape), units.dtype)
-        np.add.at(found, np.ravel_multi_index(at, shape), units)
+        place = at[0]
+        for along, size in zip(at[1:], shape[1:], strict=True):
+            place = place * size + along
+        np.add.at(found, place, units)
         return Scaled(found.reshape(shape), self.places)
 
     def decimals(self) -> list[Decimal]:
