@@ -76,9 +76,10 @@ class MarkedDays:
             cash={currency: balance[key] for currency, balance in self.cash.items()},
         )
 
-    def closes_on(self) -> NDArray[np.bool_]:
-        """(instruments, days): whether one was made on that very day."""
-        found: NDArray[np.bool_] = np.append(self.close_days, 0)[self.closed] == self.days
+    def closed_on(self, places: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Of the days at `places`: whether something that is held has a close of that very day."""
+        has_close = np.append(self.close_days, 0)[self.closed[:, places]] == self.days[places]
+        found: NDArray[np.bool_] = (has_close & (self.quantities.units[:, places] != 0)).any(axis=0)
         return found
 
 
@@ -107,8 +108,11 @@ def held_between(held: HeldTable, first: date, last: date) -> list[str]:
     begin, end = first.toordinal(), last.toordinal()
     steps = held.steps
     found = (held.quantities.taken(steps.at(np.array([begin]))).units != 0).any(axis=1)
-    moved = (steps.days > begin) & (steps.days <= end)
-    found[steps.owners[moved & (held.quantities.units != 0)]] = True
+    for some in steps.stretches():
+        if found.all():
+            break
+        moved = (steps.days[some] > begin) & (steps.days[some] <= end)
+        found[steps.owners[some][moved & (held.quantities.units[some] != 0)]] = True
     return [symbol for symbol, is_held in zip(held.symbols, found.tolist(), strict=True) if is_held]
 
 
@@ -136,13 +140,14 @@ def book_days(history: History, prices: Prices, first: date, last: date) -> Mark
     closed = (each.days for each in prices.closes.values())
     marked = marked_on(history, prices, days_among([flowed, *closed, *rates.values()], first, last))
     told, held = np.isin(marked.days, flowed), marked.held
-    told |= (held & marked.closes_on()).any(axis=0)
+    still = np.flatnonzero(~told)
+    told[still] = marked.closed_on(still)
     for currency, published in rates.items():
         needed = held[history.held.of_currency(currency)].any(axis=0)
         if currency in marked.cash:
             needed |= marked.cash[currency].units != 0
         told |= needed & np.isin(marked.days, published)
-    return marked.chosen(told)
+    return marked if told.all() else marked.chosen(told)
 
 
 def unpriced(history: History, marked: MarkedDays) -> list[str]:

@@ -1,6 +1,6 @@
 """What stays as it is from one day until the next: of many instruments at once, at the ends of given days."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from quantmesh.portfolio.core.held_days import Days
 
+# So many steps at once that what is computed on the way stays in the processor's cache, and needs no memory of its own.
+_AT_ONCE = 50_000
 # (owners, days): the place of the step on which each stands at the end of each day; -1 before the first.
 Standing = NDArray[np.int32]
 
@@ -24,16 +26,24 @@ class DaySteps:
     owners: NDArray[np.intp]
     days: Days
 
+    def stretches(self) -> Iterator[slice]:
+        """Of all steps, one after the other."""
+        for begin in range(0, len(self.days), _AT_ONCE):
+            yield slice(begin, begin + _AT_ONCE)
+
     def at(self, days: Days) -> Standing:
         """At the end of each of `days`, which ascend."""
         found: Standing = np.full((self.count, len(days)), -1, dtype=np.int32)
         if not found.size or not len(self.days):
             return found
         first, last = int(days[0]), int(days[-1])
-        steps = np.flatnonzero(self.days <= last)
-        places = np.searchsorted(days, np.arange(first, last + 1))[np.maximum(self.days[steps] - first, 0)]
-        # Of those that fall together the last is the one that is written last.
-        found.ravel()[self.owners[steps] * len(days) + places] = steps
+        place_of = np.searchsorted(days, np.arange(first, last + 1))
+        written = found.ravel()
+        for some in self.stretches():
+            counted = np.flatnonzero(self.days[some] <= last)
+            places = place_of.take(np.maximum(self.days[some].take(counted) - first, 0))
+            # Of those that fall together the last is the one that is written last.
+            written[self.owners[some].take(counted) * len(days) + places] = counted + some.start
         return np.maximum.accumulate(found, axis=1, out=found)
 
 

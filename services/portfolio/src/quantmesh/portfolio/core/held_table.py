@@ -40,7 +40,7 @@ def tables_in_turn(tables: Sequence[HeldTable]) -> HeldTable:
     for table in tables:
         currencies.update(zip(table.symbols, table.currencies, strict=True))
         of_table = [places.setdefault(symbol, len(places)) for symbol in table.symbols]
-        owners.append(np.array(of_table, dtype=np.intp)[table.steps.owners])
+        owners.append(np.array(of_table, dtype=np.intp).take(table.steps.owners))
     days = np.concatenate([ordinals(()), *(table.steps.days for table in tables)])
     return HeldTable(
         tuple(places),

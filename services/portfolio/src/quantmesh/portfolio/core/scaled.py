@@ -62,7 +62,7 @@ class Scaled:
 
     def taken(self, at: NDArray[Any]) -> "Scaled":
         """Those at the places `at`, and zero for a place of -1."""
-        return Scaled(np.append(self.units, np.zeros(1, self.units.dtype))[at], self.places)
+        return Scaled(np.append(self.units, np.zeros(1, self.units.dtype)).take(at), self.places)
 
     def added_at(self, key: Any, other: "Scaled") -> "Scaled":
         """With the `other`'s amounts more at `key`, no place of it twice."""
