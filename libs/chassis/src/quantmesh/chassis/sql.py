@@ -24,10 +24,14 @@ Parameters = Mapping[str, Any]
 
 
 class Statement:
-    """SQL as psycopg takes it. Made once per module, since connections prepare what they see again."""
+    """SQL as psycopg takes it. Made once per module, since connections prepare what they see again.
 
-    def __init__(self, sql: str) -> None:
+    Its answer may come in binary: half the size where that is bytes.
+    """
+
+    def __init__(self, sql: str, *, binary: bool = False) -> None:
         self._sql = sql
+        self.binary = binary
         # The relay is told of its commit.
         self.writes_events = _WRITES_EVENTS.search(sql) is not None
         self.takes_values = _NAMED.search(sql) is not None
@@ -54,8 +58,8 @@ Asked = tuple[Statement, Parameters]
 _kept: "WeakKeyDictionary[AsyncConnection[Any], set[str]]" = WeakKeyDictionary()
 
 
-def text(sql: str) -> Statement:
-    return Statement(sql)
+def text(sql: str, *, binary: bool = False) -> Statement:
+    return Statement(sql, binary=binary)
 
 
 def plain_array(values: Iterable[object]) -> str:
@@ -136,7 +140,7 @@ class Session(Executor):
         self.wrote_events |= statement.writes_events
         values = (parameters or {}) if statement.takes_values else None
         with tracing.statement_span(statement.query):
-            cursor = await self.connection.execute(statement.query, values)
+            cursor = await self.connection.execute(statement.query, values, binary=statement.binary)
         return Result(await cursor.fetchall() if cursor.description else [], cursor.rowcount)
 
     async def execute_many(self, statement: Statement, rows: Sequence[Parameters]) -> None:

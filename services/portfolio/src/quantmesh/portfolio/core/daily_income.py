@@ -62,6 +62,9 @@ def income_table(items: Iterable[DailyIncome]) -> IncomeTable:
 
 
 def all_income(tables: Sequence[IncomeTable]) -> IncomeTable:
+    tables = [each for each in tables if len(each.days)]
+    if len(tables) == 1:
+        return tables[0]
     places: dict[Earner, int] = {}
     owners = [
         np.array([places.setdefault(earner, len(places)) for earner in each.earners], dtype=np.intp)[each.owners]

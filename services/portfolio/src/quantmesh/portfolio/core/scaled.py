@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -113,6 +114,15 @@ def scaled(amounts: Iterable[Decimal]) -> Scaled:
     return Scaled(integers([int(amount.scaleb(places, EXACT)) for amount in plain]), places)
 
 
+def written(amounts: Sequence[str]) -> Scaled:
+    """A row of plain decimals."""
+    with suppress(ValueError):
+        return Scaled(integers([*map(int, amounts)]))
+    parts = [amount.partition(".") for amount in amounts]
+    places = max((len(fraction) for _, _, fraction in parts), default=0)
+    return Scaled(integers([int(whole + fraction.ljust(places, "0")) for whole, _, fraction in parts]), places)
+
+
 def published(numbers: Sequence[float]) -> Scaled:
     """As the shortest decimals that read back as they: the prices that somebody wrote, where none had more digits."""
     doubles = np.array(numbers, dtype=np.float64)
@@ -131,6 +141,9 @@ def integers(numbers: Sequence[int]) -> Units:
 
 def joined(parts: Sequence[Scaled]) -> Scaled:
     """Rows one after the other."""
+    parts = [part for part in parts if len(part)]
+    if len(parts) == 1:
+        return parts[0]
     places = max((part.places for part in parts), default=0)
     return Scaled(np.concatenate([np.zeros(0, np.int64), *(part.units_at(places) for part in parts)]), places)
 

@@ -8,21 +8,20 @@ from uuid import UUID
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from quantmesh.chassis.sql import Row, text
 from quantmesh.portfolio.adapters.store.owned import Owned
-from quantmesh.portfolio.adapters.store.packing import counts_of, unpacked
+from quantmesh.portfolio.adapters.store.packing import apart, counts_of, in_a_row, unpacked
 from quantmesh.portfolio.adapters.store.since import POSTED_SINCE, bounds_since
 from quantmesh.portfolio.adapters.store.snapshots import rows_at
 from quantmesh.portfolio.adapters.store.views import SEEN
 from quantmesh.portfolio.core.daily_income import DailyIncome, Earner, IncomeTable, income_table
 from quantmesh.portfolio.core.day_steps import DaySteps, steps_of
-from quantmesh.portfolio.core.held_days import HeldDay, HeldDays, ordinals
-from quantmesh.portfolio.core.held_table import HeldTable, held_table
+from quantmesh.portfolio.core.held_days import HeldDays, ordinals, quarter_of
+from quantmesh.portfolio.core.held_table import HeldTable
 from quantmesh.portfolio.core.ports import DailyFlow, View
 from quantmesh.portfolio.core.posting_rules import CASH, CONTRIBUTIONS, DIVIDENDS_PAID
-from quantmesh.portfolio.core.scaled import zeros
+from quantmesh.portfolio.core.scaled import written, zeros
 from quantmesh.portfolio.core.snapshots import Snapshot
 
 DAY = "(t.executed_at AT TIME ZONE 'UTC')::date"
@@ -59,34 +58,44 @@ _KEPT_FLOWS = text(
     """
 )
 _KEPT_INCOME = text(
-    """
-    SELECT earners, owners, days, income, fees FROM daily_flow
+    f"""
+    SELECT string_agg(earners, ';') AS earners, {in_a_row("owners", "days", "income", "fees")} FROM daily_flow
     WHERE portfolio_id = :portfolio_id AND from_number > :after AND from_number <= :number AND until_number > :number
       AND last_day >= :since
-    """
+    """,  # noqa: S608  the fragment is our own
+    binary=True,
 )
-_STATES = text(f"SELECT symbol, currency, quantity, cost, realized, paid FROM {rows_at()}")  # noqa: S608  our own
-# Of each instrument, by its key, the quarters from the one on that has its last day by `since`; fenced, since a planner
-# that sees one portfolio's rows alone would rather compare each of them with every instrument.
-_DAYS = text(
-    """
-    SELECT wanted.place, d.quarter, d.days, d.quantities, d.paid, CASE WHEN :explained THEN d.costs END AS costs,
-           CASE WHEN :explained THEN d.realized END AS realized
-    FROM unnest(CAST(:symbols AS text[])) WITH ORDINALITY AS wanted (symbol, place)
-    CROSS JOIN LATERAL (
-        SELECT * FROM held_quarter
-        WHERE portfolio_id = :portfolio_id AND symbol = wanted.symbol AND from_number <= :number
-          AND until_number > :number AND quarter >= (SELECT coalesce((
-            SELECT earlier.quarter FROM held_quarter AS earlier
-            WHERE earlier.portfolio_id = :portfolio_id AND earlier.symbol = wanted.symbol
-              AND earlier.from_number <= :number AND earlier.until_number > :number
-              AND earlier.quarter <= :since AND earlier.first_day <= :since
-            ORDER BY earlier.quarter DESC LIMIT 1
-        ), 0))
-        OFFSET 0
-    ) AS d
-    ORDER BY wanted.place, d.quarter
-    """
+_STATES = text(
+    f"""
+    SELECT string_agg(symbol, ',') AS symbols, string_agg(currency, ',') AS currencies,
+           string_agg(trim_scale(quantity)::text, ',') AS quantities, string_agg(trim_scale(paid)::text, ',') AS paid,
+           string_agg(trim_scale(cost)::text, ',') AS costs, string_agg(trim_scale(realized)::text, ',') AS realized
+    FROM {rows_at()}
+    """  # noqa: S608  our own subquery
+)
+_SERVES = "portfolio_id = :portfolio_id AND from_number <= :number AND until_number > :number"
+# All quarters from one to the snapshot's own; and of each instrument that had not moved in the first of them by `since`
+# the last before that.
+_DAYS, _EXPLAINED_DAYS = (
+    text(
+        f"""
+        SELECT string_agg(symbol, ',') AS symbols, string_agg(int4send(quarter), '') AS quarters, {in_a_row(*columns)}
+        FROM (
+            SELECT * FROM held_quarter WHERE {_SERVES} AND quarter BETWEEN :quarter AND :last
+            UNION ALL
+            SELECT earlier.* FROM unnest(CAST(:symbols AS text[])) AS wanted (symbol)
+            CROSS JOIN LATERAL (
+                SELECT * FROM held_quarter WHERE {_SERVES} AND symbol = wanted.symbol AND quarter < :quarter
+                ORDER BY quarter DESC LIMIT 1
+            ) AS earlier
+            WHERE wanted.symbol NOT IN (
+                SELECT symbol FROM held_quarter WHERE {_SERVES} AND quarter = :quarter AND first_day <= :since
+            )
+        ) AS held
+        """,  # noqa: S608  the fragments are our own
+        binary=True,
+    )
+    for columns in (("days", "quantities", "paid"), ("days", "quantities", "paid", "costs", "realized"))
 )
 
 
@@ -95,15 +104,26 @@ class DailyStore(Owned):
         self, portfolio_id: UUID, snapshot: Snapshot, since: date, *, explained: bool
     ) -> Sequence[HeldTable]:
         keys = {"portfolio_id": portfolio_id, "number": snapshot.number}
-        states = (await self._session.execute(_STATES, keys)).all()
-        symbols, currencies = [row.symbol for row in states], [row.currency for row in states]
-        wanted = {"symbols": symbols, "since": since.toordinal(), "explained": explained}
-        found = (await self._session.execute(_DAYS, keys | wanted)).all()
+        states = (await self._session.execute(_STATES, keys)).one()
+        symbols, currencies, *amounts = ([] if told is None else told.split(",") for told in states)
+        today, quarter = snapshot.executed_until.date(), quarter_of(since)
+        wanted = {
+            "quarter": quarter.toordinal(),
+            "last": today.toordinal(),
+            "since": since.toordinal(),
+            # Before the first day of all nothing moved.
+            "symbols": [] if quarter == date.min else symbols,
+        }
+        found = (await self._session.execute(_EXPLAINED_DAYS if explained else _DAYS, keys | wanted)).one()
         # A snapshot's own day is not over, and may have gone on in the rows beside it.
-        today = snapshot.executed_until.date()
-        now = held_table(
-            ((symbol, currency, [HeldDay(today, *amounts)]) for symbol, currency, *amounts in states),
-            explained=explained,
+        quantities, paid, *gains = amounts
+        now = HeldTable(
+            symbols,
+            currencies,
+            DaySteps(len(symbols), np.arange(len(symbols)), np.full(len(symbols), today.toordinal())),
+            written(quantities),
+            written(paid),
+            *(written(column if explained else ()) for column in gains),
         )
         return _kept_days(symbols, currencies, found, explained=explained), now
 
@@ -127,29 +147,7 @@ class DailyStore(Owned):
         self, portfolio_id: UUID, number: int, after: int = 0, since: date = date.min
     ) -> IncomeTable:
         keys = {"portfolio_id": portfolio_id, "after": after, "number": number, "since": since}
-        return read_income((await self._session.execute(_KEPT_INCOME, keys)).all())
-
-
-def read_income(rows: Sequence[Row]) -> IncomeTable:
-    """Of `earners` (symbols and currencies), `owners`, `days`, `income` and `fees`."""
-    if not rows:
-        return income_table(())
-    names, owners, days, income, fees = zip(*rows, strict=True)
-    places: dict[str, int] = {}
-    # Most snapshots have the same.
-    known: dict[str, NDArray[np.intp]] = {}
-    for told in names:
-        if told not in known:
-            of_told = [places.setdefault(name, len(places)) for name in told.split(",")]
-            known[told] = np.array(of_told, dtype=np.intp)
-    owned = zip(names, np.split(unpacked(owners).units, np.cumsum(counts_of(owners))[:-1]), strict=True)
-    return IncomeTable(
-        [Earner(*name.split(" ")) for name in places],
-        np.concatenate([known[told][of_row] for told, of_row in owned]),
-        unpacked(days).units,
-        unpacked(income),
-        unpacked(fees),
-    )
+        return _kept_income((await self._session.execute(_KEPT_INCOME, keys)).one())
 
 
 def read_days(quarter: int, columns: Iterable[bytes]) -> HeldDays:
@@ -161,22 +159,61 @@ def read_days(quarter: int, columns: Iterable[bytes]) -> HeldDays:
     return HeldDays(quarter + days.units, *amounts)
 
 
-def _kept_days(symbols: Sequence[str], currencies: Sequence[str], rows: Sequence[Row], *, explained: bool) -> HeldTable:
-    """Of `place` among `symbols` (from one), `quarter`, and columns."""
-    if not rows:
+def _kept_days(symbols: Sequence[str], currencies: Sequence[str], row: Row, *, explained: bool) -> HeldTable:
+    """Of symbols and first days of quarters, in any order, and of columns in a row.
+
+    Others than `symbols` began to move later than the snapshot, in the pass that made it.
+    """
+    if row.symbols is None:
         return HeldTable(symbols, currencies, steps_of([ordinals(())] * len(symbols)), *(zeros(0) for _ in range(4)))
-    places, quarters, days, quantities, paid, costs, realized = zip(*rows, strict=True)
-    counts = counts_of(days)
+    places = {symbol: place for place, symbol in enumerate(symbols)}
+    owners = np.array([places.get(symbol, -1) for symbol in row.symbols.split(",")], dtype=np.intp)
+    quarters = np.frombuffer(row.quarters, ">i4").astype(np.int64)
+    # Of an instrument the days ascend.
+    order = np.argsort(quarters, kind="stable")
+    order = order[owners[order] >= 0]
+    in_order = order.tolist()
+
+    def column(contents: bytes, lengths: bytes) -> list[bytes]:
+        columns = apart(contents, lengths)
+        return [columns[place] for place in in_order]
+
+    days, *amounts = (column(*both) for both in zip(row[2::2], row[3::2], strict=True))
+    counts = np.array(counts_of(days), dtype=np.intp)
+    quantities, paid, costs, realized = map(unpacked, (*amounts, *(() if explained else ((), ()))))
     return HeldTable(
         symbols,
         currencies,
         DaySteps(
             len(symbols),
-            np.repeat(np.array(places, dtype=np.intp) - 1, counts),
-            np.repeat(np.array(quarters, dtype=np.int64), counts) + unpacked(days).units,
+            np.repeat(owners[order], counts),
+            np.repeat(quarters[order], counts) + unpacked(days).units,
         ),
-        unpacked(quantities),
-        unpacked(paid),
-        unpacked(costs if explained else ()),
-        unpacked(realized if explained else ()),
+        quantities,
+        paid,
+        costs,
+        realized,
+    )
+
+
+def _kept_income(row: Row) -> IncomeTable:
+    """Of `earners` (symbols and currencies), and of `owners`, `days`, `income` and `fees` in a row."""
+    if not any(row):
+        return income_table(())
+    names = row.earners.split(";")
+    owners, days, income, fees = (apart(*both) for both in zip(row[1::2], row[2::2], strict=True))
+    places: dict[str, int] = {}
+    # Most snapshots have the same.
+    begins: dict[str, int] = {}
+    of_names: list[int] = []
+    for told in dict.fromkeys(names):
+        begins[told] = len(of_names)
+        of_names += [places.setdefault(name, len(places)) for name in told.split(",")]
+    of_row = np.repeat([begins[told] for told in names], counts_of(owners)) + unpacked(owners).units
+    return IncomeTable(
+        [Earner(*name.split(" ")) for name in places],
+        np.array(of_names, dtype=np.intp).take(of_row),
+        unpacked(days).units,
+        unpacked(income),
+        unpacked(fees),
     )
