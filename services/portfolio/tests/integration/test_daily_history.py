@@ -96,7 +96,7 @@ def told(history: History, since: date) -> tuple[Any, ...]:
         instruments[symbol] = currencies[symbol], begun[-1:], [each for each in days if each.day > since]
     moved = {symbol: each for symbol, each in instruments.items() if each[1:] != ([], [])}
     income = summed_income(history.income.items())
-    return moved, history.flows, [item for item in income if item.day >= since]
+    return moved, history.flows.items(), [item for item in income if item.day >= since]
 
 
 def days_of(history: History) -> dict[str, list[HeldDay]]:
@@ -224,7 +224,7 @@ async def test_what_is_reversed_counts_neither_as_paid_in_nor_as_taken_out(servi
         histories = [
             await read(service, user, portfolio.id, View(), store, False, Span()) for store in (Store, WithoutSnapshots)
         ]
-        flows = [flow for history in histories for flow in history.flows if flow.day == date(2020, 1, 6)]
+        flows = [flow for history in histories for flow in history.flows.items() if flow.day == date(2020, 1, 6)]
         return {
             tuple(str(round(amount, 2)) for amount in (flow.cash, flow.deposits, flow.withdrawals)) for flow in flows
         }

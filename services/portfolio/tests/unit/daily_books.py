@@ -6,6 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from quantmesh.portfolio.core.daily_book import DailyBook, History, Prices, book_days, daily_book, daily_values
+from quantmesh.portfolio.core.daily_flows import DailyFlow, flow_table, summed_flows
 from quantmesh.portfolio.core.daily_income import DailyIncome, income_table
 from quantmesh.portfolio.core.explanation import Contribution, Reconciliation, explain
 from quantmesh.portfolio.core.held_table import held_table
@@ -14,7 +15,6 @@ from quantmesh.portfolio.core.market import closes_of
 from quantmesh.portfolio.core.model import LotMethod, Portfolio, TransactionType
 from quantmesh.portfolio.core.numbers import ZERO
 from quantmesh.portfolio.core.performance import Performance, measure
-from quantmesh.portfolio.core.ports import DailyFlow
 
 FIRST = date(2020, 1, 6)
 
@@ -40,7 +40,7 @@ def history_of(
     portfolio = Portfolio(UUID(int=1), "P", "USD", LotMethod.FIFO, datetime(2020, 1, 1, tzinfo=UTC), version=1, seq=1)
     folded = fold_lots(movements, LotMethod.FIFO)
     held = held_table(((symbol, lots.currency, lots.days) for symbol, lots in folded.items()), explained=True)
-    return History(portfolio, held, flows, income_table(income))
+    return History(portfolio, held, summed_flows([flow_table(flows)]), income_table(income))
 
 
 def prices_of(closes: Mapping[str, Mapping[int, str]], rates: Mapping[int, str] | None = None) -> Prices:

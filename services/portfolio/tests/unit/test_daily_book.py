@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quantmesh.portfolio.core.daily_book import Prices, book_days, daily_book, daily_values, held_between, unpriced
+from quantmesh.portfolio.core.daily_flows import DailyFlow
 from quantmesh.portfolio.core.daily_income import DailyIncome
 from quantmesh.portfolio.core.lots import SecurityMovement
 from quantmesh.portfolio.core.numbers import EXACT
-from quantmesh.portfolio.core.ports import DailyFlow
 
 from .daily_books import FIRST, day, explained, flow, history_of, moved, prices_of
 

@@ -1,25 +1,23 @@
 """What a portfolio held, was worth and moved on each day on which there is something to tell."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
-from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quantmesh.portfolio.core.currency import round_cash
+from quantmesh.portfolio.core.daily_flows import FlowTable
 from quantmesh.portfolio.core.daily_income import IncomeTable
-from quantmesh.portfolio.core.day_steps import Standing, days_among, steps_of
+from quantmesh.portfolio.core.day_steps import Standing, days_among, places_among, steps_of
 from quantmesh.portfolio.core.held_days import Days, ordinals
 from quantmesh.portfolio.core.held_table import HeldTable
 from quantmesh.portfolio.core.market import Closes, RateHistory, closes_of
 from quantmesh.portfolio.core.model import Portfolio
 from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.performance import Valuation
-from quantmesh.portfolio.core.ports import DailyFlow
-from quantmesh.portfolio.core.scaled import Scaled, joined, scaled, zeros
+from quantmesh.portfolio.core.scaled import Scaled, joined, zeros
 from quantmesh.portfolio.core.translation import Translation
 
 _NO_CLOSES = closes_of({})
@@ -27,14 +25,14 @@ _NO_CLOSES = closes_of({})
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What a portfolio held day by day, and what flowed, in order of time.
+    """What a portfolio held day by day, and what flowed, summed and in order of time.
 
     What was held is known from before the end of `since` on, or from the beginning where that is None.
     """
 
     portfolio: Portfolio
     held: HeldTable
-    flows: Sequence[DailyFlow]
+    flows: FlowTable
     income: IncomeTable
     since: date | None = None
 
@@ -136,7 +134,7 @@ def marked_on(history: History, prices: Prices, days: Days) -> MarkedDays:
 def book_days(history: History, prices: Prices, first: date, last: date) -> MarkedDays:
     """From `first` to `last`: days on which cash moved, or something held got a close or a rate."""
     rates = {currency: ordinals(of_currency) for currency, of_currency in prices.rates.items()}
-    flowed = ordinals(flow.day for flow in history.flows)
+    flowed = history.flows.days
     closed = (each.days for each in prices.closes.values())
     marked = marked_on(history, prices, days_among([flowed, *closed, *rates.values()], first, last))
     told, held = np.isin(marked.days, flowed), marked.held
@@ -176,29 +174,25 @@ def daily_values(book: DailyBook) -> list[Valuation]:
         total = book.cash.get(currency, zeros(count)) + book.worth[book.history.held.of_currency(currency)].sum(axis=0)
         values += translation.amounts(total, currency)
     deposits, withdrawals = [ZERO] * count, [ZERO] * count
+    flows = book.history.flows
+    has_place = places_among(ordinals(book.days), flows.days) >= 0
+    of_owner = (flows.deposits.units != 0) | (flows.withdrawals.units != 0)
     places = {day: place for place, day in enumerate(book.days)}
-    for flow in book.history.flows:
-        place = places.get(flow.day)
-        if place is not None:
-            deposits[place] += translation.of(flow.deposits, flow.currency, place)
-            withdrawals[place] += translation.of(flow.withdrawals, flow.currency, place)
+    for flow in flows.chosen(has_place & of_owner).items():
+        place = places[flow.day]
+        deposits[place] += translation.of(flow.deposits, flow.currency, place)
+        withdrawals[place] += translation.of(flow.withdrawals, flow.currency, place)
     return [
         Valuation(day, *(round_cash(amount, base) for amount in of_day))
         for day, *of_day in zip(book.days, values.decimals(), deposits, withdrawals, strict=True)
     ]
 
 
-@exactly
-def balances_on(flows: Iterable[DailyFlow], days: Days) -> dict[str, Scaled]:
+def balances_on(flows: FlowTable, days: Days) -> dict[str, Scaled]:
     """Per currency the balance at the end of each of `days`."""
-    moved: dict[str, tuple[list[int], list[Decimal]]] = {}
-    for flow in flows:
-        at, amounts = moved.setdefault(flow.currency, ([], []))
-        at.append(flow.day.toordinal())
-        amounts.append(flow.cash)
     found = {}
-    for currency, (at, amounts) in moved.items():
-        balances = [ZERO, *accumulate(amounts)]
-        last = np.searchsorted(np.array(at, dtype=np.int64), days, side="right")
-        found[currency] = scaled([balances[place] for place in last.tolist()])
+    for currency in sorted(flows.moved()):
+        of_currency = flows.of(currency)
+        last = np.searchsorted(of_currency.days, days, side="right") - 1
+        found[currency] = of_currency.cash.accumulated().taken(last)
     return found

@@ -175,12 +175,13 @@ def _measured(book: DailyBook, asked: PerformanceQuestion, benchmark: Closes | N
 
 
 def _begun(history: History, asked: PerformanceQuestion) -> date:
-    return min((flow.day for flow in history.flows), default=asked.as_of.date())
+    days = history.flows.days
+    return date.fromordinal(int(days[0])) if len(days) else asked.as_of.date()
 
 
 async def _prices(market: Market, history: History, asked: PerformanceQuestion, first: date) -> Prices:
     base = history.portfolio.base_currency
-    foreign = {flow.currency for flow in history.flows} - {base}
+    foreign = history.flows.moved() - {base}
     closes: Mapping[str, Closes] = {}
     rates: Mapping[str, RateHistory] = {}
     if first <= asked.last:

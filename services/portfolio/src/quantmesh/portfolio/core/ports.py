@@ -4,11 +4,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from quantmesh.portfolio.core.account_log import AccountEvent
 from quantmesh.portfolio.core.admission import Books, Holding
+from quantmesh.portfolio.core.daily_flows import DailyFlow, FlowTable
 from quantmesh.portfolio.core.daily_income import DailyIncome, IncomeTable
 from quantmesh.portfolio.core.halts.model import Halt
 from quantmesh.portfolio.core.held_table import HeldTable
@@ -33,21 +34,6 @@ class View:
     as_of: datetime | None = None
     known_at: datetime | None = None
     seq: int | None = None
-
-
-class DailyFlow(NamedTuple):
-    """What moved in one currency on one UTC day: all cash, and of it what the owner paid in and took out.
-
-    Of some transactions of that day, to be added up. `entries` counts sides of theirs, a reversal's negative: where the
-    sum is zero, nothing stands that moved anything.
-    """
-
-    day: date
-    currency: str
-    cash: Decimal
-    deposits: Decimal
-    withdrawals: Decimal
-    entries: int = 1
 
 
 class Journal(Protocol):
@@ -97,7 +83,7 @@ class Journal(Protocol):
         """Dividends and interest, less those paid, and fees; of all but what `since` holds."""
         ...
 
-    async def snapshot_flows(self, portfolio_id: UUID, number: int, after: int = 0) -> Sequence[DailyFlow]:
+    async def snapshot_flows(self, portfolio_id: UUID, number: int, after: int = 0) -> FlowTable:
         """What snapshot `number` holds, beside what one before it with number `after` does."""
         ...
 

@@ -6,11 +6,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 from quantmesh.portfolio.core.daily_book import History
+from quantmesh.portfolio.core.daily_flows import flow_table, summed_flows
 from quantmesh.portfolio.core.daily_income import DailyIncome, all_income, income_table
 from quantmesh.portfolio.core.fold_ledger import fold_since, newest_snapshot
 from quantmesh.portfolio.core.held_table import held_table, tables_in_turn
 from quantmesh.portfolio.core.numbers import exactly
-from quantmesh.portfolio.core.ports import DailyFlow, Ledger, View
+from quantmesh.portfolio.core.ports import Ledger, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,35 +35,15 @@ async def read_history(ledger: Ledger, portfolio_id: UUID, view: View, span: Spa
     held = [
         held_table(((symbol, lots.currency, lots.days) for symbol, lots in folded.items()), explained=span.explained)
     ]
-    flows = [*await ledger.flows_since(portfolio_id, view, snapshot)]
+    flows = [flow_table(await ledger.flows_since(portfolio_id, view, snapshot))]
     income = [income_table(await ledger.income_since(portfolio_id, view, snapshot) if span.explained else ())]
     if snapshot is not None:
         since = span.since or date.min
         held = [*await ledger.snapshot_days(portfolio_id, snapshot, since, explained=span.explained), *held]
-        flows += await ledger.snapshot_flows(portfolio_id, snapshot.number)
+        flows.append(await ledger.snapshot_flows(portfolio_id, snapshot.number))
         if span.explained:
             income.append(await ledger.snapshot_income(portfolio_id, snapshot.number, since=since))
     return History(portfolio, tables_in_turn(held), summed_flows(flows), all_income(income), span.since)
-
-
-@exactly
-def summed_flows(flows: Iterable[DailyFlow]) -> list[DailyFlow]:
-    """One per day and currency in which something stands, in their order."""
-    found: dict[tuple[date, str], DailyFlow] = {}
-    for flow in flows:
-        before = found.get((flow.day, flow.currency))
-        if before is None:
-            found[flow.day, flow.currency] = flow
-        else:
-            found[flow.day, flow.currency] = DailyFlow(
-                flow.day,
-                flow.currency,
-                before.cash + flow.cash,
-                before.deposits + flow.deposits,
-                before.withdrawals + flow.withdrawals,
-                before.entries + flow.entries,
-            )
-    return [found[key] for key in sorted(found) if found[key].entries]
 
 
 @exactly

@@ -50,6 +50,10 @@ class Scaled:
         units = _roomy(self.units, _bound(self.units) * max(self.units.shape[axis], 1))
         return Scaled(units.sum(axis=axis), self.places)
 
+    def accumulated(self) -> "Scaled":
+        """Of a row the sums of all until each."""
+        return Scaled(_roomy(self.units, _bound(self.units) * len(self)).cumsum(), self.places)
+
     def changes(self) -> "Scaled":
         """Along the last axis: each less the one before it, which is nothing before the first."""
         before = np.zeros_like(self.units)

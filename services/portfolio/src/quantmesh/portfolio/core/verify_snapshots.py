@@ -8,14 +8,15 @@ from itertools import zip_longest
 from typing import NamedTuple
 from uuid import UUID
 
+from quantmesh.portfolio.core.daily_flows import DailyFlow, FlowTable, flow_table, summed_flows
 from quantmesh.portfolio.core.daily_income import DailyIncome
 from quantmesh.portfolio.core.fold_ledger import late_among, sum_of
 from quantmesh.portfolio.core.fold_marks import FoldMark, fold_again, marks_before, with_mark
 from quantmesh.portfolio.core.held_days import HeldDay, changes
 from quantmesh.portfolio.core.lots import FoldedLots, Position, fold_lots
 from quantmesh.portfolio.core.model import LotMethod
-from quantmesh.portfolio.core.ports import DailyFlow, Journal, View
-from quantmesh.portfolio.core.read_history import summed_flows, summed_income
+from quantmesh.portfolio.core.ports import Journal, View
+from quantmesh.portfolio.core.read_history import summed_income
 from quantmesh.portfolio.core.rebuilt_days import KeptQuarter, RebuiltDays
 from quantmesh.portfolio.core.snapshots import Snapshot, tells_of
 
@@ -50,7 +51,7 @@ class KeptSnapshot:
     """`flows` and `income` are of this snapshot and of those that were dropped between it and the one before."""
 
     instruments: Mapping[str, KeptInstrument]
-    flows: Sequence[DailyFlow]
+    flows: FlowTable
     income: Sequence[DailyIncome]
 
 
@@ -133,7 +134,7 @@ def first_difference(
         if instrument.lots is not None and not tells_of(instrument.lots, lots):
             return differs("lots", symbol, lots, instrument.lots)
     for what, days in (
-        ("flows", zip_longest(summed_flows(rebuilt.flows), summed_flows(kept.flows))),
+        ("flows", zip_longest(summed_flows([flow_table(rebuilt.flows)]).items(), summed_flows([kept.flows]).items())),
         ("income", zip_longest(summed_income(rebuilt.income), summed_income(kept.income))),
     ):
         for wanted, told in days:

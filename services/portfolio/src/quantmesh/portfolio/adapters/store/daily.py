@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date
-from decimal import Decimal
 from itertools import chain
 from uuid import UUID
 
@@ -15,11 +14,12 @@ from quantmesh.portfolio.adapters.store.packing import apart, counts_of, in_a_ro
 from quantmesh.portfolio.adapters.store.since import POSTED_SINCE, bounds_since
 from quantmesh.portfolio.adapters.store.snapshots import rows_at
 from quantmesh.portfolio.adapters.store.views import SEEN
+from quantmesh.portfolio.core.daily_flows import DailyFlow, FlowTable, in_flow_columns
 from quantmesh.portfolio.core.daily_income import DailyIncome, Earner, IncomeTable, income_table
 from quantmesh.portfolio.core.day_steps import DaySteps, steps_of
 from quantmesh.portfolio.core.held_days import HeldDays, ordinals, quarter_of
 from quantmesh.portfolio.core.held_table import HeldTable
-from quantmesh.portfolio.core.ports import DailyFlow, View
+from quantmesh.portfolio.core.ports import View
 from quantmesh.portfolio.core.posting_rules import CASH, CONTRIBUTIONS, DIVIDENDS_PAID
 from quantmesh.portfolio.core.scaled import written, zeros
 from quantmesh.portfolio.core.snapshots import Snapshot
@@ -53,7 +53,7 @@ _INCOME = text(
 )
 _KEPT_FLOWS = text(
     """
-    SELECT flows FROM daily_flow
+    SELECT '[' || coalesce(string_agg(flows, ','), '') || ']' FROM daily_flow
     WHERE portfolio_id = :portfolio_id AND from_number > :after AND from_number <= :number AND until_number > :number
     """
 )
@@ -135,13 +135,20 @@ class DailyStore(Owned):
         found = await self._session.execute(_INCOME, bounds_since(portfolio_id, view, since))
         return [DailyIncome(*row) for row in found.all()]
 
-    async def snapshot_flows(self, portfolio_id: UUID, number: int, after: int = 0) -> Sequence[DailyFlow]:
+    async def snapshot_flows(self, portfolio_id: UUID, number: int, after: int = 0) -> FlowTable:
         keys = {"portfolio_id": portfolio_id, "after": after, "number": number}
-        cells = chain.from_iterable(map(orjson.loads, await self._session.scalars(_KEPT_FLOWS, keys)))
-        return [
-            DailyFlow(date.fromisoformat(day), currency, Decimal(cash), Decimal(paid_in), Decimal(taken_out), entries)
-            for day, currency, cash, paid_in, taken_out, entries in cells
-        ]
+        told = orjson.loads(await self._session.scalar(_KEPT_FLOWS, keys))
+        days, currencies, cash, deposits, withdrawals, entries = (
+            zip(*chain.from_iterable(told), strict=True) if told else [()] * 6
+        )
+        return in_flow_columns(
+            currencies,
+            ordinals(map(date.fromisoformat, days)),
+            written(cash),
+            written(deposits),
+            written(withdrawals),
+            entries,
+        )
 
     async def snapshot_income(
         self, portfolio_id: UUID, number: int, after: int = 0, since: date = date.min
