@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantmesh.portfolio.adapters.store.packing import counts_of, packed, unpacked
-from quantmesh.portfolio.core.numbers import EXACT
-from quantmesh.portfolio.core.scaled import Scaled, integers, joined, published, scaled, total
+from quantmesh.portfolio.adapters.store.packing import apart, counts_of, packed, unpacked
+from quantmesh.portfolio.core.numbers import EXACT, plain
+from quantmesh.portfolio.core.scaled import Scaled, integers, joined, published, scaled, total, written
 
 # From what a byte holds to what needs more than 64 bits, with up to 18 places.
 _amounts = st.builds(
@@ -38,6 +38,8 @@ def test_a_row_sums_and_changes_as_its_decimals(row: list[Decimal]) -> None:
     sums = [*accumulate(row, EXACT.add)]
     assert total([column, column]) == EXACT.multiply(sums[-1], Decimal(2))
     assert scaled(sums).changes().decimals() == row
+    assert column.accumulated().decimals() == sums
+    assert written([plain(amount) for amount in row]).decimals() == row
     assert column.taken(np.array([-1, 0, len(row) - 1])).decimals() == [0, row[0], row[-1]]
 
 
@@ -79,6 +81,8 @@ def test_packed_columns_are_read_one_after_the_other(rows: list[list[Decimal]]) 
     columns = [packed(scaled(row)) for row in rows]
     assert unpacked(columns).decimals() == [amount for row in rows for amount in row]
     assert counts_of(columns) == [len(row) for row in rows]
+    lengths = b"".join(len(column).to_bytes(4, "big") for column in columns)
+    assert apart(b"".join(columns), lengths) == columns
 
 
 # A column's head has the number of places as a byte, which is a comma for 44.
