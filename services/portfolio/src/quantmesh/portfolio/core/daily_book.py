@@ -90,7 +90,6 @@ class DailyBook:
     """
 
     history: History
-    prices: Prices
     days: Sequence[date]
     standing: Standing
     worth: Scaled
@@ -162,7 +161,7 @@ def daily_book(history: History, prices: Prices, marked: MarkedDays) -> DailyBoo
     if (marked.closed < 0).any():
         marks = marks.where(marked.closed >= 0, history.held.paid.taken(marked.standing))
     translation = Translation(history.portfolio.base_currency, prices.rates, days)
-    return DailyBook(history, prices, days, marked.standing, marked.quantities * marks, marked.cash, translation)
+    return DailyBook(history, days, marked.standing, marked.quantities * marks, marked.cash, translation)
 
 
 @exactly

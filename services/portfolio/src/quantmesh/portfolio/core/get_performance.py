@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 import numpy as np
 
 from quantmesh.portfolio.core.daily_book import (
-    DailyBook,
     History,
     MarkedDays,
     Prices,
@@ -104,34 +103,33 @@ async def get_performance(
         raise InvalidRequest("start", f"{asked.start} is after the end, {asked.end}")
     since = None if asked.start is None else asked.start - min(_BEFORE, asked.start - date.min)
     history = await read(Span(since, asked.end, asked.explained))
-    book = await _book(market, history, asked)
-    if not _reaches_back(book, asked):
+    prices, marked = await _marked(market, history, asked)
+    if not _reaches_back(history, marked, asked):
         history = await read(Span(None, asked.end, asked.explained))
-        book = await _book(market, history, asked)
+        prices, marked = await _marked(market, history, asked)
     benchmark = await _benchmark(market, asked, _begun(history, asked)) if asked.benchmark else None
-    return history, await asyncio.to_thread(_measured, book, asked, benchmark)
+    return history, await asyncio.to_thread(_measured, history, prices, marked, asked, benchmark)
 
 
-def _reaches_back(book: DailyBook, asked: PerformanceQuestion) -> bool:
-    """Whether the last day before the start that has a value, if there is any, is in the book."""
-    since = book.history.since
-    if since is None or asked.start is None or since <= _begun(book.history, asked):
+def _reaches_back(history: History, marked: MarkedDays, asked: PerformanceQuestion) -> bool:
+    """Whether the last day before the start that has a value, if there is any, is among those that are marked."""
+    if history.since is None or asked.start is None or history.since <= _begun(history, asked):
         return True
-    return bool(book.days) and book.days[0] < asked.start
+    return bool(len(marked.days)) and int(marked.days[0]) < asked.start.toordinal()
 
 
-async def _book(market: Market, history: History, asked: PerformanceQuestion) -> DailyBook:
+async def _marked(market: Market, history: History, asked: PerformanceQuestion) -> tuple[Prices, MarkedDays]:
     """From the last day before the start that has a value."""
     begun = _begun(history, asked)
     first = begun if history.since is None else max(begun, history.since)
     prices = await _prices(market, history, asked, first)
-    days, older = await asyncio.to_thread(_days_of, history, prices, asked, first)
+    marked, older = await asyncio.to_thread(_days_of, history, prices, asked, first)
     if older and begun < first:
         closes = await market.closes(older, begun, first, asked.as_of, asked.known_at)
         both = {symbol: _joined(of_symbol, prices.closes.get(symbol)) for symbol, of_symbol in closes.items()}
         prices = replace(prices, closes={**prices.closes, **both})
-        days = await asyncio.to_thread(marked_on, history, prices, days.days)
-    return await asyncio.to_thread(daily_book, history, prices, days)
+        marked = await asyncio.to_thread(marked_on, history, prices, marked.days)
+    return prices, marked
 
 
 def _days_of(history: History, prices: Prices, asked: PerformanceQuestion, first: date) -> tuple[MarkedDays, list[str]]:
@@ -149,7 +147,10 @@ def _joined(older: Closes, newer: Closes | None) -> Closes:
     return Closes(np.concatenate((older.days, newer.days)), joined((older.prices, newer.prices)))
 
 
-def _measured(book: DailyBook, asked: PerformanceQuestion, benchmark: Closes | None) -> MeasuredHistory:
+def _measured(
+    history: History, prices: Prices, marked: MarkedDays, asked: PerformanceQuestion, benchmark: Closes | None
+) -> MeasuredHistory:
+    book = daily_book(history, prices, marked)
     values = daily_values(book)
     before = [valuation.value for valuation in values if asked.start is not None and valuation.day < asked.start]
     period = [valuation for valuation in values if asked.start is None or valuation.day >= asked.start]
@@ -170,7 +171,7 @@ def _measured(book: DailyBook, asked: PerformanceQuestion, benchmark: Closes | N
         ratios(returns, asked.risk_free_rate),
         comparison,
         explanation,
-        _rates_on(asked.last, book.prices.rates),
+        _rates_on(asked.last, prices.rates),
     )
 
 
