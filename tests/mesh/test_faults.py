@@ -63,9 +63,10 @@ class Depositor(threading.Thread):
 
 
 def works_again(user: httpx.Client, portfolio: str) -> bool:
-    """A read, a computation and a write, all well."""
+    """A read of each part, a computation and a write, all well."""
     try:
         checks = (
+            user.get(f"{API}/auth/me"),
             user.get(f"{API}/portfolios/{portfolio}/positions"),
             user.get(f"{API}/market/quotes", params={"symbols": "AAPL"}),
             user.post(f"{API}/options/price", json=OPTION),

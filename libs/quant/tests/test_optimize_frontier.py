@@ -90,7 +90,8 @@ def test_a_covariance_of_low_rank_has_its_frontier_too() -> None:
     found = optimize.frontier(rng.normal(4e-4, 4e-4, 30), matrix, Constraints(maximum=0.2), points=6)
     assert all(point.is_feasible for point in found.points)
     variance = [point.objective for point in found.points]
-    assert variance == sorted(variance)
+    # Some of the first are zero but for rounding.
+    assert np.all(np.diff(variance) >= -np.finfo(float).eps * matrix.max())
 
 
 def test_limits_on_holdings_and_single_points_are_refused() -> None:
