@@ -7,7 +7,7 @@ moves it on by `window / quota`; it may stand at most one window ahead of now, s
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +17,10 @@ class Policy:
     name: str
     quota: int
     window_seconds: int
-    interval_seconds: float = field(init=False, compare=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "interval_seconds", self.window_seconds / self.quota)
+    @property
+    def interval_seconds(self) -> float:
+        return self.window_seconds / self.quota
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ class Limits:
 
     def _apply(self, edge: Edge, verdict: Verdict) -> None:
         edge.answer_headers = [
-            _policy_header(tuple([standing.policy for standing in verdict.standings])),
+            _policy_header(tuple(standing.policy for standing in verdict.standings)),
             (b"ratelimit", limit_header(verdict.standings).encode("ascii")),
         ]
         if not verdict.admitted:
