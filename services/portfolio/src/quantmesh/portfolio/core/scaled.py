@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -120,8 +119,6 @@ def scaled(amounts: Iterable[Decimal]) -> Scaled:
 
 def written(amounts: Sequence[str]) -> Scaled:
     """A row of plain decimals."""
-    with suppress(ValueError):
-        return Scaled(integers([*map(int, amounts)]))
     parts = [amount.partition(".") for amount in amounts]
     places = max((len(fraction) for _, _, fraction in parts), default=0)
     return Scaled(integers([int(whole + fraction.ljust(places, "0")) for whole, _, fraction in parts]), places)
