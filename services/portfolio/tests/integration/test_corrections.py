@@ -182,8 +182,9 @@ async def test_a_trade_before_a_split_is_recorded_by_reversing_the_split(account
     made = await user.record(portfolio_id, **split)
     with pytest.raises(BeforeSplit):
         await user.buy(portfolio_id, "1", "100", "2020-02-03", "IBM")
-    with pytest.raises(BeforeSplit):
+    with pytest.raises(BeforeSplit) as no:
         await reverse(user, portfolio_id, first.transaction.id)
+    assert [violation.field for violation in no.value.violations] == ["transaction_id"]
     await reverse(user, portfolio_id, made.transaction.id)
     await user.buy(portfolio_id, "1", "100", "2020-02-03", "IBM")
     assert (await user.record(portfolio_id, **split)).position.quantity.value == "22"
@@ -237,8 +238,9 @@ async def test_an_import_that_something_else_needs_stays_whole(account: tuple[Se
     sale = {"type": "sell", "symbol": "IBM", "quantity": "1", "price": "100", "currency": "USD"}
     await user.record(portfolio_id, **sale, at="2020-02-03")
     before = (await user.events(portfolio_id)).last_seq
-    with pytest.raises(InsufficientHolding):
+    with pytest.raises(InsufficientHolding) as no:
         await reverse_import(user, portfolio_id, imported.import_id)
+    assert [violation.field for violation in no.value.violations] == ["import_id"]
     assert (await user.events(portfolio_id)).last_seq == before
     assert len((await user.import_csv(portfolio_id, CSV)).duplicates) == 3
 

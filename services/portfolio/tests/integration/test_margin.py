@@ -145,7 +145,7 @@ async def test_an_import_is_not_taken_back_where_what_is_owed_in_one_of_its_curr
     request = pb.ReverseImportRequest(portfolio_id=portfolio_id, import_id=imported.import_id)
     with pytest.raises(MarginExceeded, match=r"750\.00 EUR at cost, but there would be 0\.00") as refused:
         await user.rpc.ReverseImport(request, NO_CONTEXT)
-    assert [violation.field for violation in refused.value.violations] == ["transaction_id"]
+    assert [violation.field for violation in refused.value.violations] == ["import_id"]
     assert "suggestion" not in refused.value.metadata
 
 

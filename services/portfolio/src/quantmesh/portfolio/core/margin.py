@@ -193,8 +193,6 @@ def _lead_to_none(amounts: Sequence[Decimal], after: Decimal) -> bool:
 
 def _field_of(asked: TransactionInput) -> str:
     """What of a request there is too much of."""
-    if asked.type is TransactionType.REVERSAL:
-        return "transaction_id"
     return "amount" if asked.quantity is None else "quantity"
 
 

@@ -4,12 +4,14 @@ Both stay in the journal. Who asks what was known before the correction still se
 """
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from quantmesh.chassis.errors import QuantmeshError
 from quantmesh.portfolio.core.admission import Holding, already_counted
 from quantmesh.portfolio.core.balance import BalanceHistory
 from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding
@@ -57,8 +59,9 @@ async def reverse_transaction(
         raise AlreadyReversed(f"Transaction {transaction_id}", original.reversed_by)
     if original.order_id is not None:
         raise FillNotReversed(transaction_id, original.order_id, _opposite(original.entry.input))
-    balances = await _balances_without(ledger, portfolio, [original])
-    return await post(ledger, portfolio, _reversal_of(original, portfolio.seq, note, recorded_at, new_id), balances)
+    with _refusing("transaction_id"):
+        balances = await _balances_without(ledger, portfolio, [original])
+        return await post(ledger, portfolio, _reversal_of(original, portfolio.seq, note, recorded_at, new_id), balances)
 
 
 async def reverse_import(
@@ -77,18 +80,31 @@ async def reverse_import(
     if not standing:
         raise AlreadyReversed(f"All of import {import_id}")
     portfolio, recorded_at = await ledger.advance(portfolio_id, len(standing), now)
-    balances = await _balances_without(ledger, portfolio, standing)
     first_seq = portfolio.seq - len(standing) + 1
     reversals = [
         _reversal_of(item, seq, note, recorded_at, new_id) for seq, item in enumerate(standing, start=first_seq)
     ]
     count = len(reversals)
-    await ledger.append(reversals, balances, lambda rows: progress(rows / count, f"{rows} of {count} rows reversed"))
-    await ledger.forget_imported(portfolio_id, [item.id for item in recorded])
-    if portfolio.lot_method is LotMethod.SPECIFIC:
-        await fold_touched(ledger, portfolio, balances)
-    await require_margin(ledger, portfolio, [item.entry for item in reversals], balances, before=first_seq - 1)
+    with _refusing("import_id"):
+        balances = await _balances_without(ledger, portfolio, standing)
+        await ledger.append(
+            reversals, balances, lambda rows: progress(rows / count, f"{rows} of {count} rows reversed")
+        )
+        await ledger.forget_imported(portfolio_id, [item.id for item in recorded])
+        if portfolio.lot_method is LotMethod.SPECIFIC:
+            await fold_touched(ledger, portfolio, balances)
+        await require_margin(ledger, portfolio, [item.entry for item in reversals], balances, before=first_seq - 1)
     return ReversedImport(import_id, len(standing), first_seq, portfolio.seq)
+
+
+@contextmanager
+def _refusing(field: str) -> Iterator[None]:
+    """Whatever stands against a reversal: what was asked for is the entries that `field` names."""
+    try:
+        yield
+    except QuantmeshError as error:
+        error.violations = tuple(replace(item, field=field) for item in error.violations)
+        raise
 
 
 def _opposite(filled: TransactionInput) -> str:
@@ -172,6 +188,6 @@ def _require_no_debt(holding: Holding, before: BalanceHistory, without: BalanceH
         available=available,
         at=lowest.at,
         later=lowest.later,
-        field="transaction_id",
+        field="amount" if account == CASH else "quantity",
         reserved=lowest.reserved,
     )
