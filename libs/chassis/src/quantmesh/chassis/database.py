@@ -110,7 +110,7 @@ class Database:
         """One statement as a transaction that sees the rows of `owner_id` alone, in one message.
 
         What a `transaction` does in three; but whether it was committed is not known where the connection dies, also
-        where it had died before, so this is for effects that may be asked for again. Its events may wait 20 ms for
+        where it had died before, so this is for effects that may be asked for again. Its events may wait 50 ms for
         others of their kind.
         """
         async with self._work(self._opening(str(owner_id))) as session:
