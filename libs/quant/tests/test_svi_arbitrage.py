@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from quantmesh.quant import _svi_formulas as formulas
@@ -65,6 +65,8 @@ def test_no_point_of_a_fine_grid_is_below_the_margin(a: float, b: float, rho: fl
     gamma=st.floats(0.0, 1.0),
     part=st.floats(0.05, 1.0),
 )
+# With gamma at 1 the wings are parallel, and but for rounding their slopes are the same.
+@example(steps=[0.39453125, 0.5], rho=0.0, gamma=1.0, part=1.0)
 def test_ssvi_within_its_bounds_is_free_of_arbitrage(steps: list[float], rho: float, gamma: float, part: float) -> None:
     thetas = np.cumsum(steps)
     phis = part * largest_eta(thetas, rho, gamma) * thetas**-gamma
@@ -79,6 +81,17 @@ def test_ssvi_within_its_bounds_is_free_of_arbitrage(steps: list[float], rho: fl
     times = np.arange(1.0, thetas.size + 1.0)
     assert margins.butterfly_margin(times, rows).value >= 0.0
     assert margins.calendar_margin(times, rows).value >= 0.0
+
+
+def test_a_later_wing_that_is_flatter_by_more_than_rounding_is_an_arbitrage_far_out() -> None:
+    thetas = np.array([0.04, 0.09])
+    rows = ssvi_rows(thetas, -0.3, 0.2 / thetas)
+    times = np.array([1.0, 2.0])
+    assert margins.calendar_margin(times, rows).value >= 0.0
+    for side, end in ((1, -math.inf), (2, math.inf)):
+        flatter = rows.copy()
+        flatter[1, side] *= 1.0 - 1e-12
+        assert margins.calendar_margin(times, flatter)[:2] == (-math.inf, end)
 
 
 def test_gradients_match_differences() -> None:

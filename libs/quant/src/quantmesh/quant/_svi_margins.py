@@ -19,6 +19,8 @@ _FARTHEST = 10.0
 _NODES = 401
 _VALLEYS = 3
 _ZOOMS = 3
+# By which wings that are parallel may differ in their slopes.
+_ROUNDING = 16.0 * np.finfo(np.float64).eps
 
 
 class Margin(NamedTuple):
@@ -83,7 +85,7 @@ def calendar_margin(times: Floats, rows: Floats) -> Margin:
 
         value, k = least(forward_variance, log_moneyness_grid(rows[max(i - 1, 0) : i + 1], _NODES))
         for side, end in ((1, -np.inf), (2, np.inf)):
-            if second[side] < first[side]:
+            if second[side] < first[side] * (1.0 - _ROUNDING):
                 value, k = -np.inf, end
         if value < worst.value:
             worst = Margin(value, k, start)
