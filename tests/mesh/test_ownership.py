@@ -23,6 +23,7 @@ REQUESTS: dict[str, Request] = {
         headers={"Content-Type": "text/csv"} | key(),
     ),
     "positions": lambda user, it: user.get(f"{API}/portfolios/{it}/positions"),
+    "lots": lambda user, it: user.get(f"{API}/portfolios/{it}/lots?symbol=AAPL"),
     "performance": lambda user, it: user.get(f"{API}/portfolios/{it}/performance"),
     "ledger": lambda user, it: user.get(f"{API}/portfolios/{it}/ledger"),
     "events": lambda user, it: user.get(f"{API}/portfolios/{it}/events"),

@@ -202,6 +202,15 @@ READS: list[tuple[str, str, str, Any, type[BaseModel]]] = [
         ),
         portfolios.PositionsShown,
     ),
+    (
+        f"{ROOT}/lots?symbol=AAPL&known_at=2020-01-03T00:00:00Z&limit=1",
+        "portfolio",
+        "ListLots",
+        portfolio_pb2.ListLotsResponse(
+            lots=[portfolio_pb2.Lot(opened_at=NOW, quantity=amount("10"), cost=amount("733.50"))], seq=3
+        ),
+        portfolios.LotsShown,
+    ),
     (f"{ROOT}/performance", "portfolio", "GetPerformance", PERFORMANCE, performance.PerformanceShown),
     (
         f"{ROOT}/ledger",

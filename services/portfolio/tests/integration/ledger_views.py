@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from quantmesh.portfolio.adapters.store import Store
-from quantmesh.portfolio.core.fold_ledger import fold_ledger, fold_open_lots
+from quantmesh.portfolio.core.fold_ledger import fold_ledger, fold_lots_of, fold_open_lots
 from quantmesh.portfolio.core.lots import SecurityMovement
 from quantmesh.portfolio.core.model import LotMethod
 from quantmesh.portfolio.core.ports import View
@@ -49,9 +49,14 @@ async def reads_the_same(service: Service, user: User, portfolio_id: str, method
     slow = await folded(service, user, portfolio_id, method, view, WithoutSnapshots)
     assert (quick.positions, quick.cash) == (slow.positions, slow.cash), view
     async with service.database.transaction(user.owner_id) as session:
-        _, lots = await fold_open_lots(Store(session, user.owner_id), UUID(portfolio_id), method, view)
+        store = Store(session, user.owner_id)
+        _, lots = await fold_open_lots(store, UUID(portfolio_id), method, view)
+        by_name = {
+            symbol: await fold_lots_of(store, UUID(portfolio_id), method, view, symbol) for symbol in slow.folded
+        }
     open_lots = {position.symbol: slow.folded[position.symbol].lots for position in slow.positions}
     assert {symbol: each.lots for symbol, each in lots.items()} == open_lots, view
+    assert by_name == slow.folded, view
     return quick
 
 

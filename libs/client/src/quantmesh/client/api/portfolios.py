@@ -14,6 +14,7 @@ from quantmesh.client.models.portfolios import (
     AccountEvents,
     Import,
     LedgerEntry,
+    Lot,
     Performance,
     Portfolio,
     Positions,
@@ -91,6 +92,11 @@ class Portfolios:
     def positions(self, portfolio_id: str, as_of: datetime | None = None, *, lots: bool = False) -> Positions:
         query = {**_at(as_of), "lots": "true" if lots else None}
         return self._transport.call("GET", f"/portfolios/{portfolio_id}/positions", Positions, query=query)
+
+    def lots(self, portfolio_id: str, symbol: str, as_of: datetime | None = None) -> Iterator[Lot]:
+        """The open lots of one instrument, the oldest first."""
+        query = {**_at(as_of), "symbol": symbol, "limit": 1000}
+        return self._transport.pages(f"/portfolios/{portfolio_id}/lots", Page[Lot], query)
 
     def performance(
         self,

@@ -119,6 +119,15 @@ class Portfolios:
         )
         add(
             "GET",
+            "/{portfolio_id}/lots",
+            self.lots,
+            summary="The open lots of one instrument",
+            scope="portfolio:read",
+            answer=models.LotsShown,
+            deadline_seconds=_READ_SECONDS,
+        )
+        add(
+            "GET",
             "/{portfolio_id}/performance",
             self.performance,
             summary="Time-weighted, money-weighted and simple return, risk, and what explains them",
@@ -208,6 +217,23 @@ class Portfolios:
         )
         answer = await self._portfolio.call(self._stub.GetPositions, request, timeout_seconds=_READ_SECONDS)
         return ok(translation.positions(answer))
+
+    async def lots(self, portfolio_id: Id, query: QueryOf[models.LotsQuery]) -> Answer:
+        request = pb.ListLotsRequest(
+            portfolio_id=portfolio_id,
+            symbol=query.symbol,
+            as_of=instant_request(query.as_of),
+            known_at=instant_request(query.known_at),
+            page=page_request(query.limit, query.cursor),
+        )
+        answer = await self._portfolio.call(self._stub.ListLots, request, timeout_seconds=_READ_SECONDS)
+        return ok(
+            {
+                "data": [translation.lot(item) for item in answer.lots],
+                "next_cursor": next_cursor(answer.page),
+                "seq": answer.seq,
+            }
+        )
 
     async def performance(self, portfolio_id: Id, query: QueryOf[PerformanceQuery]) -> Answer:
         request = performance_request(portfolio_id, query)

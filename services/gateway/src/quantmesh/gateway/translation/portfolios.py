@@ -47,11 +47,11 @@ def position(message: pb.Position) -> dict[str, Any]:
         "priced_at": instant(message, "priced_at"),
         "stale": message.stale,
         "base_value": decimal(message, "base_value"),
-        "lots": [_lot(lot) for lot in message.lots],
+        "lots": [lot(item) for item in message.lots],
     }
 
 
-def _lot(message: pb.Lot) -> dict[str, Any]:
+def lot(message: pb.Lot) -> dict[str, Any]:
     return {
         "transaction_id": message.transaction_id or None,
         "opened_at": instant(message, "opened_at"),

@@ -11,7 +11,7 @@ from quantmesh.chassis.errors import Violation
 from quantmesh.chassis.times import to_timestamp
 from quantmesh.portfolio.core.currency import display_cash
 from quantmesh.portfolio.core.errors import InvalidTransaction
-from quantmesh.portfolio.core.get_positions import Holdings, Mark, unrealized
+from quantmesh.portfolio.core.get_positions import Mark, unrealized
 from quantmesh.portfolio.core.lots import Lot
 from quantmesh.portfolio.core.model import LotChoice
 from quantmesh.portfolio.core.numbers import plain
@@ -42,9 +42,9 @@ def option_terms(option: OptionTerms) -> pb.OptionTerms:
     )
 
 
-def shown_lots(holdings: Holdings, mark: Mark) -> list[pb.Lot]:
-    position = mark.position
-    return [_lot(lot, mark, holdings.multipliers.get(position.symbol)) for lot in holdings.lots[position.symbol]]
+def shown_lots(lots: Iterable[Lot], mark: Mark, multiplier: Decimal | None) -> list[pb.Lot]:
+    """Lots of the position that is marked; `multiplier` is that of an option."""
+    return [_lot(lot, mark, multiplier) for lot in lots]
 
 
 def _lot(lot: Lot, mark: Mark, multiplier: Decimal | None) -> pb.Lot:

@@ -21,6 +21,7 @@ QuantmeshError
 │   ├── MarginInUse            margin cannot be switched off while something is owed
 │   ├── PortfolioNotEmpty      nothing that is held or ordered is closed with its portfolio
 │   ├── LotNotOpen             a lot that a sale names, or named, is not there
+│   ├── TooManyLots            more open lots than one answer lists
 │   ├── ReversalNotReversed    a correction is corrected by posting anew
 │   ├── FillNotReversed        what an order traded is closed out by another order
 │   ├── InTheFuture            executed after the market's now
@@ -196,6 +197,14 @@ class InTheFuture(RuleBroken):
     def __init__(self, executed_at: datetime, market_now: datetime) -> None:
         description = f"{rfc3339(executed_at)} has not happened yet: the market's time is {rfc3339(market_now)}"
         super().__init__(f"{description}.", violations=[Violation("executed_at", description)])
+
+
+class TooManyLots(RuleBroken):
+    problem = "too-many-lots"
+
+    def __init__(self, lots: int, most: int) -> None:
+        description = f"the portfolio has {lots} open lots, and one answer lists {most} at most; ask by instrument"
+        super().__init__(f"{description}.", violations=[Violation("lots", description)])
 
 
 class RateMissing(RuleBroken):

@@ -46,12 +46,31 @@ async def fold_open_lots(
     lots = {symbol: state.folded[symbol] for symbol in held if symbol in state.folded}
     unmoved = [symbol for symbol in held if symbol not in lots]
     if state.snapshot is not None and unmoved:
-        kept = await journal.snapshot_lots(portfolio_id, state.snapshot, unmoved, whole=True)
-        lots |= {symbol: folded for symbol, folded in kept.items() if is_whole(folded, folded)}
-        gone = [symbol for symbol in unmoved if symbol not in lots]
-        if gone:
-            lots |= await _folded(await journal.movements(portfolio_id, view, gone), method)
+        lots |= await _unmoved_lots(journal, portfolio_id, method, view, state.snapshot, unmoved)
     return state, lots
+
+
+async def fold_lots_of(
+    journal: Journal, portfolio_id: UUID, method: LotMethod, view: View, symbol: str
+) -> FoldedLots | None:
+    """The same of one instrument; None where it never moved."""
+    view, snapshot = await newest_snapshot(journal, portfolio_id, method, view)
+    folded = await fold_since(journal, portfolio_id, method, view, snapshot, [symbol], is_whole)
+    if snapshot is not None and symbol not in folded:
+        folded = await _unmoved_lots(journal, portfolio_id, method, view, snapshot, [symbol])
+    return folded.get(symbol)
+
+
+async def _unmoved_lots(
+    journal: Journal, portfolio_id: UUID, method: LotMethod, view: View, snapshot: Snapshot, symbols: Sequence[str]
+) -> dict[str, FoldedLots]:
+    """Of what did not move since the snapshot, which may have many lots as one."""
+    kept = await journal.snapshot_lots(portfolio_id, snapshot, symbols, whole=True)
+    lots = {symbol: folded for symbol, folded in kept.items() if is_whole(folded, folded)}
+    gone = [symbol for symbol in symbols if symbol not in lots]
+    if gone:
+        lots |= await _folded(await journal.movements(portfolio_id, view, gone), method)
+    return lots
 
 
 async def newest_snapshot(

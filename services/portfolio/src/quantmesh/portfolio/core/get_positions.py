@@ -9,17 +9,21 @@ from uuid import UUID
 
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.portfolio.core.currency import round_cash
-from quantmesh.portfolio.core.fold_ledger import fold_ledger, fold_open_lots
+from quantmesh.portfolio.core.errors import TooManyLots
+from quantmesh.portfolio.core.fold_ledger import fold_ledger, fold_lots_of, fold_open_lots
 from quantmesh.portfolio.core.lots import Lot, Position
 from quantmesh.portfolio.core.market import ExchangeRate, Quote
 from quantmesh.portfolio.core.model import Portfolio
 from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.ports import Ledger, Market, View
 
+# In one answer.
+MOST_LOTS = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """A portfolio's state as the ledger has it, before anybody asks for prices.
+    """A portfolio's state as the ledger has it, or a part of that, before anybody asks for prices.
 
     `multipliers` are of the options; `lots`, by symbol, are there where they were asked for.
     """
@@ -64,6 +68,7 @@ class ValuedHoldings:
 
 
 async def read_holdings(ledger: Ledger, portfolio_id: UUID, view: View, *, lots: bool = False) -> Holdings:
+    """Raises TooManyLots."""
     portfolio = await ledger.portfolio(portfolio_id)
     view = replace(view, seq=portfolio.seq)
     if lots:
@@ -73,7 +78,23 @@ async def read_holdings(ledger: Ledger, portfolio_id: UUID, view: View, *, lots:
     terms = await ledger.option_terms(portfolio_id, [position.symbol for position in state.positions])
     multipliers = {symbol: option.multiplier for symbol, option in terms.items()}
     open_lots = {symbol: book.lots for symbol, book in folded.items()}
+    count = sum(map(len, open_lots.values()))
+    if count > MOST_LOTS:
+        raise TooManyLots(count, MOST_LOTS)
     return Holdings(portfolio, state.positions, state.cash, multipliers, open_lots)
+
+
+async def read_lots(ledger: Ledger, portfolio_id: UUID, symbol: str, view: View) -> Holdings:
+    """One instrument, with its lots; nothing where it is not held."""
+    portfolio = await ledger.portfolio(portfolio_id)
+    if view.seq is None:
+        view = replace(view, seq=portfolio.seq)
+    folded = await fold_lots_of(ledger, portfolio_id, portfolio.lot_method, view, symbol)
+    if folded is None or not folded.lots:
+        return Holdings(portfolio, (), {})
+    terms = await ledger.option_terms(portfolio_id, [symbol])
+    multipliers = {name: option.multiplier for name, option in terms.items()}
+    return Holdings(portfolio, (folded.position(),), {}, multipliers, {symbol: folded.lots})
 
 
 async def value_holdings(

@@ -16,6 +16,7 @@ from quantmesh.gateway.http.models.base import (
     Shown,
     ShownDate,
     ShownInstant,
+    Symbol,
 )
 
 LotMethod = Literal["average", "fifo", "lifo", "specific"]
@@ -38,7 +39,15 @@ class UpdatePortfolioBody(Body):
 
 
 class PositionsQuery(BitemporalQuery):
-    lots: Annotated[bool, Field(description="With each position's lots.")] = False
+    lots: Annotated[
+        bool, Field(description="With each position's lots: of an account with more than 10,000, ask /lots.")
+    ] = False
+
+
+class LotsQuery(BitemporalQuery):
+    symbol: Symbol
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    cursor: Cursor = ""
 
 
 class LedgerQuery(BitemporalQuery):
@@ -74,6 +83,14 @@ class LotShown(Shown):
     quantity: DecimalText
     cost: DecimalText
     unrealized_pnl: DecimalText | None
+
+
+class LotsShown(Shown):
+    """The oldest first; all pages are true at the same `seq`."""
+
+    data: list[LotShown]
+    next_cursor: str | None
+    seq: Annotated[int, Field(description="The number of the account's log that this is true at.")]
 
 
 class PositionShown(Shown):

@@ -1,6 +1,8 @@
 """What is derived from the ledger: positions, performance, the journal, the account's log."""
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 from quantmesh.api.common.v1 import common_pb2
@@ -14,11 +16,14 @@ from quantmesh.portfolio.adapters.translate_performance import FREQUENCIES
 from quantmesh.portfolio.core.daily_book import History
 from quantmesh.portfolio.core.errors import InvalidRequest
 from quantmesh.portfolio.core.get_performance import PerformanceQuestion, get_performance
-from quantmesh.portfolio.core.get_positions import read_holdings, value_holdings
+from quantmesh.portfolio.core.get_positions import Holdings, ValuedHoldings, read_holdings, read_lots, value_holdings
 from quantmesh.portfolio.core.pages import foreign_cursor, from_cursor, page_limit, page_of, to_cursor
 from quantmesh.portfolio.core.performance import PerformancePoint, resampled
 from quantmesh.portfolio.core.ports import View
 from quantmesh.portfolio.core.read_history import Span, read_history
+
+# More positions and lots than these become messages beside the event loop.
+_SHOWN_AT_ONCE = 1_000
 
 
 class ReadMethods(Methods):
@@ -29,11 +34,13 @@ class ReadMethods(Methods):
             holdings = await read_holdings(store, portfolio_id_of(request.portfolio_id), view, lots=request.lots)
         valued = await value_holdings(self._market, holdings, view.as_of, view.known_at)
         base = valued.portfolio.base_currency
+        shown = len(valued.marks) + sum(map(len, holdings.lots.values()))
+        if shown > _SHOWN_AT_ONCE:
+            positions = await asyncio.to_thread(_positions, valued, holdings)
+        else:
+            positions = _positions(valued, holdings)
         return pb.GetPositionsResponse(
-            positions=[
-                translate.marked_position(mark, base, shown_lots(holdings, mark) if request.lots else ())
-                for mark in valued.marks
-            ],
+            positions=positions,
             cash=[translate.money(amount, currency) for currency, amount in valued.cash.items()],
             cash_value=None if valued.cash_value is None else translate.money(valued.cash_value, base),
             total_value=None if valued.total_value is None else translate.money(valued.total_value, base),
@@ -41,6 +48,30 @@ class ReadMethods(Methods):
             as_of=None if valued.as_of is None else to_timestamp(valued.as_of),
             known_at=to_timestamp(view.known_at or self._clock.now()),
             seq=valued.portfolio.seq,
+        )
+
+    @requires("portfolio:read")
+    async def ListLots(self, request: pb.ListLotsRequest, context: Context) -> pb.ListLotsResponse:
+        limit = page_limit(request.page.limit)
+        if not request.symbol:
+            raise InvalidRequest("symbol", "is required: the instrument whose lots are listed")
+        seq, place = _numbers_of(request.page.cursor, 2) or (None, 0)
+        view = replace(_view(request), seq=seq)
+        async with self._store() as store:
+            holdings = await read_lots(store, portfolio_id_of(request.portfolio_id), request.symbol, view)
+        last_seq = holdings.portfolio.seq
+        if seq is not None and seq > last_seq:
+            raise foreign_cursor()
+        seq = last_seq if seq is None else seq
+        lots = holdings.lots.get(request.symbol, ())
+        end = place + limit
+        # Without a position there is nothing to value.
+        marks = (await value_holdings(self._market, holdings, view.as_of, view.known_at)).marks if lots else ()
+        multiplier = holdings.multipliers.get(request.symbol)
+        return pb.ListLotsResponse(
+            lots=[lot for mark in marks for lot in shown_lots(lots[place:end], mark, multiplier)],
+            page=common_pb2.PageInfo(next_cursor=to_cursor([str(seq), str(end)]) if end < len(lots) else ""),
+            seq=seq,
         )
 
     @requires("portfolio:read")
@@ -69,7 +100,7 @@ class ReadMethods(Methods):
     @requires("portfolio:read")
     async def ListLedger(self, request: pb.ListLedgerRequest, context: Context) -> pb.ListLedgerResponse:
         limit = page_limit(request.page.limit)
-        after = _number_of(request.page.cursor)
+        (after,) = _numbers_of(request.page.cursor, 1) or (0,)
         asked = _view(request)
         async with self._store() as store:
             portfolio = await store.portfolio(portfolio_id_of(request.portfolio_id))
@@ -93,7 +124,20 @@ class ReadMethods(Methods):
         )
 
 
-def _view(request: pb.GetPositionsRequest | pb.GetPerformanceRequest | pb.ListLedgerRequest) -> View:
+def _positions(valued: ValuedHoldings, holdings: Holdings) -> list[pb.Position]:
+    """With the lots that were read."""
+    base = valued.portfolio.base_currency
+    found = []
+    for mark in valued.marks:
+        symbol = mark.position.symbol
+        lots = shown_lots(holdings.lots.get(symbol, ()), mark, holdings.multipliers.get(symbol))
+        found.append(translate.marked_position(mark, base, lots))
+    return found
+
+
+def _view(
+    request: pb.GetPositionsRequest | pb.ListLotsRequest | pb.GetPerformanceRequest | pb.ListLedgerRequest,
+) -> View:
     return View(translate.moment(request, "as_of"), translate.moment(request, "known_at"))
 
 
@@ -106,13 +150,13 @@ def _day(text: str, field: str) -> date | None:
         raise InvalidRequest(field, f"{text[:20]!r} is not a date such as 2020-01-31") from error
 
 
-def _number_of(cursor: str) -> int:
-    key = from_cursor(cursor, 1)
+def _numbers_of(cursor: str, parts: int) -> list[int] | None:
+    key = from_cursor(cursor, parts)
     if key is None:
-        return 0
-    if not key[0].isdecimal() or len(key[0]) > 18:
+        return None
+    if not all(part.isdecimal() and len(part) <= 18 for part in key):
         raise foreign_cursor()
-    return int(key[0])
+    return [int(part) for part in key]
 
 
 def _page(series: Sequence[PerformancePoint], page: common_pb2.PageRequest) -> tuple[Sequence[PerformancePoint], str]:

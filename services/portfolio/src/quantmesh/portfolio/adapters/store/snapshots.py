@@ -1,11 +1,12 @@
 """Snapshots of the ledger, and reads from them; a row per instrument for as long as that stayed the same."""
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from quantmesh.chassis.sql import text
+from quantmesh.chassis.sql import Row, text
 from quantmesh.portfolio.adapters.store.lot_rows import read_folded
 from quantmesh.portfolio.adapters.store.owned import Owned
 from quantmesh.portfolio.adapters.store.views import bounds, instant
@@ -13,6 +14,8 @@ from quantmesh.portfolio.core.lots import FoldedLots, Position
 from quantmesh.portfolio.core.ports import View
 from quantmesh.portfolio.core.snapshots import Snapshot, merged
 
+# In characters: longer texts of lots are read beside the event loop.
+_READ_AT_ONCE = 100_000
 # Of the log after a snapshot: where something was executed by its end, as each making told of what had been recorded
 # since the one before it; and what is after the last making.
 _FIND = text(
@@ -144,4 +147,10 @@ class SnapshotStore(Owned):
         found = await self._session.execute(
             _LOTS, {"portfolio_id": portfolio_id, "number": snapshot.number, "symbols": list(symbols), "whole": whole}
         )
-        return {row.symbol: read_folded(*row) for row in found}
+        if whole and sum(len(row.lots_between) for row in found) > _READ_AT_ONCE:
+            return await asyncio.to_thread(_folded, found.all())
+        return _folded(found.all())
+
+
+def _folded(rows: Iterable[Row]) -> dict[str, FoldedLots]:
+    return {row.symbol: read_folded(*row) for row in rows}
