@@ -18,7 +18,7 @@ from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.ports import Ledger, Market, View
 
 # In one answer.
-MOST_LOTS = 10_000
+MOST_LOTS = 5_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class UpdatePortfolioBody(Body):
 
 class PositionsQuery(BitemporalQuery):
     lots: Annotated[
-        bool, Field(description="With each position's lots: of an account with more than 10,000, ask /lots.")
+        bool, Field(description="With each position's lots: of an account with more than 5,000, ask /lots.")
     ] = False
 
 
