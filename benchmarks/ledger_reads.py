@@ -8,6 +8,7 @@ Performance is what GetPerformance does but for the market's answers, of some fi
 every day.
 """
 
+import gc
 import secrets
 import shutil
 import sys
@@ -124,6 +125,9 @@ async def measure(url: str, admin_url: str) -> bool:
         "as known at several times": [View(known_at=at) for at in times],
         "both, before a snapshot": [View(furthest), View(known_at=furthest), View(furthest, times[-1])],
     }
+    # As a service does once it has started.
+    gc.collect()
+    gc.freeze()
     held = await read(large, View())
     assert sum(position.quantity for position in held.positions) == TRANSACTIONS // 2 + 2 * SINCE
     slowest = 0.0
