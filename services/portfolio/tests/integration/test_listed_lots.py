@@ -10,6 +10,7 @@ from quantmesh.api.common.v1.common_pb2 import PageRequest
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.portfolio.adapters.rpc import reads
 from quantmesh.portfolio.adapters.snapshot_maker import SnapshotMaker
+from quantmesh.portfolio.adapters.store import snapshots
 from quantmesh.portfolio.adapters.translate_lots import shown_lots
 from quantmesh.portfolio.core import get_positions
 from quantmesh.portfolio.core.errors import InvalidRequest, PortfolioNotFound, TooManyLots
@@ -63,8 +64,11 @@ async def test_all_pages_tell_of_the_number_that_the_first_was_true_at(service: 
     assert (now.seq, [lot.quantity.value for lot in now.lots]) == (6, ["1", "2", "2"])
 
 
-@pytest.mark.parametrize("step", [2, 1000])
-async def test_what_lies_apart_in_a_snapshot_is_listed_whole(service: Service, step: int) -> None:
+@pytest.mark.parametrize(("step", "read_at_once"), [(2, 100_000), (1000, 100_000), (1000, 10)])
+async def test_what_lies_apart_in_a_snapshot_is_listed_whole(
+    service: Service, step: int, read_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "_READ_AT_ONCE", read_at_once)
     user, portfolio_id, bought = await with_lots(service, 25)
     await SnapshotMaker(service.database, due_events=1, step=step).make_due()
     assert [lot.transaction_id for lot in (await listed(user, portfolio_id)).lots] == bought
