@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
 import pytest
@@ -82,13 +82,18 @@ class Busy:
 
     async def exchange(self, request: bytes) -> bytes:
         """All that comes until the server closes the connection."""
+        async with self.connected() as (reader, writer), asyncio.timeout(10):
+            writer.write(request)
+            return await reader.read()
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        writer.write(request)
-        async with asyncio.timeout(10):
-            answer = await reader.read()
-        writer.close()
-        await writer.wait_closed()
-        return answer
+        try:
+            yield reader, writer
+        finally:
+            writer.close()
+            await writer.wait_closed()
 
 
 async def told(queue: asyncio.Queue[str], count: int) -> None:
@@ -184,9 +189,9 @@ async def test_a_request_whose_client_has_gone_keeps_no_place_beyond_its_end() -
 
 
 async def test_who_does_not_send_the_body_keeps_no_place_until_it_is_there() -> None:
-    async with serving(Crowd(burst=3, standing=1)) as busy:
+    async with serving(Crowd(burst=3, standing=1)) as busy, AsyncExitStack() as open_clients:
         head = b"POST /api/v2/orders HTTP/1.1\r\nHost: edge\r\nConnection: close\r\nContent-Length: 4\r\n\r\n"
-        clients = [await asyncio.open_connection("127.0.0.1", busy.port) for _ in range(5)]
+        clients = [await open_clients.enter_async_context(busy.connected()) for _ in range(5)]
         for _, writer in clients:
             writer.write(head + b"bo")
             await told(busy.app.begun, 1)
@@ -198,10 +203,8 @@ async def test_who_does_not_send_the_body_keeps_no_place_until_it_is_there() -> 
         refused = await busy.http.get("/api/v2/orders")
         assert refused.json()["detail"] == "8 calls to /api/v2/orders are under way already."
         assert await busy.finish() == [200] * 3
-        for reader, writer in clients:
+        for reader, _ in clients:
             assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
-            writer.close()
-            await writer.wait_closed()
         await asyncio.sleep(1.1 * CALM_SECONDS)
         busy.app.may.clear()
         await busy.begin(3)
