@@ -161,6 +161,18 @@ async def test_an_import_that_is_taken_back_closes_no_position(service: Service)
         await user.rpc.ReverseImport(request, NO_CONTEXT)
 
 
+async def test_a_row_whose_equal_was_refused_is_known_again_also_where_a_currency_is_left_out(service: Service) -> None:
+    user, portfolio_id = await account(service, margin=True, cash="1000.00")
+    header = "type,symbol,quantity,price,split_ratio,amount,currency,executed_at\n"
+    split = "split,SAP,,,2,,EUR,2020-02-04T15:00:00Z\n"
+    paid = "deposit,,,,,500,EUR,2020-02-03T15:00:00Z\nbuy,SAP,10,100,,,EUR,2020-02-04T15:00:00Z\n"
+    too_much = "buy,IBM,50,100,,,USD,2020-02-05T15:00:00Z\n"
+    told = await user.import_csv(portfolio_id, header + split + paid + split + too_much)
+    assert [row.line for row in told.rejected] == [2, 6]
+    again = await user.import_csv(portfolio_id, header + paid + split)
+    assert (len(again.duplicates), len(again.accepted), len(again.rejected)) == (3, 0, 0)
+
+
 @pytest.mark.parametrize("has_snapshot", [False, True])
 async def test_a_file_leaves_no_more_owed_in_any_currency_than_is_carried(
     service: Service, *, has_snapshot: bool

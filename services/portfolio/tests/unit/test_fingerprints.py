@@ -10,7 +10,7 @@ BUY = "buy,AAPL,10,73.35,1.00,2020-01-02T15:00:00Z,first"
 def fingerprints(*lines: str, header: str = HEADER, currency: str = "USD") -> list[bytes]:
     read = read_rows("\n".join([header, *lines]).encode())
     assert read.rejected == []
-    return list(row_fingerprints((row.input, currency) for row in read.rows))
+    return [each.own for each in row_fingerprints((row.input, currency) for row in read.rows)]
 
 
 def test_how_a_row_is_written_does_not_matter() -> None:

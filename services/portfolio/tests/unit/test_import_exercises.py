@@ -99,6 +99,11 @@ def test_a_file_does_what_its_rows_do_one_by_one(
 
 @settings(deadline=None, max_examples=30)
 @given(method=st.sampled_from(LotMethod), rows=ROWS)
+# Of two equal rows the first is refused: what is recorded is known as the first occurrence all the same.
+@example(
+    method=LotMethod.FIFO,
+    rows=[Row("option_close", CALL, 1, 3, 0), Row("option_open", CALL, 2, 2, 0), Row("option_close", CALL, 1, 3, 0)],
+)
 def test_a_file_that_is_taken_back_leaves_what_was_there(method: LotMethod, rows: list[Row]) -> None:
     async def there_and_back() -> None:
         account = await begun(method, (), (), margin=True)
@@ -111,3 +116,18 @@ def test_a_file_that_is_taken_back_leaves_what_was_there(method: LotMethod, rows
         assert await account.state() == before
 
     asyncio.run(there_and_back())
+
+
+def test_a_file_without_its_refused_rows_records_none_of_the_others_again() -> None:
+    sale, purchase = Row("sell", "AAPL", 5, 3, 0), Row("buy", "AAPL", 10, 2, 0)
+
+    async def twice() -> None:
+        account = await begun(LotMethod.FIFO, (), (), margin=False)
+        assert [row.line for row in (await account.import_rows([sale, purchase, sale])).rejected] == [2]
+        recorded = account.entries()
+        assert [row.line for row in (await account.import_rows([purchase, sale])).duplicates] == [2, 3]
+        assert account.entries() == recorded
+        # One more that is equal is one more transaction.
+        assert [row.line for row in (await account.import_rows([purchase, sale, sale])).accepted] == [4]
+
+    asyncio.run(twice())

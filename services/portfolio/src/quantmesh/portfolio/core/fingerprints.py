@@ -1,9 +1,10 @@
 """What an imported row is known by, so that the same file twice records nothing twice."""
 
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from hashlib import blake2b
+from typing import NamedTuple
 
 from quantmesh.portfolio.core.model import TransactionInput
 from quantmesh.portfolio.core.numbers import plain
@@ -12,17 +13,47 @@ from quantmesh.portfolio.core.times import to_microseconds
 FINGERPRINT_BYTES = 16
 
 
-def row_fingerprints(rows: Iterable[tuple[TransactionInput, str]]) -> Iterator[bytes]:
+class Fingerprint(NamedTuple):
+    """Of a row, and of the first row of its file that says the same."""
+
+    own: bytes
+    first: bytes
+
+
+def row_fingerprints(rows: Iterable[tuple[TransactionInput, str]]) -> Iterator[Fingerprint]:
     """One per input and its currency: a hash of what the row says, however it was written, and of its occurrence.
 
     Two rows of a file that say the same are two transactions: the second is the second occurrence, here and whenever
     the file, or a longer one that begins with it, comes again.
     """
     occurrences: Counter[str] = Counter()
+    firsts: dict[str, bytes] = {}
     for asked, currency in rows:
         said = _said(asked, currency)
         occurrences[said] += 1
-        yield blake2b(f"{occurrences[said]}\0{said}".encode(), digest_size=FINGERPRINT_BYTES).digest()
+        own = blake2b(f"{occurrences[said]}\0{said}".encode(), digest_size=FINGERPRINT_BYTES).digest()
+        yield Fingerprint(own, firsts.setdefault(said, own))
+
+
+class Refused:
+    """The fingerprints of rows that were refused: what is recorded of equal rows are the first occurrences.
+
+    Else a file without its refused rows would count one of the others as one occurrence less, which nobody knows.
+    """
+
+    def __init__(self) -> None:
+        self._free: defaultdict[bytes, deque[bytes]] = defaultdict(deque)
+
+    def add(self, refused: Fingerprint) -> None:
+        self._free[refused.first].append(refused.own)
+
+    def in_place_of(self, accepted: Fingerprint) -> Fingerprint:
+        """That of the earliest equal row that was refused, whose place is taken; else its own."""
+        free = self._free.get(accepted.first)
+        if not free:
+            return accepted
+        free.append(accepted.own)
+        return accepted._replace(own=free.popleft())
 
 
 def _said(asked: TransactionInput, currency: str) -> str:

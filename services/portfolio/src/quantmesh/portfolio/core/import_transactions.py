@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
 from quantmesh.chassis.errors import InvalidInput, RuleBroken
 from quantmesh.portfolio.core.admission import Books, Holding, currency_of, touched
-from quantmesh.portfolio.core.fingerprints import row_fingerprints
+from quantmesh.portfolio.core.fingerprints import Fingerprint, Refused, row_fingerprints
 from quantmesh.portfolio.core.import_csv import ReadRows, RejectedRow, read_rows, refused
 from quantmesh.portfolio.core.ledger_errors import file_exceeds_margin
 from quantmesh.portfolio.core.margin import short_of_margin
@@ -46,7 +46,7 @@ class Resolved:
     line: int
     input: TransactionInput
     currency: str
-    fingerprint: bytes
+    fingerprint: Fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ async def import_transactions(
     await ledger.append(transactions, verdict.balances, written)
     rows = [row for row, _ in verdict.entries]
     await ledger.remember_imported(
-        portfolio_id, {row.fingerprint: item.id for row, item in zip(rows, transactions, strict=True)}
+        portfolio_id, {row.fingerprint.own: item.id for row, item in zip(rows, transactions, strict=True)}
     )
     accepted = [AcceptedRow(row.line, item.entry, item) for row, item in zip(rows, transactions, strict=True)]
     return _outcome(read, verdict, import_id, accepted)
@@ -172,16 +172,16 @@ async def _check(ledger: Ledger, portfolio: Portfolio, read: ReadImport) -> _Ver
         for row, entry in verdict.entries
         if entry.currency in reasons
     ]
-    left = {row.line for row, entry in verdict.entries if entry.currency not in reasons}
-    left.update(row.line for row in verdict.duplicates)
-    rows = [row for row in read.rows if row.line in left]
+    left = {row.line: row for row, entry in verdict.entries if entry.currency not in reasons}
+    again = {row.line for row in verdict.duplicates}
+    rows = [left.get(row.line, row) for row in read.rows if row.line in left or row.line in again]
     return await _check(ledger, portfolio, ReadImport(read.columns, rows, [*verdict.rejected, *rejected]))
 
 
 async def _admitted(ledger: Ledger, portfolio: Portfolio, read: ReadImport) -> _Verdict:
     if not read.rows:
         return _Verdict((), read.rejected, (), {}, RestingOrders())
-    known = await ledger.imported(portfolio.id, [row.fingerprint for row in read.rows])
+    known = await ledger.imported(portfolio.id, [row.fingerprint.own for row in read.rows])
     holdings = {holding for row in read.rows for holding in touched(row.input, row.currency)}
     books = await ledger.books(portfolio.id, holdings, min(row.input.executed_at for row in read.rows))
     books.exercised = await exercised_lots(ledger, portfolio, (row.input for row in read.rows))
@@ -207,15 +207,19 @@ async def _named_lots(ledger: Ledger, portfolio: Portfolio, books: Books) -> dic
 @exactly
 def _judge(read: ReadImport, known: Mapping[bytes, UUID], books: Books, resting: RestingOrders) -> _Verdict:
     """Which rows the books take, one after the other in order of execution (in the file's order on a tie)."""
-    entries, rejected, duplicates = [], list(read.rejected), []
+    entries, rejected, duplicates, without = [], list(read.rejected), [], Refused()
     for row in sorted(read.rows, key=_executed_at):
-        if row.fingerprint in known:
-            duplicates.append(DuplicateRow(row.line, known[row.fingerprint]))
+        if row.fingerprint.own in known:
+            duplicates.append(DuplicateRow(row.line, known[row.fingerprint.own]))
             continue
         try:
-            entries.append((row, resting.admit(row.input, row.currency, books)))
+            entry = resting.admit(row.input, row.currency, books)
         except (InvalidInput, RuleBroken) as error:
             rejected.extend(refused(row.line, error))
+            without.add(row.fingerprint)
+            continue
+        fingerprint = without.in_place_of(row.fingerprint)
+        entries.append((row if fingerprint is row.fingerprint else replace(row, fingerprint=fingerprint), entry))
     return _Verdict(entries, rejected, duplicates, changed(books, (entry for _, entry in entries)), resting)
 
 
