@@ -126,7 +126,6 @@ async def measure(url: str, admin_url: str) -> bool:
         "both, before a snapshot": [View(furthest), View(known_at=furthest), View(furthest, times[-1])],
     }
     # As a service does once it has started.
-    gc.collect()
     gc.freeze()
     held = await read(large, View())
     assert sum(position.quantity for position in held.positions) == TRANSACTIONS // 2 + 2 * SINCE

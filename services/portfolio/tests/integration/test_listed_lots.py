@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -21,10 +22,24 @@ from .fakes import NO_CONTEXT, Service, User
 from .messages import stamp
 
 
-async def listed(user: User, portfolio_id: str, symbol: str = "AAPL", **asked: object) -> pb.ListLotsResponse:
+async def listed(
+    user: User,
+    portfolio_id: str,
+    symbol: str = "AAPL",
+    *,
+    as_of: datetime | None = None,
+    known_at: datetime | None = None,
+    limit: int = 100,
+    cursor: str = "",
+) -> pb.ListLotsResponse:
     user.call()
-    page = PageRequest(limit=asked.pop("limit", 100), cursor=asked.pop("cursor", ""))  # type: ignore[arg-type]
-    request = pb.ListLotsRequest(portfolio_id=portfolio_id, symbol=symbol, page=page, **asked)  # type: ignore[arg-type]
+    request = pb.ListLotsRequest(
+        portfolio_id=portfolio_id,
+        symbol=symbol,
+        as_of=stamp(as_of),
+        known_at=stamp(known_at),
+        page=PageRequest(limit=limit, cursor=cursor),
+    )
     return await user.rpc.ListLots(request, NO_CONTEXT)
 
 
@@ -72,9 +87,9 @@ async def test_what_lies_apart_in_a_snapshot_is_listed_whole(
     user, portfolio_id, bought = await with_lots(service, 25)
     await SnapshotMaker(service.database, due_events=1, step=step).make_due()
     assert [lot.transaction_id for lot in (await listed(user, portfolio_id)).lots] == bought
-    early = await listed(user, portfolio_id, as_of=stamp(service.clock.time.replace(year=2020, month=1, day=22)))
+    early = await listed(user, portfolio_id, as_of=datetime(2020, 1, 22, 9, tzinfo=UTC))
     assert [lot.transaction_id for lot in early.lots] == bought[:19]
-    known = await listed(user, portfolio_id, known_at=stamp(service.clock.time.replace(year=2020)))
+    known = await listed(user, portfolio_id, known_at=datetime(2020, 3, 1, tzinfo=UTC))
     assert not known.lots
 
 

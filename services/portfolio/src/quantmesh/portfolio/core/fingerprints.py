@@ -35,10 +35,10 @@ def row_fingerprints(rows: Iterable[tuple[TransactionInput, str]]) -> Iterator[F
         yield Fingerprint(own, firsts.setdefault(said, own))
 
 
-class Refused:
-    """The fingerprints of rows that were refused: what is recorded of equal rows are the first occurrences.
+class Unused:
+    """The fingerprints of rows that are refused: what is recorded of equal rows are the first occurrences.
 
-    Else a file without its refused rows would count one of the others as one occurrence less, which nobody knows.
+    Else a file without its refused rows would count one of the others as an earlier occurrence, which nobody knows.
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Refused:
     def add(self, refused: Fingerprint) -> None:
         self._free[refused.first].append(refused.own)
 
-    def in_place_of(self, accepted: Fingerprint) -> Fingerprint:
+    def instead_of(self, accepted: Fingerprint) -> Fingerprint:
         """That of the earliest equal row that was refused, whose place is taken; else its own."""
         free = self._free.get(accepted.first)
         if not free:

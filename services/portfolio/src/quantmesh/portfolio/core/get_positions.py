@@ -75,8 +75,7 @@ async def read_holdings(ledger: Ledger, portfolio_id: UUID, view: View, *, lots:
         state, folded = await fold_open_lots(ledger, portfolio_id, portfolio.lot_method, view)
     else:
         state, folded = await fold_ledger(ledger, portfolio_id, portfolio.lot_method, view), {}
-    terms = await ledger.option_terms(portfolio_id, [position.symbol for position in state.positions])
-    multipliers = {symbol: option.multiplier for symbol, option in terms.items()}
+    multipliers = await _multipliers(ledger, portfolio_id, [position.symbol for position in state.positions])
     open_lots = {symbol: book.lots for symbol, book in folded.items()}
     count = sum(map(len, open_lots.values()))
     if count > MOST_LOTS:
@@ -92,9 +91,13 @@ async def read_lots(ledger: Ledger, portfolio_id: UUID, symbol: str, view: View)
     folded = await fold_lots_of(ledger, portfolio_id, portfolio.lot_method, view, symbol)
     if folded is None or not folded.lots:
         return Holdings(portfolio, (), {})
-    terms = await ledger.option_terms(portfolio_id, [symbol])
-    multipliers = {name: option.multiplier for name, option in terms.items()}
+    multipliers = await _multipliers(ledger, portfolio_id, [symbol])
     return Holdings(portfolio, (folded.position(),), {}, multipliers, {symbol: folded.lots})
+
+
+async def _multipliers(ledger: Ledger, portfolio_id: UUID, symbols: Sequence[str]) -> dict[str, Decimal]:
+    terms = await ledger.option_terms(portfolio_id, symbols)
+    return {symbol: option.multiplier for symbol, option in terms.items()}
 
 
 async def value_holdings(

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from quantmesh.chassis.errors import InvalidInput, RuleBroken
 from quantmesh.portfolio.core.admission import Books, Holding, currency_of, touched
-from quantmesh.portfolio.core.fingerprints import Fingerprint, Refused, row_fingerprints
+from quantmesh.portfolio.core.fingerprints import Fingerprint, Unused, row_fingerprints
 from quantmesh.portfolio.core.import_csv import ReadRows, RejectedRow, read_rows, refused
 from quantmesh.portfolio.core.ledger_errors import file_exceeds_margin
 from quantmesh.portfolio.core.margin import short_of_margin
@@ -207,7 +207,7 @@ async def _named_lots(ledger: Ledger, portfolio: Portfolio, books: Books) -> dic
 @exactly
 def _judge(read: ReadImport, known: Mapping[bytes, UUID], books: Books, resting: RestingOrders) -> _Verdict:
     """Which rows the books take, one after the other in order of execution (in the file's order on a tie)."""
-    entries, rejected, duplicates, without = [], list(read.rejected), [], Refused()
+    entries, rejected, duplicates, unused = [], list(read.rejected), [], Unused()
     for row in sorted(read.rows, key=_executed_at):
         if row.fingerprint.own in known:
             duplicates.append(DuplicateRow(row.line, known[row.fingerprint.own]))
@@ -216,9 +216,9 @@ def _judge(read: ReadImport, known: Mapping[bytes, UUID], books: Books, resting:
             entry = resting.admit(row.input, row.currency, books)
         except (InvalidInput, RuleBroken) as error:
             rejected.extend(refused(row.line, error))
-            without.add(row.fingerprint)
+            unused.add(row.fingerprint)
             continue
-        fingerprint = without.in_place_of(row.fingerprint)
+        fingerprint = unused.instead_of(row.fingerprint)
         entries.append((row if fingerprint is row.fingerprint else replace(row, fingerprint=fingerprint), entry))
     return _Verdict(entries, rejected, duplicates, changed(books, (entry for _, entry in entries)), resting)
 

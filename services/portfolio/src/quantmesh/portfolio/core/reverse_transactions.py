@@ -80,13 +80,13 @@ async def reverse_import(
     if not standing:
         raise AlreadyReversed(f"All of import {import_id}")
     portfolio, recorded_at = await ledger.advance(portfolio_id, len(standing), now)
-    first_seq = portfolio.seq - len(standing) + 1
-    reversals = [
-        _reversal_of(item, seq, note, recorded_at, new_id) for seq, item in enumerate(standing, start=first_seq)
-    ]
-    count = len(reversals)
     with _refusing("import_id"):
         balances = await _balances_without(ledger, portfolio, standing)
+        first_seq = portfolio.seq - len(standing) + 1
+        reversals = [
+            _reversal_of(item, seq, note, recorded_at, new_id) for seq, item in enumerate(standing, start=first_seq)
+        ]
+        count = len(reversals)
         await ledger.append(
             reversals, balances, lambda rows: progress(rows / count, f"{rows} of {count} rows reversed")
         )

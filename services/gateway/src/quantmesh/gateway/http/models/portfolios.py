@@ -39,9 +39,7 @@ class UpdatePortfolioBody(Body):
 
 
 class PositionsQuery(BitemporalQuery):
-    lots: Annotated[
-        bool, Field(description="With each position's lots: of an account with more than 5,000, ask /lots.")
-    ] = False
+    lots: Annotated[bool, Field(description="With each position's lots; very many are listed by /lots alone.")] = False
 
 
 class LotsQuery(BitemporalQuery):
