@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import httpx
 import rfc8785
-from Crypto.Hash import keccak
+from sha3 import keccak_256
 
 from quantmesh.client.errors import ClientError
 from quantmesh.client.models.chain import Proof, Verdict
@@ -28,7 +28,8 @@ class _Refuted(Exception):
 
 
 def keccak256(content: bytes) -> bytes:
-    return keccak.new(digest_bits=256, data=content).digest()
+    digest: bytes = keccak_256(content).digest()
+    return digest
 
 
 def leaf_of(payload: Mapping[str, object]) -> bytes:

@@ -3,11 +3,12 @@
 from typing import Any, cast
 
 import rfc8785
-from Crypto.Hash import keccak
+from sha3 import keccak_256
 
 
 def keccak256(data: bytes) -> bytes:
-    return keccak.new(data=data, digest_bits=256).digest()
+    digest: bytes = keccak_256(data).digest()
+    return digest
 
 
 def canonical(value: object) -> bytes:

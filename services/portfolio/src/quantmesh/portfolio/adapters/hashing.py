@@ -1,7 +1,7 @@
 """What a proof hashes, and with what."""
 
 import orjson
-from Crypto.Hash import keccak
+from sha3 import keccak_256
 
 from quantmesh.portfolio.core.model import Transaction
 from quantmesh.portfolio.core.proof import members_of
@@ -14,4 +14,5 @@ def payload_of(transaction: Transaction, salt: bytes) -> bytes:
 
 def keccak256(content: bytes) -> bytes:
     """Keccak-256 as Ethereum has it, which is not the SHA3-256 of the standard library."""
-    return keccak.new(digest_bits=256, data=content).digest()
+    digest: bytes = keccak_256(content).digest()
+    return digest
