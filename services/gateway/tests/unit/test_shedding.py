@@ -69,6 +69,37 @@ def test_what_is_below_the_standing_ones_is_never_refused() -> None:
         part.leave(2)
 
 
+class Served(Part):
+    """A part that does more at once than a few at a time, as one whose work shares commits."""
+
+    def offer(self, per_second: int, seconds: int) -> tuple[list[int], list[int]]:
+        """By second: how many were refused, and the most that were under way."""
+        refused, most = [0] * seconds, [0] * seconds
+        due = done = 0.0
+        for millisecond in range(1000 * seconds):
+            self.now += 0.001
+            due += per_second / 1000
+            while due >= 1.0:
+                due -= 1.0
+                refused[millisecond // 1000] += not self.shedding.enter()
+            most[millisecond // 1000] = max(most[millisecond // 1000], self.shedding.in_flight)
+            done += (0.35 if self.shedding.in_flight <= 8 else 0.9) * (self.shedding.in_flight > 0)
+            while done >= 1.0 and self.shedding.in_flight:
+                done -= 1.0
+                self.shedding.leave()
+        return refused, most
+
+
+def test_what_a_part_can_serve_is_not_refused_for_ever_after_an_overload() -> None:
+    part = Served(Crowd())
+    refused, most = part.offer(3_600, seconds=5)
+    assert most[1:] == [8] * 4
+    assert min(refused) > 2_000
+    refused, _ = part.offer(480, seconds=6)
+    assert refused[0] > 0
+    assert refused[3:] == [0] * 3
+
+
 def test_who_waits_outside_keeps_no_place_and_comes_back_however_many_there_are_by_then() -> None:
     part = Part(Crowd(burst=2, standing=1))
     part.enter(1)
