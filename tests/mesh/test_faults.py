@@ -62,8 +62,8 @@ class Depositor(threading.Thread):
         return False
 
 
-def works_again(user: httpx.Client, portfolio: str) -> bool:
-    """A read of each part, a computation and a write, all well."""
+def unwell(user: httpx.Client, portfolio: str) -> list[str]:
+    """What is not well of a read of each part, a computation and a write."""
     try:
         checks = (
             user.get(f"{API}/auth/me"),
@@ -75,9 +75,13 @@ def works_again(user: httpx.Client, portfolio: str) -> bool:
             user.get(f"{API}/blockchain/networks"),
             user.post(f"{API}/portfolios/{portfolio}/transactions", json=DEPOSIT | {"amount": "0.01"}, headers=key()),
         )
-    except httpx.TransportError:
-        return False
-    return all(answer.is_success for answer in checks)
+    except httpx.TransportError as error:
+        return [repr(error)]
+    return [
+        f"{answer.request.url.path}: {answer.status_code} after {answer.elapsed.total_seconds():.2f} s"
+        for answer in checks
+        if not answer.is_success
+    ]
 
 
 def return_seconds() -> float:
@@ -106,8 +110,8 @@ def test_a_killed_part_comes_back_and_no_deposit_is_lost_or_doubled(mesh: Mesh, 
         back = time.monotonic()
         if back - killed > RETURN_SECONDS:
             assert back - killed < return_seconds(), f"{part} took {back - killed:.1f} s to return"
-        while not works_again(user, portfolio):
-            assert time.monotonic() - back < 5, f"not all is well 5 s after {part} is back"
+        while wrong := unwell(user, portfolio):
+            assert time.monotonic() - back < 5, f"5 s after {part} is back: {wrong}"
             time.sleep(0.1)
         time.sleep(0.3)
         depositor.stopping.set()
@@ -132,4 +136,4 @@ def test_every_row_is_there_after_down_and_up(mesh: Mesh) -> None:
     mesh.up()
     with mesh.login(email) as user:
         assert events(user, portfolio) == before
-        assert works_again(user, portfolio)
+        assert not unwell(user, portfolio)
