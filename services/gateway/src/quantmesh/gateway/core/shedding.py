@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 BURST, STANDING = 128, 8
 # The crowd has gone once so many were begun in a row, or nobody was refused for so long. Not sooner by the clock: what
-# came while the process had to wait for a processor comes at once. A part may do more at once than a few at a time: so
-# a burst is tried again as well where no more were refused than begun for as long.
+# came while the process had to wait for a processor comes at once.
+# A part may do more with many at once than with a few: where no more were refused than begun for so long, it is tried.
 CALM_IN_A_ROW, CALM_SECONDS = 32, 1.0
 
 
@@ -31,36 +31,40 @@ class Shedding:
         self.in_flight = 0
         self._crowd = crowd
         self._now = now
-        self._begun_in_a_row = CALM_IN_A_ROW
+        self._is_crowded = False
         self._refused_at = 0.0
+        self._begun_in_a_row = 0
         self._count_from(0.0)
 
     def enter(self) -> bool:
         """Whether one more may; who did has to leave."""
         if self.in_flight >= self._crowd.standing:
             now = self._now()
-            is_calm = self._is_calm(now)
-            if self.in_flight >= self._crowd.burst or not is_calm:
-                if is_calm:
-                    self._count_from(now)
-                self._begun_in_a_row = 0
-                self._refused_at = now
-                self._refused += 1
+            if self._is_crowded:
+                self._is_crowded = not self._has_gone(now)
+            if self._is_crowded or self.in_flight >= self._crowd.burst:
+                self._refuse(now)
                 return False
         self._begun_in_a_row += 1
         self._begun += 1
         self.in_flight += 1
         return True
 
-    def _is_calm(self, now: float) -> bool:
+    def _refuse(self, now: float) -> None:
+        if not self._is_crowded:
+            self._is_crowded = True
+            self._count_from(now)
+        self._begun_in_a_row = 0
+        self._refused_at = now
+        self._refused += 1
+
+    def _has_gone(self, now: float) -> bool:
         if self._begun_in_a_row >= CALM_IN_A_ROW or now - self._refused_at >= CALM_SECONDS:
             return True
         if now - self._counted_from < CALM_SECONDS:
             return False
         is_small = self._refused <= self._begun
         self._count_from(now)
-        if is_small:
-            self._begun_in_a_row = CALM_IN_A_ROW
         return is_small
 
     def _count_from(self, now: float) -> None:
