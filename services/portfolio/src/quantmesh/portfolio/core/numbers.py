@@ -43,10 +43,9 @@ def parse(text: str) -> Decimal:
     return Decimal(text)
 
 
-@exactly
 def to_stored(value: Decimal) -> Decimal:
     """Rounded half to even to 18 places, as NUMERIC(38,18) keeps it."""
-    return value.quantize(_STORED)
+    return value.quantize(_STORED, context=EXACT)
 
 
 def plain(value: Decimal) -> str:

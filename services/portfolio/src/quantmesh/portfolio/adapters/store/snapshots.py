@@ -69,12 +69,13 @@ def rows_at(condition: str = "true") -> str:
     """The row of each instrument at a snapshot, where a condition on its symbol holds.
 
     Every instrument that ever moved has a row that ends nowhere or, until a pass that makes all anew has come to it,
-    one that ended where that pass began. At a late snapshot most of these serve; the others' are found by their key.
+    one that ended where that pass began. These serve what did not move since; most that did have a row that ends with
+    the next snapshot, which lie side by side. The others' are found by their key, one by one.
     """
     last = f"""snapshot_position
             WHERE portfolio_id = :portfolio_id AND {condition} AND until_number = ANY (
                 ARRAY(SELECT number FROM ledger_snapshot WHERE portfolio_id = :portfolio_id AND after_seq = 0)
-                || 9223372036854775807
+                || 9223372036854775807 || CAST(:number + 1 AS bigint)
             )"""  # noqa: S608  the condition is our own
     serves = "from_number <= :number AND until_number > :number"
     return f"""(
@@ -96,20 +97,30 @@ def rows_at(condition: str = "true") -> str:
 _POSITIONS = text(
     f"""
     SELECT symbol, currency, quantity, cost, average_cost, realized_pnl
-    FROM {rows_at("symbol <> ALL(CAST(:moved AS text[]))")}
+    FROM {rows_at("symbol NOT IN (SELECT unnest(CAST(:moved AS text[])))")}
     WHERE quantity <> 0
     """  # noqa: S608  our own subquery
 )
+# What moved after a snapshot has mostly a row that ends with the next one, and those lie side by side; the others are
+# found by their key.
 _LOTS = text(
     """
-    SELECT wanted.symbol, currency, folded, CASE WHEN :whole THEN lots_between ELSE '' END AS lots_between
-    FROM unnest(CAST(:symbols AS text[])) AS wanted (symbol)
-    CROSS JOIN LATERAL (
-        SELECT * FROM snapshot_position AS p
-        WHERE p.portfolio_id = :portfolio_id AND p.symbol = wanted.symbol AND p.from_number <= :number
-        ORDER BY p.from_number DESC LIMIT 1
-    ) AS held
-    WHERE until_number > :number
+    WITH ended AS MATERIALIZED (
+        SELECT symbol, currency, folded, lots_between FROM snapshot_position
+        WHERE portfolio_id = :portfolio_id AND until_number = :number + 1 AND from_number <= :number
+          AND symbol IN (SELECT unnest(CAST(:symbols AS text[])))
+    ), goes_on AS (
+        SELECT held.symbol, currency, folded, lots_between
+        FROM (SELECT unnest(CAST(:symbols AS text[])) EXCEPT SELECT symbol FROM ended) AS wanted (symbol)
+        CROSS JOIN LATERAL (
+            SELECT * FROM snapshot_position AS p
+            WHERE p.portfolio_id = :portfolio_id AND p.symbol = wanted.symbol AND p.from_number <= :number
+            ORDER BY p.from_number DESC LIMIT 1
+        ) AS held
+        WHERE until_number > :number
+    )
+    SELECT symbol, currency, folded, CASE WHEN :whole THEN lots_between ELSE '' END AS lots_between
+    FROM (TABLE ended UNION ALL TABLE goes_on) AS found
     """
 )
 
