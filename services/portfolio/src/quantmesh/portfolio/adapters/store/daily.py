@@ -57,11 +57,16 @@ _KEPT_FLOWS = text(
     WHERE portfolio_id = :portfolio_id AND from_number > :after AND from_number <= :number AND until_number > :number
     """
 )
+# Most have the earners of the one before them, and those would be half of the answer.
 _KEPT_INCOME = text(
     f"""
-    SELECT string_agg(earners, ';') AS earners, {in_a_row("owners", "days", "income", "fees")} FROM daily_flow
-    WHERE portfolio_id = :portfolio_id AND from_number > :after AND from_number <= :number AND until_number > :number
-      AND last_day >= :since
+    SELECT string_agg(CASE WHEN earners = earners_before THEN '' ELSE earners END, ';') AS earners,
+           {in_a_row("owners", "days", "income", "fees")}
+    FROM (
+        SELECT *, lag(earners) OVER (ORDER BY from_number) AS earners_before FROM daily_flow
+        WHERE portfolio_id = :portfolio_id AND from_number > :after AND from_number <= :number
+          AND until_number > :number AND last_day >= :since
+    ) AS kept
     """,  # noqa: S608  the fragment is our own
     binary=True,
 )
@@ -204,19 +209,20 @@ def _kept_days(symbols: Sequence[str], currencies: Sequence[str], row: Row, *, e
 
 
 def _kept_income(row: Row) -> IncomeTable:
-    """Of `earners` (symbols and currencies), and of `owners`, `days`, `income` and `fees` in a row."""
+    """Of `earners` (symbols and currencies, empty where they are those before), and of `owners`, `days`, `income` and
+    `fees` in a row.
+    """
     if not any(row):
         return income_table(())
-    names = row.earners.split(";")
     owners, days, income, fees = (apart(*both) for both in zip(row[1::2], row[2::2], strict=True))
     places: dict[str, int] = {}
-    # Most snapshots have the same.
-    begins: dict[str, int] = {}
     of_names: list[int] = []
-    for told in dict.fromkeys(names):
-        begins[told] = len(of_names)
-        of_names += [places.setdefault(name, len(places)) for name in told.split(",")]
-    of_row = np.repeat([begins[told] for told in names], counts_of(owners)) + unpacked(owners).units
+    begins: list[int] = []
+    for told in row.earners.split(";"):
+        begins.append(len(of_names) if told else begins[-1])
+        if told:
+            of_names += [places.setdefault(name, len(places)) for name in told.split(",")]
+    of_row = np.repeat(begins, counts_of(owners)) + unpacked(owners).units
     return IncomeTable(
         [Earner(*name.split(" ")) for name in places],
         np.array(of_names, dtype=np.intp).take(of_row),

@@ -102,13 +102,14 @@ _POSITIONS = text(
     """  # noqa: S608  our own subquery
 )
 # What moved after a snapshot has mostly a row that ends with the next one, and those lie side by side; the others are
-# found by their key.
+# found by their key. IS TRUE keeps the symbols a hash: a plan for all values takes them for ten, and would join each
+# with each.
 _LOTS = text(
     """
     WITH ended AS MATERIALIZED (
         SELECT symbol, currency, folded, lots_between FROM snapshot_position
         WHERE portfolio_id = :portfolio_id AND until_number = :number + 1 AND from_number <= :number
-          AND symbol IN (SELECT unnest(CAST(:symbols AS text[])))
+          AND (symbol IN (SELECT unnest(CAST(:symbols AS text[])))) IS TRUE
     ), goes_on AS (
         SELECT held.symbol, currency, folded, lots_between
         FROM (SELECT unnest(CAST(:symbols AS text[])) EXCEPT SELECT symbol FROM ended) AS wanted (symbol)
