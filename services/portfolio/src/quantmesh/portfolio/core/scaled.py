@@ -119,8 +119,10 @@ def scaled(amounts: Iterable[Decimal]) -> Scaled:
 
 def written(amounts: Sequence[str]) -> Scaled:
     """A row of plain decimals."""
+    if "." not in "".join(amounts):
+        return Scaled(integers([*map(int, amounts)]))
     parts = [amount.partition(".") for amount in amounts]
-    places = max((len(fraction) for _, _, fraction in parts), default=0)
+    places = max(len(fraction) for _, _, fraction in parts)
     return Scaled(integers([int(whole + fraction.ljust(places, "0")) for whole, _, fraction in parts]), places)
 
 

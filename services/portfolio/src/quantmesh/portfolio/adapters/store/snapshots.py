@@ -108,7 +108,7 @@ _LOTS = text(
     """
     WITH ended AS MATERIALIZED (
         SELECT symbol, currency, folded, lots_between FROM snapshot_position
-        WHERE portfolio_id = :portfolio_id AND until_number = :number + 1 AND from_number <= :number
+        WHERE portfolio_id = :portfolio_id AND until_number = :number + 1
           AND (symbol IN (SELECT unnest(CAST(:symbols AS text[])))) IS TRUE
     ), goes_on AS (
         SELECT held.symbol, currency, folded, lots_between
