@@ -80,9 +80,7 @@ class FoldedLots:
 
     @exactly
     def position(self) -> Position:
-        quantity = sum((lot.quantity for lot in self.lots), ZERO)
-        cost = sum((lot.cost for lot in self.lots), ZERO)
-        return _position(self, quantity, cost)
+        return _position(self, *_summed(self.lots))
 
     @exactly
     def cost_of(self, quantity: Decimal, method: LotMethod) -> Decimal:
@@ -160,6 +158,15 @@ def _nothing_before(movement: SecurityMovement) -> FoldedLots:
     return FoldedLots(movement.symbol, movement.currency, (), ZERO, movement.executed_at)
 
 
+def _summed(lots: Iterable[Lot]) -> tuple[Decimal, Decimal]:
+    """What is held in them, and its cost."""
+    quantity = cost = ZERO
+    for lot in lots:
+        quantity += lot.quantity
+        cost += lot.cost
+    return quantity, cost
+
+
 def _position(state: "FoldedLots | _OpenLots", quantity: Decimal, cost: Decimal) -> Position:
     return Position(
         symbol=state.symbol,
@@ -179,8 +186,7 @@ class _OpenLots:
         self._newest_first = method is LotMethod.LIFO
         self._strict = strict
         self._lots = deque(before.lots)
-        self.held = sum((lot.quantity for lot in self._lots), ZERO)
-        self.cost = sum((lot.cost for lot in self._lots), ZERO)
+        self.held, self.cost = _summed(before.lots)
         self.realized = before.realized
         self._moved_at = before.moved_at
         self._day = before.moved_at.date()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from itertools import chain
+from itertools import chain, starmap
 from typing import Any
 from uuid import UUID
 
@@ -34,11 +34,11 @@ def between_text(folded: FoldedLots, between: Sequence[Lot]) -> str | None:
 def read_folded(symbol: str, currency: str, folded: str, between: str) -> FoldedLots:
     """With the lots between the ends, where their text is there, in the place of their sum."""
     realized, moved_at, written, paid = orjson.loads(folded)
-    lots = tuple(_read(*cells) for cells in written)
+    lots = tuple(starmap(_read, written))
     found = FoldedLots(symbol, currency, lots, Decimal(realized), datetime.fromisoformat(moved_at), Decimal(paid))
     if not between:
         return found
-    apart = [_read(*cells) for cells in orjson.loads(between)]
+    apart = [*starmap(_read, orjson.loads(between))]
     return replace(found, lots=tuple(chain(*(apart if isinstance(lot, LotsBetween) else (lot,) for lot in lots))))
 
 
