@@ -4,6 +4,7 @@ A mesh of its own is started on free ports in a temporary folder; one that runs 
 `python benchmarks/run.py [NAME ...]` runs some of them.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from quantmesh.local import allocator
 from quantmesh.local.network import LOOPBACK
 from quantmesh.local.testing.mesh import Mesh, running_mesh
 
@@ -83,7 +85,9 @@ def on(mesh: Mesh, name: str) -> bool:
 
 def script(name: str, *arguments: str) -> bool:
     print(f"\n== {name}", flush=True)
-    return subprocess.run([sys.executable, str(HERE / f"{name}.py"), *arguments], check=False).returncode == 0
+    command = [sys.executable, str(HERE / f"{name}.py"), *arguments]
+    # What is measured without a mesh runs as in its service.
+    return subprocess.run(command, env=os.environ | allocator.OF_SERVICES, check=False).returncode == 0
 
 
 def install_peers() -> None:

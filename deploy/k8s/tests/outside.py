@@ -2,7 +2,7 @@
 
 import re
 
-from objects import Metadata, Named, Part
+from objects import Metadata, Named, Part, Variable
 from pydantic import Field
 from release import Release
 
@@ -93,6 +93,7 @@ class Postgresql(Part):
 
 class ClusterSpec(Part):
     instances: int
+    env: list[Variable]
     postgresql: Postgresql
     inherited_metadata: InheritedMetadata
     managed: Managed = Managed()

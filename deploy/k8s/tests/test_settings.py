@@ -9,14 +9,15 @@ from urllib.parse import urlsplit
 import pytest
 from environment import environment_of
 from objects import Service, Workload
-from outside import made_services
+from outside import Cluster, made_services
 from release import COMPONENT, NAME, RELEASES, ROOT, Declaration, declarations, part_of, release
 
 _OURS = "QUANTMESH_"
 # What the runtime of the image reads: Python, its numerics and C's allocator.
 _OF_THE_RUNTIME = {
-    "HOME", "LD_PRELOAD", "MALLOC_ARENA_MAX", "MPLCONFIGDIR", "NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS",
-    "OMP_NUM_THREADS", "TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS", "TMPDIR",
+    "HOME", "LD_PRELOAD", "MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MPLCONFIGDIR",
+    "NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS",
+    "TMPDIR",
 }  # fmt: skip
 _OF_SERVERS = {"postgres": "QUANTMESH_DATABASE_URL", "nats": "QUANTMESH_NATS_URL"}
 
@@ -134,3 +135,11 @@ def test_addresses_in_settings_are_services_of_the_namespace_or_names_elsewhere(
         services = {service.name for service in there.reachable(Service)} | made_services(there)
         asked = {host for value in each.environment.values() if (host := urlsplit(value).hostname) and "." not in host}
         assert asked <= services, f"{each}: {sorted(asked - services)}"
+
+
+def test_postgres_keeps_what_it_freed_whoever_runs_it() -> None:
+    (cluster,) = release("prod").of(Cluster)
+    (single,) = (each for each in release("dev").workloads() if each.name == "postgres")
+    told = {each.name: each.value for each in cluster.spec.env}
+    assert told.keys() == {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"}
+    assert told.items() <= {each.name: each.value for each in single.pod.containers[0].env}.items()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from psycopg.conninfo import conninfo_to_dict
 
 from quantmesh.chassis.provision import DATABASE, MIGRATOR
-from quantmesh.local import operator
+from quantmesh.local import allocator, operator
 from quantmesh.local.errors import LocalError
 from quantmesh.local.network import LOOPBACK
 from quantmesh.local.secrets import Secrets
@@ -35,7 +35,7 @@ class Environment:
         variables = self._inherited() | {
             "QUANTMESH_ENVIRONMENT": "local",
             "QUANTMESH_SERVICE_SECRET": self._service_secret(service.name),
-            "MALLOC_ARENA_MAX": "2",  # glibc's arena per thread doubles the memory of idle services
+            **allocator.OF_SERVICES,
         }
         for kind in service.ports:
             port = self._settings.service_port(service, kind).port

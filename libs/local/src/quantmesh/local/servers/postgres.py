@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 
+from quantmesh.local import allocator
 from quantmesh.local.child import Account, ChildProcess, launcher
 from quantmesh.local.errors import StartFailed, ToolMissing
 from quantmesh.local.network import LOOPBACK
@@ -92,7 +93,13 @@ class PostgresServer:
             command += ["-c", f"{key}={value}"]
         # SIGINT is Postgres' fast shutdown: it does not wait for clients that stay connected.
         return ChildProcess(
-            self.name, command, log, folder=Path("/"), stop_signal=signal.SIGINT, account=self._account()
+            self.name,
+            command,
+            log,
+            environment=os.environ | allocator.OF_POSTGRES,
+            folder=Path("/"),
+            stop_signal=signal.SIGINT,
+            account=self._account(),
         )
 
     def is_ready(self) -> bool:
