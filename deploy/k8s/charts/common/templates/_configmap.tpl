@@ -37,7 +37,7 @@ QUANTMESH_{{ .service | upper }}_REGISTRY: /var/lib/quantmesh/registry
 MALLOC_ARENA_MAX: "2"
 # What was freed serves the next large answer; else the kernel clears and maps it again, a quarter of its time.
 MALLOC_MMAP_THRESHOLD_: "33554432"
-MALLOC_TRIM_THRESHOLD_: "67108864"
+MALLOC_TRIM_THRESHOLD_: "134217728"
 {{- range $field, $value := .values.settings }}
 QUANTMESH_{{ $field | upper }}: {{ kindIs "string" $value | ternary $value (toJson $value) | quote }}
 {{- end }}

@@ -11,6 +11,6 @@ def _keeping(size: int) -> dict[str, str]:
 
 
 # An arena per thread doubles the memory of idle services.
-OF_SERVICES = {"MALLOC_ARENA_MAX": "2", **_keeping(64 * 2**20)}
+OF_SERVICES = {"MALLOC_ARENA_MAX": "2", **_keeping(128 * 2**20)}
 # Each connection has a process of its own.
 OF_POSTGRES = _keeping(32 * 2**20)
