@@ -80,7 +80,7 @@ class FoldedLots:
 
     @exactly
     def position(self) -> Position:
-        return _position(self, *_summed(self.lots))
+        return _position(self, *summed(self.lots))
 
     @exactly
     def cost_of(self, quantity: Decimal, method: LotMethod) -> Decimal:
@@ -158,7 +158,7 @@ def _nothing_before(movement: SecurityMovement) -> FoldedLots:
     return FoldedLots(movement.symbol, movement.currency, (), ZERO, movement.executed_at)
 
 
-def _summed(lots: Iterable[Lot]) -> tuple[Decimal, Decimal]:
+def summed(lots: Iterable[Lot]) -> tuple[Decimal, Decimal]:
     """What is held in them, and its cost."""
     quantity = cost = ZERO
     for lot in lots:
@@ -186,7 +186,7 @@ class _OpenLots:
         self._newest_first = method is LotMethod.LIFO
         self._strict = strict
         self._lots = deque(before.lots)
-        self.held, self.cost = _summed(before.lots)
+        self.held, self.cost = summed(before.lots)
         self.realized = before.realized
         self._moved_at = before.moved_at
         self._day = before.moved_at.date()

@@ -5,9 +5,9 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
 
-from quantmesh.portfolio.core.lots import FoldedLots, Lot, Position
+from quantmesh.portfolio.core.lots import FoldedLots, Lot, Position, summed
 from quantmesh.portfolio.core.model import LotMethod
-from quantmesh.portfolio.core.numbers import ZERO, exactly
+from quantmesh.portfolio.core.numbers import exactly
 
 # Raised where the same movements come to something else than before, or lie beside a snapshot in another form: older
 # snapshots are then not used any more.
@@ -84,10 +84,7 @@ def lay_apart(folded: FoldedLots) -> tuple[FoldedLots, tuple[Lot, ...]]:
     if len(folded.lots) <= _MOST:
         return folded, ()
     between = folded.lots[_EDGE:-_EDGE]
-    quantity, cost = (
-        sum(numbers, ZERO) for numbers in zip(*((lot.quantity, lot.cost) for lot in between), strict=True)
-    )
-    one = LotsBetween(quantity, cost, between[0].opened_at)
+    one = LotsBetween(*summed(between), between[0].opened_at)
     return replace(folded, lots=(*folded.lots[:_EDGE], one, *folded.lots[-_EDGE:])), between
 
 
@@ -98,11 +95,8 @@ def tells_of(kept: FoldedLots, lots: FoldedLots) -> bool:
     if place is None:
         return kept == lots
     end = len(lots.lots) - (len(kept.lots) - place - 1)
-    between = lots.lots[place:end]
-    one = kept.lots[place]._replace(
-        quantity=sum((lot.quantity for lot in between), ZERO),
-        cost=sum((lot.cost for lot in between), ZERO),
-    )
+    quantity, cost = summed(lots.lots[place:end])
+    one = kept.lots[place]._replace(quantity=quantity, cost=cost)
     return kept == replace(lots, lots=(*lots.lots[:place], one, *lots.lots[end:]))
 
 
@@ -143,8 +137,6 @@ def lay_untouched_apart(before: FoldedLots, held: Position, after: FoldedLots, m
         first, last = next((place for place, lot in enumerate(lots) if id(lot) in oldest), len(lots)), len(lots)
     if last - first < 2:
         return before
-    taken = (*lots[:first], *lots[last:])
-    quantity = held.quantity - sum((lot.quantity for lot in taken), ZERO)
-    cost = held.cost - sum((lot.cost for lot in taken), ZERO)
-    one = LotsBetween(quantity, cost, lots[first].opened_at)
+    quantity, cost = summed((*lots[:first], *lots[last:]))
+    one = LotsBetween(held.quantity - quantity, held.cost - cost, lots[first].opened_at)
     return replace(before, lots=(*lots[:first], one, *lots[last:]))

@@ -65,6 +65,14 @@ _KNOWN = text(
 )
 
 
+# The row of the instrument `wanted.symbol`, by its key.
+_BY_KEY = """(
+            SELECT * FROM snapshot_position AS p
+            WHERE p.portfolio_id = :portfolio_id AND p.symbol = wanted.symbol AND p.from_number <= :number
+            ORDER BY p.from_number DESC LIMIT 1
+        )"""
+
+
 def rows_at(condition: str = "true") -> str:
     """The row of each instrument at a snapshot, where a condition on its symbol holds.
 
@@ -84,12 +92,8 @@ def rows_at(condition: str = "true") -> str:
         SELECT newest.* FROM (
             SELECT symbol FROM {last}
             GROUP BY symbol HAVING NOT bool_or({serves})
-        ) AS instrument
-        CROSS JOIN LATERAL (
-            SELECT * FROM snapshot_position AS p
-            WHERE p.portfolio_id = :portfolio_id AND p.symbol = instrument.symbol AND p.from_number <= :number
-            ORDER BY p.from_number DESC LIMIT 1
-        ) AS newest
+        ) AS wanted
+        CROSS JOIN LATERAL {_BY_KEY} AS newest
         WHERE newest.until_number > :number
     ) AS held"""  # noqa: S608  our own fragments
 
@@ -105,7 +109,7 @@ _POSITIONS = text(
 # found by their key. IS TRUE keeps the symbols a hash: a plan for all values takes them for ten, and would join each
 # with each.
 _LOTS = text(
-    """
+    f"""
     WITH ended AS MATERIALIZED (
         SELECT symbol, currency, folded, lots_between FROM snapshot_position
         WHERE portfolio_id = :portfolio_id AND until_number = :number + 1
@@ -113,16 +117,12 @@ _LOTS = text(
     ), goes_on AS (
         SELECT held.symbol, currency, folded, lots_between
         FROM (SELECT unnest(CAST(:symbols AS text[])) EXCEPT SELECT symbol FROM ended) AS wanted (symbol)
-        CROSS JOIN LATERAL (
-            SELECT * FROM snapshot_position AS p
-            WHERE p.portfolio_id = :portfolio_id AND p.symbol = wanted.symbol AND p.from_number <= :number
-            ORDER BY p.from_number DESC LIMIT 1
-        ) AS held
+        CROSS JOIN LATERAL {_BY_KEY} AS held
         WHERE until_number > :number
     )
     SELECT symbol, currency, folded, CASE WHEN :whole THEN lots_between ELSE '' END AS lots_between
     FROM (TABLE ended UNION ALL TABLE goes_on) AS found
-    """
+    """  # noqa: S608  our own subquery
 )
 
 
