@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantmesh.portfolio.adapters.store.packing import apart, counts_of, packed, unpacked
+from quantmesh.portfolio.adapters.store.packing import packed, unpacked, unpacked_in_turn
 from quantmesh.portfolio.core.numbers import EXACT, plain
 from quantmesh.portfolio.core.scaled import Scaled, integers, joined, published, scaled, total, written
 
@@ -76,22 +76,36 @@ def test_what_64_bits_do_not_hold_is_not_cut(sign: int) -> None:
     assert integers([2**63]).tolist() == [2**63]
 
 
+def _in_a_row(columns: list[bytes]) -> tuple[bytes, bytes]:
+    return b"".join(columns), b"".join(len(column).to_bytes(4, "big") for column in columns)
+
+
 @given(rows=st.lists(_rows, min_size=1, max_size=5))
 def test_packed_columns_are_read_one_after_the_other(rows: list[list[Decimal]]) -> None:
-    columns = [packed(scaled(row)) for row in rows]
-    assert unpacked(columns).decimals() == [amount for row in rows for amount in row]
-    assert counts_of(columns) == [len(row) for row in rows]
-    lengths = b"".join(len(column).to_bytes(4, "big") for column in columns)
-    assert apart(b"".join(columns), lengths) == columns
+    contents, lengths = _in_a_row([packed(scaled(row)) for row in rows])
+    read, counts = unpacked_in_turn(contents, lengths)
+    assert read.decimals() == [amount for row in rows for amount in row]
+    assert counts.tolist() == [len(row) for row in rows]
+
+
+@given(rows=st.lists(_rows, min_size=1, max_size=5), choice=st.data())
+def test_packed_columns_are_read_in_the_order_in_which_they_are_chosen(
+    rows: list[list[Decimal]], choice: st.DataObject
+) -> None:
+    order = choice.draw(st.lists(st.integers(0, len(rows) - 1), unique=True))
+    contents, lengths = _in_a_row([packed(scaled(row)) for row in rows])
+    read, counts = unpacked_in_turn(contents, lengths, np.array(order, dtype=np.intp))
+    assert read.decimals() == [amount for place in order for amount in rows[place]]
+    assert counts.tolist() == [len(rows[place]) for place in order]
 
 
 # A column's head has the number of places as a byte, which is a comma for 44.
 @pytest.mark.parametrize("places", [0, 18, 44])
 def test_packed_numbers_beyond_64_bits_are_read_with_any_number_of_places(places: int) -> None:
     wide, narrow = Scaled(integers([10**30, 1]), places), Scaled(integers([1, 2]), 2)
-    columns = [packed(wide), packed(narrow)]
-    assert counts_of(columns) == [2, 2]
-    assert unpacked(columns).decimals() == [*wide.decimals(), *narrow.decimals()]
+    read, counts = unpacked_in_turn(*_in_a_row([packed(wide), packed(narrow)]))
+    assert counts.tolist() == [2, 2]
+    assert read.decimals() == [*wide.decimals(), *narrow.decimals()]
 
 
 @pytest.mark.parametrize(
@@ -100,11 +114,12 @@ def test_packed_numbers_beyond_64_bits_are_read_with_any_number_of_places(places
 def test_a_packed_number_takes_no_more_bytes_than_its_column_needs(numbers: list[int], size: int) -> None:
     column = packed(Scaled(integers(numbers)))
     assert len(column) == 2 + size
-    assert unpacked([column]).units.tolist() == numbers
+    assert unpacked(column).units.tolist() == numbers
 
 
 def test_nothing_packed_is_nothing() -> None:
-    assert unpacked([]).units.tolist() == []
+    read, counts = unpacked_in_turn(b"", b"")
+    assert read.units.tolist() == counts.tolist() == []
 
 
 @given(

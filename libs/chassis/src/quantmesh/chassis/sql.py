@@ -1,5 +1,6 @@
 """Statements with :names over psycopg 3, the open transaction that runs them, and what they answer."""
 
+import asyncio
 import hashlib
 import re
 from abc import ABC, abstractmethod
@@ -120,12 +121,17 @@ class Executor(ABC):
 
 
 class Session(Executor):
-    """One transaction at a time on one connection; `opening` begins it, also anew after a rollback."""
+    """One transaction at a time on one connection; `opening` begins it, also anew after a rollback.
+
+    Once it is begun, several tasks may execute: their statements go one after the other, in the order in which they are
+    asked for.
+    """
 
     def __init__(self, connection: AsyncConnection[Any], opening: bytes) -> None:
         self.connection = connection
         self._opening = opening
         self.wrote_events = False
+        self._under_way = 0
 
     @property
     def is_open(self) -> bool:
@@ -139,8 +145,15 @@ class Session(Executor):
             await self.begin()
         self.wrote_events |= statement.writes_events
         values = (parameters or {}) if statement.takes_values else None
-        with tracing.statement_span(statement.query):
-            cursor = await self.connection.execute(statement.query, values, binary=statement.binary)
+        self._under_way += 1
+        try:
+            with tracing.statement_span(statement.query):
+                cursor = await self.connection.execute(statement.query, values, binary=statement.binary)
+        finally:
+            self._under_way -= 1
+        if self._under_way:
+            # What another task waits to ask is sent first: Postgres works on it while this answer is worked on.
+            await asyncio.sleep(0)
         return Result(await cursor.fetchall() if cursor.description else [], cursor.rowcount)
 
     async def execute_many(self, statement: Statement, rows: Sequence[Parameters]) -> None:

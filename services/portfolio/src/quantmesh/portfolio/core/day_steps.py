@@ -40,10 +40,12 @@ class DaySteps:
         place_of = np.searchsorted(days, np.arange(first, last + 1))
         written = found.ravel()
         for some in self.stretches():
-            counted = np.flatnonzero(self.days[some] <= last)
-            places = place_of.take(np.maximum(self.days[some].take(counted) - first, 0))
+            is_counted = self.days[some] <= last
+            counted = slice(None) if is_counted.all() else np.flatnonzero(is_counted)
+            places = place_of.take(self.days[some][counted] - first, mode="clip")
             # Of those that fall together the last is the one that is written last.
-            written[self.owners[some].take(counted) * len(days) + places] = counted + some.start
+            steps = np.arange(some.start, some.start + len(is_counted), dtype=np.int32)
+            written[self.owners[some][counted] * len(days) + places] = steps[counted]
         return np.maximum.accumulate(found, axis=1, out=found)
 
 

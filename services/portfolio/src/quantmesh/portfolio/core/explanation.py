@@ -75,6 +75,8 @@ def explain(
     base = book.history.portfolio.base_currency
     names = _names(book)
     earned_on = places_among(ordinals(book.days), book.history.income.days)
+    # What was earned on other days goes to a day after the last.
+    earned_on[earned_on < 0] = len(book.days)
     # What sales realised less what is left has cost: together with what that is worth, all that was gained.
     settled = book.history.held.realized - book.history.held.costs
     of_currencies = [_gains(book, names, settled, earned_on, currency) for currency in _currencies(book)]
@@ -162,24 +164,23 @@ def _gains(
     book: DailyBook, names: Sequence[str], settled: Scaled, earned_on: NDArray[np.intp], currency: str
 ) -> _Gains:
     """Of what is in the currency; `earned_on` are the places in the book of the days of all income."""
-    translation, held, days = book.translation, book.history.held, len(book.days)
+    translation, held = book.translation, book.history.held
     instruments = held.of_currency(currency)
     standing, worth = book.standing[instruments], book.worth[instruments]
     gained = worth + settled.taken(standing)
     # A lot's cost is what was spent on it, until a sale realises the rest of what that brought.
     realized = held.realized.taken(standing).sum()
     by_currency = translation.moved(worth.sum(), currency)
-    row, on, income, fees = _earned(book, names, earned_on, currency)
-    by_name = (income - fees).summed_at((row, on), (len(names), days)).added_at(instruments, gained.changes())
-    by_name = translation.amounts(by_name, currency)
+    income, fees = _earned(book, names, earned_on, currency)
+    by_name = translation.amounts((income - fees).added_at(instruments, gained.changes()), currency)
     if currency != book.history.portfolio.base_currency:
         by_name = by_name.added_at(instruments, translation.moved(worth, currency))
     if currency in book.cash:
         of_cash = translation.moved(book.cash[currency], currency)
         by_name, by_currency = by_name.added_at(-1, of_cash), by_currency + of_cash
     return _Gains(
-        translation.amounts(income.summed_at((on,), (days,)), currency),
-        translation.amounts(fees.summed_at((on,), (days,)), currency),
+        translation.amounts(income.sum(), currency),
+        translation.amounts(fees.sum(), currency),
         translation.amounts(realized.changes(), currency),
         translation.amounts((gained.sum() - realized).changes(), currency),
         by_currency,
@@ -187,14 +188,14 @@ def _gains(
     )
 
 
-def _earned(
-    book: DailyBook, names: Sequence[str], earned_on: NDArray[np.intp], currency: str
-) -> tuple[NDArray[np.intp], NDArray[np.intp], Scaled, Scaled]:
-    """By whom, on which of the days, and how much: what was earned in the currency on days of the book, and fees."""
+def _earned(book: DailyBook, names: Sequence[str], earned_on: NDArray[np.intp], currency: str) -> tuple[Scaled, Scaled]:
+    """What was earned in the currency, and fees: each (names, days)."""
     told = book.history.income
     places = {name: place for place, name in enumerate(names)}
-    rows = np.array([places[each.symbol] if each.currency == currency else -1 for each in told.earners], dtype=np.intp)
-    row = rows[told.owners]
-    is_counted = (row >= 0) & (earned_on >= 0)
-    counts = slice(None) if is_counted.all() else is_counted
-    return row[counts], earned_on[counts], told.income[counts], told.fees[counts]
+    # What is in other currencies goes to a name after the last.
+    rows = np.array(
+        [places[each.symbol] if each.currency == currency else len(names) for each in told.earners], np.intp
+    )
+    at, shape = (rows.take(told.owners), earned_on), (len(names) + 1, len(book.days) + 1)
+    income, fees = (amounts.summed_at(at, shape)[:-1, :-1] for amounts in (told.income, told.fees))
+    return income, fees

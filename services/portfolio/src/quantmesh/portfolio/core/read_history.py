@@ -1,15 +1,16 @@
 """What a portfolio held and what flowed, day by day: as kept with the newest snapshot, and what came on top."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 from quantmesh.portfolio.core.daily_book import History
-from quantmesh.portfolio.core.daily_flows import flow_table, summed_flows
-from quantmesh.portfolio.core.daily_income import DailyIncome, all_income, income_table
+from quantmesh.portfolio.core.daily_flows import FlowTable, flow_table, summed_flows
+from quantmesh.portfolio.core.daily_income import DailyIncome, IncomeTable, all_income, income_table
 from quantmesh.portfolio.core.fold_ledger import fold_since, newest_snapshot
-from quantmesh.portfolio.core.held_table import held_table, tables_in_turn
+from quantmesh.portfolio.core.held_table import HeldTable, held_table, tables_in_turn
 from quantmesh.portfolio.core.numbers import exactly
 from quantmesh.portfolio.core.ports import Ledger, View
 
@@ -31,19 +32,42 @@ async def read_history(ledger: Ledger, portfolio_id: UUID, view: View, span: Spa
     portfolio = await ledger.portfolio(portfolio_id)
     view = View(_earlier(view.as_of, span.until), view.known_at, portfolio.seq)
     view, snapshot = await newest_snapshot(ledger, portfolio_id, portfolio.lot_method, view)
-    folded = await fold_since(ledger, portfolio_id, portfolio.lot_method, view, snapshot)
-    held = [
-        held_table(((symbol, lots.currency, lots.days) for symbol, lots in folded.items()), explained=span.explained)
-    ]
-    flows = [flow_table(await ledger.flows_since(portfolio_id, view, snapshot))]
-    income = [income_table(await ledger.income_since(portfolio_id, view, snapshot) if span.explained else ())]
-    if snapshot is not None:
-        since = span.since or date.min
-        held = [*await ledger.snapshot_days(portfolio_id, snapshot, since, explained=span.explained), *held]
-        flows.append(await ledger.snapshot_flows(portfolio_id, snapshot.number))
-        if span.explained:
-            income.append(await ledger.snapshot_income(portfolio_id, snapshot.number, since=since))
-    return History(portfolio, tables_in_turn(held), summed_flows(flows), all_income(income), span.since)
+    since = span.since or date.min
+
+    async def held() -> HeldTable:
+        folded = await fold_since(ledger, portfolio_id, portfolio.lot_method, view, snapshot)
+        instruments = ((symbol, lots.currency, lots.days) for symbol, lots in folded.items())
+        return held_table(instruments, explained=span.explained)
+
+    async def held_before() -> Sequence[HeldTable]:
+        if snapshot is None:
+            return ()
+        return await ledger.snapshot_days(portfolio_id, snapshot, since, explained=span.explained)
+
+    async def flows() -> list[FlowTable]:
+        before = flow_table(()) if snapshot is None else await ledger.snapshot_flows(portfolio_id, snapshot.number)
+        return [before, flow_table(await ledger.flows_since(portfolio_id, view, snapshot))]
+
+    async def income() -> list[IncomeTable]:
+        if not span.explained:
+            return []
+        before = income_table(())
+        if snapshot is not None:
+            before = await ledger.snapshot_income(portfolio_id, snapshot.number, since=since)
+        return [before, income_table(await ledger.income_since(portfolio_id, view, snapshot))]
+
+    try:
+        # What is large comes early, so that it is taken apart while Postgres answers the rest.
+        async with asyncio.TaskGroup() as group:
+            later = group.create_task(held())
+            earned = group.create_task(income())
+            before = group.create_task(held_before())
+            flowed = group.create_task(flows())
+    except ExceptionGroup as failed:
+        # One of them: the others were ended, since they share a transaction.
+        raise failed.exceptions[0] from failed
+    held_in_turn = tables_in_turn([*before.result(), later.result()])
+    return History(portfolio, held_in_turn, summed_flows(flowed.result()), all_income(earned.result()), span.since)
 
 
 @exactly

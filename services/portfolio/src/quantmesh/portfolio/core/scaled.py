@@ -55,9 +55,9 @@ class Scaled:
 
     def changes(self) -> "Scaled":
         """Along the last axis: each less the one before it, which is nothing before the first."""
-        before = np.zeros_like(self.units)
-        before[..., 1:] = self.units[..., :-1]
-        return self - Scaled(before, self.places)
+        units = _roomy(self.units, 2 * _bound(self.units)).copy()
+        units[..., 1:] -= self.units[..., :-1]
+        return Scaled(units, self.places)
 
     def where(self, chosen: NDArray[np.bool_], other: "Scaled") -> "Scaled":
         """Its own where `chosen`, else the `other`'s."""

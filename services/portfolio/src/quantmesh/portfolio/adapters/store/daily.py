@@ -10,8 +10,8 @@ import orjson
 
 from quantmesh.chassis.sql import Row, text
 from quantmesh.portfolio.adapters.store.owned import Owned
-from quantmesh.portfolio.adapters.store.packing import apart, counts_of, in_a_row, unpacked
-from quantmesh.portfolio.adapters.store.since import POSTED_SINCE, bounds_since
+from quantmesh.portfolio.adapters.store.packing import in_a_row, unpacked, unpacked_in_turn
+from quantmesh.portfolio.adapters.store.since import POSTED_SINCE, SINCE, bounds_since
 from quantmesh.portfolio.adapters.store.snapshots import rows_at
 from quantmesh.portfolio.adapters.store.views import SEEN
 from quantmesh.portfolio.core.daily_flows import DailyFlow, FlowTable, in_flow_columns
@@ -20,29 +20,35 @@ from quantmesh.portfolio.core.day_steps import DaySteps, steps_of
 from quantmesh.portfolio.core.held_days import HeldDays, ordinals, quarter_of
 from quantmesh.portfolio.core.held_table import HeldTable
 from quantmesh.portfolio.core.ports import View
-from quantmesh.portfolio.core.posting_rules import CASH, CONTRIBUTIONS, DIVIDENDS_PAID
+from quantmesh.portfolio.core.posting_rules import DIVIDENDS_PAID
 from quantmesh.portfolio.core.scaled import written, zeros
 from quantmesh.portfolio.core.snapshots import Snapshot
 
 DAY = "(t.executed_at AT TIME ZONE 'UTC')::date"
-FLOWING = f"p.account IN ('{CASH}', '{CONTRIBUTIONS}')"
 EARNING = "(p.account LIKE 'income:%' OR p.account LIKE 'expenses:%')"
-# A reversal takes back what it reverses, from where that was counted.
-FLOW_SUMS = f"""
-    coalesce(sum(p.amount) FILTER (WHERE p.account = '{CASH}'), 0) AS cash,
-    coalesce(-sum(p.amount) FILTER (
-        WHERE p.account = '{CONTRIBUTIONS}' AND (p.amount < 0) <> (t.type = 'reversal')), 0) AS deposits,
-    coalesce(sum(p.amount) FILTER (
-        WHERE p.account = '{CONTRIBUTIONS}' AND (p.amount < 0) = (t.type = 'reversal')), 0) AS withdrawals,
-    coalesce(sum(CASE t.type WHEN 'reversal' THEN -1 ELSE 1 END) FILTER (WHERE {FLOWING}), 0) AS entries"""
+# Transactions that move cash. What postings to cash come to is in a transaction's own row, and what they are is said by
+# the rule of its type, a reversal's by that of what it takes back: it spares looking postings up.
+FLOWING = f"""{SINCE} CROSS JOIN LATERAL (
+        SELECT CASE WHEN t.reverses IS NULL THEN t.type ELSE (
+            SELECT type FROM transaction AS r WHERE r.portfolio_id = t.portfolio_id AND r.id = t.reverses
+        ) END AS type
+    ) AS rule"""  # noqa: S608  our own subquery
+FLOWS = "rule.type NOT IN ('split', 'option_expiry')"
+# A deposit or withdrawal has two sides that tell of cash, others have one.
+FLOW_SUMS = """
+    sum(t.cash_effect) AS cash,
+    coalesce(sum(t.cash_effect) FILTER (WHERE rule.type = 'deposit'), 0) AS deposits,
+    coalesce(-sum(t.cash_effect) FILTER (WHERE rule.type = 'withdrawal'), 0) AS withdrawals,
+    sum(CASE WHEN rule.type IN ('deposit', 'withdrawal') THEN 2 ELSE 1 END
+        * CASE WHEN t.reverses IS NULL THEN 1 ELSE -1 END) AS entries"""
 # What is paid on instruments that are owed is income turned.
 INCOME_SUMS = f"""
     coalesce(-sum(p.amount) FILTER (WHERE p.account LIKE 'income:%' OR p.account = '{DIVIDENDS_PAID}'), 0) AS income,
     coalesce(sum(p.amount) FILTER (WHERE p.account LIKE 'expenses:%' AND p.account <> '{DIVIDENDS_PAID}'), 0) AS fees"""
 _FLOWS = text(
     f"""
-    SELECT {DAY} AS day, p.commodity, {FLOW_SUMS}
-    FROM {POSTED_SINCE} WHERE {SEEN} AND {FLOWING} GROUP BY 1, 2
+    SELECT {DAY} AS day, t.currency, {FLOW_SUMS}
+    FROM {FLOWING} WHERE {SEEN} AND {FLOWS} GROUP BY 1, 2
     """  # noqa: S608  the fragments are our own
 )
 _INCOME = text(
@@ -164,7 +170,7 @@ class DailyStore(Owned):
 
 def read_days(quarter: int, columns: Iterable[bytes]) -> HeldDays:
     """Of `days`, `quantities`, `costs`, `realized` and `paid`. Raises ValueError where they are not of one length."""
-    days, *amounts = (unpacked([column]) for column in columns)
+    days, *amounts = (unpacked(column) for column in columns)
     if {len(days)} != {*map(len, amounts)}:
         msg = f"{len(days)} days have columns of {[*map(len, amounts)]} amounts"
         raise ValueError(msg)
@@ -184,23 +190,14 @@ def _kept_days(symbols: Sequence[str], currencies: Sequence[str], row: Row, *, e
     # Of an instrument the days ascend.
     order = np.argsort(quarters, kind="stable")
     order = order[owners[order] >= 0]
-    in_order = order.tolist()
-
-    def column(contents: bytes, lengths: bytes) -> list[bytes]:
-        columns = apart(contents, lengths)
-        return [columns[place] for place in in_order]
-
-    days, *amounts = (column(*both) for both in zip(row[2::2], row[3::2], strict=True))
-    counts = np.array(counts_of(days), dtype=np.intp)
-    quantities, paid, costs, realized = map(unpacked, (*amounts, *(() if explained else ((), ()))))
+    columns = (unpacked_in_turn(*both, order) for both in zip(row[2::2], row[3::2], strict=True))
+    days, counts = next(columns)
+    quantities, paid, *gains = (amounts for amounts, _ in columns)
+    costs, realized = gains if explained else (zeros(0), zeros(0))
     return HeldTable(
         symbols,
         currencies,
-        DaySteps(
-            len(symbols),
-            np.repeat(owners[order], counts),
-            np.repeat(quarters[order], counts) + unpacked(days).units,
-        ),
+        DaySteps(len(symbols), np.repeat(owners[order], counts), np.repeat(quarters[order], counts) + days.units),
         quantities,
         paid,
         costs,
@@ -214,7 +211,9 @@ def _kept_income(row: Row) -> IncomeTable:
     """
     if not any(row):
         return income_table(())
-    owners, days, income, fees = (apart(*both) for both in zip(row[1::2], row[2::2], strict=True))
+    (owners, counts), (days, _), (income, _), (fees, _) = (
+        unpacked_in_turn(*both) for both in zip(row[1::2], row[2::2], strict=True)
+    )
     places: dict[str, int] = {}
     of_names: list[int] = []
     begins: list[int] = []
@@ -222,11 +221,11 @@ def _kept_income(row: Row) -> IncomeTable:
         begins.append(len(of_names) if told else begins[-1])
         if told:
             of_names += [places.setdefault(name, len(places)) for name in told.split(",")]
-    of_row = np.repeat(begins, counts_of(owners)) + unpacked(owners).units
+    of_row = np.repeat(begins, counts) + owners.units
     return IncomeTable(
         [Earner(*name.split(" ")) for name in places],
         np.array(of_names, dtype=np.intp).take(of_row),
-        unpacked(days).units,
-        unpacked(income),
-        unpacked(fees),
+        days.units,
+        income,
+        fees,
     )

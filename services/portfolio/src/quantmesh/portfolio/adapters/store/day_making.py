@@ -8,7 +8,15 @@ from uuid import UUID
 
 from quantmesh.chassis.sql import Row, Session, text
 from quantmesh.portfolio.adapters.store import rows
-from quantmesh.portfolio.adapters.store.daily import DAY, EARNING, FLOW_SUMS, FLOWING, INCOME_SUMS, read_days
+from quantmesh.portfolio.adapters.store.daily import (
+    DAY,
+    EARNING,
+    FLOW_SUMS,
+    FLOWING,
+    FLOWS,
+    INCOME_SUMS,
+    read_days,
+)
 from quantmesh.portfolio.adapters.store.packing import packed
 from quantmesh.portfolio.adapters.store.since import POSTED_SINCE, bounds_since
 from quantmesh.portfolio.adapters.store.views import SEEN, instant
@@ -21,29 +29,27 @@ from quantmesh.portfolio.core.snapshots import Snapshot
 
 _LAST_NUMBER = 2**63 - 1
 # Each transaction belongs to the first snapshot that ends no earlier; what came late to the first of all.
-_SUMMED = f"""
-    SELECT :number + width_bucket(t.executed_at, CAST(:ends AS timestamptz[])) AS number,
-           {DAY} AS day, t.symbol, p.commodity, {FLOW_SUMS}, {INCOME_SUMS}
-    FROM {POSTED_SINCE}
-    WHERE {SEEN} AND ({FLOWING} OR {EARNING})
-    GROUP BY 1, 2, 3, 4
-"""  # noqa: S608  the fragments are our own
+_NUMBER = ":number + width_bucket(t.executed_at, CAST(:ends AS timestamptz[]))"
 _ADD_FLOWS = text(
     f"""
-    WITH summed AS MATERIALIZED ({_SUMMED}), flow AS (
-        SELECT number, json_agg(json_build_array(day, commodity, trim_scale(cash)::text, trim_scale(deposits)::text,
-                                                 trim_scale(withdrawals)::text, entries)) AS told
-        FROM (
-            SELECT number, day, commodity, sum(cash) AS cash, sum(deposits) AS deposits,
-                   sum(withdrawals) AS withdrawals, sum(entries)::bigint AS entries
-            FROM summed GROUP BY 1, 2, 3
-        ) AS of_currency
-        GROUP BY number
-    ), added AS (
-        INSERT INTO daily_flow (portfolio_id, from_number, owner_id, flows)
-        SELECT :portfolio_id, number, :owner_id, told FROM flow
-    )
-    SELECT number, day, symbol, commodity, income, fees FROM summed WHERE income <> 0 OR fees <> 0
+    INSERT INTO daily_flow (portfolio_id, from_number, owner_id, flows)
+    SELECT :portfolio_id, number, :owner_id,
+           json_agg(json_build_array(day, currency, trim_scale(cash)::text, trim_scale(deposits)::text,
+                                     trim_scale(withdrawals)::text, entries))
+    FROM (
+        SELECT {_NUMBER} AS number, {DAY} AS day, t.currency, {FLOW_SUMS}
+        FROM {FLOWING} WHERE {SEEN} AND {FLOWS} GROUP BY 1, 2, 3
+    ) AS flow
+    GROUP BY number
+    """  # noqa: S608  the fragments are our own
+)
+_EARNED = text(
+    f"""
+    SELECT * FROM (
+        SELECT {_NUMBER} AS number, {DAY} AS day, t.symbol, p.commodity, {INCOME_SUMS}
+        FROM {POSTED_SINCE} WHERE {SEEN} AND {EARNING} GROUP BY 1, 2, 3, 4
+    ) AS earned
+    WHERE income <> 0 OR fees <> 0
     ORDER BY number, symbol, commodity, day
     """  # noqa: S608  the fragments are our own
 )
@@ -131,8 +137,9 @@ class DayMaking:
                 await self._session.execute(statement, keys)
         ends = [instant(end + timedelta(microseconds=1)) for end in made.ends]
         since = bounds_since(portfolio_id, made.view, made.previous)
-        earned = await self._session.execute(_ADD_FLOWS, since | keys | {"owner_id": made.owner_id, "ends": ends})
-        await self._add_income(portfolio_id, earned.all())
+        until = since | keys | {"ends": ends}
+        await self._session.execute(_ADD_FLOWS, until | {"owner_id": made.owner_id})
+        await self._add_income(portfolio_id, (await self._session.execute(_EARNED, until)).all())
 
     async def _add_income(self, portfolio_id: UUID, earned: Sequence[Row]) -> None:
         """By number of their snapshot."""

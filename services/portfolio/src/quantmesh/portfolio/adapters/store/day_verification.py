@@ -43,7 +43,7 @@ class DayVerification:
     async def misdated_income(self, portfolio_id: UUID, seq: int) -> LedgerBreak | None:
         """By its last day reads of a period leave out what earned nothing in it."""
         for number, last_day, days in await self._session.execute(_LAST_DAYS, {"portfolio_id": portfolio_id}):
-            told = None if days is None else date.fromordinal(int(unpacked([days]).units.max()))
+            told = None if days is None else date.fromordinal(int(unpacked(days).units.max()))
             if told != last_day:
                 where = f"last day of income beside snapshot {number}"
                 return LedgerBreak(portfolio_id, where, "", seq, str(told), str(last_day))
