@@ -7,6 +7,7 @@ from psycopg.errors import InsufficientPrivilege
 
 from quantmesh.api.auth.v1 import compliance_pb2 as pb
 from quantmesh.api.auth.v1.compliance_pb2_grpc import ComplianceServiceStub
+from quantmesh.api.auth.v1.events_pb2 import KycDecided
 from quantmesh.api.common.v1.common_pb2 import PageRequest
 from quantmesh.auth.adapters.store import Store
 from quantmesh.chassis.errors import InvalidInput, NotFound, PermissionDenied, PreconditionFailed
@@ -14,6 +15,10 @@ from quantmesh.chassis.sql import text
 
 from .conftest import Auth
 from .test_keys import service_token
+
+TOLD = text(
+    "SELECT aggregate_version, payload FROM outbox WHERE subject = 'auth.kyc.decided' ORDER BY aggregate_version"
+)
 
 
 async def officer(auth: Auth) -> None:
@@ -50,9 +55,15 @@ async def test_a_decision_reaches_the_user_and_stays_in_the_history(auth: Auth) 
         (1, pb.KYC_STATUS_PENDING),
     ]
     assert not rest.page.next_cursor
+    async with auth.database.system_transaction() as session:
+        told = await session.execute(TOLD)
+    assert [(version, KycDecided.FromString(bytes(payload))) for version, payload in told] == [
+        (each.version, KycDecided(user_id=user.id, status=each.status))
+        for each in reversed([*first.history, *rest.history])
+    ]
     auth.act_as(token)
-    told = (await auth.peer.call(stub.GetKyc, pb.GetKycRequest())).kyc
-    assert (told.status, told.reason, told.version) == (pb.KYC_STATUS_SUSPENDED, "a court asked for it", 3)
+    kyc = (await auth.peer.call(stub.GetKyc, pb.GetKycRequest())).kyc
+    assert (kyc.status, kyc.reason, kyc.version) == (pb.KYC_STATUS_SUSPENDED, "a court asked for it", 3)
 
 
 async def test_users_neither_decide_nor_look_at_each_other(auth: Auth) -> None:

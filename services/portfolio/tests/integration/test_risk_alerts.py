@@ -1,21 +1,17 @@
 """What risk notices enters the account's own log, once and with the next number."""
 
 import json
-from typing import Any
 from uuid import uuid4
-
-from nats.aio.msg import Msg
 
 from quantmesh.api.common.v1.common_pb2 import Decimal, EventEnvelope
 from quantmesh.api.portfolio.v1.events_pb2 import AlertRaised
 from quantmesh.api.risk.v1 import limits_pb2
 from quantmesh.api.risk.v1.events_pb2 import LimitBreached, LimitCleared
-from quantmesh.chassis.events.arrival import Arrival
 from quantmesh.chassis.sql import text
-from quantmesh.chassis.times import to_timestamp
 from quantmesh.portfolio.adapters.risk_alerts import RiskAlerts
 
-from .fakes import Service, User
+from .broker import envelope, hear
+from .fakes import Service
 
 ALERTS = text("SELECT aggregate_version, payload FROM outbox WHERE subject = 'portfolio.alert.raised'")
 
@@ -28,33 +24,18 @@ def breach(portfolio_id: str) -> LimitBreached:
     return LimitBreached(portfolio_id=portfolio_id, utilisation=measured, definition_version=3)
 
 
-def envelope(user: User, message: LimitBreached | LimitCleared, service: Service) -> EventEnvelope:
-    return EventEnvelope(
-        event_id=str(uuid4()),
-        aggregate_id=message.portfolio_id,
-        aggregate_version=1,
-        owner_id=str(user.owner_id),
-        occurred_at=to_timestamp(service.market.time),
-        type=message.DESCRIPTOR.full_name,
-        payload=message.SerializeToString(),
-    )
-
-
-async def hear(service: Service, told: EventEnvelope, *, subject: str) -> None:
-    """As the broker would bring it."""
-    consumer = next(each for each in RiskAlerts(service.clock).consumers() if each.subject == subject)
-    client: Any = None
-    arrival = Arrival.of(Msg(client, f"{subject}.0", data=told.SerializeToString()))
-    await consumer.apply(service.database, f"portfolio-{consumer.name}", arrival, accept_unseen=False)
+async def hear_of_risk(service: Service, told: EventEnvelope) -> None:
+    breaches, clearances = RiskAlerts(service.clock).consumers()
+    await hear(service, breaches if told.type == LimitBreached.DESCRIPTOR.full_name else clearances, told)
 
 
 async def test_a_breach_takes_the_next_number_of_the_log_once(service: Service) -> None:
     user = service.user()
     portfolio = await user.create()
     await user.deposit(portfolio.id)
-    told = envelope(user, breach(portfolio.id), service)
+    told = envelope(service, user.owner_id, portfolio.id, breach(portfolio.id))
     for _ in range(2):
-        await hear(service, told, subject="qm.risk.limit.breached")
+        await hear_of_risk(service, told)
     await user.deposit(portfolio.id)
     events = (await user.events(portfolio.id)).events
     assert [(event.seq, event.type) for event in events] == [
@@ -73,6 +54,6 @@ async def test_a_breach_takes_the_next_number_of_the_log_once(service: Service) 
 async def test_an_alert_of_an_account_that_was_closed_is_dropped(service: Service) -> None:
     user = service.user()
     portfolio = await user.create()
-    message = LimitCleared(portfolio_id=str(uuid4()))
-    await hear(service, envelope(user, message, service), subject="qm.risk.limit.cleared")
+    closed = str(uuid4())
+    await hear_of_risk(service, envelope(service, user.owner_id, closed, LimitCleared(portfolio_id=closed)))
     assert (await user.events(portfolio.id)).last_seq == 0

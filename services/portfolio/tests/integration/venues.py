@@ -16,6 +16,7 @@ from quantmesh.chassis.events import EventBus
 from quantmesh.chassis.relay import Relay
 from quantmesh.chassis.sql import text
 from quantmesh.chassis.times import to_timestamp
+from quantmesh.portfolio.adapters.kyc import barring
 from quantmesh.portfolio.adapters.venue.breakers import Breakers
 from quantmesh.portfolio.adapters.venue.desk import OrderDesk
 from quantmesh.portfolio.adapters.venue.runner import VenueRunner
@@ -48,7 +49,8 @@ class VenueService:
         bus = EventBus(nats_url, "portfolio")
         await bus.connect()
         market, clock = self.service.market, self.service.clock
-        desk = OrderDesk(database, market, clock, ExecutionCosts(**COSTS))
+        barred = barring(approval_is_required=False)
+        desk = OrderDesk(database, market, clock, ExecutionCosts(**COSTS), barring=barred)
         breakers = Breakers(database, market, clock, RULES.band, RULES.index)
         set_call(CallContext())
         part = Term(bus, desk, breakers) if unlocked else VenueRunner(bus, desk, breakers)

@@ -25,6 +25,7 @@ from quantmesh.portfolio.adapters import quotes
 from quantmesh.portfolio.adapters.accounts import Accounts
 from quantmesh.portfolio.adapters.early_copies import EarlyCopies
 from quantmesh.portfolio.adapters.import_job import ImportJob, ReversalJob
+from quantmesh.portfolio.adapters.kyc import barring, kyc_decisions
 from quantmesh.portfolio.adapters.live_quotes import LiveQuotes
 from quantmesh.portfolio.adapters.option_expiry import OptionExpiry
 from quantmesh.portfolio.adapters.peers import MarketPeer
@@ -81,11 +82,13 @@ async def wire(service: Service[PortfolioSettings]) -> None:
     service.add_servicer(add_RebalanceServiceServicer_to_server, rebalance)
     service.add_servicer(add_JobServiceServicer_to_server, JobRpc(service.database))
     breakers = Breakers(service.database, market, service.clock, settings.band, settings.index)
-    desk = OrderDesk(service.database, market, service.clock, costs, early_copies)
+    barred = barring(approval_is_required=settings.portfolio_kyc_required)
+    desk = OrderDesk(service.database, market, service.clock, costs, early_copies, barred)
     service.add_work("venue", VenueRunner(service.bus, desk, breakers).run)
     service.publish_events()
     for consumer in RiskAlerts(service.clock).consumers():
         service.add_consumer(consumer)
+    service.add_consumer(kyc_decisions())
     if settings.serves_jobs:
         _work(service, market)
 

@@ -4,10 +4,21 @@ from uuid import UUID
 
 from psycopg import IntegrityError
 
+from quantmesh.api.auth.v1 import compliance_pb2 as pb
+from quantmesh.api.auth.v1.events_pb2 import KycDecided
 from quantmesh.auth.core.errors import KycDecidedMeanwhile
 from quantmesh.auth.core.model import KycDecision, KycStatus
+from quantmesh.chassis import outbox
 from quantmesh.chassis.sql import Row, Session, text
 
+KYC_STATUSES = {
+    pb.KYC_STATUS_UNVERIFIED: KycStatus.UNVERIFIED,
+    pb.KYC_STATUS_PENDING: KycStatus.PENDING,
+    pb.KYC_STATUS_APPROVED: KycStatus.APPROVED,
+    pb.KYC_STATUS_REJECTED: KycStatus.REJECTED,
+    pb.KYC_STATUS_SUSPENDED: KycStatus.SUSPENDED,
+}
+KYC_NUMBERS = {status: number for number, status in KYC_STATUSES.items()}
 _HISTORY = text(
     "SELECT * FROM kyc_decision WHERE owner_id = :user_id"
     " AND (CAST(:before AS bigint) IS NULL OR version < CAST(:before AS bigint)) ORDER BY version DESC LIMIT :limit"
@@ -33,6 +44,7 @@ class KycStore:
         return [_decision(row) for row in found]
 
     async def add_kyc(self, decision: KycDecision) -> None:
+        """And tell of it."""
         try:
             await self._session.execute(
                 _ADD,
@@ -48,6 +60,15 @@ class KycStore:
         except IntegrityError as error:
             # The user is there: it was looked up in this transaction, and accounts are not removed.
             raise KycDecidedMeanwhile from error
+        await outbox.append(
+            self._session,
+            "auth.kyc.decided",
+            KycDecided(user_id=str(decision.user_id), status=KYC_NUMBERS[decision.status]),
+            aggregate_id=decision.user_id,
+            aggregate_version=decision.version,
+            owner_id=decision.user_id,
+            occurred_at=decision.decided_at,
+        )
 
 
 def _decision(row: Row) -> KycDecision:

@@ -6,11 +6,11 @@ from uuid import UUID
 from quantmesh.api.auth.v1 import compliance_pb2 as pb
 from quantmesh.api.auth.v1.compliance_pb2_grpc import ComplianceServiceServicer
 from quantmesh.api.common.v1.common_pb2 import PageInfo
-from quantmesh.auth.adapters.kyc_store import KycStore
+from quantmesh.auth.adapters.kyc_store import KYC_NUMBERS, KYC_STATUSES, KycStore
 from quantmesh.auth.adapters.store import Store
 from quantmesh.auth.core import kyc
 from quantmesh.auth.core.errors import NoSuchUser
-from quantmesh.auth.core.model import KycDecision, KycStatus
+from quantmesh.auth.core.model import KycDecision
 from quantmesh.chassis import idempotency
 from quantmesh.chassis.clock import Clock
 from quantmesh.chassis.database import Database
@@ -19,14 +19,6 @@ from quantmesh.chassis.identity import current_caller, requires
 from quantmesh.chassis.times import to_timestamp
 
 _PAGE_LIMIT = 200
-_STATUSES = {
-    pb.KYC_STATUS_UNVERIFIED: KycStatus.UNVERIFIED,
-    pb.KYC_STATUS_PENDING: KycStatus.PENDING,
-    pb.KYC_STATUS_APPROVED: KycStatus.APPROVED,
-    pb.KYC_STATUS_REJECTED: KycStatus.REJECTED,
-    pb.KYC_STATUS_SUSPENDED: KycStatus.SUSPENDED,
-}
-_NUMBERS = {status: number for number, status in _STATUSES.items()}
 
 
 class ComplianceRpc(ComplianceServiceServicer):
@@ -71,15 +63,15 @@ class ComplianceRpc(ComplianceServiceServicer):
     @requires("compliance:manage")
     async def SetKyc(self, request: pb.SetKycRequest, context: Any) -> pb.SetKycResponse:
         user_id = _user_id(request.user_id)
-        if request.status not in _STATUSES:
-            detail = f"must be one of {', '.join(_STATUSES.values())}"
+        if request.status not in KYC_STATUSES:
+            detail = f"must be one of {', '.join(KYC_STATUSES.values())}"
             raise InvalidInput(f"The status {detail}.", violations=[Violation("status", detail)])
         async with self._database.system_transaction() as session:
             await _require_user(Store(session), user_id)
             decision = await kyc.decide(
                 KycStore(session),
                 user_id,
-                _STATUSES[request.status],
+                KYC_STATUSES[request.status],
                 request.reason,
                 expected_version=request.expected_version if request.HasField("expected_version") else None,
                 decided_by=current_caller().user_id,
@@ -114,7 +106,7 @@ def _kyc(user_id: UUID, latest: KycDecision | None) -> pb.Kyc:
         return pb.Kyc(user_id=str(user_id), status=pb.KYC_STATUS_UNVERIFIED)
     return pb.Kyc(
         user_id=str(user_id),
-        status=_NUMBERS[latest.status],
+        status=KYC_NUMBERS[latest.status],
         reason=latest.reason,
         decided_at=to_timestamp(latest.decided_at),
         version=latest.version,
@@ -123,7 +115,7 @@ def _kyc(user_id: UUID, latest: KycDecision | None) -> pb.Kyc:
 
 def _entry(decision: KycDecision) -> pb.KycDecision:
     return pb.KycDecision(
-        status=_NUMBERS[decision.status],
+        status=KYC_NUMBERS[decision.status],
         reason=decision.reason,
         decided_by=str(decision.decided_by),
         decided_at=to_timestamp(decision.decided_at),

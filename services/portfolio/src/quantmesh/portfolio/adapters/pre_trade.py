@@ -18,6 +18,7 @@ from quantmesh.chassis.identity import current_caller
 from quantmesh.chassis.rpc import Peer
 from quantmesh.portfolio.adapters import translate_orders
 from quantmesh.portfolio.adapters.accounts import Accounts
+from quantmesh.portfolio.adapters.kyc import may_trade, status_name
 from quantmesh.portfolio.core.numbers import plain
 from quantmesh.portfolio.core.orders import OrderType, TimeInForce
 from quantmesh.portfolio.core.pre_trade import FigureChange, PreTradeAnswer, ProposedTrade
@@ -31,8 +32,6 @@ _MOST_KEPT = 10_000
 _REPLACEABLE = frozenset({"quantity", "limit_price", "stop_price"})
 _IN_BASKETS = frozenset({"symbol", "side", "quantity"})
 _SIDES = {side: number for number, side in translate_orders.ORDER_SIDES.items()}
-_STATUS_NAMES = {number: name.removeprefix("KYC_STATUS_").lower() for name, number in compliance_pb2.KycStatus.items()}
-_UNDECIDED = frozenset({compliance_pb2.KYC_STATUS_UNVERIFIED, compliance_pb2.KYC_STATUS_PENDING})
 _MONEY_RULES = frozenset(
     {
         limits_pb2.LIMIT_RULE_GROSS_EXPOSURE,
@@ -83,9 +82,8 @@ class PreTradePeers:
         except TimeoutError as error:
             raise PreTradeUnavailable(self._rules.deadline_seconds) from error
         changes = [change for each in answer.changes if (change := _figure(each, answer.base_currency)) is not None]
-        is_approved = status == compliance_pb2.KYC_STATUS_APPROVED
-        if not is_approved and (self._rules.kyc_required or status not in _UNDECIDED):
-            refusal = KycRefused(_STATUS_NAMES[status], approval_is_required=self._rules.kyc_required)
+        if not may_trade(status, approval_is_required=self._rules.kyc_required):
+            refusal = KycRefused(status_name(status), approval_is_required=self._rules.kyc_required)
             return PreTradeAnswer(refusal, changes)
         if answer.allowed:
             return PreTradeAnswer(None, changes)

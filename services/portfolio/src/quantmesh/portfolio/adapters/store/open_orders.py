@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from quantmesh.chassis.sql import Session, text
+from quantmesh.chassis.sql import Row, Session, text
 from quantmesh.portfolio.core.orders import OrderSide
 from quantmesh.portfolio.core.venue.model import RestingOrder
 
@@ -20,29 +20,41 @@ _SELECT = f"""
 """
 _ALL = text(_SELECT)
 _SOME = text(f"{_SELECT} AND o.id = ANY(:ids)")
+# Of owners whom auth lets trade no more.
+_BARRED = text(
+    f"""
+    {_SELECT} AND o.owner_id IN (SELECT owner_id FROM owner_kyc WHERE status = ANY(:statuses))
+    """  # noqa: S608  our own statement
+)
 _VERSIONS = text(f"SELECT o.id, o.version {_IS_OPEN}")
 
 
 async def open_orders(session: Session, ids: Collection[UUID] | None = None) -> list[RestingOrder]:
     """All of them, or those of `ids` that are open still."""
     found = await session.execute(_ALL) if ids is None else await session.execute(_SOME, {"ids": list(ids)})
-    return [
-        RestingOrder(
-            id=row.id,
-            portfolio_id=row.portfolio_id,
-            owner_id=row.owner_id,
-            symbol=row.symbol,
-            side=OrderSide(row.side),
-            open_quantity=row.open_quantity,
-            limit_price=row.limit_price,
-            stop_price=row.stop_price,
-            priority_at=row.priority_at,
-            expires_at=row.expires_at,
-            version=row.version,
-        )
-        for row in found
-    ]
+    return [_resting(row) for row in found]
+
+
+async def barred_orders(session: Session, statuses: Collection[str]) -> list[RestingOrder]:
+    """The open ones of owners whose KYC has one of `statuses`."""
+    return [_resting(row) for row in await session.execute(_BARRED, {"statuses": list(statuses)})]
 
 
 async def open_versions(session: Session) -> dict[UUID, int]:
     return {row.id: row.version for row in await session.execute(_VERSIONS)}
+
+
+def _resting(row: Row) -> RestingOrder:
+    return RestingOrder(
+        id=row.id,
+        portfolio_id=row.portfolio_id,
+        owner_id=row.owner_id,
+        symbol=row.symbol,
+        side=OrderSide(row.side),
+        open_quantity=row.open_quantity,
+        limit_price=row.limit_price,
+        stop_price=row.stop_price,
+        priority_at=row.priority_at,
+        expires_at=row.expires_at,
+        version=row.version,
+    )

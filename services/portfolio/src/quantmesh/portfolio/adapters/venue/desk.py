@@ -12,7 +12,7 @@ from quantmesh.chassis.ids import uuid7
 from quantmesh.chassis.telemetry.logs import get_logger
 from quantmesh.portfolio.adapters.early_copies import EarlyCopies
 from quantmesh.portfolio.adapters.store import Store
-from quantmesh.portfolio.adapters.store.open_orders import open_orders, open_versions
+from quantmesh.portfolio.adapters.store.open_orders import barred_orders, open_orders, open_versions
 from quantmesh.portfolio.adapters.venue import metrics
 from quantmesh.portfolio.core.end_order import cancel_order, expire_order
 from quantmesh.portfolio.core.errors import PortfolioNotFound, UnknownSymbol
@@ -38,12 +38,15 @@ class OrderDesk:
         clock: Clock,
         costs: ExecutionCosts,
         early_copies: EarlyCopies | None = None,
+        barring: Collection[str] = (),
     ) -> None:
+        """`barring` are the KYC statuses with which nobody trades."""
         self.database = database
         self.clock = clock
         self._market = market
         self._costs = costs
         self._early_copies = early_copies
+        self._barring = barring
         self._market_time: datetime | None = None
 
     async def open_orders(self, ids: Collection[UUID] | None = None) -> list[RestingOrder]:
@@ -53,6 +56,11 @@ class OrderDesk:
     async def open_versions(self) -> dict[UUID, int]:
         async with self.database.system_transaction() as session:
             return await open_versions(session)
+
+    async def barred_orders(self) -> list[RestingOrder]:
+        """The open ones of owners who may trade no more."""
+        async with self.database.system_transaction() as session:
+            return await barred_orders(session, self._barring)
 
     async def market_time(self) -> datetime:
         """The last one known while the market is silent; raises Unavailable where there is none."""

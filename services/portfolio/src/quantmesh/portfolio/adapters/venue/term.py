@@ -1,6 +1,7 @@
 """One leader's term: quotes and news of orders in, the book's proposals out to the ledger."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -34,6 +35,7 @@ _CLOCK_SECONDS = 1.0
 # An event that was lost on its way is noticed by comparing with the table.
 _LEVEL_SECONDS = 30.0
 _AT_ONCE = 4
+_BARRED = "the verification (KYC) of its owner does not let them trade any more"
 _OPEN = frozenset({portfolio_pb2.ORDER_STATUS_ACCEPTED, portfolio_pb2.ORDER_STATUS_PARTIALLY_FILLED})
 
 
@@ -64,7 +66,13 @@ class Term:
             self._tasks = tasks
             tasks.create_task(Broadcast(subject=ORDERS, handle=self._on_event, backlog=_BACKLOG).run(self._bus))
             await self._load()
-            for work in (self._follow_orders, self._follow_halts, self._cancel_killed, self._follow_clock):
+            for work in (
+                self._follow_orders,
+                self._follow_halts,
+                self._cancel_killed,
+                self._cancel_barred,
+                self._follow_clock,
+            ):
                 tasks.create_task(work())
             subscription = await self._bus.subscribe(SUBJECT, self._on_message)
             try:
@@ -194,12 +202,20 @@ class Term:
             for symbol in self._book.symbols():
                 halt = self._breakers.halt_of(symbol)
                 if halt is not None and halt.kind is HaltKind.KILL_SWITCH:
-                    orders = self._book.orders(symbol)
-                    for start in range(0, len(orders), _AT_ONCE):
-                        async with asyncio.TaskGroup() as tasks:
-                            for order in orders[start : start + _AT_ONCE]:
-                                tasks.create_task(self._cancel(order, halt.reason))
+                    await self._cancel_all(self._book.orders(symbol), halt.reason)
             await asyncio.sleep(_HALTS_SECONDS)
+
+    async def _cancel_barred(self) -> None:
+        """What rests of owners whom auth lets trade no more, likewise."""
+        while True:
+            await self._cancel_all(await self._desk.barred_orders(), _BARRED)
+            await asyncio.sleep(_HALTS_SECONDS)
+
+    async def _cancel_all(self, orders: Sequence[RestingOrder], reason: str) -> None:
+        for start in range(0, len(orders), _AT_ONCE):
+            async with asyncio.TaskGroup() as tasks:
+                for order in orders[start : start + _AT_ONCE]:
+                    tasks.create_task(self._cancel(order, reason))
 
     async def _cancel(self, order: RestingOrder, reason: str) -> None:
         await self._desk.cancel(order, reason)

@@ -1,0 +1,42 @@
+"""Whoever may trade no more has no orders resting."""
+
+from quantmesh.api.auth.v1.compliance_pb2 import KycStatus
+from quantmesh.api.auth.v1.events_pb2 import KycDecided
+from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
+from quantmesh.local.testing import RunningServer
+from quantmesh.portfolio.adapters.kyc import kyc_decisions
+
+from .broker import envelope, hear
+from .fakes import Service, User
+from .venues import venue_service
+
+RESTING, FILLED, CANCELLED = pb.ORDER_STATUS_ACCEPTED, pb.ORDER_STATUS_FILLED, pb.ORDER_STATUS_CANCELLED
+
+
+async def decide(service: Service, user: User, status: str, version: int) -> None:
+    user_id = str(user.owner_id)
+    decided = KycDecided(user_id=user_id, status=KycStatus.Value(f"KYC_STATUS_{status.upper()}"))
+    await hear(service, kyc_decisions(), envelope(service, user.owner_id, user_id, decided, version))
+
+
+async def test_resting_orders_of_a_suspended_owner_are_cancelled(service: Service, nats_server: RunningServer) -> None:
+    async with venue_service(service, nats_server.url) as venue:
+        user, portfolio = await venue.account()
+        other, others = await venue.account()
+        waiting = [await user.order(portfolio, "1", limit=price, tif="gtc") for price in ("90", "91")]
+        kept = await other.order(others, "1", limit="92", tif="gtc")
+        async with venue.runner(nats_server.url):
+            await decide(service, user, "suspended", 2)
+            # Said before, heard late.
+            await decide(service, user, "approved", 1)
+            for order in waiting:
+                ended = await venue.until(user, order, CANCELLED)
+                assert ended.reason == "the verification (KYC) of its owner does not let them trade any more"
+            # Accepted by who had not heard of it yet.
+            behind = await user.order(portfolio, "1", limit="93", tif="gtc")
+            await venue.until(user, behind, CANCELLED)
+            assert (await venue.seen(other, kept)).status == RESTING
+            await decide(service, user, "approved", 3)
+            again = await user.order(portfolio, "1", limit="94", tif="gtc")
+            await venue.until(user, again, FILLED, "93")
+            await venue.until(other, kept, FILLED, "91")
