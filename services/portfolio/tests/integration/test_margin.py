@@ -12,7 +12,8 @@ from quantmesh.portfolio.adapters.snapshot_maker import SnapshotMaker
 from quantmesh.portfolio.core.errors import InsufficientCash
 from quantmesh.portfolio.core.ledger_errors import MarginExceeded, MarginInUse
 
-from .fakes import NO_CONTEXT, Service
+from .fakes import NO_CONTEXT, Service, User
+from .messages import order_request
 from .order_desk import Desk, sized
 from .test_lots_and_options import account, record
 
@@ -109,12 +110,22 @@ async def test_what_a_short_sale_brought_is_neither_taken_out_nor_spent(service:
         await user.record(portfolio_id, type="fee", amount="0.01", currency="USD", at="2020-03-03")
 
 
+async def previewed(user: User, portfolio_id: str, quantity: str) -> pb.OrderPreview:
+    user.call()
+    asked = pb.PreviewOrderRequest(order=order_request(portfolio_id, quantity))
+    return (await user.rpc.PreviewOrder(asked, NO_CONTEXT)).preview
+
+
 async def test_orders_are_held_to_margin_as_they_fill(service: Service) -> None:
     user, portfolio_id = await account(service, margin=True, cash="1000.00")
     before = await user.events(portfolio_id)
-    with pytest.raises(MarginExceeded):
+    with pytest.raises(MarginExceeded) as refused:
         await user.order(portfolio_id, "16")
     assert await user.events(portfolio_id) == before
+    denial = (await previewed(user, portfolio_id, "16")).denial
+    assert (denial.problem, denial.detail) == ("margin-exceeded", refused.value.detail)
+    assert json.loads(denial.suggestion_json) == {"quantity": "15"}
+    assert not (await previewed(user, portfolio_id, "15")).HasField("denial")
     assert (await user.order(portfolio_id, "15")).status == pb.ORDER_STATUS_FILLED
     resting = await user.order(portfolio_id, "1", limit="100", tif="gtc")
     with pytest.raises(MarginExceeded):

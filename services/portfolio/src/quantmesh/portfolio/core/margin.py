@@ -73,15 +73,16 @@ async def require_margin(
     state = await fold_ledger(ledger, portfolio.id, portfolio.lot_method, View())
     short = await _short(ledger, portfolio, judged, state, View(seq=before), {})
     if short:
-        currency, margin = next(iter(short.items()))
-        entry = judged[currency][-1]
-        raise MarginExceeded(
-            currency,
-            required=margin.required,
-            equity=margin.equity,
-            field=_field_of(entry.input),
-            passing=_largest_passing(entry, margin, state.folded.get(entry.input.symbol)),
-        )
+        raise _exceeded(judged, short, state)
+
+
+async def margin_refusal(
+    ledger: Ledger, portfolio: Portfolio, entries: Sequence[Entry], balances: Mapping[Holding, Decimal]
+) -> MarginExceeded | None:
+    """What `require_margin` would raise of `entries`, none of them recorded yet."""
+    judged = _judged(portfolio, entries, balances)
+    short, state = await _with_unrecorded(ledger, portfolio, judged, entries, balances)
+    return _exceeded(judged, short, state) if state is not None and short else None
 
 
 async def short_of_margin(
@@ -92,13 +93,41 @@ async def short_of_margin(
     As `require_margin` has it, of the account as the last of them leaves it.
     """
     judged = _judged(portfolio, entries, balances)
+    return (await _with_unrecorded(ledger, portfolio, judged, entries, balances))[0]
+
+
+async def _with_unrecorded(
+    ledger: Ledger,
+    portfolio: Portfolio,
+    judged: Mapping[str, Sequence[Entry]],
+    entries: Sequence[Entry],
+    balances: Mapping[Holding, Decimal],
+) -> tuple[dict[str, MarginState], LedgerState | None]:
+    """Those of the `judged` currencies that are short, in the account as the last of `entries` leaves it.
+
+    None in its place where nothing is owed.
+    """
     if not judged or not (any(amount < ZERO for amount in balances.values()) or await ledger.owes(portfolio.id)):
-        return {}
+        return {}, None
     moved, paid, options = await asyncio.to_thread(_summed, entries)
     view = View(seq=portfolio.seq)
     state = await fold_ledger(ledger, portfolio.id, portfolio.lot_method, view, more=moved)
     state = replace(state, cash=sum_of(state.cash, paid))
-    return await _short(ledger, portfolio, judged, state, view, options)
+    return await _short(ledger, portfolio, judged, state, view, options), state
+
+
+def _exceeded(
+    judged: Mapping[str, Sequence[Entry]], short: Mapping[str, MarginState], state: LedgerState
+) -> MarginExceeded:
+    currency, margin = next(iter(short.items()))
+    entry = judged[currency][-1]
+    return MarginExceeded(
+        currency,
+        required=margin.required,
+        equity=margin.equity,
+        field=_field_of(entry.input),
+        passing=_largest_passing(entry, margin, state.folded.get(entry.input.symbol)),
+    )
 
 
 def _judged(

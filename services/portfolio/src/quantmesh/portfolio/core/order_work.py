@@ -86,6 +86,11 @@ class OrderWork:
         """In order of execution."""
         return [taken.fill for taken in self._taken if taken.fill is not None]
 
+    @property
+    def entries(self) -> list[Entry]:
+        """What the fills post."""
+        return [taken.entry for taken in self._taken if taken.entry is not None]
+
     async def write(self, ledger: Ledger, portfolio: Portfolio) -> Order:
         """All that was taken, with the next numbers of the account's log, which `portfolio` was locked at."""
         order, recorded_at, seq = self.order, self._recorded_at, portfolio.seq

@@ -10,6 +10,7 @@ from quantmesh.portfolio.core.currency import round_cash
 from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding
 from quantmesh.portfolio.core.execution import Venue, execution_price, fee_of, traded_value
 from quantmesh.portfolio.core.liquidity import LiquidityRequest
+from quantmesh.portfolio.core.margin import margin_refusal
 from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.order_errors import OrderIdTaken
 from quantmesh.portfolio.core.order_work import OrderWork, books_for, with_halt
@@ -17,7 +18,7 @@ from quantmesh.portfolio.core.orders import Order, OrderRequest, OrderSide
 from quantmesh.portfolio.core.place_order import decide, new_order
 from quantmesh.portfolio.core.ports import Ledger
 from quantmesh.portfolio.core.posting_rules import CASH, SECURITIES
-from quantmesh.portfolio.core.record_transactions import NewId
+from quantmesh.portfolio.core.record_transactions import NewId, changed
 from quantmesh.portfolio.core.reservations import reservation, worst_price
 
 
@@ -56,6 +57,9 @@ async def preview_order(
         await decide(work, venue, now)
     except (InsufficientCash, InsufficientHolding) as refusal:
         denial = denial or refusal
+    if denial is None and work.entries:
+        portfolio = await ledger.portfolio(portfolio_id)
+        denial = await margin_refusal(ledger, portfolio, work.entries, changed(books, work.entries))
     return _estimated(order, work.order, venue, cash, held, denial)
 
 
