@@ -124,7 +124,15 @@ async def test_orders_are_held_to_margin_as_they_fill(service: Service) -> None:
     assert await user.events(portfolio_id) == before
     denial = (await previewed(user, portfolio_id, "16")).denial
     assert (denial.problem, denial.detail) == ("margin-exceeded", refused.value.detail)
-    assert json.loads(denial.suggestion_json) == {"quantity": "15"}
+    assert denial.suggestion_json == refused.value.metadata["suggestion"]
+    assert json.loads(denial.suggestion_json) == {
+        "portfolio_id": portfolio_id,
+        "symbol": "AAPL",
+        "side": "buy",
+        "type": "market",
+        "quantity": "15",
+        "time_in_force": "day",
+    }
     assert not (await previewed(user, portfolio_id, "15")).HasField("denial")
     assert (await user.order(portfolio_id, "15")).status == pb.ORDER_STATUS_FILLED
     resting = await user.order(portfolio_id, "1", limit="100", tif="gtc")

@@ -8,7 +8,8 @@ from decimal import Decimal
 from quantmesh.portfolio.core.admission import Books
 from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding
 from quantmesh.portfolio.core.execution import Venue
-from quantmesh.portfolio.core.numbers import exactly, plain
+from quantmesh.portfolio.core.ledger_errors import MarginExceeded
+from quantmesh.portfolio.core.numbers import ZERO, exactly, plain
 from quantmesh.portfolio.core.orders import Order, OrderSide
 from quantmesh.portfolio.core.reservations import affordable, reservation, reserved_from
 
@@ -43,10 +44,18 @@ def required(books: Books, order: Order, price: Decimal, venue: Venue, time: dat
 
 
 def _suggestion(order: Order, available: Decimal, price: Decimal, venue: Venue) -> Mapping[str, str] | None:
-    """A request that passes: a new order's, or the replacement of one that is there."""
     quantity = order.filled_quantity + affordable(order, available, price, venue.asset, venue.costs)
-    if quantity <= order.filled_quantity:
-        return None
+    return None if quantity <= order.filled_quantity else _smaller_request(order, quantity)
+
+
+def suggest_carried(refusal: MarginExceeded, order: Order, lot_size: Decimal) -> None:
+    """What the refusal of an order says would pass becomes the order that does, in whole lots."""
+    quantity = ZERO if refusal.passing is None else refusal.passing // lot_size * lot_size
+    refusal.suggest(_smaller_request(order, quantity) if quantity > ZERO else None)
+
+
+def _smaller_request(order: Order, quantity: Decimal) -> Mapping[str, str]:
+    """The same of `quantity`: a new order's request, or the replacement of one that is there."""
     smaller = replace(order.request, quantity=quantity)
     prices = {name: plain(value) for name, value in smaller.prices.items() if value is not None}
     change = {"quantity": plain(quantity), **prices}

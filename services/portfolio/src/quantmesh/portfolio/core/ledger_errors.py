@@ -52,11 +52,17 @@ class MarginExceeded(RuleBroken):
         description = _too_little(currency, shown)
         numbers = {"currency": currency, "required": shown[0], "equity": shown[1], "shortfall": shown[2]}
         self.denial = {"rule": "margin", **numbers}
+        self.passing = passing
         super().__init__(
             f"This {description}.",
             violations=[Violation(field, description)],
             metadata=numbers | told_of([self.denial], None if passing is None else {field: plain(passing)}),
         )
+
+    def suggest(self, request: Mapping[str, str] | None) -> None:
+        """A whole request as what would pass, or nothing."""
+        self.metadata.pop("suggestion", None)
+        self.metadata.update(told_of([self.denial], request))
 
 
 def file_exceeds_margin(currency: str, *, required: Decimal, equity: Decimal) -> str:

@@ -9,9 +9,11 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from quantmesh.portfolio.core.buying_power import suggest_carried
 from quantmesh.portfolio.core.errors import UnknownSymbol
 from quantmesh.portfolio.core.execution import ExecutionCosts, Venue, check_instrument
 from quantmesh.portfolio.core.halts.model import HaltKind
+from quantmesh.portfolio.core.ledger_errors import MarginExceeded
 from quantmesh.portfolio.core.order_errors import OrderIdTaken
 from quantmesh.portfolio.core.order_states import OrderStep
 from quantmesh.portfolio.core.order_work import OrderWork, books_for, with_halt
@@ -40,7 +42,7 @@ async def ask_venues(market: Market, symbols: Collection[str], costs: ExecutionC
 async def place_order(
     ledger: Ledger, order: Order, venue: Venue, now: datetime, new_id: NewId
 ) -> tuple[Order, list[Fill]]:
-    """A new one. Raises OrderIdTaken, InsufficientCash or InsufficientHolding: nothing is written."""
+    """A new one. Raises OrderIdTaken, InsufficientCash, InsufficientHolding or MarginExceeded: nothing is written."""
     portfolio, recorded_at = await ledger.lock(order.portfolio_id, now)
     if order.is_named and await ledger.order_id_taken(order.portfolio_id, order.request.client_order_id):
         raise OrderIdTaken(order.request.client_order_id)
@@ -48,7 +50,11 @@ async def place_order(
     books = await books_for(ledger, order, venue.time)
     work = OrderWork(order, books, recorded_at, new_id, ledger.take_liquidity)
     await decide(work, venue, recorded_at)
-    return await work.write(ledger, portfolio), work.fills
+    try:
+        return await work.write(ledger, portfolio), work.fills
+    except MarginExceeded as refusal:
+        suggest_carried(refusal, order, venue.asset.lot_size)
+        raise
 
 
 def new_order(

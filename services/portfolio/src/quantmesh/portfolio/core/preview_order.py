@@ -6,6 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from quantmesh.chassis.errors import QuantmeshError
+from quantmesh.portfolio.core.buying_power import suggest_carried
 from quantmesh.portfolio.core.currency import round_cash
 from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding
 from quantmesh.portfolio.core.execution import Venue, execution_price, fee_of, traded_value
@@ -59,7 +60,10 @@ async def preview_order(
         denial = denial or refusal
     if denial is None and work.entries:
         portfolio = await ledger.portfolio(portfolio_id)
-        denial = await margin_refusal(ledger, portfolio, work.entries, changed(books, work.entries))
+        beyond = await margin_refusal(ledger, portfolio, work.entries, changed(books, work.entries))
+        if beyond is not None:
+            suggest_carried(beyond, order, venue.asset.lot_size)
+        denial = beyond
     return _estimated(order, work.order, venue, cash, held, denial)
 
 
