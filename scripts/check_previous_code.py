@@ -10,8 +10,8 @@ import os
 import re
 import subprocess
 import sys
-import tarfile
 import tempfile
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,8 +41,8 @@ def main() -> int:
         tree = Path(folder)
         # Postgres runs as another user where this is root.
         tree.chmod(0o711)
-        with tarfile.open(fileobj=io.BytesIO(_git("archive", revision).stdout)) as archive:
-            archive.extractall(tree, filter="data")
+        with zipfile.ZipFile(io.BytesIO(_git("archive", "--format=zip", revision).stdout)) as archive:
+            archive.extractall(tree)
         (tree / "node_modules").symlink_to(ROOT / "node_modules")
         return _run_tests(tree, [f"services/{service}/tests/integration" for service in services])
 
