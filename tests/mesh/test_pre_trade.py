@@ -124,9 +124,14 @@ def test_a_suspended_user_does_not_trade_and_is_told_why(
     assert user.get(f"{API}/compliance/kyc").json()["status"] == "unverified"
     assert user.post(f"{API}/compliance/kyc").json()["status"] == "pending"
     assert order(user, portfolio, "1").status_code == 201
+    body = {"portfolio_id": portfolio, "symbol": "AAPL", "side": "buy", "quantity": "1", "type": "limit"}
+    resting = user.post(f"{API}/orders", json=body | {"limit_price": "1", "time_in_force": "gtc"}, headers=key())
+    assert resting.json()["status"] == "accepted", resting.text
     path = f"{API}/compliance/kyc/{me}"
     assert user.put(path, json={"status": "approved", "reason": "it is me"}).status_code == 403
     assert operator.put(path, json={"status": "suspended", "reason": "a court asked for it"}).status_code == 200
+    ended = wait_for(user, portfolio, "order.cancelled")["data"]
+    assert (ended["id"], "(KYC)" in ended["reason"]) == (resting.json()["id"], True)
     # A status is remembered for five seconds.
     deadline = time.monotonic() + 8
     while (refused := order(user, portfolio, "1")).status_code == 201 and time.monotonic() < deadline:

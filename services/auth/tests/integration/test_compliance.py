@@ -1,6 +1,7 @@
 """KYC decisions on a real Postgres, over a real channel."""
 
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 from psycopg.errors import InsufficientPrivilege
@@ -9,6 +10,7 @@ from quantmesh.api.auth.v1 import compliance_pb2 as pb
 from quantmesh.api.auth.v1.compliance_pb2_grpc import ComplianceServiceStub
 from quantmesh.api.auth.v1.events_pb2 import KycDecided
 from quantmesh.api.common.v1.common_pb2 import PageRequest
+from quantmesh.auth.adapters.kyc_store import KycStore
 from quantmesh.auth.adapters.store import Store
 from quantmesh.chassis.errors import InvalidInput, NotFound, PermissionDenied, PreconditionFailed
 from quantmesh.chassis.sql import text
@@ -18,6 +20,12 @@ from .test_keys import service_token
 
 TOLD = text(
     "SELECT aggregate_version, payload FROM outbox WHERE subject = 'auth.kyc.decided' ORDER BY aggregate_version"
+)
+
+# As a release wrote it that told nobody.
+UNTOLD = text(
+    "INSERT INTO kyc_decision (owner_id, version, status, reason, decided_by, decided_at)"
+    " VALUES (CAST(:user_id AS uuid), :version, :status, 'papers seen', CAST(:user_id AS uuid), now())"
 )
 
 
@@ -64,6 +72,20 @@ async def test_a_decision_reaches_the_user_and_stays_in_the_history(auth: Auth) 
     auth.act_as(token)
     kyc = (await auth.peer.call(stub.GetKyc, pb.GetKycRequest())).kyc
     assert (kyc.status, kyc.reason, kyc.version) == (pb.KYC_STATUS_SUSPENDED, "a court asked for it", 3)
+
+
+async def test_the_last_decision_that_nobody_was_told_of_is_told_once(auth: Auth) -> None:
+    user = await auth.register()
+    async with auth.database.system_transaction() as session:
+        for version, status in enumerate(("approved", "suspended"), start=1):
+            await session.execute(UNTOLD, {"user_id": user.id, "version": version, "status": status})
+    for _ in range(2):
+        async with auth.database.system_transaction() as session:
+            await KycStore(session).tell_untold(datetime.min.replace(tzinfo=UTC))
+    async with auth.database.system_transaction() as session:
+        rows = await session.execute(TOLD)
+    told = [(row.aggregate_version, KycDecided.FromString(bytes(row.payload)).status) for row in rows]
+    assert told == [(2, pb.KYC_STATUS_SUSPENDED)]
 
 
 async def test_users_neither_decide_nor_look_at_each_other(auth: Auth) -> None:

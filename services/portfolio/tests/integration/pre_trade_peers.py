@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,6 +16,7 @@ from quantmesh.api.common.v1 import common_pb2
 from quantmesh.api.risk.v1 import limits_pb2
 from quantmesh.chassis.rpc import Peer, open_channel
 from quantmesh.portfolio.adapters.accounts import Accounts
+from quantmesh.portfolio.adapters.kyc import remember_told
 from quantmesh.portfolio.adapters.pre_trade import PreTradePeers, PreTradeRules
 from quantmesh.portfolio.adapters.rpc import PortfolioRpc
 from quantmesh.portfolio.adapters.store.halts import HaltStore
@@ -46,13 +48,14 @@ class Compliance:
 
     def __init__(self) -> None:
         self.status = compliance_pb2.KYC_STATUS_UNVERIFIED
+        self.version = 0
         self.delay = 0.0
         self.asked = 0
 
     async def kyc(self, request: compliance_pb2.GetKycRequest, context: Any) -> compliance_pb2.GetKycResponse:
         self.asked += 1
         await asyncio.sleep(self.delay)
-        return compliance_pb2.GetKycResponse(kyc=compliance_pb2.Kyc(status=self.status))
+        return compliance_pb2.GetKycResponse(kyc=compliance_pb2.Kyc(status=self.status, version=self.version))
 
 
 class Limits:
@@ -103,7 +106,8 @@ class Checks:
 
     def pre_trade(self, *, kyc_required: bool = False, seconds: float = 5.0) -> PreTradePeers:
         accounts = Accounts(self.service.database, self.service.market)
-        return PreTradePeers(*self.peers, accounts, PreTradeRules(kyc_required, seconds))
+        rules, tell = PreTradeRules(kyc_required, seconds), partial(remember_told, self.service.database)
+        return PreTradePeers(*self.peers, accounts, rules, tell)
 
     def trader(self, **rules: Any) -> User:
         """The same user, whose orders are checked."""

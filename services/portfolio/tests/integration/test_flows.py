@@ -1,16 +1,20 @@
 """What cash moved day by day, as transactions say it, is what their postings say."""
 
+import asyncio
 import random
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from psycopg.errors import DivisionByZero
 
-from quantmesh.chassis.errors import Unavailable
+from quantmesh.chassis.sql import text
 from quantmesh.portfolio.adapters.snapshot_maker import SnapshotMaker
 from quantmesh.portfolio.adapters.store import Store
-from quantmesh.portfolio.core.daily_flows import DailyFlow, FlowTable
+from quantmesh.portfolio.core.daily_book import History
+from quantmesh.portfolio.core.daily_flows import DailyFlow
+from quantmesh.portfolio.core.daily_income import IncomeTable
 from quantmesh.portfolio.core.model import TransactionType
 from quantmesh.portfolio.core.numbers import ZERO
 from quantmesh.portfolio.core.ports import View
@@ -97,8 +101,13 @@ async def test_flows_are_those_that_the_postings_tell(service: Service) -> None:
 
 
 class Broken(Store):
-    async def snapshot_flows(self, portfolio_id: UUID, number: int, after: int = 0) -> FlowTable:
-        raise Unavailable("Postgres is away.", retry_after_seconds=1.0)
+    """One part of a history fails, in Postgres, while others wait for their turn."""
+
+    async def snapshot_income(
+        self, portfolio_id: UUID, number: int, after: int = 0, since: date = date.min
+    ) -> IncomeTable:
+        await self._session.execute(text("SELECT 1 / 0"))
+        raise AssertionError
 
 
 async def test_what_fails_in_one_part_of_a_history_is_told_as_it_is(service: Service) -> None:
@@ -106,6 +115,34 @@ async def test_what_fails_in_one_part_of_a_history_is_told_as_it_is(service: Ser
     portfolio = await user.create()
     await user.deposit(portfolio.id)
     await SnapshotMaker(service.database, due_events=1).make_due()
-    with pytest.raises(Unavailable, match="Postgres is away"):
+
+    async def read(store: type[Store]) -> int:
         async with service.database.transaction(user.owner_id) as session:
-            await read_history(Broken(session, user.owner_id), UUID(portfolio.id), View(), Span(explained=True))
+            span = Span(explained=True)
+            history = await read_history(store(session, user.owner_id), UUID(portfolio.id), View(), span)
+            return len(history.flows.days)
+
+    for _ in range(3):
+        with pytest.raises(DivisionByZero):
+            await read(Broken)
+        assert await read(Store) == 1
+
+
+async def test_who_leaves_while_a_history_is_read_takes_no_connection_along(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    await user.deposit(portfolio.id)
+    await SnapshotMaker(service.database, due_events=1).make_due()
+
+    async def read() -> History:
+        async with service.database.transaction(user.owner_id) as session:
+            span = Span(explained=True)
+            return await read_history(Store(session, user.owner_id), UUID(portfolio.id), View(), span)
+
+    for turns in range(0, 60, 3):
+        reading = asyncio.create_task(read())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.wait({reading})
+    assert len((await read()).flows.days) == 1

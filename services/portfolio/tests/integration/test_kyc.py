@@ -1,15 +1,18 @@
 """Whoever may trade no more has no orders resting."""
 
-from quantmesh.api.auth.v1.compliance_pb2 import KycStatus
+from quantmesh.api.auth.v1.compliance_pb2 import KYC_STATUS_APPROVED, Kyc, KycStatus
 from quantmesh.api.auth.v1.events_pb2 import KycDecided
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
+from quantmesh.chassis.sql import text
 from quantmesh.local.testing import RunningServer
-from quantmesh.portfolio.adapters.kyc import kyc_decisions
+from quantmesh.portfolio.adapters.kyc import kyc_decisions, remember_told
 
 from .broker import envelope, hear
 from .fakes import Service, User
+from .pre_trade_peers import checked, trade
 from .venues import venue_service
 
+KEPT = text("SELECT version, status FROM owner_kyc")
 RESTING, FILLED, CANCELLED = pb.ORDER_STATUS_ACCEPTED, pb.ORDER_STATUS_FILLED, pb.ORDER_STATUS_CANCELLED
 
 
@@ -27,8 +30,6 @@ async def test_resting_orders_of_a_suspended_owner_are_cancelled(service: Servic
         kept = await other.order(others, "1", limit="92", tif="gtc")
         async with venue.runner(nats_server.url):
             await decide(service, user, "suspended", 2)
-            # Said before, heard late.
-            await decide(service, user, "approved", 1)
             for order in waiting:
                 ended = await venue.until(user, order, CANCELLED)
                 assert ended.reason == "the verification (KYC) of its owner does not let them trade any more"
@@ -40,3 +41,26 @@ async def test_resting_orders_of_a_suspended_owner_are_cancelled(service: Servic
             again = await user.order(portfolio, "1", limit="94", tif="gtc")
             await venue.until(user, again, FILLED, "93")
             await venue.until(other, kept, FILLED, "91")
+
+
+async def kept(service: Service) -> list[tuple[int, str]]:
+    async with service.database.system_transaction() as session:
+        return [(row.version, row.status) for row in await session.execute(KEPT)]
+
+
+async def test_what_auth_answers_before_an_order_counts_before_its_event_comes(service: Service) -> None:
+    async with checked(service) as checks:
+        portfolio = await checks.user.create()
+        await checks.check(trade(portfolio.id))
+        assert await kept(service) == []
+        await decide(service, checks.user, "suspended", 1)
+        checks.compliance.status, checks.compliance.version = KYC_STATUS_APPROVED, 2
+        assert (await checks.check(trade(portfolio.id))).denial is None
+        assert await kept(service) == [(2, "approved")]
+
+
+async def test_an_older_answer_changes_nothing(service: Service) -> None:
+    user = service.user()
+    await decide(service, user, "suspended", 2)
+    await remember_told(service.database, user.owner_id, Kyc(status=KYC_STATUS_APPROVED, version=1))
+    assert await kept(service) == [(2, "suspended")]

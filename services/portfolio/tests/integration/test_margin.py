@@ -13,7 +13,7 @@ from quantmesh.portfolio.core.errors import InsufficientCash
 from quantmesh.portfolio.core.ledger_errors import MarginExceeded, MarginInUse
 
 from .fakes import NO_CONTEXT, Service, User
-from .messages import order_request
+from .messages import decimal, order_request
 from .order_desk import Desk, sized
 from .test_lots_and_options import account, record
 
@@ -138,6 +138,29 @@ async def test_orders_are_held_to_margin_as_they_fill(service: Service) -> None:
     resting = await user.order(portfolio_id, "1", limit="100", tif="gtc")
     with pytest.raises(MarginExceeded):
         await Desk(service, user).fill(resting.id, "1", sized("99", None, minutes=1))
+
+
+async def test_a_replacement_that_margin_refuses_suggests_one_with_what_is_filled(service: Service) -> None:
+    user, portfolio_id = await account(service, margin=True, cash="1000.00")
+    resting = await user.order(portfolio_id, "20", limit="100", tif="gtc")
+    await Desk(service, user).fill(resting.id, "5", sized("99", "5"))
+
+    async def replaced(quantity: str) -> pb.Order:
+        user.call()
+        asked = pb.ReplaceOrderRequest(id=resting.id, expected_version=version, limit_price=decimal("140"))
+        asked.quantity.value = quantity
+        return (await user.rpc.ReplaceOrder(asked, NO_CONTEXT)).order
+
+    user.call()
+    version = (await user.rpc.GetOrder(pb.GetOrderRequest(id=resting.id), NO_CONTEXT)).order.version
+    with pytest.raises(MarginExceeded) as refused:
+        await replaced("20")
+    suggestion = json.loads(refused.value.metadata["suggestion"])
+    assert suggestion == {"quantity": suggestion["quantity"], "limit_price": "140"}
+    assert 5 < int(suggestion["quantity"]) < 20
+    with pytest.raises(MarginExceeded):
+        await replaced(str(int(suggestion["quantity"]) + 1))
+    assert (await replaced(suggestion["quantity"])).status == pb.ORDER_STATUS_FILLED
 
 
 async def test_debts_are_paid_back_in_parts_and_at_a_loss(service: Service) -> None:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 from uuid import UUID
 
 from pydantic import Field
@@ -25,7 +26,7 @@ from quantmesh.portfolio.adapters import quotes
 from quantmesh.portfolio.adapters.accounts import Accounts
 from quantmesh.portfolio.adapters.early_copies import EarlyCopies
 from quantmesh.portfolio.adapters.import_job import ImportJob, ReversalJob
-from quantmesh.portfolio.adapters.kyc import barring, kyc_decisions
+from quantmesh.portfolio.adapters.kyc import barring, kyc_decisions, remember_told
 from quantmesh.portfolio.adapters.live_quotes import LiveQuotes
 from quantmesh.portfolio.adapters.option_expiry import OptionExpiry
 from quantmesh.portfolio.adapters.peers import MarketPeer
@@ -105,7 +106,7 @@ def _pre_trade(service: Service[PortfolioSettings], accounts: Accounts) -> PreTr
     settings = service.settings
     auth = service.peer("auth", compliance_pb2.DESCRIPTOR.services_by_name["ComplianceService"])
     rules = PreTradeRules(settings.portfolio_kyc_required, settings.portfolio_pre_trade_seconds)
-    return PreTradePeers(auth, service.peer("risk"), accounts, rules)
+    return PreTradePeers(auth, service.peer("risk"), accounts, rules, partial(remember_told, service.database))
 
 
 def _work(service: Service[PortfolioSettings], market: MarketPeer) -> None:

@@ -1,5 +1,7 @@
 """SQL of KYC decisions, on one open transaction."""
 
+from contextlib import suppress
+from datetime import datetime
 from uuid import UUID
 
 from psycopg import IntegrityError
@@ -19,6 +21,15 @@ KYC_STATUSES = {
     pb.KYC_STATUS_SUSPENDED: KycStatus.SUSPENDED,
 }
 KYC_NUMBERS = {status: number for number, status in KYC_STATUSES.items()}
+_SUBJECT = "auth.kyc.decided"
+_UNTOLD = text(
+    f"""
+    SELECT DISTINCT ON (d.owner_id) d.* FROM kyc_decision AS d
+    LEFT JOIN outbox_version AS told ON told.subject = '{_SUBJECT}' AND told.aggregate_id = d.owner_id::text
+    WHERE d.decided_at >= :since AND d.version > coalesce(told.version, 0)
+    ORDER BY d.owner_id, d.version DESC
+    """  # noqa: S608  our own subject
+)
 _HISTORY = text(
     "SELECT * FROM kyc_decision WHERE owner_id = :user_id"
     " AND (CAST(:before AS bigint) IS NULL OR version < CAST(:before AS bigint)) ORDER BY version DESC LIMIT :limit"
@@ -60,9 +71,19 @@ class KycStore:
         except IntegrityError as error:
             # The user is there: it was looked up in this transaction, and accounts are not removed.
             raise KycDecidedMeanwhile from error
+        await self._tell(decision)
+
+    async def tell_untold(self, since: datetime) -> None:
+        """Of each user whom the last decision since then was not told of: a release before told of none."""
+        for row in await self._session.execute(_UNTOLD, {"since": since}):
+            # Another replica was first.
+            with suppress(ValueError):
+                await self._tell(_decision(row))
+
+    async def _tell(self, decision: KycDecision) -> None:
         await outbox.append(
             self._session,
-            "auth.kyc.decided",
+            _SUBJECT,
             KycDecided(user_id=str(decision.user_id), status=KYC_NUMBERS[decision.status]),
             aggregate_id=decision.user_id,
             aggregate_version=decision.version,

@@ -3,13 +3,14 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from quantmesh.api.auth.v1.compliance_pb2 import KycStatus
+from quantmesh.api.auth.v1.compliance_pb2 import Kyc, KycStatus
 from quantmesh.api.auth.v1.events_pb2 import KycDecided
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope
+from quantmesh.chassis.database import Database
 from quantmesh.chassis.events import Consumer
-from quantmesh.chassis.sql import Session, text
+from quantmesh.chassis.sql import Asked, Session, text
 
-# The latest decision counts, in whatever order they are heard.
+# The latest decision counts, in whatever order they are heard of.
 _REMEMBER = text(
     """
     INSERT INTO owner_kyc AS v (owner_id, version, status) VALUES (:owner_id, :version, :status)
@@ -42,9 +43,14 @@ def kyc_decisions() -> Consumer[KycDecided]:
 
 
 async def _remember(session: Session, envelope: EventEnvelope, message: KycDecided) -> None:
-    values = {
-        "owner_id": UUID(message.user_id),
-        "version": envelope.aggregate_version,
-        "status": status_name(message.status),
-    }
-    await session.execute(_REMEMBER, values)
+    await session.execute(*_remembered(UUID(message.user_id), envelope.aggregate_version, message.status))
+
+
+async def remember_told(database: Database, owner_id: UUID, kyc: Kyc) -> None:
+    """As auth answers it, which its event may be behind: what rests by that is not cancelled for what was before."""
+    if kyc.version:
+        await database.at_once(owner_id, *_remembered(owner_id, kyc.version, kyc.status))
+
+
+def _remembered(owner_id: UUID, version: int, status: "KycStatus.ValueType") -> Asked:
+    return _REMEMBER, {"owner_id": owner_id, "version": version, "status": status_name(status)}

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -24,6 +24,7 @@ from quantmesh.portfolio.core.orders import OrderType, TimeInForce
 from quantmesh.portfolio.core.pre_trade import FigureChange, PreTradeAnswer, ProposedTrade
 from quantmesh.portfolio.core.pre_trade_errors import KycRefused, LimitDenial, LimitExceeded, PreTradeUnavailable
 
+TellKyc = Callable[[UUID, compliance_pb2.Kyc], Awaitable[None]]
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 # What is remembered of a user, or of an account, for as long as a change of it may go unnoticed.
@@ -58,13 +59,15 @@ class PreTradePeers:
     seconds: who switches margin on meanwhile has his fills judged by the ledger alone.
     """
 
-    def __init__(self, auth: Peer, risk: Peer, accounts: Accounts, rules: PreTradeRules) -> None:
+    def __init__(self, auth: Peer, risk: Peer, accounts: Accounts, rules: PreTradeRules, tell: TellKyc) -> None:
+        """`tell` keeps what auth answers, before it counts."""
         self._auth = auth
         self._risk = risk
         self._compliance = ComplianceServiceStub(auth.channel)
         self._limits = LimitServiceStub(risk.channel)
         self._accounts = accounts
         self._rules = rules
+        self._tell = tell
         self._kept: OrderedDict[UUID, tuple[float, compliance_pb2.KycStatus.ValueType]] = OrderedDict()
         self._quick: OrderedDict[UUID, None] = OrderedDict()
         self._margin: OrderedDict[tuple[UUID, UUID], tuple[float, bool]] = OrderedDict()
@@ -98,6 +101,7 @@ class PreTradePeers:
         # From before the question on: a decision counts five seconds after it was made, at the latest.
         until = time.monotonic() + _REMEMBERED_SECONDS
         answer = await self._auth.call(self._compliance.GetKyc, compliance_pb2.GetKycRequest())
+        await self._tell(owner_id, answer.kyc)
         _keep(self._kept, owner_id, (until, answer.kyc.status))
         return answer.kyc.status
 

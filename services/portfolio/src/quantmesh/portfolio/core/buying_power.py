@@ -1,17 +1,19 @@
 """Whether the account can carry an order, and the largest one like it that it can."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 
 from quantmesh.portfolio.core.admission import Books
 from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding
 from quantmesh.portfolio.core.execution import Venue
 from quantmesh.portfolio.core.ledger_errors import MarginExceeded
+from quantmesh.portfolio.core.market import Asset
 from quantmesh.portfolio.core.numbers import ZERO, exactly, plain
 from quantmesh.portfolio.core.orders import Order, OrderSide
-from quantmesh.portfolio.core.reservations import affordable, reservation, reserved_from
+from quantmesh.portfolio.core.reservations import affordable, lot_of, reservation, reserved_from
 
 # How a denial names it.
 RULE = "buying_power"
@@ -48,10 +50,22 @@ def _suggestion(order: Order, available: Decimal, price: Decimal, venue: Venue) 
     return None if quantity <= order.filled_quantity else _smaller_request(order, quantity)
 
 
-def suggest_carried(refusal: MarginExceeded, order: Order, lot_size: Decimal) -> None:
-    """What the refusal of an order says would pass becomes the order that does, in whole lots."""
-    quantity = ZERO if refusal.passing is None else refusal.passing // lot_size * lot_size
-    refusal.suggest(_smaller_request(order, quantity) if quantity > ZERO else None)
+@contextmanager
+def suggesting_less(order: Order, asset: Asset) -> Iterator[None]:
+    """A refusal of what the order's fills owe names the order that passes; a replacement as it was asked for."""
+    try:
+        yield
+    except MarginExceeded as refusal:
+        suggest_less(refusal, order, asset)
+        raise
+
+
+@exactly
+def suggest_less(refusal: MarginExceeded, order: Order, asset: Asset) -> None:
+    """What the refusal says would pass becomes a whole request, in whole lots."""
+    lot = lot_of(asset)
+    lots = ZERO if refusal.passing is None else (refusal.passing / lot).to_integral_value(ROUND_FLOOR)
+    refusal.suggest(_smaller_request(order, order.filled_quantity + lots * lot) if lots > ZERO else None)
 
 
 def _smaller_request(order: Order, quantity: Decimal) -> Mapping[str, str]:

@@ -9,11 +9,10 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from quantmesh.portfolio.core.buying_power import suggest_carried
+from quantmesh.portfolio.core.buying_power import suggesting_less
 from quantmesh.portfolio.core.errors import UnknownSymbol
 from quantmesh.portfolio.core.execution import ExecutionCosts, Venue, check_instrument
 from quantmesh.portfolio.core.halts.model import HaltKind
-from quantmesh.portfolio.core.ledger_errors import MarginExceeded
 from quantmesh.portfolio.core.order_errors import OrderIdTaken
 from quantmesh.portfolio.core.order_states import OrderStep
 from quantmesh.portfolio.core.order_work import OrderWork, books_for, with_halt
@@ -50,11 +49,8 @@ async def place_order(
     books = await books_for(ledger, order, venue.time)
     work = OrderWork(order, books, recorded_at, new_id, ledger.take_liquidity)
     await decide(work, venue, recorded_at)
-    try:
+    with suggesting_less(order, venue.asset):
         return await work.write(ledger, portfolio), work.fills
-    except MarginExceeded as refusal:
-        suggest_carried(refusal, order, venue.asset.lot_size)
-        raise
 
 
 def new_order(

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from uuid import UUID
 
 from quantmesh.chassis.errors import QuantmeshError
-from quantmesh.portfolio.core.buying_power import suggest_carried
+from quantmesh.portfolio.core.buying_power import suggest_less
 from quantmesh.portfolio.core.currency import round_cash
 from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding
 from quantmesh.portfolio.core.execution import Venue, execution_price, fee_of, traded_value
 from quantmesh.portfolio.core.liquidity import LiquidityRequest
 from quantmesh.portfolio.core.margin import margin_refusal
+from quantmesh.portfolio.core.model import Portfolio
 from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.order_errors import OrderIdTaken
 from quantmesh.portfolio.core.order_work import OrderWork, books_for, with_halt
@@ -41,17 +41,17 @@ class OrderPreview:
 
 
 async def preview_order(
-    ledger: Ledger, portfolio_id: UUID, request: OrderRequest, venue: Venue, now: datetime, new_id: NewId
+    ledger: Ledger, portfolio: Portfolio, request: OrderRequest, venue: Venue, now: datetime, new_id: NewId
 ) -> OrderPreview:
     """Raises NotTradable or InvalidOrder, as placing does; what the account lacks is the preview's denial."""
-    order = new_order(portfolio_id, request, venue, now, new_id())
+    order = new_order(portfolio.id, request, venue, now, new_id())
     venue = await with_halt(ledger, venue)
     books = await books_for(ledger, order, venue.time)
     cash, held = (
         books.balance(holding).latest() for holding in ((CASH, order.currency), (SECURITIES, order.request.symbol))
     )
     denial: QuantmeshError | None = None
-    if await ledger.order_id_taken(portfolio_id, order.request.client_order_id):
+    if await ledger.order_id_taken(portfolio.id, order.request.client_order_id):
         denial = OrderIdTaken(order.request.client_order_id)
     work = OrderWork(order, books, now, new_id, _whole_quote)
     try:
@@ -59,10 +59,9 @@ async def preview_order(
     except (InsufficientCash, InsufficientHolding) as refusal:
         denial = denial or refusal
     if denial is None and work.entries:
-        portfolio = await ledger.portfolio(portfolio_id)
         beyond = await margin_refusal(ledger, portfolio, work.entries, changed(books, work.entries))
         if beyond is not None:
-            suggest_carried(beyond, order, venue.asset.lot_size)
+            suggest_less(beyond, order, venue.asset)
         denial = beyond
     return _estimated(order, work.order, venue, cash, held, denial)
 

@@ -65,7 +65,7 @@ async def read_history(ledger: Ledger, portfolio_id: UUID, view: View, span: Spa
             flowed = group.create_task(flows())
     except ExceptionGroup as failed:
         # One of them: the others were ended, since they share a transaction.
-        raise failed.exceptions[0] from failed
+        raise failed.exceptions[0] from None
     held_in_turn = tables_in_turn([*before.result(), later.result()])
     return History(portfolio, held_in_turn, summed_flows(flowed.result()), all_income(earned.result()), span.since)
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from quantmesh.chassis.errors import Violation
+from quantmesh.portfolio.core.buying_power import suggesting_less
 from quantmesh.portfolio.core.errors import MarketUnavailable
 from quantmesh.portfolio.core.execution import Venue, check_instrument, trades_now
 from quantmesh.portfolio.core.numbers import plain
@@ -59,8 +60,8 @@ async def replace_order(
     now: datetime,
     new_id: NewId,
 ) -> Order:
-    """Raises OrderChanged, IllegalTransition, InvalidOrder, InsufficientCash or InsufficientHolding, and
-    MarketUnavailable where an order without a price of its own has no quote to be priced by.
+    """Raises OrderChanged, IllegalTransition, InvalidOrder, InsufficientCash, InsufficientHolding or MarginExceeded,
+    and MarketUnavailable where an order without a price of its own has no quote to be priced by.
     """
     order, portfolio, recorded_at = await locked(ledger, order_id, now)
     order.expect(expected_version)
@@ -91,7 +92,8 @@ async def replace_order(
     )
     if venue.tradable_quote is not None:
         await work.match(venue, venue.tradable_quote, work.order.open_quantity, behind_resting=True)
-    return await work.write(ledger, portfolio)
+    with suggesting_less(changed, venue.asset):
+        return await work.write(ledger, portfolio)
 
 
 def is_less_of(before: OrderRequest, after: OrderRequest) -> bool:

@@ -57,10 +57,15 @@ def cost_of(order: Order, quantity: Decimal, price: Decimal, asset: Asset, costs
     return gross + fee_of(order, notional, asset, costs)
 
 
+def lot_of(asset: Asset) -> Decimal:
+    """One unit where the market names none."""
+    return asset.lot_size if asset.lot_size > ZERO else Decimal(1)
+
+
 @exactly
 def affordable(order: Order, available: Decimal, price: Decimal, asset: Asset, costs: ExecutionCosts) -> Decimal:
     """The largest quantity in whole lots, at most what is open, that `available` pays for at `price`."""
-    lot = asset.lot_size if asset.lot_size > ZERO else Decimal(1)
+    lot = lot_of(asset)
     wanted = int((order.open_quantity / lot).to_integral_value(ROUND_FLOOR))
     if order.request.side is OrderSide.SELL:
         return min(wanted, max(int((available / lot).to_integral_value(ROUND_FLOOR)), 0)) * lot

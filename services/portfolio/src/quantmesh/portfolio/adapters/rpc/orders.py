@@ -74,7 +74,7 @@ class OrderMethods(Methods):
         venue = await ask_venue(self._market, asked.symbol, self._costs)
         async with self._store() as store:
             portfolio = await store.portfolio(portfolio_id)
-            preview = await preview_order(store, portfolio.id, asked, venue, self._clock.now(), uuid7)
+            preview = await preview_order(store, portfolio, asked, venue, self._clock.now(), uuid7)
         answer = await self._pre_trade_answer(portfolio.id, asked, venue, with_figures=True)
         denial = answer.denial or preview.denial
         return pb.PreviewOrderResponse(preview=translate_orders.preview(preview, answer.changes, denial))

@@ -1,8 +1,9 @@
 """What the book proposes, put to the ledger, which decides: each in a transaction of the order's owner."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from quantmesh.chassis.clock import Clock
@@ -26,6 +27,7 @@ from quantmesh.portfolio.core.venue.model import Action, Proposal, RestingOrder,
 
 log = get_logger(__name__)
 
+Outcome = TypeVar("Outcome")
 _TRIES = 5
 _RETRY_SECONDS = 0.02
 
@@ -76,19 +78,16 @@ class OrderDesk:
 
         Raises Unavailable, or Conflict where others keep changing the same rows.
         """
-        for _ in range(_TRIES - 1):
-            try:
-                return await self._decide(proposal, market_time, quote)
-            except Conflict as conflict:
-                log.info("a proposal is tried again", order_id=str(proposal.order.id), conflict=conflict.detail)
-                await asyncio.sleep(_RETRY_SECONDS)
-        return await self._decide(proposal, market_time, quote)
+        return await _tried(lambda: self._decide(proposal, market_time, quote), proposal.order.id)
 
     async def cancel(self, order: RestingOrder, reason: str) -> None:
         """At the market's time as it was told last: a kill switch waits for no other.
 
-        Nothing where it has ended. Raises Unavailable.
+        Nothing where it has ended. Raises as `decide`.
         """
+        await _tried(lambda: self._cancel(order, reason), order.id)
+
+    async def _cancel(self, order: RestingOrder, reason: str) -> None:
         try:
             async with self.database.transaction(order.owner_id) as session:
                 store = Store(session, order.owner_id)
@@ -132,3 +131,13 @@ class OrderDesk:
         if quote.symbol not in assets:
             raise UnknownSymbol(quote.symbol, "symbol")
         return Venue(assets[quote.symbol], quote, MarketClock(quote.time, open=True), self._costs)
+
+
+async def _tried(work: Callable[[], Awaitable[Outcome]], order_id: UUID) -> Outcome:
+    for _ in range(_TRIES - 1):
+        try:
+            return await work()
+        except Conflict as conflict:
+            log.info("an order's step is tried again", order_id=str(order_id), conflict=conflict.detail)
+            await asyncio.sleep(_RETRY_SECONDS)
+    return await work()
