@@ -64,3 +64,16 @@ async def test_an_older_answer_changes_nothing(service: Service) -> None:
     await decide(service, user, "suspended", 2)
     await remember_told(service.database, user.owner_id, Kyc(status=KYC_STATUS_APPROVED, version=1))
     assert await kept(service) == [(2, "suspended")]
+
+
+async def test_a_new_leader_cancels_what_rests_of_owners_barred_long_ago(
+    service: Service, nats_server: RunningServer
+) -> None:
+    async with venue_service(service, nats_server.url) as venue:
+        user, portfolio = await venue.account()
+        order = await user.order(portfolio, "1", limit="90", tif="gtc")
+        await decide(service, user, "suspended", 1)
+        async with service.database.transaction(user.owner_id) as session:
+            await session.execute(text("UPDATE owner_kyc SET heard_at = now() - interval '1 day'"))
+        async with venue.runner(nats_server.url):
+            await venue.until(user, order, CANCELLED)

@@ -3,7 +3,8 @@
 import asyncio
 import base64
 import binascii
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from functools import partial
 
 from pydantic import Field, SecretStr, field_validator
 
@@ -11,7 +12,6 @@ from quantmesh.api.auth.v1.auth_pb2_grpc import add_AuthServiceServicer_to_serve
 from quantmesh.api.auth.v1.compliance_pb2_grpc import add_ComplianceServiceServicer_to_server
 from quantmesh.auth.adapters.hashing import Argon2Hasher
 from quantmesh.auth.adapters.kept_answers import KeptAnswers
-from quantmesh.auth.adapters.kyc_store import KycStore
 from quantmesh.auth.adapters.operator import ensure_operator
 from quantmesh.auth.adapters.parts import AuthParts
 from quantmesh.auth.adapters.rpc import AuthRpc
@@ -20,6 +20,7 @@ from quantmesh.auth.adapters.session_cache import SessionCache
 from quantmesh.auth.adapters.signing import KeyRing
 from quantmesh.auth.adapters.store import Store
 from quantmesh.auth.adapters.throttle import Limits, RedisThrottle
+from quantmesh.auth.adapters.untold_decisions import tell_untold_decisions
 from quantmesh.auth.core.secrets import new_refresh_token
 from quantmesh.chassis.cache import Cache, open_redis
 from quantmesh.chassis.errors import Unavailable
@@ -83,9 +84,8 @@ async def wire(service: Service[AuthSettings]) -> None:
     service.publish_events()
 
     async def keep_keys() -> None:
-        """The signing keys are read, and rotated, for as long as the service runs; with what else is looked after."""
+        """The signing keys are read, and rotated, for as long as the service runs."""
         seeded = False
-        untold_since = datetime.min.replace(tzinfo=UTC)
         while True:
             try:
                 await keys.refresh()
@@ -100,9 +100,6 @@ async def wire(service: Service[AuthSettings]) -> None:
                 seeded = True
                 async with database.system_transaction() as transaction:
                     await Store(transaction).sweep_sessions(clock.now() - _KEPT_AFTER_END)
-                    await KycStore(transaction).tell_untold(untold_since)
-                # All of before is told; a release before, beside this one, may still decide.
-                untold_since = clock.now() - _KEPT_AFTER_END
             except Unavailable as error:
                 log.warning("keys not refreshed", error=error.detail)
                 await asyncio.sleep(1.0)
@@ -118,6 +115,7 @@ async def wire(service: Service[AuthSettings]) -> None:
         await cache.close()
 
     service.add_task("keys", keep_keys)
+    service.add_task("untold decisions", partial(tell_untold_decisions, database, clock))
     service.add_check("keys", have_keys)
     service.on_stop(close)
 

@@ -14,7 +14,7 @@ from quantmesh.chassis.sql import Asked, Session, text
 _REMEMBER = text(
     """
     INSERT INTO owner_kyc AS v (owner_id, version, status) VALUES (:owner_id, :version, :status)
-    ON CONFLICT (owner_id) DO UPDATE SET version = excluded.version, status = excluded.status
+    ON CONFLICT (owner_id) DO UPDATE SET version = excluded.version, status = excluded.status, heard_at = now()
     WHERE excluded.version > v.version
     """
 )
@@ -48,8 +48,7 @@ async def _remember(session: Session, envelope: EventEnvelope, message: KycDecid
 
 async def remember_told(database: Database, owner_id: UUID, kyc: Kyc) -> None:
     """As auth answers it, which its event may be behind: what rests by that is not cancelled for what was before."""
-    if kyc.version:
-        await database.at_once(owner_id, *_remembered(owner_id, kyc.version, kyc.status))
+    await database.at_once(owner_id, *_remembered(owner_id, kyc.version, kyc.status))
 
 
 def _remembered(owner_id: UUID, version: int, status: "KycStatus.ValueType") -> Asked:

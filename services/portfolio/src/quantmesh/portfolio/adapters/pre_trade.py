@@ -60,7 +60,7 @@ class PreTradePeers:
     """
 
     def __init__(self, auth: Peer, risk: Peer, accounts: Accounts, rules: PreTradeRules, tell: TellKyc) -> None:
-        """`tell` keeps what auth answers, before it counts."""
+        """`tell` keeps a decision that auth answers, before it counts."""
         self._auth = auth
         self._risk = risk
         self._compliance = ComplianceServiceStub(auth.channel)
@@ -68,7 +68,7 @@ class PreTradePeers:
         self._accounts = accounts
         self._rules = rules
         self._tell = tell
-        self._kept: OrderedDict[UUID, tuple[float, compliance_pb2.KycStatus.ValueType]] = OrderedDict()
+        self._kept: OrderedDict[UUID, tuple[float, compliance_pb2.Kyc]] = OrderedDict()
         self._quick: OrderedDict[UUID, None] = OrderedDict()
         self._margin: OrderedDict[tuple[UUID, UUID], tuple[float, bool]] = OrderedDict()
 
@@ -81,7 +81,7 @@ class PreTradePeers:
                 if remembered is None:
                     status, answer = await asyncio.gather(self._kyc(owner_id), checking)
                 else:
-                    status, answer = remembered, await checking
+                    status, answer = remembered.status, await checking
         except TimeoutError as error:
             raise PreTradeUnavailable(self._rules.deadline_seconds) from error
         changes = [change for each in answer.changes if (change := _figure(each, answer.base_currency)) is not None]
@@ -101,8 +101,10 @@ class PreTradePeers:
         # From before the question on: a decision counts five seconds after it was made, at the latest.
         until = time.monotonic() + _REMEMBERED_SECONDS
         answer = await self._auth.call(self._compliance.GetKyc, compliance_pb2.GetKycRequest())
-        await self._tell(owner_id, answer.kyc)
-        _keep(self._kept, owner_id, (until, answer.kyc.status))
+        before = self._kept.get(owner_id)
+        if answer.kyc.version > (0 if before is None else before[1].version):
+            await self._tell(owner_id, answer.kyc)
+        _keep(self._kept, owner_id, (until, answer.kyc))
         return answer.kyc.status
 
     async def _checked(self, trades: Sequence[ProposedTrade], *, with_figures: bool) -> limits_pb2.CheckOrderResponse:

@@ -26,14 +26,14 @@ from quantmesh.portfolio.core.snapshots import Snapshot
 
 DAY = "(t.executed_at AT TIME ZONE 'UTC')::date"
 EARNING = "(p.account LIKE 'income:%' OR p.account LIKE 'expenses:%')"
-# Transactions that move cash. What postings to cash come to is in a transaction's own row, and what they are is said by
-# the rule of its type, a reversal's by that of what it takes back: it spares looking postings up.
-FLOWING = f"""{SINCE} CROSS JOIN LATERAL (
+# Transactions with the type whose rule they were posted by, a reversal with that of what it takes back. What postings
+# to cash come to is in their own row: nobody has to look postings up.
+BY_RULE = f"""{SINCE} CROSS JOIN LATERAL (
         SELECT CASE WHEN t.reverses IS NULL THEN t.type ELSE (
             SELECT type FROM transaction AS r WHERE r.portfolio_id = t.portfolio_id AND r.id = t.reverses
         ) END AS type
     ) AS rule"""  # noqa: S608  our own subquery
-FLOWS = "rule.type NOT IN ('split', 'option_expiry')"
+MOVES_CASH = "rule.type NOT IN ('split', 'option_expiry')"
 # A deposit or withdrawal has two sides that tell of cash, others have one.
 FLOW_SUMS = """
     sum(t.cash_effect) AS cash,
@@ -48,7 +48,7 @@ INCOME_SUMS = f"""
 _FLOWS = text(
     f"""
     SELECT {DAY} AS day, t.currency, {FLOW_SUMS}
-    FROM {FLOWING} WHERE {SEEN} AND {FLOWS} GROUP BY 1, 2
+    FROM {BY_RULE} WHERE {SEEN} AND {MOVES_CASH} GROUP BY 1, 2
     """  # noqa: S608  the fragments are our own
 )
 _INCOME = text(

@@ -9,12 +9,12 @@ from uuid import UUID
 from quantmesh.chassis.sql import Row, Session, text
 from quantmesh.portfolio.adapters.store import rows
 from quantmesh.portfolio.adapters.store.daily import (
+    BY_RULE,
     DAY,
     EARNING,
     FLOW_SUMS,
-    FLOWING,
-    FLOWS,
     INCOME_SUMS,
+    MOVES_CASH,
     read_days,
 )
 from quantmesh.portfolio.adapters.store.packing import packed
@@ -38,7 +38,7 @@ _ADD_FLOWS = text(
                                      trim_scale(withdrawals)::text, entries))
     FROM (
         SELECT {_NUMBER} AS number, {DAY} AS day, t.currency, {FLOW_SUMS}
-        FROM {FLOWING} WHERE {SEEN} AND {FLOWS} GROUP BY 1, 2, 3
+        FROM {BY_RULE} WHERE {SEEN} AND {MOVES_CASH} GROUP BY 1, 2, 3
     ) AS flow
     GROUP BY number
     """  # noqa: S608  the fragments are our own
@@ -136,10 +136,9 @@ class DayMaking:
             for statement in _END_ALL:
                 await self._session.execute(statement, keys)
         ends = [instant(end + timedelta(microseconds=1)) for end in made.ends]
-        since = bounds_since(portfolio_id, made.view, made.previous)
-        until = since | keys | {"ends": ends}
-        await self._session.execute(_ADD_FLOWS, until | {"owner_id": made.owner_id})
-        await self._add_income(portfolio_id, (await self._session.execute(_EARNED, until)).all())
+        bounds = bounds_since(portfolio_id, made.view, made.previous) | keys | {"ends": ends}
+        await self._session.execute(_ADD_FLOWS, bounds | {"owner_id": made.owner_id})
+        await self._add_income(portfolio_id, (await self._session.execute(_EARNED, bounds)).all())
 
     async def _add_income(self, portfolio_id: UUID, earned: Sequence[Row]) -> None:
         """By number of their snapshot."""

@@ -20,11 +20,14 @@ _SELECT = f"""
 """
 _ALL = text(_SELECT)
 _SOME = text(f"{_SELECT} AND o.id = ANY(:ids)")
-# Of owners whom auth lets trade no more.
-_BARRED = text(
-    f"""
-    {_SELECT} AND o.owner_id IN (SELECT owner_id FROM owner_kyc WHERE status = ANY(:statuses))
-    """  # noqa: S608  our own statement
+# Of owners whom auth lets trade no more: of all, and of those of whom it said so lately, which takes no look at others.
+_BARRED, _BARRED_LATELY = (
+    text(
+        f"""
+        {_SELECT} AND o.owner_id IN (SELECT owner_id FROM owner_kyc WHERE status = ANY(:statuses) {lately})
+        """  # noqa: S608  our own statement
+    )
+    for lately in ("", "AND heard_at > now() - interval '1 minute'")
 )
 _VERSIONS = text(f"SELECT o.id, o.version {_IS_OPEN}")
 
@@ -35,9 +38,10 @@ async def open_orders(session: Session, ids: Collection[UUID] | None = None) -> 
     return [_resting(row) for row in found]
 
 
-async def barred_orders(session: Session, statuses: Collection[str]) -> list[RestingOrder]:
-    """The open ones of owners whose KYC has one of `statuses`."""
-    return [_resting(row) for row in await session.execute(_BARRED, {"statuses": list(statuses)})]
+async def barred_orders(session: Session, statuses: Collection[str], *, lately: bool) -> list[RestingOrder]:
+    """The open ones of owners whose KYC has one of `statuses`, or has had it for less than a minute."""
+    found = await session.execute(_BARRED_LATELY if lately else _BARRED, {"statuses": list(statuses)})
+    return [_resting(row) for row in found]
 
 
 async def open_versions(session: Session) -> dict[UUID, int]:

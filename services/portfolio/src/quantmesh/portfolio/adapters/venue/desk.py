@@ -59,10 +59,10 @@ class OrderDesk:
         async with self.database.system_transaction() as session:
             return await open_versions(session)
 
-    async def barred_orders(self) -> list[RestingOrder]:
-        """The open ones of owners who may trade no more."""
+    async def barred_orders(self, *, lately: bool) -> list[RestingOrder]:
+        """The open ones of owners who may trade no more, or of whom that is known for less than a minute."""
         async with self.database.system_transaction() as session:
-            return await barred_orders(session, self._barring)
+            return await barred_orders(session, self._barring, lately=lately)
 
     async def market_time(self) -> datetime:
         """The last one known while the market is silent; raises Unavailable where there is none."""

@@ -206,10 +206,11 @@ class Term:
             await asyncio.sleep(_HALTS_SECONDS)
 
     async def _cancel_barred(self) -> None:
-        """What rests of owners whom auth lets trade no more, likewise."""
+        """What rests of owners whom auth lets trade no more, likewise; those of long ago are looked at now and then."""
         while True:
-            await self._cancel_all(await self._desk.barred_orders(), _BARRED)
-            await asyncio.sleep(_HALTS_SECONDS)
+            for turn in range(int(_LEVEL_SECONDS / _HALTS_SECONDS)):
+                await self._cancel_all(await self._desk.barred_orders(lately=turn > 0), _BARRED)
+                await asyncio.sleep(_HALTS_SECONDS)
 
     async def _cancel_all(self, orders: Sequence[RestingOrder], reason: str) -> None:
         for start in range(0, len(orders), _AT_ONCE):

@@ -14,9 +14,11 @@ def upgrade() -> None:
         CREATE TABLE owner_kyc (
             owner_id uuid PRIMARY KEY,
             version bigint NOT NULL,
-            status text NOT NULL
+            status text NOT NULL,
+            heard_at timestamptz NOT NULL DEFAULT now()
         )
         """
     )
+    op.execute("CREATE INDEX owner_kyc_heard ON owner_kyc (heard_at)")
     helpers.enable_row_level_security("owner_kyc")
     helpers.grant("owner_kyc", app="SELECT, INSERT, UPDATE", system="SELECT")
