@@ -76,9 +76,10 @@ class KycStore:
     async def tell_untold(self, since: datetime) -> None:
         """Of each user whom the last decision since then was not told of: a release before told of none."""
         for row in await self._session.execute(_UNTOLD, {"since": since}):
+            decision = _decision(row)
             # Another replica was first.
             with suppress(ValueError):
-                await self._tell(_decision(row))
+                await self._tell(decision)
 
     async def _tell(self, decision: KycDecision) -> None:
         await outbox.append(
