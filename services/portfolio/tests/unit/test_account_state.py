@@ -7,6 +7,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
+from quantmesh.portfolio.adapters.accounts import account_message
 from quantmesh.portfolio.core.account_state import (
     AccountInstrument,
     AccountState,
@@ -121,3 +124,10 @@ async def test_without_a_price_there_is_no_profit_to_tell() -> None:
 async def test_what_the_market_does_not_know_any_more_stays_in_the_account() -> None:
     state = await state_of(recorded(), known=())
     assert [shown(each) for each in state.instruments] == ["AAPL 10 None None"]
+
+
+@pytest.mark.parametrize(("units", "is_told"), [("999999999999", True), ("90000000000000000000", False)])
+async def test_a_profit_of_any_size_is_told_as_long_as_it_can_be(units: str, *, is_told: bool) -> None:
+    state = await state_of(recorded(units={"AAPL": Decimal(units)}))
+    assert state.day_profit == 10 * Decimal(units)
+    assert account_message(state).HasField("day_profit") is is_told

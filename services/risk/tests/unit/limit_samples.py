@@ -23,6 +23,7 @@ def instrument(symbol: str, quantity: str = "0", *, price: Decimal | None = None
         PRICES[symbol] if price is None else price,
         more.pop("exchange_rate", Decimal(1)),
         Decimal(more.pop("lot_size", "1")),
+        **more,
     )
 
 

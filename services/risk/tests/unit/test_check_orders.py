@@ -242,3 +242,23 @@ def test_the_suggested_quantity_passes_and_none_above_it_does(
     assert not passes[suggested]
     if sum(earlier != later for earlier, later in pairwise(passes)) <= 1:
         assert suggested == sum(passes)
+
+
+def test_a_suggested_basket_passes_by_itself_where_one_of_its_orders_is_left_out() -> None:
+    """With the sale the resting one counts as filled; what is left of the basket only buys."""
+    held = account(AAPL="12", JPM="2", orders=(sell("AAPL", "5", rests=True),))
+    limits = [limit(Rule.GROSS_EXPOSURE, "1000")]
+    basket = [sell("JPM", "1"), buy("XOM", "40")]
+    denied = check(limits, held, *basket)
+    assert not denied.allowed
+    left = [replace(order, quantity=quantity) for order, quantity in zip(basket, denied.passing, strict=False)]
+    assert check(limits, held, *(order for order in left if order.quantity)).allowed
+
+
+def test_a_price_of_an_option_is_for_one_unit_of_what_it_is_on() -> None:
+    held = account()
+    option = instrument("AAPL", price=Decimal(500), is_option=True, multiplier=Decimal(100))
+    held = replace(held, instruments={**held.instruments, "AAPL": option})
+    asked = [limit(Rule.ORDER_NOTIONAL, "4999")]
+    for order in (buy("AAPL", "10"), buy("AAPL", "10", price=Decimal(5))):
+        assert numbers(check(asked, held, order)) == [0, 5000]

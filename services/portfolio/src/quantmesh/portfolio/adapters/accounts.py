@@ -2,11 +2,13 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from decimal import Decimal
 from uuid import UUID
 
+from quantmesh.api.common.v1.common_pb2 import Decimal as DecimalMessage
 from quantmesh.api.portfolio.v1 import account_pb2 as pb
 from quantmesh.chassis.database import Database
-from quantmesh.chassis.decimals import to_proto
+from quantmesh.chassis.decimals import INTEGER_DIGITS, to_proto
 from quantmesh.chassis.identity import current_caller
 from quantmesh.chassis.times import to_timestamp
 from quantmesh.portfolio.adapters import translate_orders
@@ -15,6 +17,7 @@ from quantmesh.portfolio.adapters.store.accounts import margin_question
 from quantmesh.portfolio.core.account_state import AccountInstrument, AccountState, day_begin, value_account
 from quantmesh.portfolio.core.ports import Market
 
+_UNTOLD = Decimal(10) ** INTEGER_DIGITS - 1
 _SIDES = {side: number for number, side in translate_orders.ORDER_SIDES.items()}
 
 
@@ -46,17 +49,22 @@ def account_message(state: AccountState) -> pb.AccountState:
     return pb.AccountState(
         portfolio_id=str(recorded.portfolio_id),
         base_currency=recorded.base_currency,
-        cash=None if state.cash is None else to_proto(state.cash),
+        cash=_sum(state.cash),
         instruments=[_instrument(each) for each in state.instruments],
         open_orders=[
             pb.AccountOpenOrder(symbol=each.symbol, side=_SIDES[each.side], quantity=to_proto(each.quantity))
             for each in recorded.open_orders
         ],
-        day_profit=None if state.day_profit is None else to_proto(round(state.day_profit, 18)),
+        day_profit=_sum(state.day_profit),
         as_of=to_timestamp(state.as_of),
         seq=recorded.seq,
         margin_enabled=recorded.margin_enabled,
     )
+
+
+def _sum(amount: Decimal | None) -> DecimalMessage | None:
+    """None where nobody knows it, or where it is larger than can be told: nothing is measured by it then."""
+    return None if amount is None or abs(amount) >= _UNTOLD else to_proto(amount)
 
 
 def _instrument(each: AccountInstrument) -> pb.AccountInstrument:
@@ -69,4 +77,5 @@ def _instrument(each: AccountInstrument) -> pb.AccountInstrument:
         stale=each.stale,
         lot_size=to_proto(each.lot_size),
         is_option=each.is_option,
+        multiplier=to_proto(each.multiplier),
     )

@@ -10,7 +10,7 @@ from uuid import UUID
 from quantmesh.portfolio.core.admission import Holding
 from quantmesh.portfolio.core.get_positions import cash_value, factor_of, total_value
 from quantmesh.portfolio.core.market import Asset, ExchangeRate, Quote
-from quantmesh.portfolio.core.numbers import ZERO, exactly
+from quantmesh.portfolio.core.numbers import ZERO, exactly, to_stored
 from quantmesh.portfolio.core.option_terms import is_option_symbol
 from quantmesh.portfolio.core.orders import OrderSide
 from quantmesh.portfolio.core.ports import Market
@@ -54,7 +54,7 @@ class RecordedAccount:
 class AccountInstrument:
     """`quantity` is 0 of one that was only asked about or ordered; price and rate are None where nobody knows them.
 
-    The price of an option is that of its contract.
+    The price of an option is that of its contract, of `multiplier` units of the underlying.
     """
 
     symbol: str
@@ -65,6 +65,7 @@ class AccountInstrument:
     exchange_rate: Decimal | None
     stale: bool
     is_option: bool = False
+    multiplier: Decimal = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,7 @@ def _instrument(symbol: str, quantity: Decimal, prices: _Prices) -> AccountInstr
         exchange_rate=prices.rate(symbol),
         stale=quote is None or quote.stale,
         is_option=is_option_symbol(symbol),
+        multiplier=Decimal(1) if asset is None or asset.option is None else asset.option.multiplier,
     )
 
 
@@ -166,7 +168,7 @@ def _day_profit(recorded: RecordedAccount, before: Amounts, prices: _Prices, pri
     now = _worth(recorded.units, recorded.cash, prices)
     then = _worth(before, _before(recorded.cash, recorded.cash_since), prices_before)
     paid_in = cash_value(recorded.paid_in, prices.base, prices.rates)
-    return None if now is None or then is None or paid_in is None else now - then - paid_in
+    return None if now is None or then is None or paid_in is None else to_stored(now - then - paid_in)
 
 
 def _worth(units: Amounts, cash: Amounts, prices: _Prices) -> Decimal | None:

@@ -22,10 +22,10 @@ _READ = text(
     UNION ALL
     SELECT 'margin', '', '', 0, 0, NULL FROM portfolio WHERE id = :portfolio_id AND margin_enabled
     UNION ALL
-    SELECT 'holding', account, commodity, amount, reserved, NULL
+    SELECT 'holding', account, commodity, trim_scale(amount), trim_scale(reserved), NULL
     FROM holding WHERE portfolio_id = :portfolio_id AND amount <> 0
     UNION ALL
-    SELECT 'change', p.account, p.commodity, sum(p.amount), 0, NULL
+    SELECT 'change', p.account, p.commodity, trim_scale(sum(p.amount)), 0, NULL
     FROM transaction AS t
     CROSS JOIN LATERAL (
         SELECT account, commodity, amount FROM posting
@@ -35,7 +35,7 @@ _READ = text(
     WHERE t.portfolio_id = :portfolio_id AND t.executed_at >= CAST(:since AS timestamptz)
     GROUP BY p.account, p.commodity
     UNION ALL
-    SELECT 'order', side, symbol, quantity - filled_quantity, 0, id
+    SELECT 'order', side, symbol, trim_scale(quantity - filled_quantity), 0, id
     FROM placed_order WHERE portfolio_id = :portfolio_id AND status IN ('accepted', 'partially_filled')
     """
 )

@@ -11,6 +11,8 @@ from quantmesh.risk.core.limits.account import ZERO, Account, Instrument, Order
 
 # What a quantity's last decimal place holds: of instruments whose lots nobody says.
 _SMALLEST_LOT = Decimal("1e-18")
+# Nothing that is recorded reaches it.
+AMOUNT_LIMIT = 10**15
 _SIGNS = {portfolio_pb2.ORDER_SIDE_BUY: 1, portfolio_pb2.ORDER_SIDE_SELL: -1}
 
 
@@ -36,8 +38,8 @@ def signed(side: portfolio_pb2.OrderSide.ValueType, quantity: DecimalMessage, pl
         detail = "must be buy or sell"
         raise InvalidInput(f"{place}.side {detail}.", violations=[Violation(f"{place}.side", detail)])
     amount = from_proto(quantity, f"{place}.quantity")
-    if amount <= ZERO:
-        detail = f"must be greater than zero; it is {amount}"
+    if not ZERO < amount < AMOUNT_LIMIT:
+        detail = f"must be greater than zero and less than {AMOUNT_LIMIT}; it is {amount}"
         raise InvalidInput(f"{place}.quantity {detail}.", violations=[Violation(f"{place}.quantity", detail)])
     return _SIGNS[side] * amount
 
@@ -55,4 +57,7 @@ def _instrument(message: account_pb2.AccountInstrument) -> Instrument:
         lot_size=lot_size if lot_size > ZERO else _SMALLEST_LOT,
         stale=message.stale,
         is_option=message.is_option,
+        multiplier=from_proto(message.multiplier, "account.multiplier")
+        if message.HasField("multiplier")
+        else Decimal(1),
     )

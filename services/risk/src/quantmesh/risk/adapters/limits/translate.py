@@ -1,16 +1,17 @@
 """Limits: messages to values and back."""
 
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from quantmesh.api.common.v1.common_pb2 import Decimal as DecimalMessage
 from quantmesh.api.risk.v1 import limits_pb2 as pb
 from quantmesh.api.risk.v1 import margin_pb2, risk_pb2
-from quantmesh.chassis.decimals import from_proto, to_proto
+from quantmesh.chassis.decimals import FRACTION_DIGITS, INTEGER_DIGITS, from_proto, to_proto
+from quantmesh.chassis.errors import InvalidInput, Violation
 from quantmesh.chassis.times import to_timestamp
-from quantmesh.risk.adapters.limits.accounts import signed
+from quantmesh.risk.adapters.limits.accounts import AMOUNT_LIMIT, signed
 from quantmesh.risk.adapters.rpc.base import chosen
-from quantmesh.risk.core.limits.account import Order
+from quantmesh.risk.core.limits.account import ZERO, Order
 from quantmesh.risk.core.limits.check_orders import Change
 from quantmesh.risk.core.limits.definition import TAIL_RULES, Limit, Method, Rule
 from quantmesh.risk.core.limits.utilisation import Utilisation
@@ -38,7 +39,10 @@ _MARGIN_RULE_NUMBERS: Mapping[MarginRule, margin_pb2.MarginRule.ValueType] = {
     "portfolio": margin_pb2.MARGIN_RULE_PORTFOLIO,
 }
 _DEFAULT_CONFIDENCE = 0.99
-_PLACES = Decimal("1e-8")
+_PLACES = 8
+_SMALLEST = Decimal(1).scaleb(-_PLACES)
+_UNTOLD = Decimal(10) ** INTEGER_DIGITS - 1
+_WIDE = Context(prec=INTEGER_DIGITS + FRACTION_DIGITS)
 
 
 def limit_from(message: pb.Limit, place: str) -> Limit:
@@ -57,7 +61,8 @@ def limit_from(message: pb.Limit, place: str) -> Limit:
 
 def limit_to(limit: Limit) -> pb.Limit:
     """With the parameters that its rule has."""
-    message = pb.Limit(rule=_RULE_NUMBERS[limit.rule], symbol=limit.symbol, limit=number_to(limit.limit))
+    bound = to_proto(limit.limit) if limit.limit.is_finite() else None
+    message = pb.Limit(rule=_RULE_NUMBERS[limit.rule], symbol=limit.symbol, limit=bound)
     if limit.warning is not None:
         message.warning.CopyFrom(to_proto(limit.warning))
     if limit.rule in TAIL_RULES:
@@ -70,11 +75,11 @@ def limit_to(limit: Limit) -> pb.Limit:
 
 
 def number_to(value: Decimal | None) -> DecimalMessage | None:
-    """To eight places; None for what is no number."""
-    if value is None or not value.is_finite():
+    """To eight places at most; None for what is no number, or larger than can be told."""
+    if value is None or not value.is_finite() or abs(value) >= _UNTOLD:
         return None
-    # Exact, where it has no more places than that.
-    return to_proto(value if value == value.quantize(_PLACES) else value.quantize(_PLACES))
+    has_more = int(value.as_tuple().exponent) < -_PLACES
+    return to_proto(value.quantize(_SMALLEST, context=_WIDE) if has_more else value)
 
 
 def definition_to(definition: Definition) -> pb.LimitDefinition:
@@ -99,8 +104,16 @@ def utilisation_to(found: Utilisation) -> pb.LimitUtilisation:
 
 def order_from(message: pb.CheckedOrder, place: str) -> Order:
     quantity = signed(message.side, message.quantity, place)
-    price = from_proto(message.price, f"{place}.price") if message.HasField("price") else None
+    price = _price(message, f"{place}.price") if message.HasField("price") else None
     return Order(message.symbol, quantity, price, message.rests)
+
+
+def _price(message: pb.CheckedOrder, place: str) -> Decimal:
+    price = from_proto(message.price, place)
+    if not ZERO < price < AMOUNT_LIMIT:
+        description = f"must be greater than zero and less than {AMOUNT_LIMIT}"
+        raise InvalidInput(f"{place} {description}.", violations=[Violation(place, description)])
+    return price
 
 
 def change_to(change: Change) -> pb.LimitChange:

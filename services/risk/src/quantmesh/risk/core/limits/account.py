@@ -14,7 +14,8 @@ ZERO = Decimal(0)
 class Instrument:
     """`quantity` is negative where short; `price` is in `currency`, `exchange_rate` turns that into the base currency.
 
-    Either is None where nobody knows it; the currency is empty of what the market does not know.
+    Either is None where nobody knows it; the currency is empty of what the market does not know. An option's quantity
+    and price are of contracts, which stand for `multiplier` units of the underlying each.
     """
 
     symbol: str
@@ -25,6 +26,7 @@ class Instrument:
     lot_size: Decimal = Decimal(1)
     stale: bool = False
     is_option: bool = False
+    multiplier: Decimal = Decimal(1)
 
     @property
     def is_known(self) -> bool:
@@ -60,7 +62,7 @@ class Instrument:
 @dataclass(frozen=True, slots=True)
 class Order:
     """`quantity` is positive to buy and negative to sell; `price` is a limit's or a stop's, in the instrument's
-    currency, None for the last quote's. `rests`: it may stay open."""
+    currency and as it is quoted, which is for one unit; None for the last quote's. `rests`: it may stay open."""
 
     symbol: str
     quantity: Decimal
@@ -107,7 +109,7 @@ class Account:
     def notional(self, order: Order) -> Decimal:
         """What the order trades for, in the base currency. Raises NotMeasurable."""
         instrument = self.instrument(order.symbol)
-        unit = instrument.unit_value if order.price is None else order.price * instrument.rate
+        unit = instrument.unit_value if order.price is None else order.price * instrument.multiplier * instrument.rate
         return abs(order.quantity) * unit
 
     def after(self, orders: Iterable[Order]) -> "Account":

@@ -88,12 +88,12 @@ class _Checking:
         self._history = history
         self._symbols = {order.symbol for order in orders}
         self._readings_before: dict[Limit, Reading] = {}
+        self._fewer: dict[frozenset[tuple[str, bool]], _Checking] = {}
 
     def change(self, limit: Limit, orders: Sequence[Order]) -> Change | None:
         """None where the limit is on another symbol."""
         if limit.symbol and limit.symbol not in self._symbols:
             return None
-        orders = [order for order in orders if order.quantity]
         resting = [*self._account.open_orders, *(order for order in orders if order.rests)]
         before = self._readings_before.get(limit)
         if before is None:
@@ -116,8 +116,20 @@ class _Checking:
         return [order.quantity for order in self._scaled(steps)] if steps else ()
 
     def _denies(self, limit: Limit, orders: Sequence[Order]) -> bool:
-        change = self.change(limit, orders) if orders else None
+        """As these are judged where they come by themselves: those of no lot are not sent."""
+        left = [order for order in orders if order.quantity]
+        if not left:
+            return False
+        change = self._without_dropped(left).change(limit, left)
         return change is not None and change.denied
+
+    def _without_dropped(self, orders: Sequence[Order]) -> "_Checking":
+        if len(orders) == len(self._orders):
+            return self
+        which = frozenset((order.symbol, order.quantity > ZERO) for order in orders)
+        if which not in self._fewer:
+            self._fewer[which] = _Checking(self._account, orders, self._history)
+        return self._fewer[which]
 
     def _largest(self, limit: Limit, steps: int) -> int:
         """The most of `steps` that keeps this limit, which keeps from 0 up to there."""

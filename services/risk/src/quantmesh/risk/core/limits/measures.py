@@ -13,6 +13,7 @@ from quantmesh.risk.core.model import DEFAULT_OBSERVATIONS, Book, History, Posit
 
 INFINITE = Decimal("Infinity")
 _PLACES = Decimal("1e-8")
+_WITH_PLACES = 1e15
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,9 @@ def _ratio(amount: Decimal, equity: Decimal) -> Decimal:
 
 
 def _decimal(value: float) -> Decimal:
-    return Decimal(repr(value)).quantize(_PLACES)
+    """Large ones have no more places than that, and too many digits to be rounded to them."""
+    exact = Decimal(repr(value))
+    return exact.quantize(_PLACES) if abs(value) < _WITH_PLACES else exact
 
 
 _ON_QUOTES: Mapping[Rule, Callable[[Account], Decimal]] = {
