@@ -84,3 +84,5 @@ def test_rates_are_known_from_four_in_the_afternoon_in_frankfurt() -> None:
     assert published_by(datetime(2020, 1, 2, 14, 59, tzinfo=UTC)) == date(2020, 1, 1)
     assert published_by(datetime(2020, 1, 2, 15, 0, tzinfo=UTC)) == date(2020, 1, 2)
     assert published_by(datetime(2020, 7, 1, 14, 0, tzinfo=UTC)) == date(2020, 7, 1)
+    assert published_by(datetime.min.replace(tzinfo=UTC)) == date.min
+    assert published_by(datetime.max.replace(tzinfo=UTC)) == date.max

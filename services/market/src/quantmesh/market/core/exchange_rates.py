@@ -74,5 +74,11 @@ class ReferenceRates:
 
 def published_by(moment: datetime) -> date:
     """The last date whose rates can be known: they appear at four in the afternoon in Frankfurt."""
-    local = moment.astimezone(_FRANKFURT)
-    return local.date() if local.time() >= _PUBLISHED_AT else local.date() - timedelta(1)
+    try:
+        local = moment.astimezone(_FRANKFURT)
+    except OverflowError:
+        # There it is the year 10000 already.
+        return date.max
+    if local.time() >= _PUBLISHED_AT or local.date() == date.min:
+        return local.date()
+    return local.date() - timedelta(1)
