@@ -148,3 +148,13 @@ async def test_while_the_market_does_not_tell_the_last_close_bands_work_on(desk:
     desk.service.market.available = False
     await desk.see(("SIZE", "92", 0), ("AAPL", "100", 0), ("AAPL", "150", 1), ("AAPL", "150", 16))
     assert [halt.symbol for halt in await desk.halts()] == ["AAPL"]
+
+
+async def test_a_halt_does_not_outlast_a_rewind_of_the_replay(desk: Desk) -> None:
+    await desk.see(("AAPL", "100", 0), ("AAPL", "120", 10), ("AAPL", "120", 25))
+    await desk.see(("MSFT", "50", -3600))
+    assert not is_open(desk.breakers, "AAPL"), "quotes need not come in order of market time"
+    await desk.see(("MSFT", "50", -timedelta(days=2).total_seconds()))
+    assert is_open(desk.breakers, "AAPL")
+    (halt,) = await desk.halts()
+    assert halt.lifted_by == RULE

@@ -172,8 +172,10 @@ async def test_a_breaker_that_two_leaders_trip_is_imposed_once_and_its_level_is_
             imposed = False
         assert imposed is expected
     async with service.database.system_transaction() as session:
-        assert await HaltStore(session).level_taken(NOW.date()) == 2
-        assert await HaltStore(session).level_taken(NOW.date() - timedelta(days=1)) == 0
+        assert await HaltStore(session).level_taken(NOW) == 2
+        earlier_that_day = await HaltStore(session).level_taken(NOW - timedelta(minutes=1))
+        assert earlier_that_day == 0, "what a replay met before it was rewound is met again"
+        assert await HaltStore(session).level_taken(NOW - timedelta(days=1)) == 0
 
 
 async def test_the_database_keeps_the_history_of_halts(service: Service, operator: Operator) -> None:

@@ -1,6 +1,6 @@
 """Halts and the events that tell of them. They belong to no tenant: every transaction sees all of them."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from uuid import UUID
 
 from google.protobuf.message import Message
@@ -45,7 +45,7 @@ _LIST = text(
     """
 )
 _LEVEL_TAKEN = text(
-    "SELECT coalesce(max(level), 0) FROM halt WHERE level > 0 AND market_time >= :start AND market_time < :end"
+    "SELECT coalesce(max(level), 0) FROM halt WHERE level > 0 AND market_time >= :start AND market_time <= :moment"
 )
 # Every fill looks at the row of its symbol, and gets nothing while the price is outside its band.
 _BEGIN_LIMIT_STATE = text(
@@ -90,10 +90,9 @@ class HaltStore:
             "portfolio.halt.lifted", pb.HaltLifted(halt=halt_to(halt)), halt.lifted_at or halt.imposed_at
         )
 
-    async def level_taken(self, day: date) -> int:
-        start = datetime.combine(day, time(), UTC)
-        level = await self._session.scalar(_LEVEL_TAKEN, {"start": start, "end": start + timedelta(days=1)})
-        return int(level or 0)
+    async def level_taken(self, moment: datetime) -> int:
+        start = datetime.combine(moment.date(), time(), UTC)
+        return int(await self._session.scalar(_LEVEL_TAKEN, {"start": start, "moment": moment}))
 
     async def begin_limit_state(self, symbol: str, since: datetime) -> None:
         await self._session.execute(_BEGIN_LIMIT_STATE, {"symbol": symbol, "since": since})

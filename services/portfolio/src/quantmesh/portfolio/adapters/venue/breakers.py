@@ -90,7 +90,7 @@ class Breakers:
 
     async def on_time(self, market_time: datetime) -> None:
         """Lift what has had its time."""
-        for halt in [one for one in self._in_force if one.lifts_at is not None and one.lifts_at <= market_time]:
+        for halt in [one for one in self._in_force if one.has_had_its_time(market_time)]:
 
             async def lift(log_of_halts: HaltStore, halt: Halt = halt) -> None:
                 await lift_halt(log_of_halts, halt.id, RULE, self._clock.now())
@@ -113,16 +113,16 @@ class Breakers:
     async def _on_index(self, quote: Quote) -> None:
         day = quote.time.date()
         if day != self._day or self._last_close is None:
-            await self._begin_day(day)
+            await self._begin_day(quote.time)
         if self._fall is not None and self._last_close is not None:
             await self._trip(self._fall.on_price(quote.time, quote.price, self._last_close))
 
-    async def _begin_day(self, day: date) -> None:
+    async def _begin_day(self, moment: datetime) -> None:
         """Where the market does not answer, the index is watched from when it does."""
         if time.monotonic() < self._ask_at:
             return
         self._ask_at = time.monotonic() + _ASK_AGAIN_SECONDS
-        symbol = self._index.symbol
+        symbol, day = self._index.symbol, moment.date()
         try:
             closes = await self._market.closes([symbol], day - _CLOSE_WITHIN, day - timedelta(days=1), None, None)
         except Unavailable as error:
@@ -130,7 +130,7 @@ class Breakers:
             return
         of_index = closes[symbol].prices.decimals() if symbol in closes else []
         async with self._database.system_transaction() as session:
-            taken = await HaltStore(session).level_taken(day)
+            taken = await HaltStore(session).level_taken(moment)
         self._fall = IndexFall(self._index, day=day, taken=taken)
         self._day, self._last_close = day, of_index[-1] if of_index else None
         if self._last_close is None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -26,8 +26,8 @@ class HaltLog(Protocol):
 
     async def lift(self, halt: Halt) -> None: ...
 
-    async def level_taken(self, day: date) -> int:
-        """The highest level that the index fell by on `day` of market time; 0 where it took none."""
+    async def level_taken(self, moment: datetime) -> int:
+        """The highest level that the index fell by on that day of market time until `moment`; 0 where it took none."""
         ...
 
 

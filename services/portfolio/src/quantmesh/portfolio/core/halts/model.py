@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -14,6 +14,10 @@ from quantmesh.portfolio.core.times import rfc3339
 CAUSE_LIMIT = 500
 # Who a rule's doings are signed by.
 RULE = "rule"
+
+
+# No clock of the market is behind its quotes by as much: a replay is played again.
+_REWOUND_BY = timedelta(days=1)
 
 
 class HaltKind(StrEnum):
@@ -78,6 +82,12 @@ class Halt:
     lifted_at: datetime | None = None
     lifted_by: str = ""
     version: int = 1
+
+    def has_had_its_time(self, market_time: datetime) -> bool:
+        """Of a rule's; also where a replay was rewound to days before it, which it would else last for again."""
+        if self.lifts_at is None or self.market_time is None:
+            return False
+        return not self.market_time - _REWOUND_BY <= market_time < self.lifts_at
 
     def covers(self, symbol: str) -> bool:
         return self.symbol in {"", symbol}
