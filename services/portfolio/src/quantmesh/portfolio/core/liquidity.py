@@ -39,10 +39,10 @@ class LiquidityRequest:
 
     @exactly
     def granted(self, size: Decimal, used: Decimal, ahead: Decimal) -> Decimal:
-        """Of what is left of `size`, in whole lots, once those `ahead` have theirs."""
+        """Of what is left of `size`, in whole lots unless it is all of the order, once those `ahead` have theirs."""
         part = min(max(size - used - ahead, ZERO), self.quantity)
-        if part == self.quantity:
-            return part
         if self.whole:
-            return ZERO
-        return part if self.lot <= ZERO else (part / self.lot).to_integral_value(ROUND_FLOOR) * self.lot
+            return part if part == self.quantity else ZERO
+        if part == self.order.open_quantity or self.lot <= ZERO:
+            return part
+        return (part / self.lot).to_integral_value(ROUND_FLOOR) * self.lot

@@ -10,7 +10,8 @@ from uuid import UUID
 from quantmesh.portfolio.core.account_log import order_event
 from quantmesh.portfolio.core.admission import Books, Holding, admit
 from quantmesh.portfolio.core.buying_power import required
-from quantmesh.portfolio.core.execution import Venue, execution_price, fee_of, is_triggered
+from quantmesh.portfolio.core.currency import round_cash
+from quantmesh.portfolio.core.execution import Venue, execution_price, fee_of, is_triggered, traded_value
 from quantmesh.portfolio.core.halts.model import halt_of
 from quantmesh.portfolio.core.liquidity import LiquidityRequest
 from quantmesh.portfolio.core.margin import require_margin
@@ -130,14 +131,31 @@ class OrderWork:
             payable = min(wanted, affordable(order, available, price, asset, venue.costs))
         whole = order.request.time_in_force is TimeInForce.FOK
         granted = ZERO
-        if payable > ZERO and (payable == wanted or not whole):
-            request = LiquidityRequest(order, quote, payable, asset.lot_size, whole, behind_resting)
+        request = LiquidityRequest(order, quote, payable, asset.lot_size, whole, behind_resting)
+        if payable > ZERO and (payable == wanted or not whole) and self._can_post(request.at_most, venue, price):
             granted = await self._take_liquidity(request)
-        if granted > ZERO:
+        if granted > ZERO and self._can_post(granted, venue, price):
             self._execute(venue, quote, granted, price)
         if granted == payable < wanted:
             reason = f"the account cannot pay for more than {plain(granted)} of {plain(wanted)} at {plain(price)}"
             self.take(OrderStep.CANCELLED, quote.time, reason=reason)
+
+    @exactly
+    def _can_post(self, quantity: Decimal, venue: Venue, price: Decimal) -> bool:
+        """Whether the ledger takes a fill of `quantity`, a part of what is open; of all of it the ledger itself says.
+
+        Less than the currency's smallest unit is no trade, nor does a sale bring less than its fee where there is no
+        other cash: a larger part may come.
+        """
+        order, asset = self.order, venue.asset
+        if quantity == order.open_quantity:
+            return True
+        notional = quantity * price
+        value = round_cash(traded_value(notional, asset), order.currency)
+        if order.request.side is OrderSide.BUY or self._books.may_owe:
+            return value > ZERO
+        cash = self._books.balance((CASH, order.currency)).headroom(venue.time).amount
+        return value > ZERO and cash + value >= fee_of(order, notional, asset, venue.costs)
 
     @exactly
     def _execute(self, venue: Venue, quote: Quote, quantity: Decimal, price: Decimal) -> None:
