@@ -227,3 +227,17 @@ async def test_margin_stays_on_while_open_orders_reserve_more_than_there_is(serv
     for order in (buying, selling):
         await user.cancel(order.id)
     assert not (await service.rpc.UpdatePortfolio(off, NO_CONTEXT)).portfolio.margin_enabled
+
+
+async def test_of_a_triggered_stop_the_suggested_replacement_passes(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    await user.deposit(portfolio.id, "100000.00")
+    stop = await user.order(portfolio.id, "1", stop="131", tif="gtc")
+    await Desk(service, user).trigger(stop.id, sized("132", None))
+    triggered = await user.shown(stop.id)
+    with pytest.raises(InsufficientCash) as refused:
+        await user.replace(triggered, quantity="100000")
+    suggestion = json.loads(refused.value.metadata["suggestion"])
+    assert suggestion.keys() == {"quantity"}
+    assert (await user.replace(triggered, **suggestion)).quantity.value == suggestion["quantity"]

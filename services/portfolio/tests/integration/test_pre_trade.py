@@ -16,6 +16,7 @@ from quantmesh.chassis.rpc import Peer, open_channel
 from quantmesh.portfolio.core.pre_trade import FigureChange, PreTradeAnswer
 from quantmesh.portfolio.core.pre_trade_errors import KycRefused, LimitExceeded, PreTradeUnavailable
 
+from .order_desk import Desk, sized
 from .pre_trade_peers import ALLOWED, DENIED, Checks, trade
 
 
@@ -209,3 +210,34 @@ async def test_an_open_order_is_told_to_risk_with_what_is_left_of_it(checks: Che
     await checks.check(trade(portfolio.id, "1"))
     (waiting,) = checks.limits.asked[-1].account.open_orders
     assert (waiting.symbol, waiting.side, Decimal(waiting.quantity.value)) == ("AAPL", pb.ORDER_SIDE_BUY, Decimal(10))
+
+
+async def test_a_stop_that_was_triggered_is_checked_at_the_market_and_keeps_its_stop_price(checks: Checks) -> None:
+    user = checks.user
+    portfolio = await user.create()
+    await user.deposit(portfolio.id, "100000.00")
+    trader = checks.trader()
+    stop = await trader.order(portfolio.id, "10", stop="131", tif="gtc")
+    await Desk(checks.service, user).trigger(stop.id, sized("132", None))
+    checks.limits.without = limits_pb2.CheckOrderResponse(account_needed=True)
+    checks.limits.answer = DENIED
+    triggered = await user.shown(stop.id)
+    with pytest.raises(LimitExceeded) as refused:
+        await trader.replace(triggered, quantity="100")
+    assert not checks.limits.asked[-1].orders[0].HasField("price")
+    suggestion = json.loads(refused.value.metadata["suggestion"])
+    assert suggestion == {"quantity": "4"}
+    assert (await trader.replace(triggered, **suggestion)).quantity.value == "4"
+
+
+async def test_quantities_are_told_without_trailing_zeros(checks: Checks) -> None:
+    portfolio = await checks.user.create()
+    await checks.user.deposit(portfolio.id)
+    await checks.user.buy(portfolio.id, "10", "100")
+    await checks.user.buy(portfolio.id, "1", "100", at="2020-01-02")
+    await checks.trader().order(portfolio.id, "3", limit="100", tif="gtc")
+    checks.limits.without = limits_pb2.CheckOrderResponse(account_needed=True)
+    await checks.check(trade(portfolio.id, "1"))
+    account = checks.limits.asked[-1].account
+    assert [each.quantity.value for each in account.instruments] == ["11"]
+    assert [each.quantity.value for each in account.open_orders] == ["3"]

@@ -30,7 +30,6 @@ Value = TypeVar("Value")
 # What is remembered of a user, or of an account, for as long as a change of it may go unnoticed.
 _REMEMBERED_SECONDS = 5.0
 _MOST_KEPT = 10_000
-_REPLACEABLE = frozenset({"quantity", "limit_price", "stop_price"})
 _IN_BASKETS = frozenset({"symbol", "side", "quantity"})
 _SIDES = {side: number for number, side in translate_orders.ORDER_SIDES.items()}
 _MONEY_RULES = frozenset(
@@ -151,11 +150,13 @@ def _keep(kept: OrderedDict[Key, Value], key: Key, value: Value) -> None:
 def _order(trade: ProposedTrade) -> limits_pb2.CheckedOrder:
     request = trade.request
     is_market = request.type is OrderType.MARKET
+    # A stop that was triggered takes what there is, as a market order does.
+    is_priced = not is_market and (request.limit_price is not None or not trade.is_triggered)
     return limits_pb2.CheckedOrder(
         symbol=request.symbol,
         side=_SIDES[request.side],
         quantity=to_proto(request.quantity - trade.filled_quantity),
-        price=None if is_market else to_proto(trade.price),
+        price=to_proto(trade.price) if is_priced else None,
         rests=not is_market and request.time_in_force not in {TimeInForce.IOC, TimeInForce.FOK},
     )
 
@@ -208,7 +209,8 @@ def _body(trade: ProposedTrade, quantity: Decimal) -> dict[str, str]:
     """What was asked, but for the quantity: as /orders takes it; of a replacement, and of a basket, what those take."""
     asked = {**asdict(trade.request), "quantity": quantity + trade.filled_quantity}
     shown = {name: plain(value) if isinstance(value, Decimal) else value for name, value in asked.items() if value}
-    if trade.replaces is not None or trade.in_basket:
-        taken = _IN_BASKETS if trade.in_basket else _REPLACEABLE
-        return {name: value for name, value in shown.items() if name in taken}
+    if trade.in_basket:
+        return {name: value for name, value in shown.items() if name in _IN_BASKETS}
+    if trade.replaces is not None:
+        return {name: value for name, value in shown.items() if name in trade.replaces.changeable}
     return {"portfolio_id": str(trade.portfolio_id), **shown}

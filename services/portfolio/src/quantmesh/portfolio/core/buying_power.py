@@ -4,13 +4,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 
 from quantmesh.portfolio.core.admission import Books
 from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding
-from quantmesh.portfolio.core.execution import Venue
+from quantmesh.portfolio.core.execution import Venue, fee_of
 from quantmesh.portfolio.core.ledger_errors import MarginExceeded
-from quantmesh.portfolio.core.market import Asset
 from quantmesh.portfolio.core.numbers import ZERO, exactly, plain
 from quantmesh.portfolio.core.orders import Order, OrderSide
 from quantmesh.portfolio.core.reservations import affordable, lot_of, reservation, reserved_from
@@ -51,34 +50,36 @@ def _suggestion(order: Order, available: Decimal, price: Decimal, venue: Venue) 
 
 
 @contextmanager
-def suggesting_less(order: Order, asset: Asset) -> Iterator[None]:
+def suggesting_less(order: Order, venue: Venue) -> Iterator[None]:
     """A refusal of what the order's fills owe names the order that passes; a replacement as it was asked for."""
     try:
         yield
     except MarginExceeded as refusal:
-        suggest_less(refusal, order, asset)
+        suggest_less(refusal, order, venue)
         raise
 
 
 @exactly
-def suggest_less(refusal: MarginExceeded, order: Order, asset: Asset) -> None:
-    """What the refusal says would pass becomes a whole request, in whole lots."""
-    lot = lot_of(asset)
-    lots = ZERO if refusal.passing is None else (refusal.passing / lot).to_integral_value(ROUND_FLOOR)
-    refusal.suggest(_smaller_request(order, order.filled_quantity + lots * lot) if lots > ZERO else None)
+def suggest_less(refusal: MarginExceeded, order: Order, venue: Venue) -> None:
+    """The most of the fill that is carried becomes a whole request, in whole lots; `order` is from before the fill."""
+    opening, passing = refusal.opening, None
+    if opening is not None:
+        price, asset = opening.asked.price or ZERO, venue.asset
+        passing = opening.largest(lot_of(asset), lambda quantity: fee_of(order, quantity * price, asset, venue.costs))
+    refusal.suggest(None if passing is None else _smaller_request(order, order.filled_quantity + passing))
 
 
 def _smaller_request(order: Order, quantity: Decimal) -> Mapping[str, str]:
     """The same of `quantity`: a new order's request, or the replacement of one that is there."""
     smaller = replace(order.request, quantity=quantity)
-    prices = {name: plain(value) for name, value in smaller.prices.items() if value is not None}
-    change = {"quantity": plain(quantity), **prices}
+    asked = {"quantity": quantity, **smaller.prices}
+    change = {name: plain(value) for name, value in asked.items() if value is not None and name in order.changeable}
     if order.version:
         return change
-    asked = {"client_order_id": smaller.client_order_id} if smaller.client_order_id != str(order.id) else {}
+    named = {"client_order_id": smaller.client_order_id} if order.is_named else {}
     return {
         "portfolio_id": str(order.portfolio_id),
-        **asked,
+        **named,
         "symbol": smaller.symbol,
         "side": smaller.side.value,
         "type": smaller.type.value,

@@ -8,6 +8,7 @@ from uuid import UUID
 from quantmesh.chassis.errors import Conflict, NotFound, RuleBroken, Violation
 from quantmesh.portfolio.core.currency import display_cash
 from quantmesh.portfolio.core.numbers import plain
+from quantmesh.portfolio.core.opening import Opening
 from quantmesh.portfolio.core.pre_trade_errors import told_of
 from quantmesh.portfolio.core.times import rfc3339
 
@@ -45,14 +46,23 @@ class MarginExceeded(RuleBroken):
     problem = "margin-exceeded"
 
     def __init__(
-        self, currency: str, *, required: Decimal, equity: Decimal, field: str, passing: Decimal | None = None
+        self,
+        currency: str,
+        *,
+        required: Decimal,
+        equity: Decimal,
+        field: str,
+        passing: Decimal | None = None,
+        opening: Opening | None = None,
     ) -> None:
-        """`passing` is what would pass in place of the `field`, where that is known."""
+        """`passing` is what would pass in place of the `field` of a recording, `opening` what less of an order may do;
+        None where that is not known.
+        """
         shown = _shown_margin(currency, required, equity)
         description = _too_little(currency, shown)
         numbers = {"currency": currency, "required": shown[0], "equity": shown[1], "shortfall": shown[2]}
         self.denial = {"rule": "margin", **numbers}
-        self.passing = passing
+        self.opening = opening
         super().__init__(
             f"This {description}.",
             violations=[Violation(field, description)],

@@ -8,9 +8,9 @@ may do at today's prices is the pre-trade check's.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 
 from quantmesh.portfolio.core.admission import Holding
 from quantmesh.portfolio.core.currency import round_cash
@@ -20,12 +20,12 @@ from quantmesh.portfolio.core.lots import FoldedLots, Position, SecurityMovement
 from quantmesh.portfolio.core.model import Entry, Portfolio, TransactionInput, TransactionType
 from quantmesh.portfolio.core.movements import movements_of
 from quantmesh.portfolio.core.numbers import ZERO, exactly
+from quantmesh.portfolio.core.opening import INITIAL, Opening
 from quantmesh.portfolio.core.option_terms import OptionTerms
 from quantmesh.portfolio.core.ports import Ledger, View
 from quantmesh.portfolio.core.posting_rules import ASSETS, SECURITIES
 from quantmesh.portfolio.core.snapshots import LedgerState
 
-_INITIAL = Decimal("0.5")
 _OF_STRIKE = Decimal("0.2")
 _OPENING = frozenset({TransactionType.BUY, TransactionType.SELL})
 
@@ -50,7 +50,7 @@ def margin_state(cash: Decimal, positions: Iterable[Position], options: Mapping[
         equity += position.cost
         terms = options.get(position.symbol)
         if terms is None:
-            required += _INITIAL * abs(position.cost)
+            required += INITIAL * abs(position.cost)
         elif position.quantity > ZERO:
             required += position.cost
         else:
@@ -121,12 +121,13 @@ def _exceeded(
 ) -> MarginExceeded:
     currency, margin = next(iter(short.items()))
     entry = judged[currency][-1]
+    if entry.input.quantity is None:
+        field, opening, passing = "amount", None, _carried_amount(entry, margin)
+    else:
+        field, opening = "quantity", _opening(entry, margin, state.folded.get(entry.input.symbol))
+        passing = None if opening is None else opening.largest(*_as_recorded(entry.input))
     return MarginExceeded(
-        currency,
-        required=margin.required,
-        equity=margin.equity,
-        field=_field_of(entry.input),
-        passing=_largest_passing(entry, margin, state.folded.get(entry.input.symbol)),
+        currency, required=margin.required, equity=margin.equity, field=field, passing=passing, opening=opening
     )
 
 
@@ -220,32 +221,29 @@ def _lead_to_none(amounts: Sequence[Decimal], after: Decimal) -> bool:
     return all(amount * before < ZERO for amount in amounts) and after * before >= ZERO
 
 
-def _field_of(asked: TransactionInput) -> str:
-    """What of a request there is too much of."""
-    return "amount" if asked.quantity is None else "quantity"
+def _as_recorded(asked: TransactionInput) -> tuple[Decimal, Callable[[Decimal], Decimal]]:
+    """In as many places as were asked for, for the fee that was named."""
+    places = min(int((asked.quantity or ZERO).as_tuple().exponent), 0)
+    return Decimal(1).scaleb(places), lambda _: asked.fee or ZERO
 
 
 @exactly
-def _largest_passing(entry: Entry, margin: MarginState, lots: FoldedLots | None) -> Decimal | None:
-    """The most of what `entry` asked for that the equity carries, in as many places as were asked for; what rounding to
-    cents leaves may be one step more.
+def _carried_amount(entry: Entry, margin: MarginState) -> Decimal | None:
+    """The most of the cash that `entry` takes which the equity carries; None where no less of it would do."""
+    amount = round_cash((entry.input.amount or ZERO) - margin.shortfall, entry.currency)
+    return amount if entry.cash_effect < ZERO < amount else None
 
-    None where no less of it would do, or where that is not the last thing that happened to its `lots`: less of what
-    closes a position, or of what was sold since, is no smaller debt.
+
+@exactly
+def _opening(entry: Entry, margin: MarginState, lots: FoldedLots | None) -> Opening | None:
+    """None where less of it is no smaller debt: what only closes, or is not the last thing that happened to its `lots`.
+
+    Of what was sold since, less of what was bought before is no less.
     """
-    asked, shortfall = entry.input, margin.shortfall
-    if asked.quantity is None:
-        amount = round_cash((asked.amount or ZERO) - shortfall, entry.currency)
-        return amount if entry.cash_effect < ZERO < amount else None
+    asked = entry.input
     if asked.type not in _OPENING or asked.option is not None or lots is None or lots.moved_at != asked.executed_at:
         return None
-    price, step = asked.price or ZERO, Decimal(1).scaleb(min(int(asked.quantity.as_tuple().exponent), 0))
-    held = abs(sum((lot.quantity for lot in lots.lots), ZERO))
-    is_opened = bool(lots.lots) and (lots.lots[0].quantity > ZERO) is (asked.type is TransactionType.BUY)
-    least = asked.quantity - (min(held, asked.quantity) if is_opened else ZERO)
-    passing = asked.quantity - (shortfall / (_INITIAL * price) / step).to_integral_value(ROUND_CEILING) * step
-    spared = round_cash(asked.quantity * price, entry.currency) - round_cash(passing * price, entry.currency)
-    if _INITIAL * spared < shortfall:
-        # By what rounding leaves.
-        passing -= step
-    return passing if passing >= max(least, step) else None
+    if not lots.lots or (lots.lots[0].quantity > ZERO) is not (asked.type is TransactionType.BUY):
+        return None
+    opened = abs(sum((lot.quantity for lot in lots.lots), ZERO))
+    return Opening(asked, entry.currency, margin.shortfall, max((asked.quantity or ZERO) - opened, ZERO))

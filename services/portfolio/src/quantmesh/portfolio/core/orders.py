@@ -44,6 +44,7 @@ PRICES: Mapping[OrderType, frozenset[str]] = {
     OrderType.STOP: frozenset({"stop_price"}),
     OrderType.STOP_LIMIT: frozenset({"limit_price", "stop_price"}),
 }
+CHANGEABLE = frozenset({"quantity", "limit_price", "stop_price"})
 # Settled before the answer, whatever the market does.
 AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 
@@ -162,6 +163,11 @@ class Order:
     @property
     def is_open(self) -> bool:
         return self.status in OPEN
+
+    @property
+    def changeable(self) -> frozenset[str]:
+        """What a replacement may name: a stop price means nothing any more once the stop was triggered."""
+        return CHANGEABLE if self.triggered_at is None else CHANGEABLE - {"stop_price"}
 
     def has_expired(self, market_time: datetime) -> bool:
         return self.expires_at is not None and market_time >= self.expires_at

@@ -49,7 +49,7 @@ async def place_order(
     books = await books_for(ledger, order, venue.time)
     work = OrderWork(order, books, recorded_at, new_id, ledger.take_liquidity)
     await decide(work, venue, recorded_at)
-    with suggesting_less(order, venue.asset):
+    with suggesting_less(order, venue):
         return await work.write(ledger, portfolio), work.fills
 
 

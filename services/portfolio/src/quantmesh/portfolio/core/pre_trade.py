@@ -30,6 +30,10 @@ class ProposedTrade:
         """What of the request was traded before."""
         return ZERO if self.replaces is None else self.replaces.filled_quantity
 
+    @property
+    def is_triggered(self) -> bool:
+        return self.replaces is not None and self.replaces.triggered_at is not None
+
 
 @dataclass(frozen=True, slots=True)
 class FigureChange:

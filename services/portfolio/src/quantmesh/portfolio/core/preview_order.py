@@ -61,7 +61,7 @@ async def preview_order(
     if denial is None and work.entries:
         beyond = await margin_refusal(ledger, portfolio, work.entries, changed(books, work.entries))
         if beyond is not None:
-            suggest_less(beyond, order, venue.asset)
+            suggest_less(beyond, order, venue)
         denial = beyond
     return _estimated(order, work.order, venue, cash, held, denial)
 

@@ -92,7 +92,7 @@ async def replace_order(
     )
     if venue.tradable_quote is not None:
         await work.match(venue, venue.tradable_quote, work.order.open_quantity, behind_resting=True)
-    with suggesting_less(changed, venue.asset):
+    with suggesting_less(changed, venue):
         return await work.write(ledger, portfolio)
 
 

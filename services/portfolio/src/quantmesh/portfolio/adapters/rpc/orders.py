@@ -1,6 +1,7 @@
 """Orders."""
 
 import asyncio
+from dataclasses import replace
 from functools import cached_property
 from uuid import UUID
 
@@ -26,7 +27,7 @@ from quantmesh.portfolio.core.place_order import ask_venue, new_order
 from quantmesh.portfolio.core.pre_trade import PreTradeAnswer, ProposedTrade
 from quantmesh.portfolio.core.preview_order import preview_order
 from quantmesh.portfolio.core.replace_order import is_less_of, replace_order
-from quantmesh.portfolio.core.reservations import trade_price
+from quantmesh.portfolio.core.reservations import trade_price, worst_price
 
 # A call begins with a task of its own: after so many turns of the loop its question is on the way.
 _TURNS_TO_ASK = 2
@@ -147,7 +148,7 @@ class OrderMethods(Methods):
         with_figures: bool = False,
     ) -> PreTradeAnswer:
         """Nothing to say where there is no price to say it at: the venue rejects such an order."""
-        price = trade_price(asked, venue)
+        price = trade_price(asked, venue) if replaces is None else worst_price(replace(replaces, request=asked), venue)
         if self._pre_trade is None or price is None:
             return PreTradeAnswer()
         trade = ProposedTrade(portfolio_id, asked, venue.asset, price, replaces)
