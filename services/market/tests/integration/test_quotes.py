@@ -45,6 +45,14 @@ async def test_an_update_replaces_what_is_cached(parts: Parts) -> None:
         assert await price_of(parts.market) == ("replay", Decimal(price), False)
 
 
+async def test_at_an_instant_that_is_yet_to_come_the_live_quote_answers(parts: Parts) -> None:
+    feed(parts, live(parts, "150"))
+    now = parts.clock.now()
+    for as_of, source in ((now, "close"), (now + timedelta(days=1), "replay")):
+        (quote,) = (await get_quotes(parts.market, ["MTUM"], as_of, SYSTEM_NOW)).quotes
+        assert quote.source == source
+
+
 async def test_another_replica_reads_the_live_quote_from_redis(parts: Parts, new_parts: NewParts) -> None:
     feed(parts, live(parts, "150"))
     await until(lambda: saved(parts))

@@ -197,8 +197,11 @@ async def test_a_basket_of_which_one_order_cannot_be_filled_leaves_nothing(servi
         error = LimitExceeded
         own.judge.answer = PreTradeAnswer(LimitExceeded([LimitDenial("leverage", "1", "0.9", "1.2")], None))
     before = await user.events(portfolio)
-    with pytest.raises(error):
+    with pytest.raises(error) as refused:
         await own.execute(portfolio, *orders)
+    if isinstance(refused.value, BasketRefused):
+        wrong = "orders[0]" if trouble == "units" else "orders[1]"
+        assert [violation.field for violation in refused.value.violations] == [wrong]
     assert await user.events(portfolio) == before
     async with service.database.system_transaction() as session:
         assert await session.scalar(text("SELECT count(*) FROM placed_order")) == 0
@@ -246,6 +249,8 @@ async def test_a_basket_that_makes_no_sense_names_its_field(service: Service) ->
         ([("AAPL", SELL, "1"), ("AAPL", BUY, "1")], "orders"),
         ([("AAPL", SELL, "1"), ("MSFT", BUY, "0")], "orders[1].quantity"),
         ([("AAPL", pb.ORDER_SIDE_UNSPECIFIED, "1")], "orders[0].side"),
+        ([("MSFT", BUY, "1"), ("NOPE", SELL, "1")], "orders[1].symbol"),
+        ([("MSFT", BUY, "1"), ("AAPL", SELL, "1.5")], "orders[1].quantity"),
     ):
         with pytest.raises(InvalidInput) as refused:
             await own.execute(portfolio, *orders)

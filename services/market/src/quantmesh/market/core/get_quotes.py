@@ -25,13 +25,13 @@ async def get_quotes(
     system_now: datetime,
     known_at: datetime | None = None,
 ) -> FoundQuotes:
-    """With `as_of` the last close known then; without it the live quote, or else the last close.
+    """With `as_of` the last close known then; without it, or before that has come, the live quote, or else a close.
 
     With `known_at` a close as well, without the corrections that were recorded after that system time.
     """
     wanted = checked_symbols(symbols)
     assets = await market.assets.find(wanted)
-    if as_of is None and known_at is None:
+    if known_at is None and (as_of is None or as_of > market.clock.now()):
         found = dict(await _latest(market, assets, system_now))
     else:
         found = await _closes(market, assets.values(), market.true_at(as_of), known_at)

@@ -1,6 +1,7 @@
 """Several market orders as one: all are filled in one transaction, sales first, or none is placed."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -22,8 +23,14 @@ from quantmesh.portfolio.core.record_transactions import NewId
 
 @dataclass(frozen=True, slots=True)
 class BasketOrder:
+    """`field` is where it stands in what was asked."""
+
     request: OrderRequest
     venue: Venue
+    field: str
+
+
+_Refusal = tuple[BasketOrder, InsufficientCash | InsufficientHolding]
 
 
 def basket_request(symbol: str, side: OrderSide, quantity: Decimal) -> OrderRequest:
@@ -49,40 +56,42 @@ async def place_basket(
     await ledger.lock(portfolio_id, now)
     await ledger.lock_sizes([each.request.symbol for each in orders])
 
-    async def filled(request: OrderRequest, venue: Venue) -> Order:
-        new = new_order(portfolio_id, request, venue, now, new_id(), basket_id)
-        order, _ = await place_order(ledger, new, venue, now, new_id)
+    async def filled(each: BasketOrder) -> Order:
+        new = new_order(portfolio_id, each.request, each.venue, now, new_id(), basket_id)
+        order, _ = await place_order(ledger, new, each.venue, now, new_id)
         if order.status is not OrderStatus.FILLED:
-            raise BasketRefused(request.symbol, order.reason)
+            raise BasketRefused(each.request.symbol, order.reason, each.field)
         return order
 
-    placed, refusals = [], []
+    placed: list[Order] = []
+    refusals: list[_Refusal] = []
     for each in orders:
         try:
-            placed.append(await filled(each.request, each.venue))
+            placed.append(await filled(each))
         except (InsufficientCash, InsufficientHolding) as lacking:
-            refusals.append((each.request.symbol, lacking))
+            refusals.append((each, lacking))
             # The others are tried beside the most of it that passes, so that the refusal can name a basket that does.
             if lacking.suggestion is not None:
                 smaller = replace(each.request, quantity=Decimal(lacking.suggestion["quantity"]))
-                placed.append(await filled(smaller, each.venue))
+                # As little may not pay its own fee.
+                with suppress(InsufficientCash, InsufficientHolding):
+                    placed.append(await filled(replace(each, request=smaller)))
         except MarginExceeded as beyond:
             # Judged once it was written: nothing is tried beside that.
             denial = {"symbol": each.request.symbol, **beyond.denial}
-            raise BasketRefused(each.request.symbol, beyond.detail.rstrip("."), [denial]) from beyond
+            raise BasketRefused(each.request.symbol, beyond.detail.rstrip("."), each.field, [denial]) from beyond
     if refusals:
         raise _refused(refusals, placed) from refusals[0][1]
     return basket_id, placed
 
 
-def _refused(
-    refusals: Sequence[tuple[str, InsufficientCash | InsufficientHolding]], passing: Sequence[Order]
-) -> BasketRefused:
-    symbol, first = refusals[0]
+def _refused(refusals: Sequence[_Refusal], passing: Sequence[Order]) -> BasketRefused:
+    order, first = refusals[0]
     # What a fill lacks for its fee has no rule of its own.
-    denials = [{"symbol": symbol, **lacking.denial, "rule": RULE} for symbol, lacking in refusals]
+    denials = [{"symbol": each.request.symbol, **lacking.denial, "rule": RULE} for each, lacking in refusals]
     orders = [
         {"symbol": asked.symbol, "side": asked.side.value, "quantity": plain(asked.quantity)}
         for asked in (order.request for order in passing)
     ]
-    return BasketRefused(symbol, first.detail.rstrip("."), denials, {"orders": orders} if orders else None)
+    suggestion = {"orders": orders} if orders else None
+    return BasketRefused(order.request.symbol, first.detail.rstrip("."), order.field, denials, suggestion)

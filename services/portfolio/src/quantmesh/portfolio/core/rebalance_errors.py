@@ -46,7 +46,9 @@ class RateStale(RuleBroken):
 
 
 class BasketRefused(RuleBroken):
-    """`denials` are of the orders that the account lacks something for; `suggestion` is the basket that it carries."""
+    """`field` names the order; `denials` are of those that the account lacks something for, `suggestion` is the basket
+    that it carries.
+    """
 
     problem = "basket-refused"
 
@@ -54,10 +56,12 @@ class BasketRefused(RuleBroken):
         self,
         symbol: str,
         reason: str,
+        field: str,
         denials: Sequence[Mapping[str, str]] = (),
         suggestion: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(
             f"No order of the basket was placed, because that for {symbol} cannot be filled: {reason}.",
+            violations=[Violation(field, reason)],
             metadata=told_of(denials, suggestion) if denials else {},
         )

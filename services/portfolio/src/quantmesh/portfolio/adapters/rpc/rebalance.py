@@ -13,6 +13,8 @@ from quantmesh.portfolio.adapters import translate, translate_orders
 from quantmesh.portfolio.adapters.rpc.base import Context, Methods, portfolio_id_of, within
 from quantmesh.portfolio.adapters.store import Store
 from quantmesh.portfolio.core.currency_cash import Conversion, CurrencyCash
+from quantmesh.portfolio.core.errors import UnknownSymbol
+from quantmesh.portfolio.core.execution import check_instrument
 from quantmesh.portfolio.core.fold_ledger import fold_open_lots
 from quantmesh.portfolio.core.numbers import ZERO
 from quantmesh.portfolio.core.place_basket import BasketOrder, basket_request, place_basket, sales_first
@@ -71,16 +73,22 @@ class RebalanceRpc(Methods, RebalanceServiceServicer):
             with within(f"orders[{index}]"):
                 side = translate.chosen(translate_orders.ORDER_SIDES, each.side, "side")
                 requests.append(basket_request(each.symbol, side, from_proto(each.quantity, "quantity")))
-        requests = sales_first(requests)
+        in_turn = sales_first(requests)
+        assets = await self._market.assets([asked.symbol for asked in requests])
+        for index, asked in enumerate(requests):
+            with within(f"orders[{index}]"):
+                if asked.symbol not in assets:
+                    raise UnknownSymbol(asked.symbol, "symbol")
+                check_instrument(asked, assets[asked.symbol])
         venues = await ask_venues(self._market, [asked.symbol for asked in requests], self._costs)
-        return [BasketOrder(asked, venues[asked.symbol]) for asked in requests]
+        return [BasketOrder(asked, venues[asked.symbol], f"orders[{requests.index(asked)}]") for asked in in_turn]
 
 
 def _proposed(portfolio_id: UUID, order: BasketOrder) -> ProposedTrade:
     """Raises BasketRefused."""
     price = trade_price(order.request, order.venue)
     if price is None:
-        raise BasketRefused(order.request.symbol, order.venue.problem or "there is no price to trade at")
+        raise BasketRefused(order.request.symbol, order.venue.problem or "there is no price to trade at", order.field)
     return ProposedTrade(portfolio_id, order.request, order.venue.asset, price, in_basket=True)
 
 
