@@ -167,3 +167,13 @@ async def test_what_if_tells_the_same_of_the_live_account(limits: Limits) -> Non
     with pytest.raises(InvalidInput) as refused:
         await limits.peer.call(limits.stub.WhatIf, unknown)
     assert [each.field for each in refused.value.violations] == ["orders[1].symbol"]
+
+
+async def test_a_limit_on_a_symbol_that_nobody_knows_is_refused(limits: Limits) -> None:
+    portfolio = limits.accounts.open()
+    with pytest.raises(InvalidInput, match="NOPE is not in the asset catalogue") as refused:
+        await limits.set(portfolio, limit("leverage", "2"), limit("symbol_notional", "100", symbol="NOPE"))
+    assert (refused.value.problem, [each.field for each in refused.value.violations]) == (
+        "unknown-symbol", ["limits[1].symbol"],
+    )  # fmt: skip
+    assert (await limits.set(portfolio, limit("symbol_notional", "100", symbol="AAPL"))).version == 1

@@ -1,14 +1,17 @@
 """Limits and their readings as messages: exact where they can be, never an error for their size."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from quantmesh.api.common.v1 import common_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2
 from quantmesh.api.risk.v1 import limits_pb2 as pb
+from quantmesh.api.risk.v1 import margin_pb2, risk_pb2
 from quantmesh.chassis.errors import InvalidInput
 from quantmesh.risk.adapters.limits.translate import limit_from, limit_to, number_to, order_from
+from quantmesh.risk.core.errors import InvalidLimits
 from quantmesh.risk.core.limits.definition import Rule
 from quantmesh.risk.core.limits.measures import measure
 
@@ -37,6 +40,21 @@ def test_a_reading_is_told_to_eight_places(value: str, told: str | None) -> None
 def test_a_limit_is_told_as_it_was_set(bound: str) -> None:
     asked = pb.Limit(rule=pb.LIMIT_RULE_GROSS_EXPOSURE, limit=common_pb2.Decimal(value=bound))
     assert limit_to(limit_from(asked, "limits[0]")).limit.value == bound
+
+
+@pytest.mark.parametrize(
+    ("rule", "given", "whose"),
+    [
+        (pb.LIMIT_RULE_LEVERAGE, {"confidence": 0.95}, "expected_shortfall and value_at_risk"),
+        (pb.LIMIT_RULE_LEVERAGE, {"method": risk_pb2.VALUE_AT_RISK_METHOD_HISTORICAL}, "expected_shortfall"),
+        (pb.LIMIT_RULE_VALUE_AT_RISK, {"margin_rule": margin_pb2.MARGIN_RULE_PORTFOLIO}, "margin_utilisation"),
+    ],
+)
+def test_a_parameter_of_another_rule_is_refused(rule: Any, given: dict[str, Any], whose: str) -> None:
+    asked = pb.Limit(rule=rule, limit=common_pb2.Decimal(value="1"), **given)
+    with pytest.raises(InvalidLimits, match=f"is of {whose}") as refused:
+        limit_from(asked, "limits[0]")
+    assert [each.field for each in refused.value.violations] == [f"limits[0].{next(iter(given))}"]
 
 
 @pytest.mark.parametrize("field", ["quantity", "price"])

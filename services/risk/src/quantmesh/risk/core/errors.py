@@ -60,6 +60,14 @@ def require_symbol(symbol: str, symbols: Sequence[str], field: str) -> None:
         raise UnknownChoice(field, f"names {symbol}, which is not among {listed(symbols)}")
 
 
+class UnknownSymbol(InvalidInput):
+    problem = "unknown-symbol"
+
+    def __init__(self, symbol: str, field: str) -> None:
+        description = f"{symbol} is not in the asset catalogue; see GET /assets"
+        super().__init__(f"{description}.", violations=[Violation(field, description)])
+
+
 class InvalidLimits(InvalidInput):
     problem = "invalid-limits"
 

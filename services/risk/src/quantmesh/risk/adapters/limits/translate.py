@@ -1,6 +1,6 @@
 """Limits: messages to values and back."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Context, Decimal
 
 from quantmesh.api.common.v1.common_pb2 import Decimal as DecimalMessage
@@ -11,6 +11,7 @@ from quantmesh.chassis.errors import InvalidInput, Violation
 from quantmesh.chassis.times import to_timestamp
 from quantmesh.risk.adapters.limits.accounts import AMOUNT_LIMIT, signed
 from quantmesh.risk.adapters.rpc.base import chosen
+from quantmesh.risk.core.errors import InvalidLimits
 from quantmesh.risk.core.limits.account import ZERO, Order
 from quantmesh.risk.core.limits.check_orders import Change
 from quantmesh.risk.core.limits.definition import TAIL_RULES, Limit, Method, Rule
@@ -39,6 +40,13 @@ _MARGIN_RULE_NUMBERS: Mapping[MarginRule, margin_pb2.MarginRule.ValueType] = {
     "portfolio": margin_pb2.MARGIN_RULE_PORTFOLIO,
 }
 _DEFAULT_CONFIDENCE = 0.99
+# What only some rules are measured with.
+_PARAMETERS: Mapping[str, Collection[Rule]] = {
+    "method": TAIL_RULES,
+    "confidence": TAIL_RULES,
+    "horizon_days": TAIL_RULES,
+    "margin_rule": {Rule.MARGIN_UTILISATION},
+}
 _PLACES = 8
 _SMALLEST = Decimal(1).scaleb(-_PLACES)
 _UNTOLD = Decimal(10) ** INTEGER_DIGITS - 1
@@ -46,9 +54,13 @@ _WIDE = Context(prec=INTEGER_DIGITS + FRACTION_DIGITS)
 
 
 def limit_from(message: pb.Limit, place: str) -> Limit:
-    """Raises UnknownChoice or InvalidInput with the field below `place`."""
+    """Raises UnknownChoice, InvalidLimits or InvalidInput with the field below `place`."""
+    rule = chosen(f"{place}.rule", message.rule, _RULES)
+    strays = [field for field, rules in _PARAMETERS.items() if getattr(message, field) and rule not in rules]
+    if strays:
+        raise InvalidLimits([Violation(f"{place}.{field}", _stray(field, rule)) for field in strays])
     return Limit(
-        rule=chosen(f"{place}.rule", message.rule, _RULES),
+        rule=rule,
         limit=from_proto(message.limit, f"{place}.limit"),
         warning=from_proto(message.warning, f"{place}.warning") if message.HasField("warning") else None,
         symbol=message.symbol,
@@ -57,6 +69,10 @@ def limit_from(message: pb.Limit, place: str) -> Limit:
         horizon_days=message.horizon_days or 1,
         margin_rule=chosen(f"{place}.margin_rule", message.margin_rule, _MARGIN_RULES),
     )
+
+
+def _stray(field: str, rule: Rule) -> str:
+    return f"is of {' and '.join(sorted(_PARAMETERS[field]))} alone, and this is {rule}"
 
 
 def limit_to(limit: Limit) -> pb.Limit:

@@ -1,6 +1,7 @@
 """Limits: what is set, what is used of them, and orders checked against them."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -17,10 +18,10 @@ from quantmesh.risk.adapters.limits.events import tell
 from quantmesh.risk.adapters.limits.measuring import Measuring
 from quantmesh.risk.adapters.limits.store import LimitStore, definition_of, definition_question
 from quantmesh.risk.adapters.rpc.base import check_count, instant
-from quantmesh.risk.core.errors import PortfolioNotFound, UnknownChoice
+from quantmesh.risk.core.errors import PortfolioNotFound, UnknownChoice, UnknownSymbol
 from quantmesh.risk.core.limits.account import Order
 from quantmesh.risk.core.limits.check_orders import FIGURES, margin_limits
-from quantmesh.risk.core.limits.definition import checked_limits
+from quantmesh.risk.core.limits.definition import Limit, checked_limits
 from quantmesh.risk.core.limits.utilisation import crossings
 from quantmesh.risk.core.limits.watch import Definition
 from quantmesh.risk.core.ports import Accounts, Market
@@ -63,7 +64,7 @@ class LimitRpc(LimitServiceServicer):
             [translate.limit_from(each, f"limits[{index}]") for index, each in enumerate(request.limits)]
         )
         expected = request.expected_version if request.HasField("expected_version") else None
-        as_of, _ = await asyncio.gather(self._market.now(), self._accounts.base_currency(request.portfolio_id))
+        as_of, _ = await asyncio.gather(self._market.now(), self._require_known(request.portfolio_id, limits))
         now = self._clock.now()
         async with self._database.transaction(owner_id) as session:
             store = LimitStore(session)
@@ -104,7 +105,7 @@ class LimitRpc(LimitServiceServicer):
         account = await self._accounts.account(request.portfolio_id, {order.symbol for order in orders})
         for index, order in enumerate(orders):
             if not account.instrument(order.symbol).is_known:
-                raise UnknownChoice(f"orders[{index}].symbol", f"{order.symbol} is not in the asset catalogue")
+                raise UnknownSymbol(order.symbol, f"orders[{index}].symbol")
         definition = await self._definition(portfolio_id)
         limits = definition.limits + margin_limits(account, orders) + FIGURES
         verdict = await self._measuring.verdict(limits, account, orders)
@@ -115,6 +116,17 @@ class LimitRpc(LimitServiceServicer):
             base_currency=account.currency,
             as_of=to_timestamp(account.as_of),
         )
+
+    async def _require_known(self, portfolio_id: str, limits: Sequence[Limit]) -> None:
+        """Raises PortfolioNotFound, or UnknownSymbol for a limit that would never be met."""
+        symbols = {limit.symbol for limit in limits if limit.symbol}
+        if not symbols:
+            await self._accounts.base_currency(portfolio_id)
+            return
+        account = await self._accounts.account(portfolio_id, symbols)
+        for index, limit in enumerate(limits):
+            if limit.symbol and not account.instrument(limit.symbol).is_known:
+                raise UnknownSymbol(limit.symbol, f"limits[{index}].symbol")
 
     async def _definition(self, portfolio_id: UUID) -> Definition:
         found = await self._database.read(current_caller().user_id, *definition_question(portfolio_id))
