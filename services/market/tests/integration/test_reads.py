@@ -142,6 +142,8 @@ async def test_bad_requests_are_named(reading: Parts) -> None:
         await get_quotes(market, [], None, SYSTEM_NOW)
     with pytest.raises(InvalidDate, match="is after the end"):
         await get_bars(market, "MTUM", start="2022-01-02", end="2022-01-01")
+    with pytest.raises(InvalidDate, match="is after the last day that is known"):
+        await get_bars(market, "MTUM", start="9999-12-31")
     for text in ("2022-13-01", "yesterday", "20220101", "2022-W01-1"):
         with pytest.raises(InvalidDate, match="write YYYY-MM-DD"):
             await get_bars(market, "MTUM", end=text)

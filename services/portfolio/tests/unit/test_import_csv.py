@@ -44,6 +44,9 @@ def test_an_option_s_side_is_a_column() -> None:
 def test_a_file_reverses_nothing() -> None:
     (refused,) = rejections("reversal,AAPL,,,,,,2020-01-03T15:00:00Z,")
     assert (refused.field, "reverse the transaction" in refused.reason) == ("type", True)
+    (unknown,) = rejections("gift,AAPL,,,,,,2020-01-03T15:00:00Z,")
+    assert "option_expiry" in unknown.reason
+    assert "reversal" not in unknown.reason
 
 
 def test_column_order_byte_order_mark_line_ends_and_blank_lines_do_not_matter() -> None:

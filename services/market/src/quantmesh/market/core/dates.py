@@ -24,6 +24,7 @@ def parse_period(start: str, end: str, first: date = date.min, last: date = date
     """Both included; from `first`, and to `last`, where they are empty. Raises InvalidDate."""
     begin, until = parse_date("start", start) or first, parse_date("end", end) or last
     if begin > until:
-        field, description = "start", f"{begin} is after the end, {until}"
+        whose = "the end" if end else "the last day that is known"
+        field, description = "start", f"{begin} is after {whose}, {until}"
         raise InvalidDate(field, description)
     return begin, until

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -148,13 +148,14 @@ def refused(line: int, error: QuantmeshError) -> list[RejectedRow]:
     return [RejectedRow(line, violation.field, violation.description) for violation in error.violations]
 
 
-def _one_of(kind: type[Named]) -> Callable[[str], Named]:
+def _one_of(kind: type[Named], unnamed: Collection[Named] = ()) -> Callable[[str], Named]:
+    """`unnamed` are refused later, with a reason of their own."""
     members = {member.value: member for member in kind}
 
     def read(text: str) -> Named:
         member = members.get(text.lower())
         if member is None:
-            msg = f"none of {', '.join(kind)}"
+            msg = f"none of {', '.join(member for member in kind if member not in unnamed)}"
             raise ValueError(msg)
         return member
 
@@ -162,7 +163,7 @@ def _one_of(kind: type[Named]) -> Callable[[str], Named]:
 
 
 _PARSERS: Mapping[str, Callable[[str], Any]] = {
-    "type": _one_of(TransactionType),
+    "type": _one_of(TransactionType, {TransactionType.REVERSAL}),
     "side": _one_of(PositionSide),
     "executed_at": parse_rfc3339,
     **dict.fromkeys(("quantity", "price", "amount", "fee", "split_ratio"), parse),
