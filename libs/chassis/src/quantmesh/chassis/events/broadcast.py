@@ -36,7 +36,9 @@ class Broadcast:
         self._publisher = publisher_of(subject)
         self._handle = handle
         self._backlog = backlog
-        self._last_sequence = 0
+        # Behind which it goes on; 0 is the beginning of a stream, None where only the time to begin at is known.
+        self._last_sequence: int | None = None
+        self._begins_at: datetime | None = None
         self.began = asyncio.Event()
 
     async def run(self, bus: EventBus) -> None:
@@ -44,8 +46,8 @@ class Broadcast:
             raise_if_cancelled()
             try:
                 await self._follow(bus)
-            except ConsumerLostError:
-                log.info("broadcast is created again", subject=self.subject)
+            except ConsumerLostError as lost:
+                log.info("broadcast is created again", subject=self.subject, cause=str(lost))
             except BROKER_FAULTS as fault:
                 log.warning("broadcast waits for the broker", subject=self.subject, error=str(fault))
                 await asyncio.sleep(0.2)
@@ -66,20 +68,27 @@ class Broadcast:
         pulled = PullSubscription(bus, stream_name(self._publisher), created.name)
         await pulled.open()
         self.began.set()
+        given = 0
         try:
             while True:
                 for message in await pulled.batch(256):
+                    given += 1
+                    if message.metadata.sequence.consumer != given:
+                        raise ConsumerLostError("what the broker gave before has not come")
                     await self._give(message)
         finally:
             await asyncio.shield(pulled.close())
 
     def _start(self, last_sequence: int) -> dict[str, Any]:
-        """Where to begin: behind the last event given; at first from now, or from the backlog."""
-        if not self._last_sequence and self._backlog:
-            begin = datetime.now(UTC) - self._backlog
-            return {"deliver_policy": DeliverPolicy.BY_START_TIME, "opt_start_time": begin}
+        """Where to begin: behind the last event given; at first from now, or from the backlog.
+
+        Without an event yet, a later beginning is the same as the first, so that what came meanwhile is given.
+        """
+        if self._last_sequence is None and self._backlog:
+            self._begins_at = self._begins_at or datetime.now(UTC) - self._backlog
+            return {"deliver_policy": DeliverPolicy.BY_START_TIME, "opt_start_time": self._begins_at}
         # A broker restored to an older state counts from there again.
-        start = min(self._last_sequence, last_sequence) if self._last_sequence else last_sequence
+        start = last_sequence if self._last_sequence is None else min(self._last_sequence, last_sequence)
         self._last_sequence = start
         return {"deliver_policy": DeliverPolicy.BY_START_SEQUENCE, "opt_start_seq": start + 1}
 

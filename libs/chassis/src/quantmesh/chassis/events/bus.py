@@ -134,13 +134,19 @@ class EventBus:
         subscription = Subscription(subject, callback, self)
         self._subscriptions.append(subscription)
         if self.is_connected:
-            subscription.current = await self.client.subscribe(subject, cb=callback)
+            try:
+                subscription.current = await self.client.subscribe(subject, cb=callback)
+            except BaseException:
+                # Nobody holds it, so that nobody could close it.
+                await self.forget(subscription)
+                raise
         return subscription
 
     async def forget(self, subscription: Subscription) -> None:
         if subscription in self._subscriptions:
             self._subscriptions.remove(subscription)
-        if subscription.current is not None and self.is_connected:
+        if subscription.current is not None:
+            # Also while the broker is away: the client would renew it on the next connection.
             with suppress(nats.errors.Error, OSError):
                 await subscription.current.unsubscribe()
         subscription.current = None
@@ -178,9 +184,7 @@ class EventBus:
             log.warning("event broker lost")
 
         async def on_reconnected() -> None:
-            await self._subscribe_all(client)
-            self._connections += 1
-            self._connected.set()
+            await self._take_over(client)
             log.info("event broker is back")
 
         async def on_closed() -> None:
@@ -206,13 +210,16 @@ class EventBus:
         self._jetstream = client.jetstream(timeout=REQUEST_SECONDS)
         for subscription in self._subscriptions:
             subscription.current = None
-        await self._subscribe_all(client)
-        await client.flush(timeout=2)
+        await self._take_over(client)
+
+    async def _take_over(self, client: Client) -> None:
+        """Subscribe to what was asked for while there was no connection; the client itself renews what it had.
+
+        Connected only when nothing is left, since what is asked for during the last step was merely listed.
+        """
+        while missing := [each for each in self._subscriptions if each.current is None]:
+            for subscription in missing:
+                subscription.current = await client.subscribe(subscription.subject, cb=subscription.callback)
+            await client.flush(timeout=2)
         self._connections += 1
         self._connected.set()
-
-    async def _subscribe_all(self, client: Client) -> None:
-        """What was asked for while there was no connection; the client itself renews what it had."""
-        for subscription in self._subscriptions:
-            if subscription.current is None:
-                subscription.current = await client.subscribe(subscription.subject, cb=subscription.callback)

@@ -133,7 +133,7 @@ class Consumer(Generic[M]):
             await asyncio.shield(settling.give_back(pulled.waiting()))
 
     async def apply(self, database: Database, durable: str, arrival: Arrival, *, accept_unseen: bool) -> inbox.Verdict:
-        """Handle one event in its transaction, unless the verdict is another than HANDLE."""
+        """Handle one event in its transaction, where the verdict is that it takes effect."""
         message = self._decode(arrival.envelope)
         with arrival.in_call(durable):
             async with self._transaction(database, arrival) as session:
@@ -143,7 +143,7 @@ class Consumer(Generic[M]):
                     verdict = await inbox.claim(
                         session, durable, arrival.subject, arrival.envelope, accept_unseen=accept_unseen
                     )
-                if verdict is inbox.Verdict.HANDLE:
+                if verdict.takes_effect:
                     await self._handle(session, arrival.envelope, message)
                 else:
                     await session.rollback()

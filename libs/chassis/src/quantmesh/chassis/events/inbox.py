@@ -22,7 +22,8 @@ _CLAIM = text(
         INSERT INTO inbox_version AS v (consumer, subject, aggregate_id, version)
         SELECT consumer, :subject, :aggregate_id, CAST(:version AS bigint) FROM claimed
         ON CONFLICT (consumer, subject, aggregate_id)
-        DO UPDATE SET version = excluded.version WHERE v.version BETWEEN :previous AND excluded.version - 1
+        DO UPDATE SET version = excluded.version
+        WHERE v.version < excluded.version AND (v.version >= :previous OR CAST(:accept_unseen AS boolean))
         RETURNING coalesce(old.version, 0) AS before
     )
     SELECT EXISTS (SELECT FROM claimed) AS claimed, (SELECT before FROM advanced) AS before
@@ -101,28 +102,36 @@ class Verdict(Enum):
     """Its value names the outcome in metrics."""
 
     HANDLE = "handled"
+    # The event before this one was never handled here, and never will be.
+    ORPHAN = "orphaned"
     DUPLICATE = "duplicate"
     # The event before this one has not been handled.
     GAP = "gap"
+
+    @property
+    def takes_effect(self) -> bool:
+        return self in {Verdict.HANDLE, Verdict.ORPHAN}
 
 
 async def claim(
     session: Session, consumer: str, subject: str, envelope: EventEnvelope, *, accept_unseen: bool
 ) -> Verdict:
-    """Mark the event as handled. After HANDLE the effect follows in this transaction; all else must roll it back.
+    """Mark the event as handled. Where it takes effect that follows in this transaction; all else must roll it back.
 
-    `accept_unseen` takes an aggregate's first sight for its beginning: the broker has dropped what came before.
+    `accept_unseen`: the broker has dropped what came before. An aggregate's first sight is its beginning then, and of
+    an aggregate that is known the event follows on whatever was handled last.
     """
-    event = {**_place(consumer, subject, envelope), "previous": envelope.previous_version}
+    previous = envelope.previous_version
+    event = {**_place(consumer, subject, envelope), "previous": previous, "accept_unseen": accept_unseen}
     claimed, before = (await session.execute(_CLAIM, event)).one()
     if not claimed:
         return Verdict.DUPLICATE
     if before is None:
         version: int = await session.scalar(_VERSION, event) or 0
         return Verdict.DUPLICATE if version >= envelope.aggregate_version else Verdict.GAP
-    if before == 0 and envelope.previous_version > 0 and not accept_unseen:
+    if before == 0 and previous > 0 and not accept_unseen:
         return Verdict.GAP
-    return Verdict.HANDLE
+    return Verdict.ORPHAN if 0 < before < previous else Verdict.HANDLE
 
 
 async def claim_together(

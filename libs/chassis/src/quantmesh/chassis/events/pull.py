@@ -29,7 +29,10 @@ class ConsumerLostError(Exception):
 
 
 class PullSubscription:
-    """`gather_seconds`: how long after a first message the others are fetched that came meanwhile."""
+    """Good for one connection of the bus: what was under way on one that broke may never arrive.
+
+    `gather_seconds`: how long after a first message the others are fetched that came meanwhile.
+    """
 
     def __init__(self, bus: EventBus, stream: str, consumer: str, gather_seconds: float = 0.0) -> None:
         self._bus = bus
@@ -59,7 +62,8 @@ class PullSubscription:
     async def batch(self, size: int) -> list[Msg]:
         """At least one message and at most `size`; waits for as long as there is none.
 
-        Raises ConsumerLostError, and Unavailable where the broker went silent.
+        Raises ConsumerLostError, also on another connection than it began on, and Unavailable where the broker
+        went silent.
         """
         if self._gather_seconds:
             await self._gather(size)
@@ -84,8 +88,10 @@ class PullSubscription:
         raise_if_cancelled()
         if self._lost:
             raise ConsumerLostError(self._lost)
+        if self._epoch != self._bus.epoch:
+            raise ConsumerLostError("the connection broke, and with it what was on the way")
         self._something.clear()
-        if self._requested <= 0 or self._epoch != self._bus.epoch:
+        if self._requested <= 0:
             await self._request(size, until)
         try:
             async with asyncio.timeout(_SILENCE_SECONDS):
@@ -95,7 +101,6 @@ class PullSubscription:
             self._requested = 0
 
     async def _request(self, size: int, until: Mapping[str, object]) -> None:
-        self._epoch = self._bus.epoch
         self._requested = size
         await self._bus.client.publish(self._next, json.dumps({"batch": size, **until}).encode(), reply=self._inbox)
 

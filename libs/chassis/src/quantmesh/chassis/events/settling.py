@@ -1,6 +1,7 @@
 """What becomes of a consumer's messages: handled, parked, delayed, or buried."""
 
 import asyncio
+import time
 from collections import deque
 from contextlib import suppress
 from typing import Protocol
@@ -19,6 +20,7 @@ from quantmesh.chassis.events.bus import BROKER_FAULTS, EventBus
 from quantmesh.chassis.events.dead_letters import DeadLetters
 from quantmesh.chassis.events.parking import Parking
 from quantmesh.chassis.events.pull import ConsumerLostError, PullSubscription
+from quantmesh.chassis.events.unsettled import Unsettled
 from quantmesh.chassis.failpoints import Failpoint
 from quantmesh.chassis.telemetry.logs import get_logger
 
@@ -29,9 +31,13 @@ ACK_WAIT_SECONDS = 4.0
 # A bare nak would come back at once, thousands of times in an outage.
 _FIRST_DELAY_SECONDS = 0.1
 _LONGEST_DELAY_SECONDS = 2.0
-# A predecessor that is only late comes within this time; else the broker is asked whether it still has it.
+# What waits longer for its predecessor is given back for a while, since others need the room.
 _PARKED_SECONDS = 2.0
-_DELIVERIES_BEFORE_TRIM_CHECK = 2
+# By now all that is unsettled in the stream before an event has been delivered here: held back by a dead consumer, or
+# delayed, it comes within the acknowledgement's wait and the longest delay, and ahead of what was given back later.
+_IN_VAIN_SECONDS = 10.0
+# What a broker forgot follows within one sweep of its relay, perhaps behind events that came after it.
+_REPUBLISHED_SECONDS = 60.0
 # Others replay and forget dead letters too.
 _MEASURE_SECONDS = 10.0
 
@@ -79,6 +85,7 @@ class Settling:
         self._unfinished: dict[int, Msg] = {}
         self._room = asyncio.Event()
         self._parking = Parking()
+        self._unsettled = Unsettled()
 
     async def run(self, pulled: PullSubscription) -> None:
         """Until a fault of the broker, which is raised. Lanes go side by side, a partition always in the same one."""
@@ -197,9 +204,10 @@ class Settling:
     async def _handle(self, arrival: Arrival) -> bool:
         """Whether the next event of the aggregate may follow."""
         message = arrival.message
+        self._unsettled.note(arrival)
         try:
             verdict = await self._consumer.apply(
-                self._database, self._durable, arrival, accept_unseen=await self._is_trimmed(message)
+                self._database, self._durable, arrival, accept_unseen=await self._is_trimmed(arrival)
             )
         except (Unavailable, Conflict) as fault:
             await self._delay(message, "postponed", fault.detail)
@@ -220,20 +228,35 @@ class Settling:
         await failpoints.reached(Failpoint.BEFORE_ACK)
         self._require_same_connection()
         await arrival.message.ack()
+        self._unsettled.settle(arrival)
         _EVENTS.labels(self._durable, verdict.value).inc()
-        if verdict is inbox.Verdict.HANDLE:
+        if verdict.takes_effect:
             arrival.observe_lag(self._durable)
+        if verdict is inbox.Verdict.ORPHAN:
+            log.error(
+                "event is handled without those before it, which the stream has dropped",
+                consumer=self._durable,
+                event_id=str(arrival.event_id),
+                aggregate_id=arrival.envelope.aggregate_id,
+                previous_version=arrival.envelope.previous_version,
+            )
 
     def _require_same_connection(self) -> None:
         if self._bus.epoch != self._epoch:
             raise ConsumerLostError("the broker came back; what was fetched before is fetched anew")
 
-    async def _is_trimmed(self, message: Msg) -> bool:
-        """Whether the stream may have dropped what came before; asked only for events that have waited in vain."""
-        if message.metadata.num_delivered <= _DELIVERIES_BEFORE_TRIM_CHECK:
+    async def _is_trimmed(self, arrival: Arrival) -> bool:
+        """Whether the stream has dropped what came before it, as far as that can be told.
+
+        A predecessor that is only postponed is among what is unsettled here once the event has waited in vain; one
+        that has yet to be published again needs the event's time in the stream.
+        """
+        if self._unsettled.seconds(arrival) < _IN_VAIN_SECONDS:
             return False
-        info = await self._bus.jetstream.stream_info(self._consumer.stream)
-        return info.state.first_seq > 1
+        first = (await self._bus.jetstream.stream_info(self._consumer.stream)).state.first_seq
+        if first <= 1 or self._unsettled.has_predecessor(arrival, first):
+            return False
+        return time.time() - arrival.message.metadata.timestamp.timestamp() >= _REPUBLISHED_SECONDS
 
     async def _delay(self, message: Msg, outcome: str, cause: str = "") -> None:
         log.info("event is delayed", consumer=self._durable, subject=message.subject, outcome=outcome, cause=cause)
@@ -266,6 +289,8 @@ class Settling:
                 return False
         self._require_same_connection()
         await message.term()
+        if arrival is not None:
+            self._unsettled.settle(arrival)
         _EVENTS.labels(self._durable, "dead").inc()
         event_id = "" if arrival is None else str(arrival.event_id)
         log.error("event is a dead letter", consumer=self._durable, event_id=event_id, error=str(error))
