@@ -12,7 +12,15 @@ from jwt import PyJWK
 
 from quantmesh.api.auth.v1.auth_pb2 import GetJwksRequest, IssueServiceTokenRequest
 from quantmesh.api.auth.v1.auth_pb2_grpc import AuthServiceStub
+from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.rpc.peer import Peer
+from quantmesh.chassis.telemetry.logs import get_logger
+
+log = get_logger(__name__)
+
+_RETRY_SECONDS = 1.0
+# What a call may last that begins with the token, and what clocks may differ by.
+_MARGIN_SECONDS = 10.0
 
 Answer = TypeVar("Answer")
 FetchJwks = Callable[[], Awaitable[str]]
@@ -32,27 +40,63 @@ def parse_jwks(document: str) -> dict[str, Ed25519PublicKey]:
 class JwksKeys:
     """Public keys as auth publishes them: fetched on first use, again on an unknown `kid`, and every five minutes.
 
+    The last is done behind the callers, who go on with the keys they know, so that no valid token is refused while auth
+    starts anew. Ten minutes after its last answer they are refused all the same: what auth signed before it fell silent
+    has expired by then, since a token lives five minutes, and a key that it took back is not trusted for ever.
     A forged `kid` cannot be used to hammer auth: an unknown one is asked for once in `floor_seconds`.
     """
 
-    def __init__(self, fetch: FetchJwks, *, refresh_seconds: float = 300.0, floor_seconds: float = 2.0) -> None:
+    def __init__(
+        self,
+        fetch: FetchJwks,
+        *,
+        refresh_seconds: float = 300.0,
+        trusted_seconds: float = 600.0,
+        floor_seconds: float = 2.0,
+    ) -> None:
         self._fetch = fetch
         self._refresh_seconds = refresh_seconds
+        self._trusted_seconds = trusted_seconds
         self._floor_seconds = floor_seconds
         self._keys: dict[str, Ed25519PublicKey] = {}
         self._fetched_at = float("-inf")
-        self._lock = asyncio.Lock()
+        self._asked_at = float("-inf")
+        self._asking: asyncio.Task[None] | None = None
 
     async def key(self, kid: str) -> Ed25519PublicKey | None:
-        age = time.monotonic() - self._fetched_at
+        """None where auth has no such key; raises what asking auth raises."""
+        now = time.monotonic()
+        age = now - self._fetched_at
         known = self._keys.get(kid)
-        if (known is not None and age < self._refresh_seconds) or (known is None and age < self._floor_seconds):
+        if known is not None and age < self._trusted_seconds:
+            if age >= self._refresh_seconds and now - self._asked_at >= self._floor_seconds:
+                self._ask()
             return known
-        async with self._lock:
-            if time.monotonic() - self._fetched_at >= self._floor_seconds:
-                self._keys = parse_jwks(await self._fetch())
-                self._fetched_at = time.monotonic()
+        if known is None and age < self._floor_seconds:
+            return None
+        await asyncio.shield(self._ask())
         return self._keys.get(kid)
+
+    def _ask(self) -> asyncio.Task[None]:
+        """One question for all who wait for its answer, with nobody's identity or deadline.
+
+        An expired token must not keep its own key from being fetched, and who leaves does not call it off for others.
+        """
+        if self._asking is None or self._asking.done():
+            self._asked_at = time.monotonic()
+            self._asking = asyncio.create_task(self._read(), context=Context())
+            self._asking.add_done_callback(_tell_failure)
+        return self._asking
+
+    async def _read(self) -> None:
+        self._keys = parse_jwks(await self._fetch())
+        self._fetched_at = time.monotonic()
+
+
+def _tell_failure(asked: asyncio.Task[None]) -> None:
+    """Of what was asked behind its callers nobody else hears."""
+    if not asked.cancelled() and (error := asked.exception()) is not None:
+        log.warning("auth's keys cannot be fetched", error=repr(error))
 
 
 class AuthKeys(JwksKeys):
@@ -62,7 +106,7 @@ class AuthKeys(JwksKeys):
         stub = AuthServiceStub(auth.channel)
 
         async def fetch() -> str:
-            return (await _outside_call(lambda: auth.call(stub.GetJwks, GetJwksRequest()))).jwks
+            return (await auth.call(stub.GetJwks, GetJwksRequest())).jwks
 
         super().__init__(fetch)
 
@@ -70,23 +114,38 @@ class AuthKeys(JwksKeys):
 class ServiceTokens:
     """This service's own token, renewed a little before it expires."""
 
-    def __init__(self, auth: Peer, service: str, secret: str) -> None:
+    def __init__(
+        self, auth: Peer, service: str, secret: str, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._auth = auth
         self._stub = AuthServiceStub(auth.channel)
         self._request = IssueServiceTokenRequest(service=service, secret=secret)
+        self._monotonic = monotonic
         self._token = ""
         self._renew_at = 0.0
+        self._good_until = 0.0
         self._lock = asyncio.Lock()
 
     async def token(self) -> str:
+        """While auth is away the last one serves until shortly before it expires."""
         async with self._lock:
-            if time.monotonic() >= self._renew_at:
-                answer = await _outside_call(lambda: self._auth.call(self._stub.IssueServiceToken, self._request))
-                self._token = answer.token
-                self._renew_at = time.monotonic() + max(answer.expires_in - 30, answer.expires_in / 2)
+            if self._monotonic() >= self._renew_at:
+                try:
+                    await self._renew()
+                except Unavailable:
+                    if self._monotonic() >= self._good_until:
+                        raise
+                    self._renew_at = self._monotonic() + _RETRY_SECONDS
             return self._token
+
+    async def _renew(self) -> None:
+        answer = await _outside_call(lambda: self._auth.call(self._stub.IssueServiceToken, self._request))
+        self._token = answer.token
+        now = self._monotonic()
+        self._renew_at = now + max(answer.expires_in - 30, answer.expires_in / 2)
+        self._good_until = now + answer.expires_in - _MARGIN_SECONDS
 
 
 async def _outside_call(ask: Callable[[], Coroutine[None, None, Answer]]) -> Answer:
-    """Ask without the current caller's identity: an expired token must not keep its own key from being fetched."""
+    """Ask without the current caller's identity: who happens to call decides nothing about the service's own."""
     return await asyncio.create_task(ask(), context=Context())
