@@ -28,6 +28,21 @@ def test_volatility_and_sharpe_are_per_year() -> None:
     assert math.isnan(performance.sharpe_ratio([0.0, 0.0]))
 
 
+@pytest.mark.parametrize(("earned", "count"), [(0.1, 3), (0.01, 10), (-0.02, 100)])
+def test_returns_that_are_all_the_same_do_not_vary_by_what_their_mean_is_rounded(earned: float, count: int) -> None:
+    returns = [earned] * count
+    assert np.std(returns) > 0.0
+    assert performance.annualized_volatility(returns) == 0.0
+    assert math.isnan(performance.sharpe_ratio(returns))
+
+
+def test_a_return_that_is_acceptable_does_not_fall_short_by_rounding() -> None:
+    acceptable = 0.07 / 252
+    returns = [np.nextafter(acceptable, -1.0), acceptable]
+    assert math.isnan(performance.sortino_ratio(returns, minimum_acceptable_return=0.07))
+    assert math.isfinite(performance.sortino_ratio([acceptable * 0.999], minimum_acceptable_return=0.07))
+
+
 @pytest.mark.parametrize("values", [[1.0], [1.0, 0.0], [1.0, math.nan], 1.0])
 def test_values_that_give_no_returns_are_refused(values: object) -> None:
     with pytest.raises(DomainError):

@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantmesh.portfolio.core.daily_book import Prices, book_days, daily_book, daily_values, held_between, unpriced
+from quantmesh.portfolio.core.daily_book import (
+    Prices,
+    book_days,
+    daily_book,
+    daily_values,
+    held_between,
+    idle_days,
+    unpriced,
+)
 from quantmesh.portfolio.core.daily_flows import DailyFlow
 from quantmesh.portfolio.core.daily_income import DailyIncome
 from quantmesh.portfolio.core.lots import SecurityMovement
@@ -224,3 +232,20 @@ def test_days_are_explained_as_one_by_one(days: list[Day], first: int) -> None:
     for each in of_symbols:
         rounding = 1e-14 * sum(map(abs, linked[each.symbol]))
         assert each.contribution == pytest.approx(math.fsum(linked[each.symbol]), rel=0.0, abs=rounding)
+
+
+def test_idle_are_weekdays_of_cash_alone_that_no_rate_moves() -> None:
+    # From a Monday on: dollars, from Wednesday IBM too, from Friday none of it, on the second Tuesday euros beside it.
+    flows = [flow(0, "900", "900"), flow(2, "-100"), flow(4, "100"), flow(8, "10", "10", currency="EUR")]
+    movements = [moved(2, "IBM", "1", "100"), moved(4, "IBM", "-1", "100")]
+
+    def idle(flows: Sequence[DailyFlow], first: int) -> list[int]:
+        history, prices = history_of(movements, flows), prices_of({"IBM": {2: "100"}}, {8: "1.1"})
+        marked = book_days(history, prices, FIRST, day(20))
+        return [number - FIRST.toordinal() for number in idle_days(history, marked, day(first), day(13)).tolist()]
+
+    assert idle(flows, 0) == [1, 7]
+    assert idle(flows, 2) == [7]
+    # The euros go again, which leaves dollars; and everything goes.
+    assert idle([*flows, flow(10, "-10", "0", "10", currency="EUR")], 8) == [11]
+    assert idle([*flows[:3], flow(8, "-900", "0", "900")], 0) == [1, 7]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantmesh.portfolio.core.performance import Frequency, Valuation, last_known, measure, resampled
+from quantmesh.portfolio.core.held_days import ordinals
+from quantmesh.portfolio.core.performance import Frequency, Period, Valuation, last_known, measure, resampled
 from quantmesh.portfolio.core.returns import money_weighted
 
 FIRST = date(2020, 1, 1)
@@ -59,8 +60,9 @@ def test_the_deepest_drawdown_is_from_peak_to_trough() -> None:
 
 
 def test_a_fall_from_the_start_is_a_drawdown_too() -> None:
-    found = measure(valued(("90", "100", "0"), ("95", "0", "0")))
-    assert found.maximum_drawdown == pytest.approx(-0.1, abs=1e-15)
+    found = measure(valued(("90", "100", "0"), ("95", "0", "0"), ("80", "0", "0")))
+    assert found.maximum_drawdown == pytest.approx(-0.2, abs=1e-15)
+    assert (found.maximum_drawdown_start, found.maximum_drawdown_end) == (FIRST, date(2020, 1, 3))
 
 
 def test_growth_alone_has_no_drawdown() -> None:
@@ -86,6 +88,26 @@ def test_two_years_are_annualised_geometrically() -> None:
     assert measure(days).annualized_return == pytest.approx(0.1, abs=1e-12)
     # Over as many days as the money-weighted one, which is the same where nothing flowed in between.
     assert money_weighted(days, Decimal(0)).annualized_return == pytest.approx(0.1, abs=1e-9)
+
+
+def test_a_return_is_annualised_over_the_period_and_not_over_the_days_that_moved() -> None:
+    days = valued(("100", "100", "0"), ("121", "0", "0"))
+    found = measure(days, period=Period(FIRST, FIRST + timedelta(729)))
+    assert found.annualized_return == pytest.approx(0.1, abs=1e-12)
+    within_a_year = measure(days, period=Period(FIRST, FIRST + timedelta(363)))
+    assert within_a_year.annualized_return == within_a_year.time_weighted_return
+
+
+def test_days_of_cash_alone_vary_as_days_that_earned_nothing() -> None:
+    days = valued(("100", "100", "0"), ("110", "0", "0"), ("99", "0", "0"))
+    found = measure(days, period=Period(FIRST, FIRST + timedelta(9), ordinals([FIRST, FIRST])))
+    assert found.volatility == pytest.approx(np.std([0.0, 0.1, -0.1, 0.0, 0.0], ddof=1) * math.sqrt(252), rel=1e-12)
+    assert len(found.series) == 3
+
+
+def test_days_that_earned_the_same_have_no_volatility() -> None:
+    days = valued(("110", "100", "0"), ("121", "0", "0"), ("133.1", "0", "0"))
+    assert measure(days).volatility == 0.0
 
 
 def test_a_later_start_has_the_value_before_it_as_its_base() -> None:

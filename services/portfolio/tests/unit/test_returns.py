@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize
 
-from quantmesh.portfolio.core.performance import Frequency, Valuation, measure, resampled
+from quantmesh.portfolio.core.held_days import ordinals
+from quantmesh.portfolio.core.market import closes_of
+from quantmesh.portfolio.core.performance import Frequency, Period, Valuation, measure, resampled, spanned
 from quantmesh.portfolio.core.returns import cash_flows, compare, money_weighted, ratios, simple_return
 
 FIRST = date(2020, 1, 1)
@@ -47,7 +49,7 @@ def test_a_period_later_starts_from_the_value_before_it() -> None:
     found = money_weighted(period, Decimal(100))
     assert found.period_return == pytest.approx(-0.01, abs=1e-13)
     assert simple_return(period, Decimal(100)) == pytest.approx(-0.01, abs=1e-15)
-    assert [(flow.amount, flow.remaining) for flow in cash_flows(period)] == [(Decimal(-55), 0.0)]
+    assert [(flow.amount, flow.remaining) for flow in cash_flows(period, spanned(period))] == [(Decimal(-55), 0.0)]
 
 
 def test_what_is_lost_whole_is_lost_whole() -> None:
@@ -112,14 +114,55 @@ def test_a_portfolio_that_is_twice_its_benchmark_has_a_beta_of_two() -> None:
         level *= 1 + Decimal(str(earned))
         closes[FIRST + timedelta(days=number)] = level
     days = [FIRST + timedelta(days=number) for number in range(3)]
-    found = compare("SPX", closes, days, [2 * each for each in returns], 0.0)
+    period = Period(FIRST, days[-1])
+    found = compare("SPX", closes_of(closes), days, [2 * each for each in returns], period, 0.0)
     assert found.beta == pytest.approx(2.0)
     assert found.alpha == pytest.approx(0.0, abs=1e-12)
     assert found.time_weighted_return == pytest.approx(1.01 * 0.98 * 1.03 - 1)
-    unknown = compare("SPX", {}, days, returns, 0.0)
+    unknown = compare("SPX", closes_of({}), days, returns, period, 0.0)
     assert (unknown.alpha, unknown.beta, unknown.time_weighted_return) == (None, None, 0.0)
     # A period in which the portfolio had no value on any day.
-    assert compare("SPX", closes, [], [], 0.0) == unknown
+    assert compare("SPX", closes_of(closes), [], [], None, 0.0) == unknown
+
+
+def test_a_benchmark_is_measured_to_the_end_of_the_period_and_meets_idle_days_that_earned_nothing() -> None:
+    # Wednesday to Friday, of which Thursday has cash alone; nobody knows what was held on Friday.
+    closes = closes_of(
+        {FIRST + timedelta(day): Decimal(price) for day, price in ((-1, 100), (0, 110), (1, 99), (2, 132))}
+    )
+    friday = FIRST + timedelta(2)
+    idle = ordinals([FIRST + timedelta(1)])
+    found = compare("SPX", closes, [FIRST], [0.05], Period(FIRST, friday, idle), 0.0)
+    assert found.time_weighted_return == pytest.approx(0.32, abs=1e-15)
+    # Through (0.1, 0.05) and (-0.1, 0).
+    assert found.beta == pytest.approx(0.25)
+    assert found.alpha == pytest.approx(0.025 * 252)
+
+
+def test_a_benchmark_that_began_within_the_period_is_measured_from_its_first_close() -> None:
+    closes = closes_of({FIRST + timedelta(1): Decimal(100), FIRST + timedelta(2): Decimal(120)})
+    days = [FIRST, FIRST + timedelta(1), FIRST + timedelta(2)]
+    found = compare("SPX", closes, days, [0.9, 0.9, 0.1], Period(FIRST, days[-1]), 0.0)
+    assert found.time_weighted_return == pytest.approx(0.2, abs=1e-15)
+    assert found.beta is None
+
+
+def test_a_flow_weighs_by_what_of_the_period_lay_ahead_of_it() -> None:
+    # Of ten days, on the third of which 100 come and on the sixth of which 50 go.
+    period = [on(2, "200", "100"), on(5, "150", "0", "50")]
+    flows = cash_flows(period, Period(FIRST, FIRST + timedelta(9)))
+    assert [flow.amount for flow in flows] == [100, -50]
+    assert [flow.remaining for flow in flows] == pytest.approx([0.8, 0.4])
+    # 100 + 0.8 x 100 - 0.4 x 50 were there on average.
+    found = money_weighted([period[0], on(5, "166", "0", "50")], Decimal(100), Period(FIRST, FIRST + timedelta(9)))
+    assert found.modified_dietz_return == pytest.approx(0.1)
+
+
+def test_a_money_weighted_return_is_annualised_over_the_period() -> None:
+    period = Period(FIRST, FIRST + timedelta(729))
+    found = money_weighted([on(0, "100", "100"), on(100, "121")], Decimal(0), period)
+    assert found.period_return == pytest.approx(0.21)
+    assert found.annualized_return == pytest.approx(0.1)
 
 
 def test_weeks_and_months_end_with_their_last_day_and_hold_all_flows() -> None:

@@ -45,8 +45,12 @@ def maximum_drawdown(values: ArrayLike) -> float:
 
 
 def annualized_volatility(returns: ArrayLike, *, periods_per_year: int = TRADING_DAYS) -> float:
-    """The sample standard deviation of returns, per year."""
-    return float(np.std(np.asarray(returns, dtype=np.float64), ddof=1)) * math.sqrt(periods_per_year)
+    """The sample standard deviation of returns, per year; exactly 0 where all are the same."""
+    series = np.asarray(returns, dtype=np.float64)
+    # Their mean is rounded, and would differ from each of them.
+    if series.size > 1 and np.ptp(series) == 0.0:
+        return 0.0
+    return float(np.std(series, ddof=1)) * math.sqrt(periods_per_year)
 
 
 def sharpe_ratio(returns: ArrayLike, *, risk_free_rate: float = 0.0, periods_per_year: int = TRADING_DAYS) -> float:
@@ -67,9 +71,10 @@ def sortino_ratio(
     """Mean excess over the acceptable return, per year, over the downside deviation (Sortino and van der Meer, 1991).
 
     `minimum_acceptable_return` is per year. The deviation is the root mean square of what each return falls short of
-    it, over all returns (Bacon, chapter 4). NaN where none falls short.
+    it, over all returns (Bacon, chapter 4). NaN where none falls short by more than rounding.
     """
-    excess = np.asarray(returns, dtype=np.float64) - minimum_acceptable_return / periods_per_year
+    series, acceptable = np.asarray(returns, dtype=np.float64), minimum_acceptable_return / periods_per_year
+    excess = np.where(np.isclose(series, acceptable, rtol=1e-12, atol=0.0), 0.0, series - acceptable)
     downside = math.sqrt(float(np.mean(np.square(np.minimum(excess, 0.0)))) * periods_per_year)
     return float(excess.mean()) * periods_per_year / downside if downside > 0.0 else math.nan
 

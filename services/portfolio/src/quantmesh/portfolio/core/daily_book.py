@@ -1,8 +1,9 @@
 """What a portfolio held, was worth and moved on each day on which there is something to tell."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
+from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +18,20 @@ from quantmesh.portfolio.core.market import Closes, RateHistory, closes_of
 from quantmesh.portfolio.core.model import Portfolio
 from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.performance import Valuation
-from quantmesh.portfolio.core.scaled import Scaled, joined, zeros
+from quantmesh.portfolio.core.scaled import Scaled, joined, scaled, zeros
 from quantmesh.portfolio.core.translation import Translation
 
 _NO_CLOSES = closes_of({})
+# The calendar's first day is a Monday.
+_WEEKDAYS, _DAYS_PER_WEEK = 5, 7
 
 
 @dataclass(frozen=True, slots=True)
 class History:
     """What a portfolio held day by day, and what flowed, summed and in order of time.
 
-    What was held is known from before the end of `since` on, or from the beginning where that is None.
+    What was held is known from before the end of `since` on, or from the beginning where that is None. `multipliers`
+    are of the options.
     """
 
     portfolio: Portfolio
@@ -35,11 +39,12 @@ class History:
     flows: FlowTable
     income: IncomeTable
     since: date | None = None
+    multipliers: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Closes by symbol, and by currency rates into the base currency."""
+    """Closes by symbol, of an option's contract, and by currency rates into the base currency."""
 
     closes: Mapping[str, Closes]
     rates: Mapping[str, RateHistory]
@@ -113,6 +118,17 @@ def held_between(held: HeldTable, first: date, last: date) -> list[str]:
     return [symbol for symbol, is_held in zip(held.symbols, found.tolist(), strict=True) if is_held]
 
 
+@exactly
+def contract_closes(history: History, closes: Mapping[str, Closes]) -> Mapping[str, Closes]:
+    """The market's closes of options are per unit of the underlying, of which a contract is about a multiple."""
+    contracts = {
+        symbol: replace(closes[symbol], prices=closes[symbol].prices * scaled([multiplier]))
+        for symbol, multiplier in history.multipliers.items()
+        if symbol in closes
+    }
+    return {**closes, **contracts}
+
+
 def marked_on(history: History, prices: Prices, days: Days) -> MarkedDays:
     held = history.held
     rows = [prices.closes.get(symbol, _NO_CLOSES) for symbol in held.symbols]
@@ -131,20 +147,40 @@ def marked_on(history: History, prices: Prices, days: Days) -> MarkedDays:
 
 @exactly
 def book_days(history: History, prices: Prices, first: date, last: date) -> MarkedDays:
-    """From `first` to `last`: days on which cash moved, or something held got a close or a rate."""
+    """From `first` to `last`: days on which cash moved, something held got a close or a rate, or was held no more."""
     rates = {currency: ordinals(of_currency) for currency, of_currency in prices.rates.items()}
     flowed = history.flows.days
+    # Most of it was sold, and brought cash; options expire.
+    gone = history.held.steps.days[history.held.quantities.units == 0]
     closed = (each.days for each in prices.closes.values())
-    marked = marked_on(history, prices, days_among([flowed, *closed, *rates.values()], first, last))
+    marked = marked_on(history, prices, days_among([flowed, gone, *closed, *rates.values()], first, last))
     told, held = np.isin(marked.days, flowed), marked.held
     still = np.flatnonzero(~told)
     told[still] = marked.closed_on(still)
+    still = still[(still > 0) & ~told[still]]
+    told[still] = (held[:, still - 1] & ~held[:, still]).any(axis=0)
     for currency, published in rates.items():
         needed = held[history.held.of_currency(currency)].any(axis=0)
         if currency in marked.cash:
             needed |= marked.cash[currency].units != 0
         told |= needed & np.isin(marked.days, published)
     return marked if told.all() else marked.chosen(told)
+
+
+def idle_days(history: History, marked: MarkedDays, first: date, last: date) -> Days:
+    """Weekdays from `first` to `last` that are none of the marked ones, and on which there was cash alone that no rate
+    moves.
+    """
+    is_cash: NDArray[np.bool_] = ~np.logical_or.reduce(marked.held, axis=0)
+    for currency, balance in marked.cash.items():
+        is_cash &= (balance.units != 0) == (currency == history.portfolio.base_currency)
+    if history.portfolio.base_currency not in marked.cash or not is_cash.any():
+        return ordinals(())
+    days = np.arange(first.toordinal(), last.toordinal() + 1)
+    days = days[((days - 1) % _DAYS_PER_WEEK < _WEEKDAYS) & (places_among(marked.days, days) < 0)]
+    standing = np.searchsorted(marked.days, days, side="right") - 1
+    found: Days = days[(standing >= 0) & is_cash[standing]]
+    return found
 
 
 def unpriced(history: History, marked: MarkedDays) -> list[str]:

@@ -1,9 +1,10 @@
 """The performance of a portfolio from its ledger and the market's closes and rates."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 import numpy as np
 
@@ -12,9 +13,11 @@ from quantmesh.portfolio.core.daily_book import (
     MarkedDays,
     Prices,
     book_days,
+    contract_closes,
     daily_book,
     daily_values,
     held_between,
+    idle_days,
     marked_on,
     unpriced,
 )
@@ -22,7 +25,7 @@ from quantmesh.portfolio.core.errors import InvalidRequest, UnknownSymbol
 from quantmesh.portfolio.core.explanation import Contribution, Reconciliation, explain
 from quantmesh.portfolio.core.market import Closes, ExchangeRate, RateHistory, closes_of
 from quantmesh.portfolio.core.numbers import ZERO
-from quantmesh.portfolio.core.performance import Performance, measure
+from quantmesh.portfolio.core.performance import Performance, Period, Valuation, measure
 from quantmesh.portfolio.core.ports import Market
 from quantmesh.portfolio.core.read_history import Span
 from quantmesh.portfolio.core.returns import (
@@ -47,6 +50,8 @@ _BEFORE = timedelta(10)
 @dataclass(frozen=True, slots=True)
 class PerformanceQuestion:
     """Between two days, both included; from the first transaction to `as_of` where they are not given.
+
+    The period begins no earlier than there is something in the portfolio, and ends where nothing is left in it.
 
     `risk_free_rate` is per year.
     """
@@ -92,9 +97,10 @@ async def get_performance(
 ) -> tuple[History, MeasuredHistory]:
     """A day is a UTC date.
 
-    It has a value when a held instrument closed on it, a rate of a held currency was published, or cash moved; what has
-    no close or rate on that day is worth its last one, and an instrument before its first close what was last paid for
-    it. Raises RateMissing where there was no rate yet, or is none at all, and UnknownSymbol for the benchmark.
+    It has a value when a held instrument closed on it or was held no more, a rate of a held currency was published, or
+    cash moved; what has no close or rate on that day is worth its last one, and an instrument before its first close
+    what was last paid for it. A period without any such day has the value of its last day. Raises RateMissing where
+    there was no rate yet, or is none at all, and UnknownSymbol for the benchmark.
 
     The value before the first day is that of the last day before it that has one: a few days back, as a rule, so that
     what lies further back is not read. Where it is not, all is.
@@ -125,7 +131,7 @@ async def _marked(market: Market, history: History, asked: PerformanceQuestion) 
     prices = await _prices(market, history, asked, first)
     marked, older = await asyncio.to_thread(_days_of, history, prices, asked, first)
     if older and begun < first:
-        closes = await market.closes(older, begun, first, asked.as_of, asked.known_at)
+        closes = await _closes(market, history, older, begun, first, asked)
         both = {symbol: _joined(of_symbol, prices.closes.get(symbol)) for symbol, of_symbol in closes.items()}
         prices = replace(prices, closes={**prices.closes, **both})
         marked = await asyncio.to_thread(marked_on, history, prices, marked.days)
@@ -136,8 +142,11 @@ def _days_of(history: History, prices: Prices, asked: PerformanceQuestion, first
     """From the last one before the start that has a value; and what has no close on some of them yet."""
     days = book_days(history, prices, first, asked.last)
     if asked.start is not None:
-        before = int(np.searchsorted(days.days, asked.start.toordinal())) - 1
+        begin, end = asked.start.toordinal(), asked.last.toordinal()
+        before = int(np.searchsorted(days.days, begin)) - 1
         days = days.chosen(slice(max(before, 0), None))
+        if begin <= end and len(days.days) and days.days[-1] < begin:
+            days = marked_on(history, prices, np.append(days.days, end))
     return days, unpriced(history, days)
 
 
@@ -155,24 +164,39 @@ def _measured(
     before = [valuation.value for valuation in values if asked.start is not None and valuation.day < asked.start]
     period = [valuation for valuation in values if asked.start is None or valuation.day >= asked.start]
     opening = before[-1] if before else ZERO
-    performance = measure(period, opening)
+    span = _spanned(history, marked, period, opening, asked) if period else None
+    performance = measure(period, opening, span)
     returns = [point.period_return for point in performance.series]
     comparison = None
     if benchmark is not None:
         days = [point.day for point in performance.series]
-        comparison = compare(asked.benchmark, benchmark.by_day(), days, returns, asked.risk_free_rate)
+        comparison = compare(asked.benchmark, benchmark, days, returns, span, asked.risk_free_rate)
     explanation = None
     if asked.explained:
-        explanation = Explanation(*explain(book, period, opening, performance), cash_flows(period))
+        flows = cash_flows(period, span) if span else []
+        explanation = Explanation(*explain(book, period, opening, performance), flows)
     return MeasuredHistory(
         performance,
         simple_return(period, opening) if period else 0.0,
-        money_weighted(period, opening),
-        ratios(returns, asked.risk_free_rate),
+        money_weighted(period, opening, span),
+        ratios(span.observed(returns) if span else returns, asked.risk_free_rate),
         comparison,
         explanation,
         _rates_on(asked.last, prices.rates),
     )
+
+
+def _spanned(
+    history: History,
+    marked: MarkedDays,
+    valuations: Sequence[Valuation],
+    opening: Decimal,
+    asked: PerformanceQuestion,
+) -> Period:
+    """Of the `valuations` of what was asked for, as far as there was anything."""
+    first = asked.start if asked.start is not None and opening else valuations[0].day
+    last = asked.last if valuations[-1].value else valuations[-1].day
+    return Period(first, last, idle_days(history, marked, first, last))
 
 
 def _begun(history: History, asked: PerformanceQuestion) -> date:
@@ -188,10 +212,16 @@ async def _prices(market: Market, history: History, asked: PerformanceQuestion, 
     if first <= asked.last:
         held = await asyncio.to_thread(held_between, history.held, first, asked.last)
         if held:
-            closes = await market.closes(held, first, asked.last, asked.as_of, asked.known_at)
+            closes = await _closes(market, history, held, first, asked.last, asked)
         if foreign:
             rates = await market.exchange_rate_history(foreign, base, first, asked.last, asked.as_of)
     return Prices(closes, rates)
+
+
+async def _closes(
+    market: Market, history: History, symbols: Sequence[str], first: date, last: date, asked: PerformanceQuestion
+) -> Mapping[str, Closes]:
+    return contract_closes(history, await market.closes(symbols, first, last, asked.as_of, asked.known_at))
 
 
 async def _benchmark(market: Market, asked: PerformanceQuestion, begun: date) -> Closes:

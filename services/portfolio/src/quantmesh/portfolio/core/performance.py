@@ -9,7 +9,7 @@ A day that loses all or more (of an account that may owe) ends what is linked: -
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quantmesh.portfolio.core.held_days import Days, ordinals
 from quantmesh.portfolio.core.numbers import ZERO, exactly
+from quantmesh.quant.performance import annualized_volatility
 
-_SESSIONS_PER_YEAR = 252
 _DAYS_PER_YEAR = 365.0
 
 
@@ -43,6 +44,26 @@ class Valuation:
 
 
 @dataclass(frozen=True, slots=True)
+class Period:
+    """Both days are included. `idle` are days without a value of their own on which there was cash alone: they earned
+    nothing.
+    """
+
+    first: date
+    last: date
+    idle: Days = field(default_factory=lambda: ordinals(()))
+
+    @property
+    def length_days(self) -> int:
+        """From the start of the first day on, as deposits count."""
+        return (self.last - self.first).days + 1
+
+    def observed(self, returns: Sequence[float]) -> NDArray[np.float64]:
+        """With those of the idle days."""
+        return np.concatenate((np.asarray(returns, dtype=np.float64), np.zeros(len(self.idle))))
+
+
+@dataclass(frozen=True, slots=True)
 class PerformancePoint:
     """`time_weighted_return` is cumulative since the start, `period_return` since the point before; `drawdown` is at
     most zero.
@@ -60,8 +81,10 @@ class PerformancePoint:
 class Performance:
     """Returns as fractions. `annualized_return` is the plain one for under a year, which GIPS forbids to annualise.
 
-    `volatility` is the sample deviation of daily returns times sqrt(252); zero for fewer than two of them.
-    `maximum_drawdown` is at most zero, from the peak's day to the trough's; None where there was none.
+    `volatility` is the sample deviation of daily returns, those of idle days among them, times sqrt(252); zero for
+    fewer than two.
+    `maximum_drawdown` is at most zero, from the peak's day to the trough's: the first one where that is what there was
+    at its start; None where there was none.
     """
 
     series: tuple[PerformancePoint, ...]
@@ -73,9 +96,22 @@ class Performance:
     maximum_drawdown_end: date | None
 
 
+def spanned(valuations: Sequence[Valuation]) -> Period:
+    """From the first of them to the last."""
+    return Period(valuations[0].day, valuations[-1].day)
+
+
 @exactly
-def measure(valuations: Sequence[Valuation], opening_value: Decimal = ZERO) -> Performance:
-    """From the values of successive days; `opening_value` is the value before the first of them."""
+def measure(
+    valuations: Sequence[Valuation], opening_value: Decimal = ZERO, period: Period | None = None
+) -> Performance:
+    """From the values of successive days; `opening_value` is the value before the first of them.
+
+    Without a `period` of the one that they span.
+    """
+    if not valuations:
+        return Performance((), 0.0, 0.0, 0.0, 0.0, None, None)
+    period = period or spanned(valuations)
     returns = []
     previous = opening_value
     for valuation in valuations:
@@ -98,15 +134,14 @@ def measure(valuations: Sequence[Valuation], opening_value: Decimal = ZERO) -> P
         )
         for index, valuation in enumerate(valuations)
     )
-    total = series[-1].time_weighted_return if series else 0.0
-    # From the start of the first day on, as deposits count.
-    days = (series[-1].day - series[0].day).days + 1 if series else 0
+    total = series[-1].time_weighted_return
+    observed = period.observed(returns)
     start, end, deepest = _deepest(series, wealth)
     return Performance(
         series=series,
         time_weighted_return=total,
-        annualized_return=annualized(total, days),
-        volatility=float(np.std(returns, ddof=1) * math.sqrt(_SESSIONS_PER_YEAR)) if len(returns) > 1 else 0.0,
+        annualized_return=annualized(total, period.length_days),
+        volatility=annualized_volatility(observed) if len(observed) > 1 else 0.0,
         maximum_drawdown=deepest,
         maximum_drawdown_start=start,
         maximum_drawdown_end=end,
@@ -114,12 +149,11 @@ def measure(valuations: Sequence[Valuation], opening_value: Decimal = ZERO) -> P
 
 
 def _deepest(series: Sequence[PerformancePoint], wealth: NDArray[Any]) -> tuple[date | None, date | None, float]:
-    if not series:
-        return None, None, 0.0
     trough = min(range(len(series)), key=lambda index: series[index].drawdown)
     if series[trough].drawdown >= 0.0:
         return None, None, 0.0
-    peak = int(np.argmax(wealth[: trough + 1]))
+    # Ahead of the days what there was at the start of the first one.
+    peak = max(int(np.argmax(np.append(1.0, wealth[: trough + 1]))) - 1, 0)
     return series[peak].day, series[trough].day, series[trough].drawdown
 
 

@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from uuid import UUID
 
-from quantmesh.portfolio.core.daily_book import History
+from quantmesh.portfolio.core.daily_book import History, held_between
 from quantmesh.portfolio.core.daily_flows import FlowTable, flow_table, summed_flows
 from quantmesh.portfolio.core.daily_income import DailyIncome, IncomeTable, all_income, income_table
 from quantmesh.portfolio.core.fold_ledger import fold_since, newest_snapshot
 from quantmesh.portfolio.core.held_table import HeldTable, held_table, tables_in_turn
 from quantmesh.portfolio.core.numbers import exactly
+from quantmesh.portfolio.core.option_terms import is_option_symbol
 from quantmesh.portfolio.core.ports import Ledger, View
 
 
@@ -67,7 +69,23 @@ async def read_history(ledger: Ledger, portfolio_id: UUID, view: View, span: Spa
         # One of them: the others were ended, since they share a transaction.
         raise failed.exceptions[0] from None
     held_in_turn = tables_in_turn([*before.result(), later.result()])
-    return History(portfolio, held_in_turn, summed_flows(flowed.result()), all_income(earned.result()), span.since)
+    return History(
+        portfolio,
+        held_in_turn,
+        summed_flows(flowed.result()),
+        all_income(earned.result()),
+        span.since,
+        await _multipliers(ledger, portfolio_id, held_in_turn, span),
+    )
+
+
+async def _multipliers(ledger: Ledger, portfolio_id: UUID, held: HeldTable, span: Span) -> dict[str, Decimal]:
+    """Of the options that were held on some of the days."""
+    options = {symbol for symbol in held.symbols if is_option_symbol(symbol)}
+    if options:
+        options &= {*held_between(held, span.since or date.min, span.until or date.max)}
+    terms = await ledger.option_terms(portfolio_id, options) if options else {}
+    return {symbol: option.multiplier for symbol, option in terms.items()}
 
 
 @exactly

@@ -1,7 +1,7 @@
 """Further returns of a period and its risk, beside the time-weighted return of `performance`.
 
 Deposits count from the start of their day and withdrawals until its end, as there, so that a flow lies at a share of
-the period: 1 ahead of it at its start, 0 at its end. With `start` the value before the first day:
+the period that was asked for: 1 ahead of it at its start, 0 at its end. With `start` the value before the first day:
 
 - simple: `(end + withdrawals) / (start + deposits) - 1`, as if all had been there from the start (Bacon, 2nd ed.,
   chapter 2, with flows); equal to the others where nothing flowed;
@@ -11,15 +11,18 @@ the period: 1 ahead of it at its start, 0 at its end. With `start` the value bef
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
+from quantmesh.portfolio.core.held_days import Days, ordinals
+from quantmesh.portfolio.core.market import Closes
 from quantmesh.portfolio.core.numbers import ZERO, exactly
-from quantmesh.portfolio.core.performance import Valuation, annualized, last_known
+from quantmesh.portfolio.core.performance import Period, Valuation, annualized, spanned
 from quantmesh.quant.performance import (
     market_model,
     modified_dietz_return,
@@ -53,7 +56,7 @@ class MoneyWeighted:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """With a benchmark over the same days, in its own currency; `alpha` is Jensen's, per year."""
+    """With a benchmark over the same period, in its own currency; `alpha` is Jensen's, per year."""
 
     symbol: str
     time_weighted_return: float
@@ -69,17 +72,13 @@ class Ratios:
     sortino_ratio: float | None
 
 
-def cash_flows(valuations: Sequence[Valuation]) -> list[CashFlow]:
-    if not valuations:
-        return []
-    first = valuations[0].day
-    length = (valuations[-1].day - first).days + 1
+def cash_flows(valuations: Sequence[Valuation], period: Period) -> list[CashFlow]:
     flows = []
     for valuation in valuations:
-        gone = (valuation.day - first).days
+        gone = (valuation.day - period.first).days
         for amount, until in ((valuation.deposits, gone), (-valuation.withdrawals, gone + 1)):
             if amount:
-                flows.append(CashFlow(valuation.day, amount, 1.0 - until / length))
+                flows.append(CashFlow(valuation.day, amount, 1.0 - until / period.length_days))
     return flows
 
 
@@ -92,10 +91,12 @@ def simple_return(valuations: Sequence[Valuation], opening: Decimal) -> float:
     return float(returned / invested - 1)
 
 
-def money_weighted(valuations: Sequence[Valuation], opening: Decimal) -> MoneyWeighted:
+def money_weighted(valuations: Sequence[Valuation], opening: Decimal, period: Period | None = None) -> MoneyWeighted:
+    """Without a `period` of the one that they span."""
     if not valuations:
         return MoneyWeighted(None, None, (), None)
-    flows = cash_flows(valuations)
+    period = period or spanned(valuations)
+    flows = cash_flows(valuations, period)
     terms = (
         float(opening),
         [float(flow.amount) for flow in flows],
@@ -106,13 +107,13 @@ def money_weighted(valuations: Sequence[Valuation], opening: Decimal) -> MoneyWe
     lost = not valuations[-1].value and not any(valuation.withdrawals for valuation in valuations)
     rates = (-1.0,) if lost and dietz is not None else money_weighted_returns(*terms)
     chosen = min(rates, key=lambda rate: abs(rate - (dietz or 0.0))) if rates else dietz
-    days = (valuations[-1].day - valuations[0].day).days + 1
-    return MoneyWeighted(chosen, None if chosen is None else annualized(chosen, days), rates, dietz)
+    per_year = None if chosen is None else annualized(chosen, period.length_days)
+    return MoneyWeighted(chosen, per_year, rates, dietz)
 
 
-def ratios(returns: Sequence[float], risk_free_rate: float) -> Ratios:
+def ratios(returns: ArrayLike, risk_free_rate: float) -> Ratios:
     """Of daily returns; `risk_free_rate` is per year, and what Sortino's ratio takes for acceptable."""
-    if len(returns) < 2:
+    if np.size(returns) < 2:
         return Ratios(None, None)
     return Ratios(
         defined(sharpe_ratio(returns, risk_free_rate=risk_free_rate)),
@@ -122,24 +123,41 @@ def ratios(returns: Sequence[float], risk_free_rate: float) -> Ratios:
 
 def compare(
     symbol: str,
-    closes: Mapping[date, Decimal],
+    closes: Closes,
     days: Sequence[date],
     returns: Sequence[float],
+    period: Period | None,
     risk_free_rate: float,
 ) -> Comparison:
-    """Days before the benchmark's first close are left out; the first day counts from the close before it."""
-    before = max((day for day in closes if days and day < days[0]), default=None)
-    marks = last_known(closes, days)
-    previous = [None if before is None else closes[before], *marks][: len(marks)]
-    pairs = [
-        (earned, float(mark / earlier) - 1.0)
-        for earned, mark, earlier in zip(returns, marks, previous, strict=True)
-        if mark is not None and earlier
-    ]
-    earned = np.array([pair[0] for pair in pairs])
-    of_benchmark = np.array([pair[1] for pair in pairs])
-    model = market_model(earned, of_benchmark, risk_free_rate=risk_free_rate)
-    return Comparison(symbol, float(np.prod(1.0 + of_benchmark) - 1.0), defined(model.alpha), defined(model.beta))
+    """Without a `period` there is nothing to compare.
+
+    The benchmark's return is from its last close before the period, or else its first one, to its last. Alpha and beta
+    are of the portfolio's days, and of idle ones on which the benchmark closed; those before its first close are left
+    out.
+    """
+    if period is None:
+        return Comparison(symbol, 0.0, None, None)
+    idle = np.intersect1d(period.idle, closes.days)
+    on = np.concatenate((ordinals(days), idle))
+    order = np.argsort(on)
+    earned = np.concatenate((returns, np.zeros(len(idle))))[order]
+    first, last = period.first.toordinal(), period.last.toordinal()
+    # Ahead of the days the one before the period.
+    marks = _last_closes(closes, np.append(first - 1, on[order]))
+    of_benchmark = marks[1:] / marks[:-1] - 1.0
+    is_known = np.isfinite(of_benchmark)
+    model = market_model(earned[is_known], of_benchmark[is_known], risk_free_rate=risk_free_rate)
+    begin = max(first - 1, int(closes.days[0])) if len(closes.days) else last
+    start, end = _last_closes(closes, np.array([begin, last]))
+    total = defined(float(end / start - 1.0)) or 0.0
+    return Comparison(symbol, total, defined(model.alpha), defined(model.beta))
+
+
+def _last_closes(closes: Closes, days: Days) -> NDArray[np.float64]:
+    """On each of the days; NaN before the first one, and where nothing can be earned on it."""
+    standing = np.searchsorted(closes.days, days, side="right") - 1
+    prices = closes.prices.taken(standing).floats()
+    return np.where((standing >= 0) & (prices > 0.0), prices, np.nan)
 
 
 def defined(number: float) -> float | None:
