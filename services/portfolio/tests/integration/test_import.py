@@ -8,8 +8,10 @@ import pytest
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.errors import InvalidInput, NotFound
 from quantmesh.portfolio.core.errors import UnreadableImport
+from quantmesh.portfolio.core.ledger_errors import AlreadyReversed
 
 from .fakes import NO_CONTEXT, Service
+from .test_corrections import reverse, reverse_import
 
 HEADER = "type,symbol,quantity,price,amount,fee,currency,executed_at,note"
 FILE = f"""{HEADER}
@@ -201,3 +203,21 @@ async def test_a_portfolio_is_read_at_once_after_an_import_that_the_planner_has_
     assert [position.quantity.value for position in positions.positions] == ["6000"]
     # Comparing each transaction with each posting takes tens of seconds.
     assert time.perf_counter() - started < 5
+
+
+async def test_a_row_that_was_taken_back_alone_may_come_again(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    row = "deposit,,,,10,,,2020-01-02T15:00:00Z,\n"
+    file = f"{HEADER}\n{row * 3}"
+    first, second, third = (await user.import_csv(portfolio.id, file)).accepted
+    await reverse(user, portfolio.id, second.id)
+    again = await user.import_csv(portfolio.id, file)
+    assert len(again.accepted) == 1
+    assert [(each.line, each.transaction_id) for each in again.duplicates] == [(2, first.id), (4, third.id)]
+    assert (await user.positions(portfolio.id)).cash[0].amount.value == "30.00"
+    for each in (first, third, again.accepted[0]):
+        await reverse(user, portfolio.id, each.id)
+    with pytest.raises(AlreadyReversed):
+        await reverse_import(user, portfolio.id, first.import_id)
+    assert len((await user.import_csv(portfolio.id, file)).accepted) == 3

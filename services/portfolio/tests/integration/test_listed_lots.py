@@ -14,7 +14,7 @@ from quantmesh.portfolio.adapters.snapshot_maker import SnapshotMaker
 from quantmesh.portfolio.adapters.store import snapshots
 from quantmesh.portfolio.adapters.translate_lots import shown_lots
 from quantmesh.portfolio.core import get_positions
-from quantmesh.portfolio.core.errors import InvalidRequest, PortfolioNotFound, TooManyLots
+from quantmesh.portfolio.core.errors import InvalidCursor, InvalidRequest, PortfolioNotFound, TooManyLots
 from quantmesh.portfolio.core.lots import Lot
 from quantmesh.portfolio.core.pages import to_cursor
 
@@ -109,9 +109,8 @@ async def test_a_list_without_a_symbol_or_with_a_foreign_cursor_is_refused_by_na
         await listed(user, portfolio_id, "")
     assert [violation.field for violation in no.value.violations] == ["symbol"]
     for cursor in ("nonsense", to_cursor(["1"]), to_cursor(["-1", "0"]), to_cursor(["3", "1"])):
-        with pytest.raises(InvalidRequest) as no:
+        with pytest.raises(InvalidCursor):
             await listed(user, portfolio_id, cursor=cursor)
-        assert [violation.field for violation in no.value.violations] == ["cursor"]
     with pytest.raises(PortfolioNotFound):
         await listed(service.user(), portfolio_id)
 

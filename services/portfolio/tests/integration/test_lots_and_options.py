@@ -1,7 +1,7 @@
 """Named lots and the life of options, on a real ledger."""
 
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any, cast
 
 import psycopg
@@ -18,6 +18,7 @@ from quantmesh.portfolio.core.ledger_errors import (
     OutsideOptionLife,
 )
 from quantmesh.portfolio.core.market import Adjustment, Asset, Quote
+from quantmesh.portfolio.core.numbers import EXACT
 from quantmesh.portfolio.core.option_terms import ExerciseStyle, OptionTerms, OptionType, Settlement
 from quantmesh.portfolio.core.proof import leaf_of
 
@@ -89,7 +90,8 @@ async def two_lots(user: User, portfolio_id: str) -> tuple[str, str]:
 
 
 async def sell_lots(user: User, portfolio_id: str, at: str, *lots: tuple[str, str]) -> pb.RecordTransactionResponse:
-    quantity = str(sum(Decimal(taken) for _, taken in lots))
+    with localcontext(EXACT):
+        quantity = str(sum(Decimal(taken) for _, taken in lots))
     asked = pb.TransactionInput(type=pb.TRANSACTION_TYPE_SELL, symbol="IBM", quantity=decimal(quantity))
     asked.price.value = "130"
     asked.executed_at.FromJsonString(f"{at}T15:00:00Z")

@@ -9,6 +9,7 @@ import pytest
 
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.portfolio.adapters.option_expiry import OptionExpiry
+from quantmesh.portfolio.core.errors import InsufficientHolding
 
 from .fakes import Service, User
 from .test_corrections import held, listed, reverse
@@ -112,3 +113,36 @@ async def test_a_settlement_that_was_taken_back_is_left_to_whoever_did(service: 
     assert (await held(user, portfolio_id))[CALL] == "1"
     await record(user, portfolio_id, "option_exercise", CALL, "1", at="2020-06-18")
     assert await held(user, portfolio_id) == {"USD": "39600.00", "IBM": "100"}
+
+
+@pytest.mark.parametrize("margin", [False, True])
+async def test_nothing_late_makes_an_expired_option_one_to_be_settled(service: Service, *, margin: bool) -> None:
+    user, portfolio_id = await account(service, margin=margin)
+    opened = await record(user, portfolio_id, "option_open", CALL, "2", price="4.00")
+    await closing(service, "99.00").settle_due()
+    late = {"price": "4.00", "at": "2020-04-02"}
+    with pytest.raises(InsufficientHolding):
+        await record(user, portfolio_id, "option_close", CALL, "1", **late)
+    file = f"type,symbol,quantity,price,executed_at\noption_close,{CALL},1,4,2020-04-02T15:00:00Z"
+    for rehearsal in (True, False):
+        (row,) = (await user.import_csv(portfolio_id, file, dry_run=rehearsal)).rejected
+        assert row.field == "quantity"
+    with pytest.raises(InsufficientHolding):
+        await reverse(user, portfolio_id, opened.transaction.id)
+    await closing(service, "150.00").settle_due()
+    assert await held(user, portfolio_id) == {"USD": "49200.00"}
+    # What was forgotten is held, and settled.
+    await record(user, portfolio_id, "option_open", CALL, "1", **late)
+    await closing(service, "99.00").settle_due()
+    assert await held(user, portfolio_id) == {"USD": "48800.00"}
+
+
+async def test_what_pays_out_an_index_option_keeps_what_it_was_paid_for(service: Service) -> None:
+    user, portfolio_id = await account(service, margin=True)
+    opened = await record(user, portfolio_id, "option_open", INDEX, "1", price="4.00")
+    paid = await record(user, portfolio_id, "option_exercise", INDEX, "1", price="30", at="2020-06-19")
+    with pytest.raises(InsufficientHolding, match="the option_exercise on 2020-06-19T15:00:00Z leaves only 0"):
+        await reverse(user, portfolio_id, opened.transaction.id)
+    await reverse(user, portfolio_id, paid.transaction.id)
+    await reverse(user, portfolio_id, opened.transaction.id)
+    assert await held(user, portfolio_id) == {"USD": "50000.00"}

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from quantmesh.api.common.v1 import common_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.errors import InvalidInput
 from quantmesh.portfolio.core.errors import RateMissing
@@ -280,20 +279,3 @@ async def test_the_ledger_is_paged_as_it_was_written_and_bounded_by_both_times(s
     ]
     found = [(await service.rpc.ListLedger(asked, NO_CONTEXT)).entries for asked in bounded]
     assert [[entry.postings[0].amount.value for entry in entries] for entries in found] == [["1"], ["2"]]
-
-
-async def test_a_foreign_cursor_is_refused(service: Service) -> None:
-    user = service.user()
-    portfolio = await user.create()
-    user.call()
-    rpc = service.rpc
-    for cursor in ("!", "AAAA", "YWJj", "YXxi", "w7w"):
-        page = common_pb2.PageRequest(cursor=cursor)
-        with pytest.raises(InvalidInput):
-            await rpc.ListPortfolios(pb.ListPortfoliosRequest(page=page), NO_CONTEXT)
-        with pytest.raises(InvalidInput):
-            await rpc.ListOrders(pb.ListOrdersRequest(page=page), NO_CONTEXT)
-        with pytest.raises(InvalidInput):
-            await rpc.ListLedger(pb.ListLedgerRequest(portfolio_id=portfolio.id, page=page), NO_CONTEXT)
-        with pytest.raises(InvalidInput):
-            await rpc.ListTransactions(pb.ListTransactionsRequest(portfolio_id=portfolio.id, page=page), NO_CONTEXT)

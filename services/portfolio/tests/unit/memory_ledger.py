@@ -97,6 +97,8 @@ class MemoryLedger:
     ) -> None:
         self.journal.extend(transactions)
         self.holdings |= balances
+        if written is not None:
+            written(len(transactions))
 
     async def standing(self, _: UUID, transaction_id: UUID) -> Transaction:
         for item in self.journal:

@@ -130,8 +130,15 @@ def test_a_split_multiplies_what_is_held_then() -> None:
 
 
 def test_a_split_needs_something_held() -> None:
-    with pytest.raises(InsufficientHolding):
+    with pytest.raises(InsufficientHolding, match="split of AAPL, of which nothing is held on 2020-01-02T15:00:00Z"):
         admit(asked("split", symbol="AAPL", split_ratio="4"), "USD", books())
+
+
+def test_a_split_leaves_something_of_what_is_held() -> None:
+    held = books(held="0.4")
+    with pytest.raises(InvalidTransaction, match=r"split_ratio: would leave nothing of the 0\.4 that are held"):
+        admit(asked("split", symbol="AAPL", split_ratio="0.000000000000000001"), "USD", held)
+    assert held.balance((SECURITIES, "AAPL")).latest() == Decimal("0.4")
 
 
 def test_a_reverse_split_cannot_take_what_was_sold_later() -> None:

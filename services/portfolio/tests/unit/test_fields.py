@@ -84,6 +84,15 @@ def test_named_lots_come_to_the_quantity_that_is_sold() -> None:
     assert problems("deposit", {"amount": "1", "lots": (one,)}) == {"lots": "is not taken by a deposit"}
 
 
+def test_named_lots_of_thirty_digits_are_added_to_the_last_one() -> None:
+    lots = [LotChoice(uuid4(), Decimal(taken)) for taken in ("99999999999", "0.123456789012345678")]
+    sale: dict[str, Any] = {"symbol": "AAPL", "quantity": "99999999999.123456789012345678", "price": "2"}
+    assert asked("sell", **sale, lots=tuple(lots)).checked()
+    assert problems("sell", {**sale, "lots": tuple(lots[:1])}) == {
+        "lots": "come to 99999999999, where the quantity is 99999999999.123456789012345678"
+    }
+
+
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
@@ -103,6 +112,8 @@ def test_a_fee_may_be_zero_but_not_negative() -> None:
     trade = fields_of("buy")
     assert asked("buy", **trade, fee="0").checked().fee == Decimal(0)
     assert problems("buy", trade | {"fee": "-1"}) == {"fee": "-1 must not be negative"}
+    # As some exports write that there was none.
+    assert str(asked("buy", **trade, fee="-0.00").checked().fee) == "0.00"
 
 
 def test_a_split_of_one_is_refused() -> None:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from quantmesh.portfolio.core.errors import InvalidRequest
+from quantmesh.portfolio.core.errors import InvalidCursor, InvalidRequest
 from quantmesh.portfolio.core.pages import LARGEST_LIMIT, from_cursor, id_from_cursor, page_limit, page_of, to_cursor
 
 ID = UUID("0185305c-0000-7000-8000-000000000001")
@@ -24,7 +24,7 @@ def test_a_cursor_gives_the_id_that_it_was_made_of() -> None:
 
 @pytest.mark.parametrize("cursor", ["!", "AAAA", "w7w", to_cursor(["no id"]), to_cursor([str(ID), "more"])])
 def test_a_cursor_that_no_list_of_ids_gave_is_refused(cursor: str) -> None:
-    with pytest.raises(InvalidRequest, match="is not one that this list gave"):
+    with pytest.raises(InvalidCursor, match="is not one that this list gave"):
         id_from_cursor(cursor)
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from quantmesh.chassis.errors import Violation
 from quantmesh.portfolio.core.balance import BalanceHistory
+from quantmesh.portfolio.core.ended_options import EndedLater
 from quantmesh.portfolio.core.errors import (
     AlreadyAdjusted,
     BeforeSplit,
@@ -23,6 +24,7 @@ from quantmesh.portfolio.core.model import Entry, PositionSide, Posting, Transac
 from quantmesh.portfolio.core.named_lots import NamedLots
 from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.posting_rules import ASSETS, CASH, SECURITIES, delivers, entry_of
+from quantmesh.portfolio.core.times import rfc3339
 
 # An account and what is counted in it: (assets:cash, USD), (assets:securities, AAPL).
 Holding = tuple[str, str]
@@ -42,7 +44,8 @@ class Books:
 
     `counted_at` is the last instant at which an entry was made out of what was held of an instrument: a split, or an
     option's exercise. `may_owe`: balances may be less than zero. `exercised` are the options that will be exercised by
-    delivery, `named` the instruments whose lots are named by what was recorded for later.
+    delivery, `named` the instruments whose lots are named by what was recorded for later, `ended` the options of which
+    something was recorded for later.
     """
 
     balances: dict[Holding, BalanceHistory] = field(default_factory=dict)
@@ -50,12 +53,17 @@ class Books:
     may_owe: bool = False
     exercised: dict[str, ExercisedLots] = field(default_factory=dict)
     named: dict[str, NamedLots] = field(default_factory=dict)
+    ended: dict[str, EndedLater] = field(default_factory=dict)
 
     def balance(self, holding: Holding) -> BalanceHistory:
         history = self.balances.get(holding)
         if history is None:
             history = self.balances[holding] = BalanceHistory()
         return history
+
+    def claims_on(self, symbol: str) -> list[NamedLots | EndedLater]:
+        """Of what was recorded for later."""
+        return [claims for claims in (self.named.get(symbol), self.ended.get(symbol)) if claims is not None]
 
 
 def touched(asked: TransactionInput, currency: str) -> set[Holding]:
@@ -92,18 +100,15 @@ def currency_of(asked: TransactionInput, assets: Mapping[str, Asset], market_now
     return asked.currency or asset.currency
 
 
+@exactly
 def admit(asked: TransactionInput, currency: str, books: Books) -> Entry:
     """The entry, counted in `books`; several are admitted in order of `executed_at`.
 
-    Raises InsufficientCash or InsufficientHolding where a balance would be negative then or later and may not be,
-    BeforeSplit or BeforeExercise where an entry recorded earlier was made out of what this changes, LotNotOpen where
-    one names a lot that this takes.
+    Raises InsufficientCash or InsufficientHolding where a balance would be negative then or later and may not be, or
+    where an option's end that was recorded for later would not find what it ended, BeforeSplit or BeforeExercise where
+    an entry recorded earlier was made out of what this changes, LotNotOpen where one names a lot that this takes.
     """
-    for account, symbol in touched(asked, currency):
-        if account == SECURITIES and asked.type not in MOVES_NO_UNITS:
-            at = books.counted_at.get(symbol)
-            if at is not None and asked.executed_at < at:
-                raise already_counted(symbol, at, is_option=asked.option is not None and symbol == asked.symbol)
+    _require_uncounted(asked, currency, books)
     held = _held(asked, books)
     entry = entry_of(asked, currency, held)
     effects = [posting for posting in entry.postings if posting.account in ASSETS]
@@ -111,11 +116,11 @@ def admit(asked: TransactionInput, currency: str, books: Books) -> Entry:
         for posting in effects:
             if posting.amount < ZERO:
                 _require(asked, books.balance((posting.account, posting.commodity)), posting)
-    named = [(books.named[each.commodity], each.amount) for each in effects if each.commodity in books.named]
-    for lots, quantity in named:
-        lots.require(asked, quantity)
-    for lots, quantity in named:
-        lots.count(asked, quantity)
+    claimed = [(claims, each.amount) for each in effects for claims in books.claims_on(each.commodity)]
+    for claims, quantity in claimed:
+        claims.require(asked, quantity)
+    for claims, quantity in claimed:
+        claims.count(asked, quantity)
     for posting in effects:
         books.balance((posting.account, posting.commodity)).add(asked.executed_at, posting.amount)
     if asked.type is TransactionType.SPLIT or delivers(asked):
@@ -126,6 +131,14 @@ def admit(asked: TransactionInput, currency: str, books: Books) -> Entry:
     if asked.symbol in books.exercised:
         books.exercised[asked.symbol].add(entry)
     return entry
+
+
+def _require_uncounted(asked: TransactionInput, currency: str, books: Books) -> None:
+    for account, symbol in touched(asked, currency):
+        if account == SECURITIES and asked.type not in MOVES_NO_UNITS:
+            at = books.counted_at.get(symbol)
+            if at is not None and asked.executed_at < at:
+                raise already_counted(symbol, at, is_option=asked.option is not None and symbol == asked.symbol)
 
 
 def already_counted(symbol: str, at: datetime, *, is_option: bool) -> BeforeSplit | BeforeExercise:
@@ -152,6 +165,7 @@ def _held(asked: TransactionInput, books: Books) -> Decimal:
     there = held if kind in _ENDS_LONG else -held if kind in _ENDS_SHORT else abs(held)
     needed = (asked.quantity or ZERO) if ends else _ANY
     if there < needed:
+        nothing = f"is a split of {asked.symbol}, of which nothing is held on {rfc3339(asked.executed_at)}"
         raise InsufficientHolding(
             asked.symbol,
             needed=needed,
@@ -159,11 +173,11 @@ def _held(asked: TransactionInput, books: Books) -> Decimal:
             at=asked.executed_at,
             later=False,
             field="quantity" if ends else "symbol",
+            description="" if ends else nothing,
         )
     return held
 
 
-@exactly
 def _require(asked: TransactionInput, balance: BalanceHistory, posting: Posting) -> None:
     headroom = balance.headroom(asked.executed_at)
     if headroom.amount + posting.amount >= ZERO:

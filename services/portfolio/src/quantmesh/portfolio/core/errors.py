@@ -6,7 +6,8 @@ QuantmeshError
 │   ├── InvalidPortfolio       a name or currency that cannot be
 │   ├── InvalidOrder           quantity, side, type, time in force
 │   ├── InvalidHalt            a kind that is a rule's alone, no cause
-│   ├── InvalidRequest         a page, a cursor or a range of dates
+│   ├── InvalidRequest         a page or a range of dates
+│   ├── InvalidCursor          a page cursor that this list did not give
 │   ├── UnknownSymbol          the market has no such instrument
 │   └── UnreadableImport       a CSV file as a whole
 ├── RuleBroken
@@ -97,6 +98,14 @@ class InvalidRequest(InvalidInput):
         super().__init__(f"{field}: {description}.", violations=[Violation(field, description)])
 
 
+class InvalidCursor(InvalidInput):
+    problem = "invalid-cursor"
+
+    def __init__(self) -> None:
+        description = "is not one that this list gave"
+        super().__init__(f"The cursor {description}.", violations=[Violation("cursor", description)])
+
+
 class UnknownSymbol(InvalidInput):
     problem = "unknown-symbol"
 
@@ -130,15 +139,19 @@ class _Insufficient(RuleBroken):
         reserved: Decimal = ZERO,
         rule: str = "",
         suggestion: Mapping[str, str] | None = None,
+        description: str = "",
     ) -> None:
-        """`reserved` is what open orders keep beside `available`; of an order `rule` and what would pass instead."""
+        """`reserved` is what open orders keep beside `available`; of an order `rule` and what would pass instead.
+
+        A `description` tells more than the numbers do.
+        """
         self.commodity = commodity
         self.shortfall = needed - available
         shown = [self._shown(number) for number in (needed, available, self.shortfall)]
         when = f"{rfc3339(at)}, when later entries have used the rest" if later else rfc3339(at)
         if reserved > ZERO:
             when += f" beside {self._shown(reserved)} that open orders reserve"
-        description = (
+        description = description or (
             f"needs {shown[0]} {commodity}, but only {shown[1]} is there on {when}: {shown[2]} {commodity} too much"
         )
         numbers = {

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from quantmesh.chassis.errors import Violation
 from quantmesh.portfolio.core.currency import DECIMAL_PLACES
-from quantmesh.portfolio.core.numbers import LIMIT, QUANTITY_LIMIT, plain
+from quantmesh.portfolio.core.numbers import LIMIT, QUANTITY_LIMIT, exactly, plain
 
 NAME_LIMIT = 100
 NOTE_LIMIT = 500
@@ -71,6 +71,7 @@ def violations_of(kind: str, values: Mapping[str, Value]) -> list[Violation]:
     return found
 
 
+@exactly
 def choice_violations(kind: str, quantity: Decimal | None, lots: Sequence[tuple[str, Decimal]]) -> list[Violation]:
     """`lots` are the transactions that opened them, and how much is taken of each."""
     if kind not in _NAMES_LOTS:

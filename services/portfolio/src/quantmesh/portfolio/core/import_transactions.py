@@ -27,7 +27,7 @@ from quantmesh.portfolio.core.numbers import exactly
 from quantmesh.portfolio.core.option_rules import with_terms
 from quantmesh.portfolio.core.ports import Ledger, Market, View
 from quantmesh.portfolio.core.posting_rules import SECURITIES
-from quantmesh.portfolio.core.record_transactions import NewId, changed, exercised_lots
+from quantmesh.portfolio.core.record_transactions import NewId, changed, ended_later, exercised_lots
 from quantmesh.portfolio.core.split_orders import RestingOrders
 
 # How far it is, from 0 to 1, and what is being done.
@@ -145,7 +145,7 @@ async def import_transactions(
     ]
 
     def written(rows: int) -> None:
-        progress(_CHECKED + (_WRITTEN - _CHECKED) * rows / count, f"{rows} of {count} rows recorded")
+        progress(_CHECKED + (_WRITTEN - _CHECKED) * rows / count, f"{rows} of {count} rows written, not committed yet")
 
     await ledger.append(transactions, verdict.balances, written)
     rows = [row for row, _ in verdict.entries]
@@ -184,7 +184,9 @@ async def _admitted(ledger: Ledger, portfolio: Portfolio, read: ReadImport) -> _
     known = await ledger.imported(portfolio.id, [row.fingerprint.own for row in read.rows])
     holdings = {holding for row in read.rows for holding in touched(row.input, row.currency)}
     books = await ledger.books(portfolio.id, holdings, min(row.input.executed_at for row in read.rows))
-    books.exercised = await exercised_lots(ledger, portfolio, (row.input for row in read.rows))
+    asked = [row.input for row in read.rows]
+    books.exercised = await exercised_lots(ledger, portfolio, asked)
+    books.ended = await ended_later(ledger, portfolio, books, asked)
     books.named = await _named_lots(ledger, portfolio, books)
     split = {row.input.symbol for row in read.rows if row.input.type is TransactionType.SPLIT}
     resting = RestingOrders(await ledger.open_orders(portfolio.id, split) if split else ())

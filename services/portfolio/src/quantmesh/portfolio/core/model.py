@@ -1,6 +1,6 @@
 """Values of the ledger: portfolios, transactions, postings. Frozen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -96,7 +96,7 @@ class TransactionInput:
     option: OptionTerms | None = None
 
     def checked(self) -> Self:
-        """Itself; InvalidTransaction with a violation per wrong field."""
+        """Itself, a fee of nothing without a sign; InvalidTransaction with a violation per wrong field."""
         violations = violations_of(
             self.type.value,
             {
@@ -116,7 +116,7 @@ class TransactionInput:
             violations += choice_violations(self.type.value, self.quantity, chosen)
         if violations:
             raise InvalidTransaction(violations)
-        return self
+        return self if self.fee is None or not self.fee.is_signed() else replace(self, fee=self.fee.copy_abs())
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 from uuid import UUID
 
-from quantmesh.portfolio.core.errors import InvalidRequest
+from quantmesh.portfolio.core.errors import InvalidCursor, InvalidRequest
 
 DEFAULT_LIMIT = 50
 LARGEST_LIMIT = 1000
@@ -26,24 +26,20 @@ def page_of(found: Sequence[Item], limit: int, key: Callable[[Item], Sequence[st
     return shown, to_cursor(key(shown[-1])) if len(found) > limit else ""
 
 
-def foreign_cursor() -> InvalidRequest:
-    return InvalidRequest("cursor", "is not one that this list gave")
-
-
 def to_cursor(key: Sequence[str]) -> str:
     return base64.urlsafe_b64encode("|".join(key).encode()).decode().rstrip("=")
 
 
 def from_cursor(cursor: str, parts: int) -> list[str] | None:
-    """None where there is no cursor; InvalidRequest for what was never one of ours."""
+    """None where there is no cursor; InvalidCursor for what was never one of ours."""
     if not cursor:
         return None
     try:
         key = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode().split("|")
     except (binascii.Error, ValueError) as error:
-        raise foreign_cursor() from error
+        raise InvalidCursor from error
     if len(key) != parts:
-        raise foreign_cursor()
+        raise InvalidCursor
     return key
 
 
@@ -52,4 +48,4 @@ def id_from_cursor(cursor: str) -> UUID | None:
     try:
         return None if key is None else UUID(key[0])
     except ValueError as error:
-        raise foreign_cursor() from error
+        raise InvalidCursor from error

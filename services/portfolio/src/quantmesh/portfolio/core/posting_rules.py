@@ -150,6 +150,8 @@ def _exercise(asked: TransactionInput, currency: str, carried: Decimal) -> Entry
 
 def _split(asked: TransactionInput, currency: str, held: Decimal) -> Entry:
     gained = to_stored(held * (asked.split_ratio or ZERO)) - held
+    if not held + gained:
+        raise InvalidTransaction([Violation("split_ratio", f"would leave nothing of the {plain(held)} that are held")])
     if abs(held + gained) >= QUANTITY_LIMIT:
         raise InvalidTransaction([Violation("split_ratio", f"would make {plain(held + gained)} of it")])
     postings = (Posting(SECURITIES, asked.symbol, gained), Posting(trading(asked.symbol), asked.symbol, -gained))

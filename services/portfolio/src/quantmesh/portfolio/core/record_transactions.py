@@ -1,6 +1,6 @@
 """Record one transaction in one step: locked, checked, posted, logged."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -8,6 +8,7 @@ from uuid import UUID
 
 from quantmesh.chassis.errors import Violation
 from quantmesh.portfolio.core.admission import MOVES_NO_UNITS, Books, Holding, admit, currency_of, touched
+from quantmesh.portfolio.core.ended_options import EndedLater
 from quantmesh.portfolio.core.errors import InvalidTransaction
 from quantmesh.portfolio.core.exercised_lots import ExercisedLots
 from quantmesh.portfolio.core.fold_ledger import fold_instruments
@@ -56,6 +57,7 @@ async def record_transaction(
     currency = currency or portfolio.base_currency
     books = await ledger.books(portfolio_id, touched(asked, currency), asked.executed_at)
     books.exercised = await exercised_lots(ledger, portfolio, [asked])
+    books.ended = await ended_later(ledger, portfolio, books, [asked])
     entry = admit(asked, currency, books)
     transaction = Transaction(new_id(), portfolio_id, portfolio.seq, entry, recorded_at)
     return await post(ledger, portfolio, transaction, changed(books, [entry]))
@@ -104,8 +106,27 @@ async def exercised_lots(
     exercises = [each for each in asked if delivers(each)]
     if not exercises:
         return {}
-    recorded: dict[str, list[SecurityMovement]] = {each.symbol: [] for each in exercises}
     view = View(as_of=max(each.executed_at for each in exercises))
-    for movement in await ledger.movements(portfolio.id, view, list(recorded)):
-        recorded[movement.symbol].append(movement)
+    symbols = sorted({each.symbol for each in exercises})
+    recorded = await movements_by_symbol(ledger, portfolio.id, symbols, view)
     return {symbol: ExercisedLots(movements, portfolio.lot_method) for symbol, movements in recorded.items()}
+
+
+async def ended_later(
+    ledger: Ledger, portfolio: Portfolio, books: Books, asked: Iterable[TransactionInput]
+) -> dict[str, EndedLater]:
+    """Of the options of which something is dated after what is asked; most often there are none."""
+    options = {each.symbol for each in asked if each.option is not None}
+    symbols = [symbol for symbol in sorted(options) if books.balance((SECURITIES, symbol)).goes_on]
+    movements = await movements_by_symbol(ledger, portfolio.id, symbols, View())
+    return {symbol: EndedLater(symbol, movements[symbol]) for symbol in symbols}
+
+
+async def movements_by_symbol(
+    ledger: Ledger, portfolio_id: UUID, symbols: Sequence[str], view: View
+) -> dict[str, list[SecurityMovement]]:
+    """Of each of `symbols`, in order of execution, then of recording."""
+    recorded: dict[str, list[SecurityMovement]] = {symbol: [] for symbol in symbols}
+    for movement in await ledger.movements(portfolio_id, view, symbols) if symbols else ():
+        recorded[movement.symbol].append(movement)
+    return recorded

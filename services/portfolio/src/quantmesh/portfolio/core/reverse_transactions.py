@@ -14,6 +14,7 @@ from uuid import UUID
 from quantmesh.chassis.errors import QuantmeshError
 from quantmesh.portfolio.core.admission import Holding, already_counted
 from quantmesh.portfolio.core.balance import BalanceHistory
+from quantmesh.portfolio.core.ended_options import require_ends
 from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding
 from quantmesh.portfolio.core.import_transactions import Progress, no_progress
 from quantmesh.portfolio.core.ledger_errors import AlreadyReversed, FillNotReversed, ReversalNotReversed
@@ -29,9 +30,16 @@ from quantmesh.portfolio.core.model import (
 )
 from quantmesh.portfolio.core.numbers import ZERO, exactly, plain
 from quantmesh.portfolio.core.orders import OrderSide
-from quantmesh.portfolio.core.ports import Ledger
+from quantmesh.portfolio.core.ports import Ledger, View
 from quantmesh.portfolio.core.posting_rules import CASH, SECURITIES
-from quantmesh.portfolio.core.record_transactions import NewId, Recorded, fold_touched, holdings_of, post
+from quantmesh.portfolio.core.record_transactions import (
+    NewId,
+    Recorded,
+    fold_touched,
+    holdings_of,
+    movements_by_symbol,
+    post,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +55,11 @@ class ReversedImport:
 async def reverse_transaction(
     ledger: Ledger, portfolio_id: UUID, transaction_id: UUID, note: str, now: datetime, new_id: NewId
 ) -> Recorded:
-    """Raises InsufficientCash or InsufficientHolding where a later balance needs what is taken back, BeforeSplit or
-    BeforeExercise where a later entry was made out of it, LotNotOpen where a sale names its lot, FillNotReversed where
-    an order traded it.
+    """A row of a file may come again then.
+
+    Raises InsufficientCash or InsufficientHolding where a later balance or an option's end needs what is taken back,
+    BeforeSplit or BeforeExercise where a later entry was made out of it, LotNotOpen where a sale names its lot,
+    FillNotReversed where an order traded it.
     """
     portfolio, recorded_at = await ledger.advance(portfolio_id, 1, now)
     original = await ledger.standing(portfolio_id, transaction_id)
@@ -61,6 +71,8 @@ async def reverse_transaction(
         raise FillNotReversed(transaction_id, original.order_id, _opposite(original.entry.input))
     with _refusing("transaction_id"):
         balances = await _balances_without(ledger, portfolio, [original])
+        if original.import_id is not None:
+            await ledger.forget_imported(portfolio_id, [original.id])
         return await post(ledger, portfolio, _reversal_of(original, portfolio.seq, note, recorded_at, new_id), balances)
 
 
@@ -87,9 +99,11 @@ async def reverse_import(
             _reversal_of(item, seq, note, recorded_at, new_id) for seq, item in enumerate(standing, start=first_seq)
         ]
         count = len(reversals)
-        await ledger.append(
-            reversals, balances, lambda rows: progress(rows / count, f"{rows} of {count} rows reversed")
-        )
+
+        def written(rows: int) -> None:
+            progress(rows / count, f"{rows} of {count} rows reversed, not committed yet")
+
+        await ledger.append(reversals, balances, written)
         await ledger.forget_imported(portfolio_id, [item.id for item in recorded])
         if portfolio.lot_method is LotMethod.SPECIFIC:
             await fold_touched(ledger, portfolio, balances)
@@ -112,6 +126,7 @@ def _opposite(filled: TransactionInput) -> str:
     return f"{side} {plain(filled.quantity or ZERO)} {filled.symbol}"
 
 
+@exactly
 def _reversal_of(original: Transaction, seq: int, note: str, recorded_at: datetime, new_id: NewId) -> Transaction:
     entry = original.entry
     asked = TransactionInput(
@@ -133,6 +148,7 @@ async def _balances_without(
     """Today's balances of what `originals` touched, once they are taken back together."""
     holdings = sorted(holdings_of(item.entry for item in originals))
     await _require_uncounted(ledger, portfolio, originals)
+    await _require_ends(ledger, portfolio, originals)
     since = min(item.entry.input.executed_at for item in originals)
     books = await ledger.books(portfolio.id, holdings, since)
     changes = await asyncio.to_thread(_changes, originals)
@@ -172,6 +188,14 @@ async def _require_uncounted(ledger: Ledger, portfolio: Portfolio, originals: Se
         if symbol in last and (asked.executed_at, item.seq) < last[symbol]:
             is_option = asked.option is not None and symbol == asked.symbol
             raise already_counted(symbol, last[symbol][0], is_option=is_option)
+
+
+async def _require_ends(ledger: Ledger, portfolio: Portfolio, originals: Sequence[Transaction]) -> None:
+    """A later end of an option that stays still finds what it ended."""
+    options = sorted({item.entry.input.symbol for item in originals if item.entry.input.option is not None})
+    going = {item.id for item in originals}
+    for symbol, movements in (await movements_by_symbol(ledger, portfolio.id, options, View())).items():
+        require_ends(symbol, movements, going)
 
 
 @exactly

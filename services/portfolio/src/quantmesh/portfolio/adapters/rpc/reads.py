@@ -14,10 +14,10 @@ from quantmesh.portfolio.adapters.rpc.base import Context, Methods, portfolio_id
 from quantmesh.portfolio.adapters.translate_lots import shown_lots
 from quantmesh.portfolio.adapters.translate_performance import FREQUENCIES
 from quantmesh.portfolio.core.daily_book import History
-from quantmesh.portfolio.core.errors import InvalidRequest
+from quantmesh.portfolio.core.errors import InvalidCursor, InvalidRequest
 from quantmesh.portfolio.core.get_performance import PerformanceQuestion, get_performance
 from quantmesh.portfolio.core.get_positions import Holdings, ValuedHoldings, read_holdings, read_lots, value_holdings
-from quantmesh.portfolio.core.pages import foreign_cursor, from_cursor, page_limit, page_of, to_cursor
+from quantmesh.portfolio.core.pages import from_cursor, page_limit, page_of, to_cursor
 from quantmesh.portfolio.core.performance import PerformancePoint, resampled
 from quantmesh.portfolio.core.ports import View
 from quantmesh.portfolio.core.read_history import Span, read_history
@@ -61,7 +61,7 @@ class ReadMethods(Methods):
             holdings = await read_lots(store, portfolio_id_of(request.portfolio_id), request.symbol, view)
         last_seq = holdings.portfolio.seq
         if seq is not None and seq > last_seq:
-            raise foreign_cursor()
+            raise InvalidCursor
         seq = last_seq if seq is None else seq
         lots = holdings.lots.get(request.symbol, ())
         end = place + limit
@@ -155,14 +155,17 @@ def _numbers_of(cursor: str, parts: int) -> list[int] | None:
     if key is None:
         return None
     if not all(part.isdecimal() and len(part) <= 18 for part in key):
-        raise foreign_cursor()
+        raise InvalidCursor
     return [int(part) for part in key]
 
 
 def _page(series: Sequence[PerformancePoint], page: common_pb2.PageRequest) -> tuple[Sequence[PerformancePoint], str]:
     """Without a limit all of it; with the cursor of the next."""
     after = from_cursor(page.cursor, 1)
-    day = None if after is None else _day(after[0], "cursor")
+    try:
+        day = None if after is None else date.fromisoformat(after[0])
+    except ValueError as error:
+        raise InvalidCursor from error
     rest = [point for point in series if day is None or point.day > day]
     shown = rest[: page.limit] if page.limit else rest
     return shown, to_cursor([shown[-1].day.isoformat()]) if len(shown) < len(rest) else ""

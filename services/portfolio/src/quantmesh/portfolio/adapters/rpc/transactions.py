@@ -19,12 +19,12 @@ from quantmesh.portfolio.adapters.import_job import INLINE_ROWS, is_long
 from quantmesh.portfolio.adapters.rpc.base import Context, Methods, id_or_none, portfolio_id_of, within
 from quantmesh.portfolio.adapters.rpc.recorder import Recorder
 from quantmesh.portfolio.adapters.store import Store
-from quantmesh.portfolio.core.errors import InvalidRequest, TransactionNotFound
+from quantmesh.portfolio.core.errors import InvalidCursor, InvalidRequest, TransactionNotFound
 from quantmesh.portfolio.core.import_csv import check_header
 from quantmesh.portfolio.core.import_transactions import import_transactions, read_import
 from quantmesh.portfolio.core.ledger_errors import ImportNotFound
 from quantmesh.portfolio.core.model import TransactionInput, TransactionType, checked_note
-from quantmesh.portfolio.core.pages import foreign_cursor, from_cursor, page_limit, page_of
+from quantmesh.portfolio.core.pages import from_cursor, page_limit, page_of
 from quantmesh.portfolio.core.record_transactions import resolve
 from quantmesh.portfolio.core.reverse_transactions import reverse_import, reverse_transaction
 from quantmesh.portfolio.core.split_orders import record_split
@@ -186,6 +186,9 @@ def _execution_key(cursor: str) -> tuple[datetime, int] | None:
     if key is None:
         return None
     try:
-        return datetime.fromisoformat(key[0]), int(key[1])
+        executed_at = datetime.fromisoformat(key[0])
     except ValueError as error:
-        raise foreign_cursor() from error
+        raise InvalidCursor from error
+    if executed_at.tzinfo is None or not key[1].isdecimal() or len(key[1]) > 18:
+        raise InvalidCursor
+    return executed_at, int(key[1])
