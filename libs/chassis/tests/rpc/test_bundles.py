@@ -99,9 +99,16 @@ async def serving(ledger: Ledger, *, knows_bundles: bool = True, timeout_seconds
     )
 
     def ask(
-        name: str, user: UUID = ADA, *, note: str = "", seconds: float = 5.0, scope: str = "portfolio:write"
+        name: str,
+        user: UUID = ADA,
+        *,
+        note: str = "",
+        seconds: float = 5.0,
+        scope: str = "portfolio:write",
+        service: str = "",
     ) -> asyncio.Task[tuple[Response, bool]]:
-        caller = Caller(str(user), frozenset(), frozenset(), "", "", tokens[user, scope], 0.0, user)
+        bearer = token("", service) if service else tokens[user, scope]
+        caller = Caller(service or str(user), frozenset(), frozenset(), "", "", bearer, 0.0, user)
         context = CallContext(f"request {name}", caller, time.monotonic() + seconds, f"key {name}", TRACE)
         own = copy_context()
         own.run(set_call, context)
@@ -144,6 +151,15 @@ async def test_callers_travel_with_their_own_calls_alone() -> None:
         for user, _, answer in asked:
             assert (await answer)[0].transaction.input.note.startswith(str(user))
     assert ledger.bundles == [3, 3]
+
+
+async def test_a_service_that_acts_for_two_owners_does_not_mix_them() -> None:
+    ledger = Ledger()
+    async with serving(ledger) as ask:
+        asked = [(user, ask(name, user, service="svc:risk")) for name in "abc" for user in (ADA, BOB)]
+        for user, answer in asked:
+            assert (await answer)[0].transaction.input.note.startswith(str(user))
+    assert ledger.bundles == []
 
 
 async def test_a_refusal_is_told_to_the_one_it_is_for_as_it_was_raised() -> None:

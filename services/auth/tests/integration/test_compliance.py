@@ -63,6 +63,10 @@ async def test_a_decision_reaches_the_user_and_stays_in_the_history(auth: Auth) 
         (1, pb.KYC_STATUS_PENDING),
     ]
     assert not rest.page.next_cursor
+    foreign = pb.GetKycOfRequest(user_id=user.id, page=PageRequest(cursor="nonsense"))
+    with pytest.raises(InvalidInput) as refused:
+        await auth.peer.call(stub.GetKycOf, foreign)
+    assert refused.value.problem == "invalid-cursor"
     async with auth.database.system_transaction() as session:
         told = await session.execute(TOLD)
     assert [(version, KycDecided.FromString(bytes(payload))) for version, payload in told] == [

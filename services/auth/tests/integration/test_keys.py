@@ -34,7 +34,8 @@ async def service_token(auth: Auth, secret: str = SERVICE_SECRET) -> str:
 
 async def new_api_key(auth: Auth, **options: Any) -> pb.CreateApiKeyResponse:
     auth.act_as((await auth.login()).access_token)
-    return await auth.peer.call(auth.stub.CreateApiKey, pb.CreateApiKeyRequest(name="bot", **options))
+    request = pb.CreateApiKeyRequest(name="bot", **(options or {"all_scopes": True}))
+    return await auth.peer.call(auth.stub.CreateApiKey, request)
 
 
 async def exchange(auth: Auth, secret: str) -> pb.ExchangeApiKeyResponse:
@@ -52,6 +53,19 @@ async def test_an_api_key_becomes_a_short_token_with_its_scopes_alone(auth: Auth
     listed = (await auth.peer.call(auth.stub.ListApiKeys, pb.ListApiKeysRequest())).api_keys
     assert [key.prefix for key in listed] == [made.secret[:12]]
     assert listed[0].HasField("last_used_at")
+
+
+async def test_a_key_has_all_scopes_only_where_that_was_asked_for(auth: Auth) -> None:
+    await auth.register()
+    with pytest.raises(InvalidInput) as refused:
+        await new_api_key(auth, scopes=[])
+    assert [violation.field for violation in refused.value.violations] == ["scopes"]
+    everything = set((await new_api_key(auth, all_scopes=True)).api_key.scopes)
+    assert everything > {"portfolio:read", "orders:write"}
+    assert "account:manage" not in everything
+    # Who says both gets the fewer; who says one twice gets it once.
+    named = (await new_api_key(auth, scopes=["market:read", "market:read"], all_scopes=True)).api_key.scopes
+    assert list(named) == ["market:read"]
 
 
 async def test_a_revoked_key_and_another_users_key_are_gone(auth: Auth) -> None:
@@ -76,8 +90,9 @@ async def test_keys_come_in_pages(auth: Auth) -> None:
     )
     assert [key.id for key in (*first.api_keys, *rest.api_keys)] == ids
     assert not rest.page.next_cursor
-    with pytest.raises(InvalidInput):
+    with pytest.raises(InvalidInput) as refused:
         await auth.peer.call(auth.stub.ListApiKeys, pb.ListApiKeysRequest(page=PageRequest(cursor="nonsense")))
+    assert refused.value.problem == "invalid-cursor"
 
 
 async def test_only_a_service_exchanges_keys_and_only_by_its_secret(auth: Auth) -> None:

@@ -36,7 +36,7 @@ async def test_an_api_key_is_made_once_and_its_secret_is_kept_sealed(auth: Auth)
     await auth.register()
     token = (await auth.login()).access_token
     auth.act_as(token, key="for the robot")
-    request = pb.CreateApiKeyRequest(name="robot")
+    request = pb.CreateApiKeyRequest(name="robot", all_scopes=True)
     first = await auth.peer.call(auth.stub.CreateApiKey, request)
     second, replayed = await auth.peer.call_replayable(auth.stub.CreateApiKey, request)
     assert (second, replayed) == (first, True)
@@ -46,7 +46,7 @@ async def test_an_api_key_is_made_once_and_its_secret_is_kept_sealed(auth: Auth)
     assert kept
     assert first.secret.encode() not in kept
     with pytest.raises(InvalidInput):
-        await auth.peer.call(auth.stub.CreateApiKey, pb.CreateApiKeyRequest(name="another robot"))
+        await auth.peer.call(auth.stub.CreateApiKey, pb.CreateApiKeyRequest(name="another robot", all_scopes=True))
 
 
 async def test_what_is_kept_of_a_password_cannot_be_guessed_without_the_key(auth: Auth) -> None:

@@ -12,6 +12,7 @@ from quantmesh.auth.core.errors import (
     InvalidName,
     InvalidRefreshToken,
     InvalidScope,
+    NoScopes,
     WeakPassword,
     WrongCredentials,
 )
@@ -145,12 +146,19 @@ def test_a_key_loses_what_its_owner_loses() -> None:
     assert api_key_grant(key, USER).scopes == {"market:read"}
 
 
-def test_a_key_without_scopes_cannot_manage_the_account_and_cannot_expire_in_the_past() -> None:
+def test_a_key_with_all_scopes_cannot_manage_the_account_and_cannot_expire_in_the_past() -> None:
     own = scopes_of(USER.roles)
-    key = api_keys.new_key(uuid.uuid4(), USER.id, "bot", "qmk_", [], own, None, NOW)
+    key = api_keys.new_key(uuid.uuid4(), USER.id, "bot", "qmk_", None, own, None, NOW)
     assert key.scopes == own - {"account:manage"}
     with pytest.raises(InvalidExpiry):
-        api_keys.new_key(uuid.uuid4(), USER.id, "bot", "qmk_", [], own, NOW, NOW)
+        api_keys.new_key(uuid.uuid4(), USER.id, "bot", "qmk_", None, own, NOW, NOW)
+
+
+def test_a_key_with_no_scope_is_refused() -> None:
+    """Also where all of them would be none: its maker is a key that manages the account and no more."""
+    for scopes, own in (([], scopes_of(USER.roles)), (None, frozenset({"account:manage"}))):
+        with pytest.raises(NoScopes):
+            api_keys.new_key(uuid.uuid4(), USER.id, "bot", "qmk_", scopes, own, None, NOW)
 
 
 def test_keys_differ_and_show_their_prefix() -> None:

@@ -61,13 +61,20 @@ ADA = UUID("019aa2b0-0f4e-7c3a-8b1d-3f2b7c1d9e10")
 PEERS = ("auth", "market", "portfolio", "pricing", "risk", "prediction", "blockchain")
 
 
-def caller(user: UUID = ADA, *, scopes: frozenset[str] = SCOPES, tier: str = "free", lives: float = 300.0) -> Caller:
+def caller(
+    user: UUID = ADA,
+    *,
+    scopes: frozenset[str] = SCOPES,
+    tier: str = "free",
+    lives: float = 300.0,
+    session_id: str = "",
+) -> Caller:
     return Caller(
         subject=str(user),
         scopes=scopes,
         roles=frozenset({"investor"}),
         tier=tier,
-        session_id=f"session-{user}",
+        session_id=session_id or f"session-{user}",
         token="ada",
         expires_at=time.time() + lives,
         owner_id=user,

@@ -35,6 +35,14 @@ class FakePeer:
         self.answers: dict[str, Any] = answers
         self.asked: list[tuple[str, Any]] = []
         self.replayed = False
+        self.own: FakePeer | None = None
+
+    def in_own_name(self) -> "FakePeer":
+        """Keeps by itself what it was asked, and answers the same."""
+        if self.own is None:
+            self.own = FakePeer()
+            self.own.answers = self.answers
+        return self.own
 
     async def call(self, method: FakeMethod, request: Any, *, timeout_seconds: float | None = None) -> Any:
         name = method.path.rsplit("/", 1)[-1]

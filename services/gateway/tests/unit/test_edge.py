@@ -9,7 +9,7 @@ from quantmesh.api.portfolio.v1 import portfolio_pb2
 from quantmesh.chassis.errors import InvalidInput, NotFound, PermissionDenied, QuantmeshError, Unavailable
 from quantmesh.gateway.http.edge import Edge as ServedEdge
 
-from .edges import Edge, caller, make_edge, policies
+from .edges import ADA, SCOPES, Edge, caller, make_edge, policies
 
 PORTFOLIO = "/api/v2/portfolios/019aa2b0-0f4e-7c3a-8b1d-3f2b7c1d9e10"
 
@@ -35,6 +35,17 @@ def test_what_a_client_says_of_its_identity_is_dropped() -> None:
     assert ServedEdge.of(scope).headers == {b"accept": b"application/json"}
 
 
+def test_headers_of_one_name_are_one_list() -> None:
+    said = [(b"accept-encoding", b"br"), (b"authorization", b"Bearer a"), (b"accept-encoding", b"gzip")]
+    kept = ServedEdge.of({"headers": said, "client": ("127.0.0.1", 1)}).headers
+    assert kept == {b"accept-encoding": b"br, gzip", b"authorization": b"Bearer a"}
+
+
+async def test_of_two_tokens_neither_is_taken(edge: Edge) -> None:
+    twice = [("Authorization", "Bearer forged"), ("Authorization", "Bearer ada")]
+    assert (await edge.client().get("/api/v2/auth/me", headers=twice)).status_code == 401
+
+
 async def test_an_api_key_is_as_good_as_a_token(edge: Edge) -> None:
     edge.peers["auth"].answers["GetMe"] = auth_pb2.GetMeResponse(user=auth_pb2.User(email="ada@example.org"))
     answer = await edge.client(**{"X-Api-Key": "ada"}).get("/api/v2/auth/me")
@@ -46,6 +57,31 @@ async def test_a_missing_scope_is_named() -> None:
     answer = await edge.client(Authorization="Bearer clerk").get("/api/v2/portfolios")
     assert answer.status_code == 403
     assert "portfolio:read" in answer.json()["detail"]
+
+
+async def test_an_operation_that_needs_several_scopes_is_refused_without_any_one_of_them() -> None:
+    needed = {"risk:use", "portfolio:read"}
+    for missing in needed:
+        edge = make_edge(clerk=caller(scopes=SCOPES - {missing}))
+        path = f"/api/v2/portfolios/{ADA}/optimize"
+        answer = await edge.client(Authorization="Bearer clerk").post(path, json={"objective": "risk_parity"})
+        assert (answer.status_code, missing in answer.json()["detail"].split(";")[0]) == (403, True)
+        assert edge.peers["risk"].asked == []
+    operation = (await edge.client().get("/openapi.json")).json()["paths"]["/api/v2/portfolios/{portfolio_id}/optimize"]
+    assert set(operation["post"]["x-required-scope"].split()) == needed
+
+
+async def test_a_key_is_asked_for_with_named_scopes_or_all_but_never_with_none(edge: Edge) -> None:
+    auth = edge.peers["auth"]
+    auth.answers["CreateApiKey"] = auth_pb2.CreateApiKeyResponse(secret="qmk_1")
+    none = await edge.http.post("/api/v2/auth/api-keys", json={"name": "bot", "scopes": []})
+    assert (none.status_code, none.json()["errors"][0]["pointer"]) == (422, "#/scopes")
+    assert auth.asked == []
+    assert (await edge.http.post("/api/v2/auth/api-keys", json={"name": "bot"})).status_code == 201
+    assert (list(auth.last("CreateApiKey").scopes), auth.last("CreateApiKey").all_scopes) == ([], True)
+    twice = {"name": "bot", "scopes": ["market:read", "market:read"]}
+    assert (await edge.http.post("/api/v2/auth/api-keys", json=twice)).status_code == 201
+    assert not auth.last("CreateApiKey").all_scopes
 
 
 async def test_a_request_id_is_echoed_or_made_up(edge: Edge) -> None:

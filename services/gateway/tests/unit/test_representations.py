@@ -3,6 +3,7 @@
 import gzip
 
 import httpx
+import pytest
 
 from quantmesh.api.market.v1 import market_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2
@@ -39,6 +40,42 @@ async def test_large_answers_are_compressed_for_those_who_can_read_it(edge: Edge
     assert answer.headers["content-encoding"] == "gzip"
     assert gzip.decompress(raw) == plain.content
     assert len(raw) < len(plain.content) / 3
+
+
+@pytest.mark.parametrize(
+    ("accepted", "takes"),
+    [
+        ("gzip", True),
+        ("deflate, GZIP;q=0.5", True),
+        ("x-gzip", True),
+        ("*", True),
+        ("br;q=1.0, *;q=0.1", True),
+        ("gzip;q=0.001", True),
+        ("gzip; q=0", False),
+        ("gzip;q=0.000, deflate", False),
+        ("*, gzip;q=0", False),
+        ("gzip;q=0.5, identity", False),
+        ("gzip;q=2", False),
+        ("gzipped", False),
+        ("identity", False),
+        ("", False),
+    ],
+)
+async def test_an_answer_is_compressed_for_those_alone_who_take_gzip(edge: Edge, accepted: str, takes: bool) -> None:
+    answer = await edge.client(**{"Accept-Encoding": accepted}).get("/problems")
+    assert answer.headers.get("content-encoding", "") == ("gzip" if takes else "")
+    assert answer.headers["vary"] == "accept-encoding"
+
+
+async def test_an_answer_that_nobody_gets_compressed_does_not_vary(edge: Edge) -> None:
+    assert "vary" not in (await edge.client(**{"Accept-Encoding": "gzip"}).get("/healthz")).headers
+
+
+async def test_a_304_varies_as_what_it_stands_for(edge: Edge) -> None:
+    edge.peers["market"].answers["GetBars"] = market_pb2.GetBarsResponse(symbol="AAPL")
+    tag = (await edge.http.get("/api/v2/market/AAPL/bars")).headers["etag"]
+    unchanged = await edge.http.get("/api/v2/market/AAPL/bars", headers={"If-None-Match": tag})
+    assert (unchanged.status_code, unchanged.headers["vary"]) == (304, "accept-encoding")
 
 
 async def test_shared_reads_are_kept_until_new_bars_come(edge: Edge) -> None:
@@ -95,4 +132,6 @@ async def test_of_several_versions_the_present_one_guards_an_update(edge: Edge) 
     for tags in ('"1", "2"', 'W/"3"', '"three"'):
         refused = await edge.http.patch(PORTFOLIO, json={"name": "New"}, headers={"If-Match": tags})
         assert (refused.status_code, refused.json()["type"]) == (412, "/problems/version-mismatch")
-    assert len([name for name, _ in peer.asked if name == "UpdatePortfolio"]) == 1
+    # Whoever may change it need not have the right to read it.
+    assert {name for name, _ in peer.in_own_name().asked} == {"GetPortfolio"}
+    assert [name for name, _ in peer.asked] == ["UpdatePortfolio"]

@@ -1,13 +1,12 @@
-"""What a request may carry: keys, bodies, ids, query parameters."""
+"""What a request may carry: keys, bodies, ids."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
 
 import pytest
 
-from quantmesh.api.market.v1 import market_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2
-from quantmesh.chassis.errors import InvalidInput, Violation
 from quantmesh.gateway.http import call
 
 from .edges import Edge
@@ -19,10 +18,41 @@ DEPOSIT = {"type": "deposit", "amount": "100.00", "executed_at": "2020-01-02T15:
 async def test_a_recording_call_needs_an_idempotency_key(edge: Edge) -> None:
     refused = await edge.http.post(f"{PORTFOLIO}/transactions", json=DEPOSIT)
     assert (refused.status_code, refused.json()["type"]) == (400, "/problems/idempotency-key-missing")
-    malformed = await edge.http.post(
-        f"{PORTFOLIO}/transactions", json=DEPOSIT, headers={"Idempotency-Key": "two words"}
+
+
+@pytest.mark.parametrize("keys", [["two words"], ["k" * 256], [""], ["k1", "k2"], ["k1", "k1"]])
+async def test_what_is_not_one_idempotency_key_is_refused_before_anyone_is_asked(edge: Edge, keys: list[str]) -> None:
+    headers = [("Authorization", "Bearer ada"), *(("Idempotency-Key", key) for key in keys)]
+    refused = await edge.client().post(f"{PORTFOLIO}/transactions", json=DEPOSIT, headers=headers)
+    assert (refused.status_code, refused.json()["type"]) == (422, "/problems/idempotency-key-invalid")
+    assert [item["pointer"] for item in refused.json()["errors"]] == ["header/Idempotency-Key"]
+    assert edge.peers["portfolio"].asked == []
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type"),
+    [
+        ("/api/v2/portfolios", "application/json"),
+        (f"{PORTFOLIO}/transactions/import", "text/csv"),
+        ("/api/v2/options/price/batch", "application/vnd.apache.arrow.stream"),
+        ("/api/v2/blockchain/verify", "application/json"),
+    ],
+)
+async def test_a_compressed_body_is_refused_as_such(edge: Edge, path: str, media_type: str) -> None:
+    headers = {"Content-Type": media_type, "Content-Encoding": "gzip", "Idempotency-Key": "k1"}
+    refused = await edge.http.post(path, content=gzip.compress(b"{}"), headers=headers)
+    assert (refused.status_code, refused.json()["type"]) == (415, "/problems/unsupported-content-coding")
+    assert "gzip" in refused.json()["detail"]
+    assert refused.headers["accept-encoding"] == "identity"
+
+
+async def test_a_body_that_is_said_not_to_be_compressed_is_read(edge: Edge) -> None:
+    edge.peers["portfolio"].answers["CreatePortfolio"] = portfolio_pb2.CreatePortfolioResponse()
+    headers = {"Content-Encoding": "identity"}
+    answer = await edge.http.post(
+        "/api/v2/portfolios", json={"name": "Growth", "base_currency": "USD"}, headers=headers
     )
-    assert malformed.status_code == 400
+    assert "CreatePortfolio" in dict(edge.peers["portfolio"].asked), answer.text
 
 
 async def test_a_replayed_answer_says_so(edge: Edge) -> None:
@@ -70,27 +100,6 @@ async def test_an_id_that_can_be_nobodys_is_404(edge: Edge) -> None:
     assert (await edge.http.get("/api/v2/portfolios/nonsense")).status_code == 404
     assert (await edge.http.get("/api/v2/jobs/nonsense")).status_code == 404
     assert (await edge.http.get("/api/v2/jobs/nowhere-019aa2b0-0f4e-7c3a-8b1d-3f2b7c1d9e10")).status_code == 404
-
-
-@pytest.mark.parametrize("query", ["limit=0", "limit=501", "limit=x", "colour=red", "limit=1&limit=2"])
-async def test_query_parameters_are_checked(edge: Edge, query: str) -> None:
-    answer = await edge.http.get(f"/api/v2/portfolios?{query}")
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0]["pointer"].startswith("query/")
-
-
-@pytest.mark.parametrize("field", ["page.cursor", "cursor"])
-async def test_what_a_service_finds_wrong_with_a_query_parameter_points_at_the_query(edge: Edge, field: str) -> None:
-    refused = InvalidInput("no such page", violations=[Violation(field, "is not one that this list gave")])
-    edge.peers["portfolio"].answers["ListPortfolios"] = refused
-    answer = await edge.http.get("/api/v2/portfolios?cursor=abc")
-    assert [item["pointer"] for item in answer.json()["errors"]] == ["query/cursor"]
-
-
-async def test_an_empty_query_parameter_counts_as_absent(edge: Edge) -> None:
-    edge.peers["market"].answers["GetBars"] = market_pb2.GetBarsResponse(symbol="AAPL")
-    answer = await edge.http.get("/api/v2/market/AAPL/bars?interval=1d&start=&end=")
-    assert answer.status_code == 200
 
 
 async def test_control_characters_and_lone_surrogates_are_no_names(edge: Edge) -> None:

@@ -89,6 +89,28 @@ async def test_a_transaction_out_of_form_is_refused_before_anyone_is_asked(edge:
     assert edge.peers["portfolio"].asked == []
 
 
+@pytest.mark.parametrize(
+    ("time", "wanted"),
+    [
+        ("2020-01-02T15:00:00.1234567890Z", "has 10 digits of a second's fraction; at most 9 are taken"),
+        ("2016-12-31T23:59:60Z", "leap second"),
+        ("0001-01-01T00:00:00+14:00", "in the years 1 to 9999 in UTC"),
+        ("9999-12-31T23:59:59-01:00", "in the years 1 to 9999 in UTC"),
+        ("0000-01-01T00:00:00Z", "in the years 1 to 9999"),
+        ("2021-02-29T00:00:00Z", "a day of the calendar"),
+        ("2020-01-02T24:00:00Z", "a time and an offset below 24:00"),
+        ("2020-01-02T15:00:00+24:00", "a time and an offset below 24:00"),
+        ("2020-01-02 15:00:00Z", "as RFC 3339 has it"),
+        ("2020-01-02T15:00:00", "with its offset"),
+    ],
+)
+async def test_a_time_that_is_not_taken_is_told_why(edge: Edge, time: str, wanted: str) -> None:
+    answer = await edge.http.get(f"{ROOT}/positions", params={"as_of": time})
+    (violation,) = answer.json()["errors"]
+    assert violation["pointer"] == "query/as_of"
+    assert wanted in violation["detail"]
+
+
 async def test_an_import_passes_the_file_on_and_reports_each_row(edge: Edge) -> None:
     edge.peers["portfolio"].answers["ImportTransactions"] = portfolio_pb2.ImportTransactionsResponse(
         dry_run=True,

@@ -204,6 +204,16 @@ async def test_a_scope_that_is_missing_refuses_the_channel() -> None:
         assert refused["problem"]["status"] == 403
 
 
+async def test_a_channel_needs_its_own_scope_alone() -> None:
+    """Whether there is such a symbol the gateway asks for itself."""
+    edge = make_edge(reader=caller(scopes=frozenset({"predictions:read"})))
+    edge.peers["market"].answers["GetAsset"] = market_pb2.GetAssetResponse()
+    async with StreamClient(edge, Authorization="Bearer reader") as client:
+        assert (await client.ask(op="subscribe", channels=["predictions.AAPL"]))["op"] == "subscribed"
+    assert [name for name, _ in edge.peers["market"].in_own_name().asked] == ["GetAsset"]
+    assert edge.peers["market"].asked == []
+
+
 @pytest.mark.parametrize(
     "text",
     [

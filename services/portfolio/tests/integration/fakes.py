@@ -17,7 +17,7 @@ from quantmesh.chassis.database import Database
 from quantmesh.chassis.jobs import JobRpc, JobWorker
 from quantmesh.portfolio.adapters.import_job import ImportJob, ReversalJob
 from quantmesh.portfolio.adapters.rpc import PortfolioRpc
-from quantmesh.portfolio.adapters.store.imports import IMPORT_JOB, REVERSAL_JOB
+from quantmesh.portfolio.adapters.store.imports import IMPORT_JOB, JOB_SCOPES, REVERSAL_JOB
 from quantmesh.portfolio.core.errors import MarketUnavailable
 from quantmesh.portfolio.core.market import (
     Adjustment,
@@ -259,7 +259,7 @@ class Service:
     async def ended(self, user: User, job_id: str) -> Job:
         """The job once it has ended; somebody has to be working."""
         user.call()
-        jobs = JobRpc(self.database)
+        jobs = JobRpc(self.database, JOB_SCOPES)
         async with asyncio.timeout(60):
             while True:
                 job = (await jobs.GetJob(GetJobRequest(id=job_id), NO_CONTEXT)).job

@@ -18,6 +18,7 @@ from quantmesh.api.common.v1.job_pb2 import (
 )
 from quantmesh.chassis.jobs import JobRpc
 from quantmesh.portfolio.adapters.import_job import INLINE_ROWS
+from quantmesh.portfolio.adapters.store.imports import JOB_SCOPES
 from quantmesh.portfolio.core.errors import UnreadableImport
 from quantmesh.portfolio.core.import_report import LISTED_ROWS
 
@@ -123,7 +124,7 @@ async def test_a_job_that_is_cancelled_leaves_nothing_and_the_file_may_come_agai
         await other.execute("SELECT FROM portfolio WHERE id = %s FOR UPDATE", [portfolio.id])
         await until_it_waits(other)
         user.call()
-        await JobRpc(service.database).CancelJob(CancelJobRequest(id=queued.job.id), NO_CONTEXT)
+        await JobRpc(service.database, JOB_SCOPES).CancelJob(CancelJobRequest(id=queued.job.id), NO_CONTEXT)
         job = await service.ended(user, queued.job.id)
     assert job.status == JOB_STATUS_CANCELLED
     assert (await user.events(portfolio.id)).last_seq == 0
@@ -136,7 +137,7 @@ async def test_a_cancellation_after_the_commit_changes_nothing(service: Service)
     queued = await user.import_csv(portfolio.id, LONG)
     async with service.worker():
         await service.ended(user, queued.job.id)
-        cancelled = await JobRpc(service.database).CancelJob(CancelJobRequest(id=queued.job.id), NO_CONTEXT)
+        cancelled = await JobRpc(service.database, JOB_SCOPES).CancelJob(CancelJobRequest(id=queued.job.id), NO_CONTEXT)
     assert cancelled.job.status == JOB_STATUS_SUCCEEDED
 
 

@@ -29,6 +29,7 @@ from quantmesh.prediction.adapters.registry import FolderRegistry
 from quantmesh.prediction.adapters.rpc import PredictionRpc
 from quantmesh.prediction.adapters.standing import StandingMemo
 from quantmesh.prediction.adapters.store import Store
+from quantmesh.prediction.adapters.training_job import JOB_SCOPES
 
 from .mesh import ALICE, FakeMarket, OneKey, call_as, handlers
 
@@ -113,7 +114,7 @@ async def prediction(
     rpc = PredictionRpc(database, store, market, RegistryPredictors(registry), cache, SystemClock(), job_queued)
     server = RpcServer("127.0.0.1:0", TokenVerifier(OneKey()))
     server.add_servicer(add_PredictionServiceServicer_to_server, rpc)
-    server.add_servicer(add_JobServiceServicer_to_server, JobRpc(database))
+    server.add_servicer(add_JobServiceServicer_to_server, JobRpc(database, JOB_SCOPES))
     await server.start()
     peer = Peer("prediction", open_channel(f"127.0.0.1:{server.port}", []), timeout_seconds=10.0)
     call_as(ALICE)

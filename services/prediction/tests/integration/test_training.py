@@ -106,6 +106,18 @@ async def test_a_running_training_is_cancelled(prediction: Prediction) -> None:
     assert await prediction.models() == []
 
 
+async def test_a_training_is_watched_and_cancelled_with_the_scope_that_starts_it(prediction: Prediction) -> None:
+    queued = await prediction.train()
+    call_as(ALICE, "predictions:read")
+    with pytest.raises(PermissionDenied, match="predictions:train"):
+        await prediction.peer.call(prediction.jobs.GetJob, job_pb2.GetJobRequest(id=queued.id))
+    with pytest.raises(PermissionDenied, match="predictions:train"):
+        await prediction.peer.call(prediction.jobs.CancelJob, job_pb2.CancelJobRequest(id=queued.id))
+    call_as(ALICE, "predictions:train")
+    shown = (await prediction.peer.call(prediction.jobs.GetJob, job_pb2.GetJobRequest(id=queued.id))).job
+    assert shown.status == job_pb2.JOB_STATUS_QUEUED
+
+
 async def test_a_training_without_enough_history_fails_and_says_why(prediction: Prediction) -> None:
     prediction.market.short = dict.fromkeys(("AAA", "BBB", "CCC"), 100)
     queued = await prediction.train()

@@ -28,6 +28,7 @@ from quantmesh.pricing.adapters.rpc import PricingRpc
 from quantmesh.pricing.adapters.rpc_calibration import CalibrationRpc
 from quantmesh.pricing.adapters.rpc_simulation import SimulationRpc
 from quantmesh.pricing.adapters.rpc_surface import SurfaceRpc
+from quantmesh.pricing.adapters.simulation_job import JOB_SCOPES
 from quantmesh.pricing.adapters.store import QuoteStore
 from quantmesh.quant.version import code_version
 
@@ -125,7 +126,7 @@ async def pricing(service_database: NewDatabase) -> AsyncIterator[Pricing]:
     server.add_servicer(add_CalibrationServiceServicer_to_server, CalibrationRpc())
     server.add_servicer(add_SurfaceServiceServicer_to_server, SurfaceRpc())
     server.add_servicer(add_SimulationServiceServicer_to_server, SimulationRpc(database))
-    server.add_servicer(add_JobServiceServicer_to_server, JobRpc(database))
+    server.add_servicer(add_JobServiceServicer_to_server, JobRpc(database, JOB_SCOPES))
     await server.start()
     recording = asyncio.create_task(recorder.run())
     peer = Peer("pricing", open_channel(f"127.0.0.1:{server.port}", []), timeout_seconds=30.0)

@@ -13,9 +13,11 @@ from quantmesh.api.pricing.v1 import pricing_pb2
 from quantmesh.api.pricing.v1 import simulation_pb2 as pb
 from quantmesh.api.pricing.v1.simulation_pb2_grpc import SimulationServiceStub
 from quantmesh.chassis.errors import InvalidInput, NotFound
+from quantmesh.chassis.identity import access_of
 from quantmesh.chassis.jobs import JobWorker
 from quantmesh.chassis.sql import text
 from quantmesh.pricing.adapters import simulation_job
+from quantmesh.pricing.adapters.rpc_simulation import SimulationRpc
 from quantmesh.quant import black_scholes
 
 from .conftest import BOB, Pricing
@@ -205,6 +207,12 @@ async def test_long_work_is_a_job_with_the_same_result(pricing: Pricing) -> None
     pricing.act_as(BOB)
     with pytest.raises(NotFound):
         await pricing.peer.call(jobs.GetJob, job_pb2.GetJobRequest(id=job.id))
+
+
+def test_the_job_asks_for_the_scope_of_the_call_that_starts_it() -> None:
+    access = access_of(SimulationRpc.Simulate)
+    assert access is not None
+    assert dict(simulation_job.JOB_SCOPES) == {simulation_job.KIND: access.scope}
 
 
 async def test_long_work_asked_for_twice_under_one_key_is_one_job(pricing: Pricing) -> None:

@@ -37,7 +37,7 @@ from quantmesh.portfolio.adapters.rpc.accounts import AccountRpc
 from quantmesh.portfolio.adapters.rpc.halts import HaltRpc
 from quantmesh.portfolio.adapters.rpc.rebalance import RebalanceRpc
 from quantmesh.portfolio.adapters.snapshot_maker import SnapshotMaker
-from quantmesh.portfolio.adapters.store.imports import IMPORT_JOB, REVERSAL_JOB
+from quantmesh.portfolio.adapters.store.imports import IMPORT_JOB, JOB_SCOPES, REVERSAL_JOB
 from quantmesh.portfolio.adapters.venue.breakers import Breakers
 from quantmesh.portfolio.adapters.venue.desk import OrderDesk
 from quantmesh.portfolio.adapters.venue.runner import VenueRunner
@@ -81,7 +81,7 @@ async def wire(service: Service[PortfolioSettings]) -> None:
     service.add_servicer(add_AccountServiceServicer_to_server, AccountRpc(accounts))
     rebalance = RebalanceRpc(service.database, market, service.clock, costs, pre_trade)
     service.add_servicer(add_RebalanceServiceServicer_to_server, rebalance)
-    service.add_servicer(add_JobServiceServicer_to_server, JobRpc(service.database))
+    service.add_servicer(add_JobServiceServicer_to_server, JobRpc(service.database, JOB_SCOPES))
     breakers = Breakers(service.database, market, service.clock, settings.band, settings.index)
     barred = barring(approval_is_required=settings.portfolio_kyc_required)
     desk = OrderDesk(service.database, market, service.clock, costs, early_copies, barred)

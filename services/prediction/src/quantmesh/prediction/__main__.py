@@ -22,7 +22,7 @@ from quantmesh.prediction.adapters.registry import FolderRegistry
 from quantmesh.prediction.adapters.rpc import PredictionRpc
 from quantmesh.prediction.adapters.standing import StandingMemo
 from quantmesh.prediction.adapters.store import Store
-from quantmesh.prediction.adapters.training_job import KIND, TrainingJob
+from quantmesh.prediction.adapters.training_job import JOB_SCOPES, KIND, TrainingJob
 from quantmesh.prediction.adapters.workers import WorkerSpawner, stop_when_idle
 from quantmesh.prediction.core.training import Recipe
 
@@ -56,7 +56,7 @@ async def wire(service: Service[PredictionSettings]) -> None:
     job_queued = asyncio.Event()
     rpc = PredictionRpc(service.database, store, market, predictors, cache, service.clock, job_queued)
     service.add_servicer(add_PredictionServiceServicer_to_server, rpc)
-    service.add_servicer(add_JobServiceServicer_to_server, JobRpc(service.database))
+    service.add_servicer(add_JobServiceServicer_to_server, JobRpc(service.database, JOB_SCOPES))
     service.add_consumer(bars_consumer(cache))
     service.publish_events()
     if settings.spawns_worker:

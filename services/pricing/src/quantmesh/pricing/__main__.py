@@ -41,7 +41,7 @@ async def wire(service: Service[PricingSettings]) -> None:
     service.add_servicer(add_CalibrationServiceServicer_to_server, CalibrationRpc())
     service.add_servicer(add_SurfaceServiceServicer_to_server, SurfaceRpc())
     service.add_servicer(add_SimulationServiceServicer_to_server, SimulationRpc(service.database))
-    service.add_servicer(add_JobServiceServicer_to_server, JobRpc(service.database))
+    service.add_servicer(add_JobServiceServicer_to_server, JobRpc(service.database, simulation_job.JOB_SCOPES))
     if service.settings.serves_jobs:
         service.add_work("jobs", _worker(service).run)
     service.add_task("quote records", recorder.run)

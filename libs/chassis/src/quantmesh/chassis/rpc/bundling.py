@@ -85,7 +85,9 @@ class Bundled(Generic[Request, Response]):
         remaining = context.remaining_seconds()
         is_late = remaining is not None and remaining < self._timeout_seconds - _LOST_SECONDS
         # A service that acts for an owner says so beside its token.
-        if context.caller is None or not context.caller.token or is_late or request.ByteSize() > _LARGEST_BYTES:
+        if context.caller is None or context.caller.is_service or not context.caller.token:
+            return None
+        if is_late or request.ByteSize() > _LARGEST_BYTES:
             return None
         loop = asyncio.get_running_loop()
         traveller = _Traveller(request, context, loop.create_future())

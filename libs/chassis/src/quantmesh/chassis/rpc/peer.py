@@ -69,6 +69,7 @@ class Peer:
         timeout_seconds: float = 2.0,
         max_in_flight: int = 256,
         breaker: Breaker | None = None,
+        in_own_name: bool = False,
     ) -> None:
         self.name = name
         self.channel = channel
@@ -77,8 +78,24 @@ class Peer:
         self._max_in_flight = max_in_flight
         self._in_flight = 0
         self._breaker = breaker or Breaker(name)
+        self._in_own_name = in_own_name
         self._was_away = False
         self._span_attributes = {"rpc.system": "grpc", "peer.service": name}
+
+    def in_own_name(self) -> Peer:
+        """The same peer, asked by this service itself, for the caller's owner where there is one.
+
+        The caller's scopes are then not asked for: it is for what is everybody's, and for what the caller is not told.
+        """
+        return Peer(
+            self.name,
+            self.channel,
+            tokens=self._tokens,
+            timeout_seconds=self._timeout_seconds,
+            max_in_flight=self._max_in_flight,
+            breaker=self._breaker,
+            in_own_name=True,
+        )
 
     async def call(
         self, method: Unary[Request, Response], request: Request, *, timeout_seconds: float | None = None
@@ -190,11 +207,12 @@ class Peer:
         if context.idempotency_key:
             metadata.add("idempotency-key", context.idempotency_key)
         caller = context.caller
-        token = caller.token if caller is not None else ""
+        token = caller.token if caller is not None and not self._in_own_name else ""
+        is_service = caller is not None and caller.is_service
         if not token and self._tokens is not None:
-            token = await self._tokens.token()
-            if caller is not None and caller.owner_id is not None:
-                metadata.add("x-owner-id", str(caller.owner_id))
+            token, is_service = await self._tokens.token(), True
+        if is_service and caller is not None and caller.owner_id is not None:
+            metadata.add("x-owner-id", str(caller.owner_id))
         if token:
             metadata.add("authorization", f"Bearer {token}")
         return metadata

@@ -9,7 +9,7 @@ from quantmesh.api.common.v1.common_pb2 import PageInfo
 from quantmesh.auth.adapters.kyc_store import KYC_NUMBERS, KYC_STATUSES, KycStore
 from quantmesh.auth.adapters.store import Store
 from quantmesh.auth.core import kyc
-from quantmesh.auth.core.errors import NoSuchUser
+from quantmesh.auth.core.errors import InvalidCursor, NoSuchUser
 from quantmesh.auth.core.model import KycDecision
 from quantmesh.chassis import idempotency
 from quantmesh.chassis.clock import Clock
@@ -96,8 +96,7 @@ def _cursor(text: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        msg = "The cursor is none that an earlier page gave."
-        raise InvalidInput(msg, violations=[Violation("page.cursor", "take it from the page before")])
+        raise InvalidCursor
     return int(text)
 
 

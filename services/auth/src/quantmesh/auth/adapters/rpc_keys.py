@@ -10,11 +10,10 @@ from quantmesh.api.common.v1.common_pb2 import PageInfo
 from quantmesh.auth.adapters.parts import AuthParts
 from quantmesh.auth.adapters.store import Store
 from quantmesh.auth.core import api_keys
-from quantmesh.auth.core.errors import ApiKeyNotFound, UnknownService
+from quantmesh.auth.core.errors import ApiKeyNotFound, InvalidCursor, UnknownService
 from quantmesh.auth.core.model import ApiKey, service_grant
 from quantmesh.auth.core.secrets import hash_of, new_api_key
 from quantmesh.chassis import idempotency, outbox
-from quantmesh.chassis.errors import InvalidInput, Violation
 from quantmesh.chassis.identity import current_caller, public, requires, service_only
 from quantmesh.chassis.ids import uuid7
 from quantmesh.chassis.times import from_timestamp, to_timestamp
@@ -38,7 +37,7 @@ class KeyRpc:
             caller.user_id,
             request.name,
             prefix,
-            list(request.scopes),
+            None if request.all_scopes and not request.scopes else list(request.scopes),
             caller.scopes,
             expires_at,
             self._parts.clock.now(),
@@ -120,8 +119,7 @@ def _cursor(text: str) -> UUID | None:
     try:
         return UUID(text)
     except ValueError as error:
-        msg = "The cursor is none that an earlier page gave."
-        raise InvalidInput(msg, violations=[Violation("page.cursor", "take it from the page before")]) from error
+        raise InvalidCursor from error
 
 
 def _api_key(key: ApiKey) -> pb.ApiKey:

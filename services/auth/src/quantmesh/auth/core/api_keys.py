@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from quantmesh.auth.core.errors import InvalidApiKey, InvalidExpiry, InvalidScope
+from quantmesh.auth.core.errors import InvalidApiKey, InvalidExpiry, InvalidScope, NoScopes
 from quantmesh.auth.core.model import ApiKey, Grant, api_key_grant
 from quantmesh.auth.core.ports import ApiKeys, Users
 from quantmesh.auth.core.register import checked_name
@@ -17,18 +17,20 @@ def new_key(
     owner_id: UUID,
     name: str,
     prefix: str,
-    scopes: list[str],
+    scopes: list[str] | None,
     own_scopes: frozenset[str],
     expires_at: datetime | None,
     now: datetime,
 ) -> ApiKey:
-    """Without `scopes` the key may all that its maker may, except manage the account."""
-    for scope in scopes:
+    """Where `scopes` is None the key may all that its maker may, except manage the account."""
+    chosen = own_scopes - {"account:manage"} if scopes is None else frozenset(scopes)
+    if not chosen:
+        raise NoScopes
+    for scope in scopes or ():
         if scope not in own_scopes:
             raise InvalidScope(scope, own_scopes)
     if expires_at is not None and expires_at <= now:
         raise InvalidExpiry
-    chosen = frozenset(scopes) or own_scopes - {"account:manage"}
     return ApiKey(key_id, owner_id, checked_name("name", name, _NAME_LIMIT), prefix, chosen, now, None, expires_at)
 
 

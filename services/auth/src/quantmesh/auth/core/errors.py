@@ -2,7 +2,7 @@
 
 QuantmeshError
 ├── InvalidInput
-│   ├── InvalidEmail, InvalidName, InvalidScope, InvalidExpiry, InvalidReason
+│   ├── InvalidEmail, InvalidName, InvalidScope, NoScopes, InvalidExpiry, InvalidReason, InvalidCursor
 │   └── WeakPassword            says why, and what would pass
 ├── Unauthenticated
 │   ├── WrongCredentials        the same for an unknown e-mail and a wrong password
@@ -60,6 +60,24 @@ class InvalidScope(InvalidInput):
         detail = f"{scope!r} is not among your own scopes: {', '.join(sorted(allowed))}"
         super().__init__(
             f"An API key cannot have a scope that you lack: {detail}.", violations=[Violation("scopes", detail)]
+        )
+
+
+class NoScopes(InvalidInput):
+    problem = "invalid-scope"
+
+    def __init__(self) -> None:
+        detail = "name at least one, or leave them out for all of yours except account:manage"
+        super().__init__(f"The API key could do nothing: {detail}.", violations=[Violation("scopes", detail)])
+
+
+class InvalidCursor(InvalidInput):
+    problem = "invalid-cursor"
+
+    def __init__(self) -> None:
+        wanted = "take it from the page before"
+        super().__init__(
+            f"The cursor is none that an earlier page gave; {wanted}.", violations=[Violation("page.cursor", wanted)]
         )
 
 

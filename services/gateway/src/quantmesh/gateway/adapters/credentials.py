@@ -27,6 +27,7 @@ SUBJECT = "qm.auth.credential.revoked"
 ENDED_SESSIONS = "auth:revoked"
 MAXIMUM_KEY_LENGTH = 256
 _KEY_MARK = "qmk_"
+_SESSION_OF_KEY = "key:"
 # An access token lives five minutes: what was revoked longer ago has expired by itself.
 REVOKED_FOR = timedelta(minutes=6)
 # Renewed while it still has this long to live, so that it does not expire on the way through the mesh.
@@ -136,4 +137,8 @@ def is_api_key(text: str) -> bool:
 
 def _session_of_key(api_key_id: str) -> str:
     """What auth writes as the session into the tokens of a key."""
-    return f"key:{api_key_id}" if api_key_id else ""
+    return f"{_SESSION_OF_KEY}{api_key_id}" if api_key_id else ""
+
+
+def is_session_of_key(session_id: str) -> bool:
+    return session_id.startswith(_SESSION_OF_KEY)

@@ -7,11 +7,13 @@ QuantmeshError
 ├── RequestTimedOut         the body did not arrive in time                408
 ├── PayloadTooLarge         the body is over the route's limit             413
 ├── UnsupportedMediaType    a body of another type                         415
+├── UnsupportedCoding       a body that is compressed                      415
 ├── IfMatchMissing          a change that could undo another's unseen      428
 ├── PreconditionFailed
 │   └── VersionMismatch     at none of the versions in If-Match            412
 ├── InvalidInput
 │   ├── InvalidRequest      valid JSON that breaks a rule of the schema    422
+│   ├── IdempotencyKeyInvalid more than one, or what is no key             422
 │   ├── OptionExpired       an expiry at or before the market's clock      422
 │   └── TooManyChannels     more channels than one stream carries          422
 ├── Unauthenticated
@@ -82,6 +84,13 @@ class UnsupportedMediaType(QuantmeshError):
         super().__init__(f"{said}; this path takes {' or '.join(accepted)}.")
 
 
+class UnsupportedCoding(QuantmeshError):
+    problem = "unsupported-content-coding"
+
+    def __init__(self, given: str) -> None:
+        super().__init__(f"The body's Content-Encoding is {given!r}; send it uncompressed, without that header.")
+
+
 class IfMatchMissing(QuantmeshError):
     problem = "if-match-missing"
 
@@ -108,6 +117,16 @@ class InvalidRequest(InvalidInput):
     @classmethod
     def single(cls, pointer: str, detail: str) -> "InvalidRequest":
         return cls([Violation(pointer, detail)])
+
+
+class IdempotencyKeyInvalid(InvalidInput):
+    """As the services call it."""
+
+    problem = "idempotency-key-invalid"
+
+    def __init__(self) -> None:
+        wanted = "must be one key of 1 to 255 visible ASCII characters, without spaces"
+        super().__init__(f"Idempotency-Key {wanted}.", violations=[Violation("idempotency-key", wanted)])
 
 
 class OptionExpired(InvalidInput):

@@ -56,11 +56,11 @@ class Api(FastAPI):
 
 
 def _allow_empty(document: dict[str, Any]) -> None:
-    """An optional query parameter may be there without a value, and then counts as absent."""
+    """A query parameter whose text is empty where it is absent may be there without a value too; no other may."""
     for operations in document["paths"].values():
         for operation in operations.values():
             for parameter in operation.get("parameters", ()):
-                if parameter["in"] == "query" and not parameter.get("required"):
+                if parameter["in"] == "query" and parameter["schema"].get("default") == "":
                     parameter["allowEmptyValue"] = True
 
 

@@ -158,7 +158,10 @@ class Auth:
 
     async def create_api_key(self, body: models.CreateApiKeyBody) -> Answer:
         request = pb.CreateApiKeyRequest(
-            name=body.name, scopes=body.scopes, expires_at=instant_request(body.expires_at)
+            name=body.name,
+            scopes=body.scopes,
+            expires_at=instant_request(body.expires_at),
+            all_scopes=not body.scopes,
         )
         answer, again = await self._auth.call_replayable(self._stub.CreateApiKey, request)
         shown = {**translation.api_key(answer.api_key), "key": answer.secret}

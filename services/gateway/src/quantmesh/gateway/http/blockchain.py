@@ -38,7 +38,7 @@ class Blockchain:
             "/proofs/{transaction_id}",
             self.proof,
             summary="The proof of a transaction",
-            scope="blockchain:read",
+            scope="blockchain:read portfolio:read",
             answer=models.ProofShown,
             statuses=(425,),
             conditional="none-match",

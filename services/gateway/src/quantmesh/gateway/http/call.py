@@ -13,13 +13,14 @@ from quantmesh.chassis.context import Caller
 from quantmesh.chassis.errors import Violation
 from quantmesh.gateway.core import conditional, strict_json
 from quantmesh.gateway.core.errors import (
+    IdempotencyKeyInvalid,
     IdempotencyKeyMissing,
     IfMatchMissing,
     InvalidRequest,
-    MalformedRequest,
     PayloadTooLarge,
     RequestTimedOut,
     TokenMissing,
+    UnsupportedCoding,
     UnsupportedMediaType,
     VersionMismatch,
 )
@@ -61,8 +62,7 @@ class Call(Request):
             return ""
         key = self.edge.header(b"idempotency-key")
         if not _IDEMPOTENCY_KEY.fullmatch(key):
-            msg = "Idempotency-Key is 1 to 255 visible ASCII characters."
-            raise MalformedRequest(msg)
+            raise IdempotencyKeyInvalid
         return key
 
     async def expected_version(self, present: Callable[[], Awaitable[int]]) -> int | None:
@@ -91,7 +91,7 @@ class Call(Request):
 
     async def read(self, limit_bytes: int = DEFAULT_BODY_BYTES) -> bytes:
         """The whole body. Raises PayloadTooLarge as soon as that is known, RequestTimedOut for a body that dribbles."""
-        self.check_length(limit_bytes)
+        self.check_head(limit_bytes)
         return await _in_time(self._whole(limit_bytes))
 
     async def pieces(self, limit_bytes: int, piece_bytes: int) -> AsyncIterator[bytes]:
@@ -123,7 +123,11 @@ class Call(Request):
             raise PayloadTooLarge(limit_bytes)
         return chunk, message.get("more_body", False)
 
-    def check_length(self, limit_bytes: int) -> None:
+    def check_head(self, limit_bytes: int) -> None:
+        """What is said of the body ahead of it. Raises PayloadTooLarge, and UnsupportedCoding for gzip."""
+        coding = self.edge.header(b"content-encoding")
+        if coding.strip().lower() not in ("", "identity"):
+            raise UnsupportedCoding(coding[:64])
         length = self.edge.headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > limit_bytes:
             raise PayloadTooLarge(limit_bytes)

@@ -1,7 +1,7 @@
 """What the edge knows of one request, gathered once by the middleware and read by everything behind it."""
 
 import re
-from collections.abc import Iterable, MutableMapping
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,8 +47,14 @@ class Edge:
         return self.headers.get(name, b"").decode("latin-1")
 
 
-def kept_headers(headers: Iterable[Header]) -> dict[bytes, bytes]:
+def kept_headers(headers: Sequence[Header]) -> dict[bytes, bytes]:
+    """Those of one name are one list (RFC 9110, 5.3): of two keys or two tokens none is passed over."""
     kept = dict(headers)
+    if len(kept) < len(headers):
+        values: dict[bytes, list[bytes]] = {}
+        for name, value in headers:
+            values.setdefault(name, []).append(value)
+        kept = {name: b", ".join(given) for name, given in values.items()}
     for name in _IDENTITY_HEADERS:
         kept.pop(name, None)
     return kept

@@ -66,7 +66,9 @@ class Jobs:
         return operations
 
     async def get(self, job_id: JobId) -> Answer:
+        """Needs the scope that the call needs which started the job."""
         return ok(job(await self._directory.get(job_id)))
 
     async def cancel(self, job_id: JobId) -> Answer:
+        """Needs the scope that the call needs which started the job."""
         return ok(job(await self._directory.cancel(job_id)))

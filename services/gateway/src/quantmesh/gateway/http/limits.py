@@ -21,6 +21,7 @@ _SECONDS = 15.0
 class RiskLimits:
     def __init__(self, risk: Peer) -> None:
         self._risk = risk
+        self._risk_unscoped = risk.in_own_name()
         self._stub = LimitServiceStub(risk.channel)
 
     def operations(self) -> Operations:
@@ -31,7 +32,7 @@ class RiskLimits:
             "/{portfolio_id}",
             self.limits,
             summary="A portfolio's risk limits, and what is used of them",
-            scope="risk:use",
+            scope="portfolio:read risk:use",
             answer=models.LimitsUsedShown,
             deadline_seconds=_SECONDS,
         )
@@ -40,7 +41,7 @@ class RiskLimits:
             "/{portfolio_id}",
             self.set_limits,
             summary="Set a portfolio's risk limits",
-            scope="portfolio:write",
+            scope="portfolio:read portfolio:write",
             answer=models.LimitsShown,
             takes_body=True,
             conditional="match",
@@ -51,7 +52,7 @@ class RiskLimits:
             "/{portfolio_id}/what-if",
             self.what_if,
             summary="What orders would make of the limits, and the largest quantities that pass",
-            scope="risk:use",
+            scope="portfolio:read risk:use",
             answer=models.WhatIfShown,
             takes_body=True,
             deadline_seconds=_SECONDS,
@@ -82,5 +83,5 @@ class RiskLimits:
         return ok(translation.what_if(portfolio_id, body, answer))
 
     async def _version(self, portfolio_id: Id) -> int:
-        answer = await self._risk.call(self._stub.GetLimits, pb.GetLimitsRequest(portfolio_id=portfolio_id))
-        return answer.definition.version
+        request = pb.GetLimitsRequest(portfolio_id=portfolio_id)
+        return (await self._risk_unscoped.call(self._stub.GetLimits, request)).definition.version

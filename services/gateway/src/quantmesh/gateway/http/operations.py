@@ -36,7 +36,7 @@ _SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"api_key": []}]
 
 
 class Operations:
-    """Collects the routes of one resource; `scope` is what each of them needs unless it says otherwise."""
+    """Collects the routes of one resource."""
 
     def __init__(self, prefix: str, tag: str) -> None:
         self._prefix = prefix
@@ -65,7 +65,10 @@ class Operations:
         job: type[BaseModel] | None = None,
         rehearsal: type[BaseModel] | None = None,
     ) -> None:
-        """`statuses` are those beyond what the policy itself implies; `conditional` is "none-match", "match" or, where
+        """`scope`: what the credential must have, for this service and for those that are asked with it, several
+        separated by a space; "": any credential; None: public.
+
+        `statuses` are those beyond what the policy itself implies; `conditional` is "none-match", "match" or, where
         the client has to say what it saw, "match-required".
 
         `job`: what is answered, with 202, where the work takes longer than a request should; `rehearsal`: with 200,

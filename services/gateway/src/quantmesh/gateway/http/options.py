@@ -36,7 +36,7 @@ class Options:
     def __init__(self, pricing: Peer, market: Peer) -> None:
         self._pricing = pricing
         self._stub = PricingServiceStub(pricing.channel)
-        self._market = market
+        self._market = market.in_own_name()
         self._market_stub = MarketServiceStub(market.channel)
         self._arrow = Bulkhead("the Arrow batch", _ARROW_IN_FLIGHT)
 
@@ -106,7 +106,7 @@ class Options:
         return ok({"model": body.model, "rows": body.columns.rows, "columns": priced})
 
     async def _price_arrow(self, call: Call, query: models.BatchQuery) -> StreamedAnswer:
-        call.check_length(_ARROW_BODY_BYTES)
+        call.check_head(_ARROW_BODY_BYTES)
         options = translation.batch_options(query.model, query.style, query.accuracy, greeks=query.greeks)
         return StreamedAnswer(self._pass_arrow(call, options), ARROW.encode())
 

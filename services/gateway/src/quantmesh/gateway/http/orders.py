@@ -21,6 +21,7 @@ _FILL_SECONDS = 10.0
 class Orders:
     def __init__(self, portfolio: Peer) -> None:
         self._portfolio = portfolio
+        self._portfolio_unscoped = portfolio.in_own_name()
         self._stub = PortfolioServiceStub(portfolio.channel)
 
     def operations(self) -> list[Operations]:
@@ -121,7 +122,7 @@ class Orders:
         )
 
     async def get(self, order_id: Id) -> Answer:
-        return _shown(await self._order(order_id))
+        return _shown((await self._portfolio.call(self._stub.GetOrder, pb.GetOrderRequest(id=order_id))).order)
 
     async def replace(self, call: Call, order_id: Id, body: models.ReplaceOrderBody) -> Answer:
         expected = await call.required_version(partial(self._version, order_id))
@@ -141,11 +142,9 @@ class Orders:
         )
         return ok(translation.order(answer.order), headers=replayed(again))
 
-    async def _order(self, order_id: str) -> pb.Order:
-        return (await self._portfolio.call(self._stub.GetOrder, pb.GetOrderRequest(id=order_id))).order
-
     async def _version(self, order_id: str) -> int:
-        return (await self._order(order_id)).version
+        request = pb.GetOrderRequest(id=order_id)
+        return (await self._portfolio_unscoped.call(self._stub.GetOrder, request)).order.version
 
 
 def _shown(order: pb.Order) -> Answer:

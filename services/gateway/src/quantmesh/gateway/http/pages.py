@@ -81,7 +81,8 @@ def _operation(path: str, method: str, operation: Mapping[str, Any], schemas: Ma
     parts = []
     scope = operation.get("x-required-scope")
     if scope:
-        parts.append(f'<p class="note">Needs the scope <code>{escape(scope)}</code>.</p>')
+        needed = " and ".join(f"<code>{escape(each)}</code>" for each in scope.split())
+        parts.append(f'<p class="note">Needs the scope {needed}.</p>')
     elif not operation.get("security"):
         parts.append('<p class="note">Needs no credential.</p>')
     if operation.get("description"):

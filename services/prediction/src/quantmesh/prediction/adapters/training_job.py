@@ -23,6 +23,8 @@ from quantmesh.prediction.core.train_model import TrainingRequest, train_model
 from quantmesh.prediction.core.training import Recipe, SequenceModel
 
 KIND: Final = "train-model"
+# As the call that starts it.
+JOB_SCOPES: Final = {KIND: "predictions:train"}
 BUDGET_SECONDS: Final = 45
 _EXPORT_SECONDS: Final = 2.0
 """Kept back of the budget for the scoring, the export and its comparison with TensorFlow."""

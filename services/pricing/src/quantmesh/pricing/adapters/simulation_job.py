@@ -11,6 +11,8 @@ from quantmesh.pricing.adapters.simulations import simulation_of
 from quantmesh.pricing.core.simulate import Simulation, simulate
 
 KIND = "simulate"
+# As the call that starts it.
+JOB_SCOPES = {KIND: "pricing:use"}
 
 
 class _Stopped(Exception):

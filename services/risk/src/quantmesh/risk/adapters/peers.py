@@ -24,7 +24,8 @@ from quantmesh.risk.core.model import Book, History, Terms
 
 class MarketPeer:
     def __init__(self, peer: Peer) -> None:
-        self._peer = peer
+        # Prices are everybody's: whoever may ask this service is told what it makes of them.
+        self._peer = peer.in_own_name()
         self._stub = MarketServiceStub(peer.channel)
 
     async def history(

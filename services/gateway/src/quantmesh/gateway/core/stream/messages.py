@@ -1,22 +1,29 @@
 """What clients say on the stream, checked; and what they are answered."""
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Literal
 
 from quantmesh.chassis.errors import NotFound
 from quantmesh.gateway.core import strict_json
-from quantmesh.gateway.core.errors import InvalidRequest
+from quantmesh.gateway.core.errors import InvalidRequest, MalformedRequest
 
 MAXIMUM_CHANNELS_PER_MESSAGE = 200
 Kind = Literal["quotes", "portfolio", "jobs", "predictions", "halts"]
 
-_KEYS: dict[Kind, re.Pattern[str]] = {
-    "quotes": re.compile(r"[A-Z0-9][A-Z0-9-]{0,31}"),
-    "predictions": re.compile(r"[A-Z0-9][A-Z0-9-]{0,31}"),
-    "portfolio": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
-    "jobs": re.compile(r"[a-z]{1,32}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
-    "halts": re.compile(""),
+_UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9-]{0,31}")
+# What stands behind the dot, and how a client is told of it.
+_KEYS: dict[Kind, tuple[re.Pattern[str], str]] = {
+    "quotes": (_SYMBOL, "quotes.<SYMBOL>, such as quotes.AAPL"),
+    "portfolio": (re.compile(_UUID), "portfolio.<id>, with the portfolio's id, a UUID"),
+    "jobs": (
+        re.compile(f"[a-z]{{1,32}}-{_UUID}"),
+        "jobs.<id>, with the job's whole id, such as prediction-019aa2b0-0f4e-7c3a-8b1d-3f2b7c1d9e10",
+    ),
+    "predictions": (_SYMBOL, "predictions.<SYMBOL>, such as predictions.AAPL"),
+    "halts": (re.compile(""), "halts, which takes nothing behind it"),
 }
 
 
@@ -61,8 +68,8 @@ Message = Authenticate | Subscribe | Unsubscribe | Resume | Ping
 
 
 def parse(text: str) -> Message:
-    """Raises MalformedRequest for what is not JSON, InvalidRequest for what is no message."""
-    value = strict_json.parse(text.encode(errors="surrogatepass"))
+    """Raises MalformedRequest for what is not JSON in Unicode, InvalidRequest for what is no message."""
+    value = _value(text)
     if not isinstance(value, dict):
         raise InvalidRequest.single("#", "must be an object with an op")
     fields = {key: item for key, item in value.items() if key != "op"}
@@ -78,7 +85,7 @@ def parse(text: str) -> Message:
             after = fields.get("after_seq")
             if type(after) is not int or not 0 <= after < 2**63:
                 raise InvalidRequest.single("#/after_seq", "must be the last seq that you have, 0 for none")
-            return Resume(_text(fields, "channel", 128), after)
+            return Resume(_folded(_text(fields, "channel", 128)), after)
         case "ping":
             _only(fields)
             return Ping()
@@ -87,25 +94,35 @@ def parse(text: str) -> Message:
 
 
 def channel(name: str) -> Channel:
-    """Raises NotFound: what has no such form names no channel."""
+    """As a message names it. Raises NotFound: what has no such form names no channel."""
     kind, dot, key = name.partition(".")
-    if kind in _KEYS and bool(dot) == (kind != "halts"):
-        pattern = _KEYS[kind]
-        if kind in ("portfolio", "jobs"):
-            key = key.lower()
-        if pattern.fullmatch(key):
-            return Channel(kind, key)
-    msg = (
-        f"There is no channel {name[:64]!r}; there are quotes.<SYMBOL>, portfolio.<id>, jobs.<id>,"
-        " predictions.<SYMBOL> and halts."
-    )
+    if kind not in _KEYS:
+        forms = ", ".join(form.partition(",")[0] for _, form in _KEYS.values())
+        msg = f"There is no channel {name[:64]!r}; there are {forms}."
+        raise NotFound(msg)
+    pattern, form = _KEYS[kind]
+    if bool(dot) == (kind != "halts") and pattern.fullmatch(key):
+        return Channel(kind, key)
+    msg = f"There is no channel {name[:64]!r}; one of this kind is {form}."
     raise NotFound(msg)
+
+
+def _value(text: str) -> object:
+    try:
+        value = strict_json.parse(text.encode())
+        if "\\u" in text:
+            # Half of a surrogate pair can be escaped, and could not be sent back in an answer that names it.
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        msg = "The message has half of a surrogate pair, which is no character."
+        raise MalformedRequest(msg) from error
+    return value
 
 
 def _only(fields: dict[str, object], *known: str) -> dict[str, object]:
     for key in fields:
         if key not in known:
-            raise InvalidRequest.single(f"#/{key[:64]}", f"is unknown here; known: op, {', '.join(known)}")
+            raise InvalidRequest.single(f"#/{key[:64]}", f"is unknown here; known: {', '.join(('op', *known))}")
     return fields
 
 
@@ -123,4 +140,10 @@ def _channels(fields: dict[str, object]) -> tuple[str, ...]:
     wrong = next((index for index, name in enumerate(names) if not isinstance(name, str) or len(name) > 128), None)
     if wrong is not None:
         raise InvalidRequest.single(f"#/channels/{wrong}", 'must be a channel such as "quotes.AAPL"')
-    return tuple(dict.fromkeys(names))
+    return tuple(dict.fromkeys(map(_folded, names)))
+
+
+def _folded(name: str) -> str:
+    """An id in capitals is the same id; a symbol is not."""
+    kind, dot, key = name.partition(".")
+    return f"{kind}{dot}{key.lower()}" if kind in ("portfolio", "jobs") else name

@@ -66,7 +66,8 @@ class CreateApiKeyBody(Body):
 
     name: Name
     scopes: Annotated[
-        list[Scope], Field(max_length=20, description="All of the owner's except account:manage where absent.")
+        list[Scope],
+        Field(min_length=1, max_length=20, description="All of the owner's except account:manage where absent."),
     ] = Field(default_factory=list)
     expires_at: Instant | None = None
 

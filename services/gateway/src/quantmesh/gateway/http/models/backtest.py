@@ -4,9 +4,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from quantmesh.gateway.http.models.base import Body, Id, Instant, Shown, ShownDate, ShownInstant
+from quantmesh.gateway.http.models.base import Body, Instant, Shown, ShownDate, ShownInstant
 from quantmesh.gateway.http.models.options import Positive
-from quantmesh.gateway.http.models.risk import EXAMPLE_PUT, PositionBody
+from quantmesh.gateway.http.models.risk import EXAMPLE_PUT, OwnPortfolio, PositionBody
 
 MOST_DAYS = 2_500
 Days = Annotated[int, Field(ge=2, le=MOST_DAYS)]
@@ -45,7 +45,7 @@ class BacktestBody(Body):
         }
     )
 
-    portfolio_id: Id | None = None
+    portfolio_id: OwnPortfolio = None
     positions: Annotated[list[PositionBody] | None, Field(min_length=1, max_length=1000)] = None
     method: Literal["historical", "parametric"] = "historical"
     days: Annotated[Days, Field(description="Days that are forecast.")] = 250

@@ -1,10 +1,20 @@
 """The types that every resource shares: strict, bounded, and described in OpenAPI."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 DECIMAL_PATTERN = r"^-?[0-9]{1,20}(\.[0-9]{1,18})?$"
 SYMBOL_PATTERN = r"^[A-Z0-9][A-Z0-9-]{0,31}$"
@@ -12,9 +22,17 @@ UUID_PATTERN = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0
 
 _DECIMAL = re.compile(DECIMAL_PATTERN[1:-1])
 _INSTANT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-5][0-9])"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:([0-9]{2})(?:\.([0-9]+))?(?:[Zz]|[+-][0-9]{2}:[0-5][0-9])"
 )
+_FRACTION_DIGITS = 9
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_FLAGS = {"true": True, "false": False}
+# How a query has each of them, which is how JSON has it.
+_WRITTEN: dict[Any, tuple[re.Pattern[str], Callable[[str], object], str]] = {
+    bool: (re.compile("true|false"), _FLAGS.__getitem__, "must be true or false"),
+    int: (re.compile("-?[0-9]{1,30}"), int, "must be a whole number such as 100, in digits"),
+    float: (re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?"), float, "must be a number such as 0.02"),
+}
 
 
 class Body(BaseModel):
@@ -24,9 +42,25 @@ class Body(BaseModel):
 
 
 class Query(BaseModel):
-    """Query parameters, which are text."""
+    """Query parameters, which are text: booleans are true or false, numbers their digits, and nothing else is."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read(cls, text: object, info: ValidationInfo) -> object:
+        if not isinstance(text, str):
+            return text
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if bool in get_args(kind):
+            # Or a word, which is checked as such.
+            return _FLAGS.get(text, text)
+        if kind not in _WRITTEN:
+            return text
+        form, read, wanted = _WRITTEN[kind]
+        if not form.fullmatch(text):
+            raise ValueError(wanted)
+        return read(text)
 
 
 class Shown(BaseModel):
@@ -55,14 +89,28 @@ def _amount(value: object) -> object:
 
 
 def _instant(value: object) -> object:
-    if isinstance(value, str) and _INSTANT.fullmatch(value):
-        try:
-            # What is finer than microseconds it cuts off, as everywhere in the mesh.
-            return datetime.fromisoformat(value.upper()).astimezone(UTC)
-        except (ValueError, OverflowError):
-            pass
-    msg = "must be a time as RFC 3339 has it, with its offset, such as 2020-01-02T15:00:00Z"
-    raise ValueError(msg)
+    found = _INSTANT.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        msg = "must be a time as RFC 3339 has it, with its offset, such as 2020-01-02T15:00:00Z"
+        raise ValueError(msg)
+    second, fraction = found[1], found[2] or ""
+    if len(fraction) > _FRACTION_DIGITS:
+        msg = f"has {len(fraction)} digits of a second's fraction; at most {_FRACTION_DIGITS} are taken"
+        raise ValueError(msg)
+    if second == "60":
+        msg = "is a leap second, of which there are none here: seconds go from 00 to 59"
+        raise ValueError(msg)
+    try:
+        # What is finer than microseconds it cuts off, as everywhere in the mesh.
+        local = datetime.fromisoformat(found[0].upper())
+    except ValueError as error:
+        msg = "must be a day of the calendar in the years 1 to 9999, with a time and an offset below 24:00"
+        raise ValueError(msg) from error
+    try:
+        return local.astimezone(UTC)
+    except OverflowError as error:
+        msg = "must be in the years 1 to 9999 in UTC"
+        raise ValueError(msg) from error
 
 
 def _date(value: object) -> object:
@@ -91,7 +139,15 @@ Amount = Annotated[
     BeforeValidator(_amount),
     WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": DECIMAL_PATTERN}]}),
 ]
-Instant = Annotated[datetime, BeforeValidator(_instant), _schema(format="date-time", examples=["2020-01-02T15:00:00Z"])]
+Instant = Annotated[
+    datetime,
+    BeforeValidator(_instant),
+    _schema(
+        format="date-time",
+        examples=["2020-01-02T15:00:00Z"],
+        description="RFC 3339, to the microsecond: further digits, up to 9 in all, are cut off. No leap seconds.",
+    ),
+]
 Day = Annotated[date, BeforeValidator(_date), _schema(format="date", examples=["2020-01-02"])]
 Symbol = Annotated[str, StringConstraints(pattern=SYMBOL_PATTERN)]
 Id = Annotated[str, StringConstraints(pattern=UUID_PATTERN)]

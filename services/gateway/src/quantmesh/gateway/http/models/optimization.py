@@ -4,8 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from quantmesh.gateway.http.models.base import Body, DecimalText, Id, Instant, Shown, ShownInstant, Symbol
-from quantmesh.gateway.http.models.risk import Covariance, Observations
+from quantmesh.gateway.http.models.base import Body, DecimalText, Instant, Shown, ShownInstant, Symbol
+from quantmesh.gateway.http.models.risk import Covariance, Observations, OwnPortfolio
 
 Objective = Literal[
     "minimum_variance",
@@ -93,7 +93,7 @@ class OptimizeBody(PortfolioOptimizeBody):
         json_schema_extra={"examples": [{"objective": "maximum_sharpe", "symbols": ["AAPL", "JPM", "XOM"]}]}
     )
 
-    portfolio_id: Id | None = None
+    portfolio_id: OwnPortfolio = None
 
     @model_validator(mode="after")
     def _some_universe(self) -> Self:
@@ -106,7 +106,7 @@ class FrontierBody(AllocationBody):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"symbols": ["AAPL", "JPM", "XOM"], "points": 10}]})
 
-    portfolio_id: Id | None = None
+    portfolio_id: OwnPortfolio = None
     points: Annotated[int, Field(ge=2, le=200)] = 25
 
     @model_validator(mode="after")

@@ -12,6 +12,13 @@ Method = Literal["historical", "parametric", "filtered_historical", "monte_carlo
 Covariance = Literal["sample", "ewma", "ledoit_wolf", "factor", "garch_dcc"]
 Observations = Annotated[int, Field(ge=2, le=10_000, description="Daily returns used; 500 where absent.")]
 
+OwnPortfolio = Annotated[
+    Id | None,
+    Field(
+        description="One of the caller's portfolios; naming it needs the scope portfolio:read too.",
+        json_schema_extra={"x-required-scope": "portfolio:read"},
+    ),
+]
 
 EXAMPLE_PUT: JsonValue = {
     "symbol": "AAPL",
@@ -47,7 +54,7 @@ class PositionBody(Body):
 class MeasuredBody(Body):
     """A portfolio of the caller's, or positions given here."""
 
-    portfolio_id: Id | None = None
+    portfolio_id: OwnPortfolio = None
     positions: Annotated[list[PositionBody] | None, Field(min_length=1, max_length=1000)] = None
     rate: Annotated[float, Field(ge=-1, le=1, description="Per year, for options.")] = 0.0
     as_of: Instant | None = None

@@ -28,11 +28,13 @@ log = get_logger(__name__)
 MAXIMUM_CHANNELS = 500
 AUTHENTICATION_SECONDS = 10.0
 _CALL_SECONDS = 5.0
-_RENEWAL_SECONDS = 5.0
+# Longer than auth is away when it starts anew.
+_RENEWAL_SECONDS = 10.0
 _SCOPES = {
     "quotes": "market:read",
     "portfolio": "portfolio:read",
     "predictions": "predictions:read",
+    # Each job's own, which its service demands whenever it is asked.
     "jobs": "",
     "halts": "market:read",
 }
@@ -117,7 +119,11 @@ class Connection:
             self._wake()
 
     async def inspect(self, now: float) -> None:
-        """Called every second: who has not said who they are, and whose token has expired, is sent away."""
+        """Called every second: who has not said who they are, and whose token has expired, is sent away.
+
+        A key is exchanged for the next token ahead of time. Where auth cannot answer until the last one expires, the
+        answer is no: the key may have been revoked meanwhile.
+        """
         if self._caller is None:
             if now - self._opened_at > AUTHENTICATION_SECONDS:
                 self.end(CLOSE_UNAUTHENTICATED, TokenMissing())
@@ -126,8 +132,10 @@ class Connection:
         if left < _RENEWAL_SECONDS and self._credential:
             try:
                 self._caller = await self._desk.verify(self._credential)
-            except Unavailable:
+            except Unavailable as away:
                 log.info("a stream's key cannot be renewed yet", request_id=self._edge.request_id)
+                if self._caller.expires_at <= time.time():
+                    self.end(CLOSE_UNAUTHENTICATED, away)
             except QuantmeshError as error:
                 self.end(CLOSE_UNAUTHENTICATED, error)
         elif left < 0:

@@ -32,7 +32,7 @@ class KnownSymbols:
     """Whether market knows a symbol; a thousand clients that ask for the same one ask market once."""
 
     def __init__(self, market: Peer) -> None:
-        self._market = market
+        self._market = market.in_own_name()
         self._stub: MarketServiceAsyncStub = MarketServiceStub(market.channel)
         self._known_until: dict[str, float] = {}
 

@@ -7,6 +7,7 @@ from prometheus_client import Gauge
 from starlette.types import Receive, Scope, Send
 
 from quantmesh.chassis.errors import Unauthenticated
+from quantmesh.gateway.adapters.credentials import is_session_of_key
 from quantmesh.gateway.core.errors import SlowReader
 from quantmesh.gateway.http.edge import edge_of
 from quantmesh.gateway.http.stream.connection import CLOSE_SLOW, CLOSE_UNAUTHENTICATED, Connection
@@ -46,10 +47,11 @@ class StreamServer:
             await asyncio.gather(task, return_exceptions=True)
 
     def revoke(self, session_id: str) -> None:
-        """A session has ended: so have its connections."""
+        """A session has ended, or a key was revoked: so have its connections."""
+        what = "API key was revoked" if is_session_of_key(session_id) else "session has ended"
         for connection in self._connections:
             if connection.session_id == session_id:
-                connection.end(CLOSE_UNAUTHENTICATED, Unauthenticated("The session has ended."))
+                connection.end(CLOSE_UNAUTHENTICATED, Unauthenticated(f"The {what}."))
 
     async def watch(self) -> None:
         """Looks after the connections every second, for as long as the gateway runs."""

@@ -12,6 +12,8 @@ from quantmesh.portfolio.core.told import id_text
 
 IMPORT_JOB = "import-transactions"
 REVERSAL_JOB = "reverse-import"
+# As the calls that start them.
+JOB_SCOPES = {IMPORT_JOB: "portfolio:write", REVERSAL_JOB: "portfolio:write"}
 _ROWS_AT_ONCE = 10_000
 
 _IMPORTED = text(
