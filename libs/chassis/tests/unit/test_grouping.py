@@ -1,6 +1,7 @@
 """Callers that come at the same time are served together, each with its own outcome."""
 
 import asyncio
+import random
 from collections.abc import Sequence
 
 import pytest
@@ -139,3 +140,78 @@ async def test_who_leaves_while_it_waits_is_not_served_and_holds_up_nobody() -> 
     squares.let_go()
     assert await asked[2] == 9
     assert squares.groups == [[1], [3]]
+
+
+async def test_those_that_leave_in_one_turn_of_the_loop_hold_up_nobody() -> None:
+    squares = Squares()
+    asked = [squares.ask(number) for number in (1, 2, 3, 4)]
+    await turns()
+    for leaving in asked[:3]:
+        leaving.cancel()
+    squares.let_go()
+    await asyncio.wait(asked, timeout=1.0)
+    assert squares.groups == [[1], [4]]
+    assert asked[3].result() == 16
+    assert squares.grouped.is_idle
+
+
+async def test_who_leaves_as_its_group_fails_is_cancelled_and_not_told_why() -> None:
+    async def work(numbers: Sequence[int]) -> Sequence[int]:
+        await asyncio.sleep(0)
+        if len(numbers) > 1:
+            # Then the one that follows was told of the failure, and has not heard it yet.
+            asyncio.get_running_loop().call_soon(asked[2].cancel)
+            raise ValueError(numbers)
+        return numbers
+
+    grouped: Grouped[int, int] = Grouped(work, lanes=1, most=64)
+    asked = [asyncio.create_task(grouped.do(number, number)) for number in (1, 2, 3)]
+    await asyncio.wait(asked, timeout=1.0)
+    outcomes = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [int, ValueError, asyncio.CancelledError]
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_whoever_leaves_whenever_the_others_are_served(seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311  not for secrets
+    under_way: set[int] = set()
+
+    async def work(asked: Sequence[tuple[int, int]]) -> Sequence[int]:
+        places = {place for _, place in asked}
+        assert len(places) == len(asked)
+        assert not places & under_way
+        under_way.update(places)
+        try:
+            for _ in range(chance.randint(1, 3)):
+                await asyncio.sleep(0)
+            if chance.random() < 0.1:
+                raise ValueError(asked)
+        finally:
+            under_way.difference_update(places)
+        return [number for number, _ in asked]
+
+    grouped: Grouped[tuple[int, int], int] = Grouped(work, lanes=2, most=64, least=8)
+
+    async def ask(number: int) -> int:
+        place = chance.randint(0, 3)
+        return await grouped.do((number, place), place)
+
+    callers: dict[asyncio.Task[int], int] = {}
+    left: set[asyncio.Task[int]] = set()
+    for _ in range(60):
+        for _ in range(chance.randint(0, 4)):
+            callers[asyncio.create_task(ask(len(callers)))] = len(callers)
+        if chance.random() < 0.4:
+            leaving = chance.sample(list(callers), chance.randint(0, len(callers)))
+            left.update(caller for caller in leaving if caller.cancel())
+        await asyncio.sleep(0)
+    _, held_up = await asyncio.wait(callers, timeout=1.0)
+    assert not held_up
+    for caller, number in callers.items():
+        if caller.cancelled():
+            assert caller in left
+        elif caller.exception() is None:
+            assert caller.result() == number
+        else:
+            assert isinstance(caller.exception(), ValueError)
+    assert grouped.is_idle

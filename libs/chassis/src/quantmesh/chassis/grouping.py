@@ -1,7 +1,6 @@
 """Work that several callers want at once, done together by one of them."""
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -21,6 +20,12 @@ class _Caller(Generic[Item, Outcome]):
     place: Hashable
     told: "asyncio.Future[Outcome | _Turn]"
 
+    @property
+    def leads(self) -> bool:
+        """Its turn has come, whether or not it has heard of that yet."""
+        told = self.told
+        return told.done() and not told.cancelled() and told.exception() is None and told.result() is _Turn.LEADS
+
 
 class Grouped(Generic[Item, Outcome]):
     """At most `lanes` groups at once, of about the same size; who comes while all are taken is in one of the next.
@@ -38,7 +43,7 @@ class Grouped(Generic[Item, Outcome]):
         self._most = most
         self._least = least
         self._leading = 0
-        self._waiting: deque[_Caller[Item, Outcome]] = deque()
+        self._waiting: list[_Caller[Item, Outcome]] = []
         self._taken: set[Hashable] = set()
 
     @property
@@ -52,9 +57,7 @@ class Grouped(Generic[Item, Outcome]):
         try:
             told = await self._told(caller)
         except asyncio.CancelledError:
-            if caller in self._waiting:
-                self._waiting.remove(caller)
-            elif caller.told.done() and not caller.told.cancelled() and caller.told.result() is _Turn.LEADS:
+            if caller.leads:
                 self._step_back(caller)
             raise
         return await self._lead(caller) if isinstance(told, _Turn) else told
@@ -64,7 +67,7 @@ class Grouped(Generic[Item, Outcome]):
 
     def _call_leaders(self) -> None:
         """The first that wait for no other of their place, as many as there are lanes."""
-        for caller in list(self._waiting):
+        for caller in self._still_waiting():
             if self._leading >= self._lanes or (self._leading and len(self._waiting) < self._least):
                 return
             if caller.place not in self._taken:
@@ -72,6 +75,11 @@ class Grouped(Generic[Item, Outcome]):
                 self._taken.add(caller.place)
                 self._leading += 1
                 caller.told.set_result(_Turn.LEADS)
+
+    def _still_waiting(self) -> list[_Caller[Item, Outcome]]:
+        """A copy. Who was cancelled waits no more, also where its task had no turn since: it can be told nothing."""
+        self._waiting = [caller for caller in self._waiting if not caller.told.done()]
+        return list(self._waiting)
 
     def _step_back(self, *group: _Caller[Item, Outcome]) -> None:
         self._taken.difference_update(caller.place for caller in group)
@@ -86,11 +94,12 @@ class Grouped(Generic[Item, Outcome]):
         return outcomes[0]
 
     def _followers(self) -> list[_Caller[Item, Outcome]]:
+        waiting = self._still_waiting()
         # The whole queue for one lane would leave the other with whoever comes next, one by one.
-        share = max(self._least, -(-(len(self._taken) + len(self._waiting)) // self._lanes))
+        share = max(self._least, -(-(len(self._taken) + len(waiting)) // self._lanes))
         found: list[_Caller[Item, Outcome]] = []
-        stay: deque[_Caller[Item, Outcome]] = deque()
-        for caller in self._waiting:
+        stay: list[_Caller[Item, Outcome]] = []
+        for caller in waiting:
             if len(found) < min(self._most, share) - 1 and caller.place not in self._taken:
                 self._taken.add(caller.place)
                 found.append(caller)
