@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -12,6 +13,7 @@ from quantmesh.api.common.v1.common_pb2 import EventEnvelope
 from quantmesh.api.portfolio.v1.events_pb2 import TransactionRecorded
 from quantmesh.api.portfolio.v1.portfolio_pb2 import Transaction
 from quantmesh.chassis.context import CallContext, set_call
+from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.events import EventBus
 from quantmesh.chassis.events.streams import ensure_stream
@@ -32,9 +34,9 @@ async def limits(service_database: NewDatabase) -> AsyncIterator[Limits]:
 
 
 @asynccontextmanager
-async def watching(watch: LimitWatch) -> AsyncIterator[None]:
+async def watching(watch: LimitWatch) -> AsyncIterator[asyncio.Task[None]]:
     running = asyncio.create_task(watch.run())
-    yield
+    yield running
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
@@ -116,6 +118,29 @@ async def test_a_silent_portfolio_service_breaches_nothing_and_is_asked_again(li
         assert await limits.kinds() == []
         limits.accounts.available = True
         await become(limits, "breached")
+
+
+async def test_a_portfolio_that_breaks_the_arithmetic_is_put_off_and_the_others_are_watched(limits: Limits) -> None:
+    broken, other = limits.accounts.open(AAPL="7"), limits.accounts.open(AAPL="7")
+    for portfolio in (broken, other):
+        await limits.set(portfolio, limit("gross_exposure", "1000"))
+    limits.accounts.hold(broken, AAPL="sNaN")
+    async with watching(limits.watch):
+        await become(limits, "breached")
+        assert [message.portfolio_id for _, message in await limits.told()] == [other]
+        async with limits.database.system_transaction() as session:
+            assert await session.scalar(text("SELECT count(*) FROM limit_watch WHERE due_at <= now()")) == 0
+        limits.accounts.hold(other, AAPL="6")
+        await limits.set(other, limit("gross_exposure", "1000"))
+        await become(limits, "breached", "cleared")
+
+
+async def test_a_watch_without_its_database_waits_for_it(limits: Limits) -> None:
+    away = Database("postgresql://quantmesh_risk:risk@127.0.0.1:1/quantmesh", "risk")
+    async with watching(replace(limits.watch, database=away)) as running:
+        await asyncio.wait({running}, timeout=0.2)
+        assert not running.done()
+    await away.close()
 
 
 async def test_a_portfolio_that_is_gone_is_watched_no_more(limits: Limits) -> None:

@@ -22,14 +22,16 @@ from quantmesh.chassis.wakening import Wakening
 
 Outcome = TypeVar("Outcome")
 _READ_ONLY = text("SELECT current_setting('transaction_read_only')::boolean")
-# libpq notices a dead server by itself; without these a silent one holds a connection for minutes.
-_LIBPQ = {
-    "connect_timeout": "3",
+# After about ten seconds a silent peer is gone. Without these it holds a connection for minutes; and Postgres the locks
+# of a host that vanished for two hours, also the one by which its replica led.
+_SILENCE = {
     "keepalives_idle": "5",
     "keepalives_interval": "2",
     "keepalives_count": "3",
     "tcp_user_timeout": "10000",
 }
+# The same on the server's side, whose names all begin alike.
+_SERVERS_SILENCE = " ".join(f"-c tcp_{name.removeprefix('tcp_')}={value}" for name, value in _SILENCE.items())
 
 
 class Database:
@@ -70,10 +72,11 @@ class Database:
     def connection_options(self, purpose: str) -> dict[str, str]:
         """libpq's keywords, also for a connection beside the pool (one that holds a lock or listens)."""
         return {
-            **_LIBPQ,
+            **_SILENCE,
+            "connect_timeout": "3",
             "application_name": f"quantmesh-{self.service}-{purpose}",
             "options": f"-c search_path={self.service} -c timezone=UTC"
-            f" -c idle_in_transaction_session_timeout={self._idle_timeout_milliseconds}",
+            f" -c idle_in_transaction_session_timeout={self._idle_timeout_milliseconds} {_SERVERS_SILENCE}",
         }
 
     @asynccontextmanager

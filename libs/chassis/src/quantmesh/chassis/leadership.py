@@ -15,6 +15,15 @@ from quantmesh.chassis.database import Database
 
 _RETRY_SECONDS = 1.0
 _PROOF_SECONDS = 1.0
+# Far less than Postgres waits before it gives the lock of a silent session to the next.
+_PATIENCE_SECONDS = 4.0
+
+
+class LeadLost(psycopg.OperationalError):
+    """Postgres does not answer on the connection that holds the lock: another replica may lead soon."""
+
+    def __init__(self, name: str, patience_seconds: float) -> None:
+        super().__init__(f"{name}: Postgres has not proved for {patience_seconds:g} s that this replica leads")
 
 
 @asynccontextmanager
@@ -35,28 +44,37 @@ async def leading(database: Database, name: str) -> AsyncIterator[psycopg.AsyncC
         yield connection
 
 
-async def while_leading(database: Database, name: str, work: Callable[[], Awaitable[None]]) -> None:
+async def while_leading(
+    database: Database, name: str, work: Callable[[], Awaitable[object]], *, patience_seconds: float = _PATIENCE_SECONDS
+) -> None:
     """Do `work` when it is our turn, and end it within a second or two of losing the lead.
 
-    Two leaders may overlap for that long; what they do must bear it.
+    Two leaders may overlap for that long; what they do must bear it. Raises what `work` does, and psycopg.Error where
+    Postgres is away: LeadLost where it is silent for `patience_seconds`.
     """
     async with leading(database, name) as connection:
         working = asyncio.ensure_future(work())
-        proving = asyncio.create_task(_prove(connection))
+        lost: LeadLost | None = None
         try:
-            await asyncio.wait({working, proving}, return_when=asyncio.FIRST_COMPLETED)
+            async with asyncio.timeout(patience_seconds) as patience:
+                proving = asyncio.create_task(_prove(connection, patience, patience_seconds))
+                await asyncio.wait({working, proving}, return_when=asyncio.FIRST_COMPLETED)
+        except TimeoutError:
+            lost = LeadLost(name, patience_seconds)
         finally:
+            # Both at once: a question that Postgres does not answer lets go of its connection only later.
             await end(working, proving)
-        for task in (working, proving):
-            if not task.cancelled() and (error := task.exception()) is not None:
+        found = [task.exception() for task in (working, proving) if not task.cancelled()]
+        for error in (lost, *found):
+            if error is not None:
                 raise error
 
 
-async def _prove(connection: psycopg.AsyncConnection[Any]) -> None:
+async def _prove(connection: psycopg.AsyncConnection[Any], patience: asyncio.Timeout, seconds: float) -> None:
     while True:
         await asyncio.sleep(_PROOF_SECONDS)
-        async with asyncio.timeout(3 * _PROOF_SECONDS):
-            await connection.execute("SELECT 1")
+        await connection.execute("SELECT 1")
+        patience.reschedule(asyncio.get_running_loop().time() + seconds)
 
 
 async def _try_lock(connection: psycopg.AsyncConnection[Any], name: str) -> bool:

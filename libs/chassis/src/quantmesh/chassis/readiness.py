@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from prometheus_client import Gauge
 
-from quantmesh.chassis.cancellation import raise_if_cancelled
+from quantmesh.chassis.cancellation import end
 from quantmesh.chassis.telemetry.logs import get_logger
 
 log = get_logger(__name__)
@@ -21,42 +21,56 @@ _UP = Gauge("quantmesh_dependency_up", "1 while what the service depends on answ
 
 
 class Readiness:
-    """Ready while none of its checks raises or takes too long."""
+    """Ready while none of its checks raises or takes longer than `check_seconds`."""
 
-    def __init__(self) -> None:
+    def __init__(self, check_seconds: float = _CHECK_SECONDS) -> None:
         self.checks: dict[str, Check] = {}
         self.waiting_for = ["start"]
         self._started = False
+        self._check_seconds = check_seconds
+        self._asking: dict[str, asyncio.Task[bool]] = {}
 
     async def watch(self, on_started: Callable[[], Awaitable[None]] | None = None) -> None:
         """Look again and again, until cancelled; `on_started` is called when nothing is missing for the first time."""
-        while True:
-            before = self.waiting_for
-            await self.look()
-            if self.waiting_for != before:
-                log.info("not ready" if self.waiting_for else "ready", waiting_for=self.waiting_for)
-            if not self.waiting_for and not self._started:
-                self._started = True
-                if on_started is not None:
-                    await on_started()
-            await asyncio.sleep(_RECOVERY_SECONDS if self.waiting_for else _PAUSE_SECONDS)
+        try:
+            while True:
+                before = self.waiting_for
+                await self.look()
+                if self.waiting_for != before:
+                    log.info("not ready" if self.waiting_for else "ready", waiting_for=self.waiting_for)
+                if not self.waiting_for and not self._started:
+                    self._started = True
+                    if on_started is not None:
+                        await on_started()
+                await asyncio.sleep(_RECOVERY_SECONDS if self.waiting_for else _PAUSE_SECONDS)
+        finally:
+            await end(*self._asking.values())
 
     async def look(self) -> None:
         failing = []
         for name, check in self.checks.items():
-            passed = await _passes(name, check)
+            passed = await self._passes(name, check)
             _UP.labels(name).set(passed)
             if not passed:
                 failing.append(name)
-        # Whoever was asked may have swallowed a cancellation.
-        raise_if_cancelled()
         self.waiting_for = [name for name in failing if not (self._started and name in _NEEDED_TO_START)]
 
+    async def _passes(self, name: str, check: Check) -> bool:
+        """False as soon as its time is over, though it may end far later: psycopg waits where Postgres is silent."""
+        if name in self._asking:
+            return False
+        asking = self._asking[name] = asyncio.create_task(_ask(name, check))
+        asking.add_done_callback(lambda _: self._asking.pop(name))
+        try:
+            await asyncio.wait({asking}, timeout=self._check_seconds)
+        finally:
+            asking.cancel()
+        return asking.done() and not asking.cancelled() and asking.result()
 
-async def _passes(name: str, check: Check) -> bool:
+
+async def _ask(name: str, check: Check) -> bool:
     try:
-        async with asyncio.timeout(_CHECK_SECONDS):
-            await check()
+        await check()
     except Exception as error:  # noqa: BLE001  whatever it is, the part is not ready
         log.debug("check failed", check=name, error=str(error))
         return False

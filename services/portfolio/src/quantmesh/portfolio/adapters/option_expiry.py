@@ -63,7 +63,7 @@ class OptionExpiry:
         while True:
             try:
                 await while_leading(self._database, "option-expiry", self._sweep)
-            except (psycopg.Error, TimeoutError) as fault:
+            except psycopg.Error as fault:
                 log.warning("somebody else may settle options", error=str(fault))
             await asyncio.sleep(_LEADING_AGAIN_SECONDS)
 

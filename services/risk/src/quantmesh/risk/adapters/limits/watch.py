@@ -79,12 +79,15 @@ class LimitWatch:
                 await asyncio.sleep(_LOOK_SECONDS)
 
     async def _guarded(self, due: Due) -> None:
-        """What cannot be measured now is measured again later: it must not hold up the others."""
+        """What cannot be measured now, or never for a bug, is tried again later: it must not hold up the others."""
         set_call(CallContext().on_behalf_of(due.owner_id))
         try:
             await self.measure(due)
         except QuantmeshError as fault:
             log.warning("limits are measured later", portfolio_id=str(due.portfolio_id), error=fault.detail)
+            await self._put_off(due)
+        except Exception:
+            log.exception("limits cannot be measured", portfolio_id=str(due.portfolio_id))
             await self._put_off(due)
 
     async def measure(self, due: Due) -> None:
