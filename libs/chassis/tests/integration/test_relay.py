@@ -13,6 +13,7 @@ from quantmesh.api.common.v1.common_pb2 import EventEnvelope, Money
 from quantmesh.chassis import outbox
 from quantmesh.chassis.context import CallContext, current_call, current_caller, set_call
 from quantmesh.chassis.database import Database
+from quantmesh.chassis.envelopes import MOST_BYTES, EventTooLarge
 from quantmesh.chassis.events import Consumer, EventBus
 from quantmesh.chassis.relay import Relay
 from quantmesh.chassis.sql import Session, text
@@ -200,3 +201,46 @@ async def test_what_was_published_stays_for_seven_days(database: Database, bus: 
             return bool(await session.scalar(left) == "0 days ago, 6 days ago")
 
     await until(is_swept)
+
+
+async def test_however_much_is_old_it_is_forgotten_within_seconds_and_what_is_new_published(
+    database: Database, bus: EventBus, start: Start
+) -> None:
+    async with database.system_transaction() as session:
+        await session.execute(
+            text(
+                """
+                INSERT INTO outbox (id, subject, partition, aggregate_id, aggregate_version, previous_version,
+                                    occurred_at, schema_version, type, payload, traceparent, published_at,
+                                    stream_sequence)
+                SELECT uuidv7(), 'ledger.entry.posted', 0, 'old', number, number - 1,
+                       now(), 1, 'Money', '', '', now() - interval '8 days', 0
+                FROM generate_series(1, 12000) AS number
+                """
+            )
+        )
+    start(Relay(database, bus).run())
+    await post(database, "new", "C")
+    await until(lambda: unpublished(database, 0), seconds=1.0)
+
+    async def is_forgotten() -> bool:
+        async with database.system_transaction() as session:
+            return bool(await session.scalar(text("SELECT count(*) = 1 FROM outbox")))
+
+    await until(is_forgotten, seconds=5.0)
+
+
+async def test_an_event_that_the_broker_would_never_take_is_refused_where_it_is_written(
+    database: Database, bus: EventBus, start: Start
+) -> None:
+    largest, too_large = (Money(currency="X" * length) for length in (MOST_BYTES - 4, MOST_BYTES - 3))
+    assert largest.ByteSize() == MOST_BYTES
+    async with database.transaction(OWNER) as session:
+        with pytest.raises(EventTooLarge, match=r"ledger\.entry\.posted: an event has 1000001 bytes"):
+            await outbox.append(session, SUBJECT, too_large, aggregate_id="a", occurred_at=NOW)
+        series = [outbox.SeriesEvent(too_large, 1, NOW)]
+        with pytest.raises(EventTooLarge):
+            await outbox.append_series(session, SUBJECT, series, aggregate_id="a")
+        await outbox.append(session, SUBJECT, largest, aggregate_id="a", occurred_at=NOW)
+    start(Relay(database, bus).run())
+    await until(lambda: unpublished(database, 0))

@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from psycopg.errors import NotNullViolation
 
 from quantmesh.chassis.context import current_call
+from quantmesh.chassis.envelopes import serialized
 from quantmesh.chassis.ids import uuid7
 from quantmesh.chassis.sql import Executor, text
 
@@ -108,7 +109,7 @@ async def append(
     """Write an event with the effect that it tells of; the id of the event.
 
     `subject` is "<service>.<noun>.<past-tense verb>". `aggregate_version` grows with each event of an aggregate on a
-    subject; left out, it counts by itself. Raises ValueError where it does not grow.
+    subject; left out, it counts by itself. Raises ValueError where it does not grow, and EventTooLarge.
     """
     event_id = uuid7()
     version: int | None = await session.scalar(
@@ -123,7 +124,7 @@ async def append(
             "occurred_at": occurred_at,
             "schema_version": schema_version,
             "type": message.DESCRIPTOR.full_name,
-            "payload": message.SerializeToString(deterministic=True),
+            "payload": serialized(subject, message),
             "traceparent": current_call().traceparent,
         },
     )
@@ -144,7 +145,7 @@ async def append_series(
 ) -> None:
     """Write many events of one aggregate in one round trip, all of one type, their versions growing.
 
-    Raises ValueError where the versions do not grow, or not past what was written before.
+    Raises ValueError where the versions do not grow, or not past what was written before, and EventTooLarge.
     """
     own = {str(aggregate_id): events}
     values = series(subject, own, owner_id=owner_id, schema_version=schema_version)
@@ -159,7 +160,10 @@ def series(
     owner_id: UUID | None = None,
     schema_version: int = 1,
 ) -> dict[str, object]:
-    """The values of series_parts for events by aggregate. Raises ValueError where an aggregate's versions shrink."""
+    """The values of series_parts for events by aggregate.
+
+    Raises ValueError where an aggregate's versions shrink, and EventTooLarge.
+    """
     traceparent = current_call().traceparent
     rows: list[dict[str, object]] = []
     heads = []
@@ -181,7 +185,7 @@ def series(
                     "version": event.version,
                     "follows": follows,
                     "occurred_at": event.occurred_at.isoformat(),
-                    "payload": b64encode(event.message.SerializeToString(deterministic=True)).decode(),
+                    "payload": b64encode(serialized(subject, event.message)).decode(),
                     "traceparent": traceparent if event.traceparent is None else event.traceparent,
                 }
             )

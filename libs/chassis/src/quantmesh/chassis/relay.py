@@ -6,17 +6,15 @@ from contextlib import suppress
 from typing import Any
 
 import psycopg
-from google.protobuf.timestamp_pb2 import Timestamp
 from prometheus_client import Counter, Gauge
 
-from quantmesh.api.common.v1.common_pb2 import EventEnvelope
 from quantmesh.chassis import failpoints
 from quantmesh.chassis.cancellation import end, raise_if_cancelled
 from quantmesh.chassis.database import Database
+from quantmesh.chassis.envelopes import message_of
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.events.bus import BROKER_FAULTS, EventBus
 from quantmesh.chassis.events.publishing import Acknowledgement, Publisher, SentBatch
-from quantmesh.chassis.events.streams import SUBJECT_ROOT
 from quantmesh.chassis.failpoints import Failpoint
 from quantmesh.chassis.leadership import leading
 from quantmesh.chassis.sql import plain_array
@@ -25,6 +23,9 @@ from quantmesh.chassis.telemetry.logs import get_logger
 log = get_logger(__name__)
 
 _BATCH = 1024
+# In parts, since an event may have to wait for one; and many, or the table would grow where many are published.
+_FORGOTTEN_AT_ONCE = 2000
+_FORGET_SECONDS = 0.2
 _POLL_SECONDS = 1.0
 _MARK_SECONDS = 0.1
 _MEASURE_SECONDS = 5.0
@@ -63,10 +64,10 @@ _BACKLOG = """
     SELECT count(*) AS rows, coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)::float8 AS age
     FROM outbox WHERE published_at IS NULL
 """
-_FORGET = """
+_FORGET = f"""
     DELETE FROM outbox WHERE id IN
-        (SELECT id FROM outbox WHERE published_at < now() - interval '7 days' LIMIT 10000)
-"""
+        (SELECT id FROM outbox WHERE published_at < now() - interval '7 days' LIMIT {_FORGOTTEN_AT_ONCE})
+"""  # noqa: S608  a constant
 
 _PUBLISHED = Counter("quantmesh_outbox_published_total", "Events acknowledged by the broker", ["schema"])
 _REPUBLISHED = Counter("quantmesh_outbox_republished_total", "Events that the broker had lost", ["schema"])
@@ -122,6 +123,9 @@ class _Turn:
         self._last_sequence = 0
         self._swept_epoch = -1
         self._swept_at = 0.0
+        # Whether rows may be left that nobody needs any more.
+        self._has_old = False
+        self._forgot_at = 0.0
         self._measured_at = 0.0
 
     async def relay(self) -> None:
@@ -140,6 +144,7 @@ class _Turn:
                     await self._sweep()
                 self._written.clear()
                 await self._publish_all()
+                await self._forget_some()
                 await self._wait_for_rows()
         finally:
             # Whoever leads next measures; what this process last saw would stay for ever.
@@ -155,7 +160,7 @@ class _Turn:
         """What is acknowledged is marked with the reading of the next rows, or where none come for a moment."""
         if self._acknowledged and not await self._is_written(_MARK_SECONDS):
             await self._mark()
-        await self._is_written(_POLL_SECONDS)
+        await self._is_written(_FORGET_SECONDS if self._has_old else _POLL_SECONDS)
 
     async def _is_written(self, seconds: float) -> bool:
         with suppress(TimeoutError):
@@ -177,7 +182,7 @@ class _Turn:
             upkeep = asyncio.create_task(self._mark_and_read([row.id for row in rows])) if is_full else None
             try:
                 await asyncio.sleep(0)  # Postgres works on it while this process is busy with sending
-                sent = await self._publisher.send(_message(row) for row in rows)
+                sent = await self._publisher.send(message_of(row) for row in rows)
             finally:
                 following = await upkeep if upkeep else []
             await failpoints.reached(Failpoint.AFTER_PUBLISH)
@@ -228,15 +233,21 @@ class _Turn:
             raise Unavailable(msg)
 
     async def _sweep(self) -> None:
-        """Find a broker that is behind what it acknowledged, and forget what is old."""
+        """Find a broker that is behind what it acknowledged, and begin to forget what is old."""
         epoch = self._bus.epoch
         await self._mark()
         info = await self._bus.ensure_stream(self._service)
         await self._forget_from(info.state.last_seq + 1)
         self._last_sequence = (await _one(await self._connection.execute(_LAST_SEQUENCE))).sequence
-        await self._connection.execute(_FORGET)
+        self._has_old = True
         self._swept_epoch = epoch
         self._swept_at = time.monotonic()
+
+    async def _forget_some(self) -> None:
+        if self._has_old and time.monotonic() - self._forgot_at >= _FORGET_SECONDS:
+            deleted = await self._connection.execute(_FORGET)
+            self._has_old = deleted.rowcount == _FORGOTTEN_AT_ONCE
+            self._forgot_at = time.monotonic()
 
     async def _forget_from(self, sequence: int) -> None:
         """The broker has, or gives to others, the places from `sequence` on: what was there is lost."""
@@ -260,30 +271,6 @@ class _Turn:
 def _told_on(service: str) -> str:
     """Where replicas tell the leading one that they wrote events."""
     return f"outbox.{service}"
-
-
-def _message(row: Any) -> tuple[str, bytes, dict[str, str]]:
-    headers = {"Nats-Msg-Id": row.id, "Content-Type": "application/protobuf"}
-    if row.traceparent:
-        headers["traceparent"] = row.traceparent
-    envelope = EventEnvelope(
-        event_id=row.id,
-        aggregate_id=row.aggregate_id,
-        aggregate_version=row.aggregate_version,
-        previous_version=row.previous_version,
-        owner_id=row.owner_id,
-        occurred_at=_timestamp(row.occurred_micros),
-        recorded_at=_timestamp(row.recorded_micros),
-        schema_version=row.schema_version,
-        type=row.type,
-        payload=row.payload,
-    )
-    return f"{SUBJECT_ROOT}.{row.subject}.{row.partition}", envelope.SerializeToString(), headers
-
-
-def _timestamp(micros: int) -> Timestamp:
-    seconds, rest = divmod(micros, 1_000_000)
-    return Timestamp(seconds=seconds, nanos=rest * 1000)
 
 
 async def _has_outbox(connection: psycopg.AsyncConnection[Any]) -> bool:
