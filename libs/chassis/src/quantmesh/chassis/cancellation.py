@@ -4,10 +4,15 @@ import asyncio
 from typing import Any
 
 
+def is_cancelled() -> bool:
+    """Whether the running task was asked to end, also where that was swallowed since."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 def raise_if_cancelled() -> None:
     """For the turns of a loop that waits on such a library."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
+    if is_cancelled():
         raise asyncio.CancelledError
 
 

@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from quantmesh.chassis.cancellation import end
+from psycopg import DataError
+
+from quantmesh.chassis.cancellation import end, is_cancelled, raise_if_cancelled
 from quantmesh.chassis.context import CallContext, set_call
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import HTTP_STATUS, Conflict, QuantmeshError, Unavailable, kind_of
@@ -22,6 +25,8 @@ _POLL_SECONDS = 0.5
 _HEARTBEAT_SECONDS = 1.0
 _DEAD_AFTER_SECONDS = 15.0
 _MAXIMUM_ATTEMPTS = 3
+# What a job's function has to put things away where its worker stops; then it is cancelled again and again.
+_PUTTING_AWAY_SECONDS = 5.0
 
 # A worker that fell silent loses its claim; `attempts` tells a claim from the next one of the same job.
 _CLAIM = text(
@@ -82,9 +87,12 @@ class RunningJob:
     ended_by: str = field(default="", init=False)
 
     def report(self, progress: float, message: str) -> None:
-        """`progress` from 0 to 1; may be called from another thread."""
+        """`progress` from 0 to 1; may be called from another thread. Raises ValueError where it is no number."""
+        if math.isnan(progress):
+            msg = f"{self.kind}: progress is a number"
+            raise ValueError(msg)
         self.progress = min(max(progress, 0.0), 1.0)
-        self.message = message
+        self.message = _as_text(message)
 
 
 Result = Mapping[str, Any]
@@ -153,42 +161,65 @@ class JobWorker:
         heart = asyncio.create_task(self._beat(job, work))
         try:
             with metrics.SECONDS.labels(job.kind).time():
-                result = await work
-        except asyncio.CancelledError:
-            if not job.ended_by:
-                # This worker is being stopped, not the job.
-                await asyncio.shield(self._release(job))
-                raise
-            if job.ended_by == "owner":
-                await self._finish(job, "cancelled")
-                metrics.JOBS.labels(job.kind, "cancelled").inc()
-        except QuantmeshError as error:
-            await self._fail(job, error)
-        except Exception:
-            log.exception("job failed", job=job.id, kind=job.kind)
-            await self._fail(job, QuantmeshError("Something went wrong on our side; the job is logged."))
-        else:
-            job.report(1.0, job.message)
-            await self._finish(job, "succeeded", result=result)
-            metrics.JOBS.labels(job.kind, "succeeded").inc()
+                await _ended(job, work)
         finally:
             # Waited for: its transaction would otherwise outlive the database's pool.
             await end(work, heart)
+            await self._conclude(job, work)
 
     async def _beat(self, job: RunningJob, work: "asyncio.Future[Result]") -> None:
-        while True:
-            await asyncio.sleep(_HEARTBEAT_SECONDS)
-            # While the database is away the work goes on; a claim lost meanwhile shows at the next beat.
-            with suppress(Unavailable, Conflict):
-                async with self._database.system_transaction() as session:
-                    cancel_requested = await session.scalar(
-                        _HEARTBEAT,
-                        {"id": job.id, "attempts": job.attempts, "progress": job.progress, "message": job.message},
-                    )
-                if cancel_requested is None or cancel_requested:
-                    job.ended_by = "owner" if cancel_requested else "another worker"
-                    work.cancel()
-                    return
+        try:
+            while not job.ended_by:
+                await asyncio.sleep(_HEARTBEAT_SECONDS)
+                # While the database is away the work goes on; a claim lost meanwhile shows at the next beat.
+                with suppress(Unavailable, Conflict):
+                    await self._keep_claim(job)
+            work.cancel()
+        except Exception:
+            # Without it another worker would begin the same job beside this one.
+            log.exception("a job lost its heartbeat", job=job.id, kind=job.kind)
+            work.cancel()
+
+    async def _keep_claim(self, job: RunningJob) -> None:
+        values = {"id": job.id, "attempts": job.attempts, "progress": job.progress, "message": job.message}
+        async with self._database.system_transaction() as session:
+            cancel_requested = await session.scalar(_HEARTBEAT, values)
+        if cancel_requested is None or cancel_requested:
+            job.ended_by = "owner" if cancel_requested else "another worker"
+
+    async def _conclude(self, job: RunningJob, work: "asyncio.Future[Result]") -> None:
+        try:
+            result = work.result()
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  the job ends by it
+            await self._conclude_without_result(job, error)
+        else:
+            await self._succeed(job, result)
+
+    async def _conclude_without_result(self, job: RunningJob, error: BaseException) -> None:
+        if job.ended_by == "another worker":
+            return
+        if job.ended_by and isinstance(error, asyncio.CancelledError):
+            await self._finish(job, "cancelled")
+            metrics.JOBS.labels(job.kind, "cancelled").inc()
+        elif is_cancelled() and not job.ended_by:
+            # This worker is being stopped, not the job.
+            await asyncio.shield(self._release(job))
+        elif isinstance(error, QuantmeshError):
+            await self._fail(job, error)
+        else:
+            # Also where what it waited for was cancelled, as a call whose channel is closed.
+            log.error("job failed", job=job.id, kind=job.kind, exc_info=error)
+            await self._fail(job, _Bug())
+
+    async def _succeed(self, job: RunningJob, result: Result) -> None:
+        job.report(1.0, job.message)
+        try:
+            await self._finish(job, "succeeded", result=result)
+        except (TypeError, ValueError, DataError):
+            log.exception("job's result cannot be kept", job=job.id, kind=job.kind)
+            await self._fail(job, _Bug())
+        else:
+            metrics.JOBS.labels(job.kind, "succeeded").inc()
 
     async def _fail(self, job: RunningJob, error: QuantmeshError) -> None:
         await self._finish(job, "failed", problem=_problem(error))
@@ -211,6 +242,8 @@ class JobWorker:
                 async with self._database.system_transaction() as session:
                     await session.execute(_FINISH, values)
             except (Unavailable, Conflict):
+                # A worker that is being stopped waits for no database: the claim runs out by itself.
+                raise_if_cancelled()
                 await asyncio.sleep(_POLL_SECONDS)
             else:
                 return
@@ -229,11 +262,33 @@ class _WorkerDied(QuantmeshError):
         super().__init__(f"The job was begun {_MAXIMUM_ATTEMPTS} times, and each time its worker died.")
 
 
+class _Bug(QuantmeshError):
+    def __init__(self) -> None:
+        super().__init__("Something went wrong on our side; the job is logged.")
+
+
+async def _ended(job: RunningJob, work: "asyncio.Future[Result]") -> None:
+    """Waits for it, and not in its place: so a cancellation of the work is none of the worker's, nor hides one."""
+    try:
+        await asyncio.wait({work})
+    except asyncio.CancelledError:
+        # Once, and what its owner has cancelled not again: it may be putting something away.
+        if not job.ended_by:
+            work.cancel()
+        await asyncio.wait({work}, timeout=_PUTTING_AWAY_SECONDS)
+        raise
+
+
+def _as_text(words: str) -> str:
+    """What Postgres takes as text: no NUL, and no half of a surrogate pair."""
+    return words.replace("\0", "\ufffd").encode(errors="replace").decode()
+
+
 def _problem(error: QuantmeshError) -> dict[str, Any]:
     """RFC 9457."""
     return {
         "type": f"/problems/{error.problem}",
         "title": error.problem.replace("-", " ").capitalize(),
         "status": HTTP_STATUS[kind_of(error)],
-        "detail": error.detail,
+        "detail": _as_text(error.detail),
     }

@@ -1,0 +1,154 @@
+"""Jobs that end in unusual ways: their worker says so, and goes on or stops as it was told."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from psycopg import DataError
+
+from quantmesh.api.common.v1 import job_pb2 as pb
+from quantmesh.chassis import jobs
+from quantmesh.chassis.cancellation import end
+from quantmesh.chassis.database import Database
+from quantmesh.chassis.errors import RuleBroken, Unavailable
+from quantmesh.chassis.jobs import JobWorker, RunningJob
+
+from .events import Start, until
+from .test_jobs import ALICE, convert, ended, enqueue, find
+
+QUEUED, CANCELLED, FAILED = pb.JOB_STATUS_QUEUED, pb.JOB_STATUS_CANCELLED, pb.JOB_STATUS_FAILED
+Function = Callable[[RunningJob], Awaitable[dict[str, Any]]]
+
+
+async def test_a_worker_that_is_stopped_while_a_cancelled_job_puts_things_away_begins_no_other(
+    database: Database,
+) -> None:
+    begun, cleaning, put_away = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def for_ever(_: RunningJob) -> dict[str, Any]:
+        begun.set()
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            cleaning.set()
+            await asyncio.sleep(0.1)
+            put_away.set()
+        return {}
+
+    cancelled = await enqueue(database)
+    worker = asyncio.create_task(JobWorker(database, {"convert": for_ever}).run())
+    await begun.wait()
+    async with database.transaction(ALICE) as session:
+        await jobs.cancel(session, cancelled)
+    await cleaning.wait()
+    worker.cancel()
+    waiting = await enqueue(database)
+    await asyncio.wait({worker}, timeout=2.0)
+    has_ended = worker.done()
+    # A worker that goes on is ended by nobody who asks its group.
+    await end(*(task for task in asyncio.all_tasks() if task is not asyncio.current_task()))
+    assert has_ended
+    assert put_away.is_set()
+    assert ((await find(database, cancelled)).status, (await find(database, waiting)).status) == (CANCELLED, QUEUED)
+
+
+async def test_a_stopped_worker_gives_back_also_what_ends_with_an_error_then(database: Database, start: Start) -> None:
+    begun = asyncio.Event()
+
+    async def stumble(_: RunningJob) -> dict[str, Any]:
+        begun.set()
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            msg = "A peer is gone."
+            raise Unavailable(msg) from None
+        return {}
+
+    job_id = await enqueue(database)
+    worker = start(JobWorker(database, {"convert": stumble}).run())
+    await begun.wait()
+    worker.cancel()
+    await asyncio.wait({worker}, timeout=2.0)
+    assert worker.cancelled()
+    assert (await find(database, job_id)).status == QUEUED
+
+
+async def be_cancelled(_: RunningJob) -> dict[str, Any]:
+    raise asyncio.CancelledError
+
+
+async def refuse_what_is_no_text(_: RunningJob) -> dict[str, Any]:
+    msg = "Row 3 has the symbol 'A\0\ud800'."
+    raise RuleBroken(msg)
+
+
+async def find_no_number(_: RunningJob) -> dict[str, Any]:
+    return {"rate": float("nan")}
+
+
+async def find_no_text(_: RunningJob) -> dict[str, Any]:
+    return {"name": "\0"}
+
+
+async def report_no_number(job: RunningJob) -> dict[str, Any]:
+    job.report(float("nan"), "")
+    return {}
+
+
+@pytest.mark.parametrize(
+    "function", [be_cancelled, refuse_what_is_no_text, find_no_number, find_no_text, report_no_number]
+)
+async def test_a_job_that_ends_oddly_has_failed_and_its_worker_goes_on(
+    database: Database, start: Start, function: Function
+) -> None:
+    odd = await enqueue(database)
+
+    async def one_or_the_other(job: RunningJob) -> dict[str, Any]:
+        return await (function if job.id == odd else convert)(job)
+
+    worker = start(JobWorker(database, {"convert": one_or_the_other}).run())
+    assert (await ended(database, odd, FAILED, seconds=3)).HasField("problem")
+    await ended(database, await enqueue(database), pb.JOB_STATUS_SUCCEEDED, seconds=3)
+    assert not worker.done()
+
+
+async def test_a_report_that_postgres_cannot_keep_leaves_the_job_its_heartbeat(
+    database: Database, start: Start
+) -> None:
+    told = "half of \ud800 and \0"
+
+    async def report(job: RunningJob) -> dict[str, Any]:
+        job.report(0.5, told)
+        await asyncio.sleep(3600)
+        return {}
+
+    job_id = await enqueue(database)
+    start(JobWorker(database, {"convert": report}).run())
+
+    async def is_shown() -> bool:
+        return (await find(database, job_id)).message == "half of ? and \ufffd"
+
+    await until(is_shown, seconds=3)
+
+
+async def test_a_worker_whose_heartbeat_cannot_be_written_ends_its_job_and_says_so(
+    database: Database, start: Start
+) -> None:
+    stopped = asyncio.Event()
+
+    async def spoil(job: RunningJob) -> dict[str, Any]:
+        job.message = "\0"
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            stopped.set()
+        return {}
+
+    await enqueue(database)
+    worker = start(JobWorker(database, {"convert": spoil}).run())
+    await asyncio.wait({worker}, timeout=3.0)
+    assert stopped.is_set()
+    with pytest.raises(ExceptionGroup) as failed:
+        await worker
+    assert failed.group_contains(DataError)
