@@ -1,5 +1,7 @@
 """Cursors that somebody else made."""
 
+from typing import Any
+
 import pytest
 
 from quantmesh.api.common.v1 import common_pb2
@@ -18,12 +20,13 @@ async def test_a_cursor_that_a_list_did_not_give_is_refused_by_each(service: Ser
     rpc = service.rpc
     for cursor in ("!", "AAAA", "YWJj", "YXxi", "w7w", to_cursor(["2020-01-02", "1"])):
         page = common_pb2.PageRequest(cursor=cursor)
-        for method, request in (
+        calls: list[tuple[Any, Any]] = [
             (rpc.ListPortfolios, pb.ListPortfoliosRequest(page=page)),
             (rpc.ListOrders, pb.ListOrdersRequest(page=page)),
             (rpc.ListLedger, pb.ListLedgerRequest(portfolio_id=portfolio.id, page=page)),
             (rpc.ListTransactions, pb.ListTransactionsRequest(portfolio_id=portfolio.id, page=page)),
             (rpc.GetPerformance, pb.GetPerformanceRequest(portfolio_id=portfolio.id, page=page)),
-        ):
+        ]
+        for method, request in calls:
             with pytest.raises(InvalidCursor):
                 await method(request, NO_CONTEXT)

@@ -1,6 +1,5 @@
 """Parts of an order that the ledger cannot post wait for a larger one; parts are whole lots."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 
@@ -19,12 +18,11 @@ LEAST_FEE = COSTS | {"minimum_fee": Decimal(5)}
 
 
 @pytest.fixture
-def least_fee(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def least_fee(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order_desk, "COSTS", LEAST_FEE)
     service.rpc._costs = ExecutionCosts(**LEAST_FEE)
     service.market.known["PENNY"] = asset("PENNY", Adjustment.RAW)
     service.market.live["PENNY"] = quote("PENNY", "2.00")
-    return
 
 
 async def holder(service: Service, cash: str) -> tuple[User, str]:
