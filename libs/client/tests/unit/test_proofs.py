@@ -13,6 +13,7 @@ from quantmesh.client.models.chain import Proof
 CONTRACT = "0x" + "ab" * 20
 NODE = "http://node.test"
 BLOCK = 7
+TRANSACTION = "0x" + "22" * 32
 # docs/decisions/0010-proof-payload.md: the payload and leaf that the portfolio service's own test publishes.
 PAYLOAD = json.loads(
     '{"cash_effect":"-771.18","currency":"USD","executed_at":"2020-01-02T15:00:00.000000Z","fee":"1",'
@@ -38,7 +39,7 @@ def proof(**changes: Any) -> Proof:
         "network": "local",
         "chain_id": 31337,
         "contract": CONTRACT,
-        "transaction_hash": "0x" + "22" * 32,
+        "transaction_hash": TRANSACTION,
         "block_number": BLOCK,
     }
     values: dict[str, Any] = {"leaf": LEAF, "payload": PAYLOAD, "path": [SIBLING], "root": ROOT, "anchor": anchor}
@@ -51,6 +52,9 @@ def node(request: httpx.Request) -> httpx.Response:
     call = json.loads(request.content)
     if call["method"] == "eth_chainId":
         return httpx.Response(200, json={"result": hex(31337)})
+    if call["method"] == "eth_getTransactionReceipt":
+        log = {"address": CONTRACT.upper().replace("0X", "0x"), "topics": [ROOT_ANCHORED, ROOT, "0x" + "00" * 32]}
+        return httpx.Response(200, json={"result": {"logs": [log]} if call["params"] == [TRANSACTION] else None})
     asked = call["params"][0]
     seen = asked["to"] == CONTRACT and asked["data"] == "0x" + ANCHORED_AT + ROOT[2:]
     return httpx.Response(200, json={"result": f"0x{BLOCK if seen else 0:064x}"})
@@ -58,6 +62,8 @@ def node(request: httpx.Request) -> httpx.Response:
 
 # The first four bytes of keccak256("anchoredAt(bytes32)"), as `cast sig` prints them.
 ANCHORED_AT = proofs.keccak256(b"anchoredAt(bytes32)")[:4].hex()
+# What the contract's logs begin with.
+ROOT_ANCHORED = "0x" + proofs.keccak256(b"RootAnchored(bytes32,address)").hex()
 
 
 def verdict_on(given: Proof, **options: Any) -> str | None:
@@ -110,6 +116,8 @@ def test_a_payload_with_a_member_left_out_is_refuted() -> None:
         ({"anchor": {"block_number": 8}}, "anchored in block 7, not in block 8"),
         ({"anchor": {"contract": "0x" + "cd" * 20}}, "has never seen the root"),
         ({"anchor": {"contract": "nowhere"}}, "is no address of a contract"),
+        ({"anchor": {"transaction_hash": "0x" + "23" * 32}}, "did not anchor this root"),
+        ({"anchor": {"transaction_hash": "0x23"}}, "is not 0x and 64 hexadecimal digits"),
     ],
 )
 def test_whatever_else_is_altered_is_refuted_with_its_reason(changes: dict[str, Any], reason: str) -> None:
@@ -128,4 +136,25 @@ def test_a_node_that_does_not_answer_gives_no_verdict() -> None:
         httpx.Client(transport=httpx.MockTransport(broken)) as http,
         pytest.raises(proofs.NodeUnavailable, match="connection refused"),
     ):
+        proofs.verify(proof(), NODE, http=http)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [None, [], "0x1", {}, {"error": "quota"}, {"error": {"code": 1}}, {"result": None}, {"result": "soon"}],
+)
+def test_a_node_that_talks_nonsense_gives_no_verdict(answer: object) -> None:
+    transport = httpx.MockTransport(lambda _request: httpx.Response(200, json=answer))
+    with httpx.Client(transport=transport) as http, pytest.raises(proofs.NodeUnavailable, match="did not answer"):
+        proofs.verify(proof(), NODE, http=http)
+
+
+@pytest.mark.parametrize("receipt", [[], {}, {"logs": None}, {"logs": [{"address": CONTRACT}]}])
+def test_a_receipt_that_cannot_be_read_gives_no_verdict(receipt: object) -> None:
+    def nonsense(request: httpx.Request) -> httpx.Response:
+        asks_for_it = json.loads(request.content)["method"] == "eth_getTransactionReceipt"
+        return httpx.Response(200, json={"result": receipt}) if asks_for_it else node(request)
+
+    transport = httpx.MockTransport(nonsense)
+    with httpx.Client(transport=transport) as http, pytest.raises(proofs.NodeUnavailable, match="receipt"):
         proofs.verify(proof(), NODE, http=http)

@@ -1,11 +1,13 @@
 """Judge a proof by itself and an EVM node alone: no part of quantmesh is asked.
 
 The payload in its canonical form (RFC 8785) hashes to the leaf, the path leads from the leaf to the root (as in
-OpenZeppelin's standard-v1 trees), and the contract says in which block it saw that root.
+OpenZeppelin's standard-v1 trees), the contract says in which block it saw that root, and the transaction that the proof
+names is the one that anchored it.
 """
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import httpx
 import rfc8785
@@ -16,6 +18,7 @@ from quantmesh.client.models.chain import Proof, Verdict
 
 _HASH = re.compile(r"0x[0-9a-fA-F]{64}")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+_NUMBER = re.compile(r"0x[0-9a-fA-F]*")
 
 
 class NodeUnavailable(ClientError):
@@ -30,6 +33,9 @@ class _Refuted(Exception):
 def keccak256(content: bytes) -> bytes:
     digest: bytes = keccak_256(content).digest()
     return digest
+
+
+_ROOT_ANCHORED = f"0x{keccak256(b'RootAnchored(bytes32,address)').hex()}"
 
 
 def leaf_of(payload: Mapping[str, object]) -> bytes:
@@ -86,6 +92,11 @@ def _verify(proof: Proof, node: "_Node", contract: str | None) -> None:
         block_number == anchor.block_number,
         f"The root was anchored in block {block_number}, not in block {anchor.block_number}.",
     )
+    transaction = _hash(anchor.transaction_hash, "transaction_hash")
+    _require(
+        node.has_anchored(transaction, trusted, root),
+        f"The transaction {anchor.transaction_hash} did not anchor this root.",
+    )
 
 
 class _Node:
@@ -94,27 +105,44 @@ class _Node:
         self._http = http
 
     def chain_id(self) -> int:
-        return _number(self._call("eth_chainId", []))
+        return self._number("eth_chainId", [])
 
     def anchored_at(self, contract: str, root: bytes) -> int:
         """The block in which the contract saw the root; zero for never, also where there is no such contract."""
         selector = keccak256(b"anchoredAt(bytes32)")[:4]
         call = {"to": contract, "data": f"0x{(selector + root).hex()}"}
-        return _number(self._call("eth_call", [call, "latest"]))
+        return self._number("eth_call", [call, "latest"])
 
-    def _call(self, method: str, parameters: list[object]) -> str:
+    def has_anchored(self, transaction: bytes, contract: str, root: bytes) -> bool:
+        """Whether one of the transaction's logs is the contract's, about that root."""
+        receipt = self._call("eth_getTransactionReceipt", [f"0x{transaction.hex()}"])
+        wanted = [_ROOT_ANCHORED, f"0x{root.hex()}"]
+        try:
+            return receipt is not None and any(
+                log["address"].lower() == contract.lower() and [topic.lower() for topic in log["topics"][:2]] == wanted
+                for log in receipt["logs"]
+            )
+        except (AttributeError, KeyError, TypeError) as error:
+            raise NodeUnavailable(self._url, "it sent a receipt that cannot be read") from error
+
+    def _number(self, method: str, parameters: list[object]) -> int:
+        """Nothing at all is zero: where no contract is, nothing answers."""
+        text = self._call(method, parameters)
+        if not isinstance(text, str) or not _NUMBER.fullmatch(text):
+            raise NodeUnavailable(self._url, f"it sent {str(text)[:80]!r} for a number")
+        return int(text[2:] or "0", 16)
+
+    def _call(self, method: str, parameters: list[object]) -> Any:
         request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
         try:
             answer = self._http.post(self._url, json=request).raise_for_status().json()
         except (httpx.HTTPError, ValueError) as error:
             raise NodeUnavailable(self._url, str(error) or type(error).__name__) from error
-        if "result" not in answer:
-            raise NodeUnavailable(self._url, str(answer.get("error", {}).get("message", "it sent no result")))
-        return str(answer["result"])
-
-
-def _number(text: str) -> int:
-    return int(text, 16) if text not in {"", "0x"} else 0
+        if not isinstance(answer, dict) or "result" not in answer:
+            refusal = answer.get("error") if isinstance(answer, dict) else None
+            reason = refusal.get("message") if isinstance(refusal, dict) else None
+            raise NodeUnavailable(self._url, str(reason or "it sent no result"))
+        return answer["result"]
 
 
 def _hash(text: str, name: str) -> bytes:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -12,10 +12,15 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
 
-from quantmesh.client.errors import Problem, StreamClosed, Unreachable
+from quantmesh.client.errors import Overloaded, Problem, StreamClosed, Unreachable
 from quantmesh.client.transport import Transport
 
 RECONNECT_SECONDS = 15.0
+# The transport renews a token that has less than 15 s left.
+_RENEW_BEFORE_SECONDS = 10.0
+_LEAST_RENEWAL_SECONDS = 1.0
+# How long after its last words a server that ends a stream may take to close it.
+_PARTING_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -31,15 +36,16 @@ class Event:
 
 class Stream:
     """Subscribe, then iterate. A connection that breaks is opened again, and each channel goes on after the last event
-    that was handed out: nothing of an account's log is missed or seen twice."""
+    that was handed out: nothing of an account's log is missed or seen twice. The login is renewed before it expires."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._url = transport.address.replace("http", "ws", 1) + "/api/v2/stream"
         self._connection: ClientConnection | None = None
         self._held = ExitStack()
-        self._last: dict[str, int | None] = {}
+        self._last: dict[str, int] = {}
         self._early: list[Event] = []
+        self._renew_at = float("inf")
 
     def __enter__(self) -> "Stream":
         self._open()
@@ -53,39 +59,46 @@ class Stream:
     def subscribe(self, channels: Iterable[str]) -> None:
         """Raises Problem where one is refused. Returns once all are open, so that nothing after this is missed."""
         wanted = [*channels]
-        self._last |= dict.fromkeys(wanted)
-        self._send({"op": "subscribe", "channels": wanted})
-        self._await(set(wanted))
+        self._ask({"op": "subscribe", "channels": wanted}, set(wanted))
 
     def resume(self, channel: str, after_seq: int) -> None:
         """As `subscribe`, from behind `after_seq` on: with a snapshot's `seq`, nothing is missed or counted twice."""
         self._last[channel] = after_seq
-        self._send({"op": "resume", "channel": channel, "after_seq": after_seq})
-        self._await({channel})
+        self._ask({"op": "resume", "channel": channel, "after_seq": after_seq}, {channel})
 
     def events(self, *, timeout_seconds: float) -> Iterator[Event]:
         """Until that long has passed, counted from now."""
         deadline = time.monotonic() + timeout_seconds
         while self._early:
             yield self._handed_out(self._early.pop(0))
-        while (left := deadline - time.monotonic()) > 0:
+        while (now := time.monotonic()) < deadline:
             try:
-                message = self._receive(timeout_seconds=left)
+                if now >= self._renew_at:
+                    self._renew()
+                message = self._receive(timeout_seconds=min(deadline, self._renew_at) - time.monotonic())
             except ConnectionClosed:
                 self._resume()
                 continue
-            if message is None:
-                return
-            if "seq" in message:
+            if message is not None and "seq" in message:
                 yield self._handed_out(_event(message))
+
+    def _ask(self, request: dict[str, Any], pending: set[str]) -> None:
+        try:
+            self._send(request)
+            self._await(pending)
+        except ConnectionClosed as error:
+            raise StreamClosed(f"The server closed the stream before it confirmed {_listed(pending)}.") from error
 
     def _await(self, pending: set[str]) -> None:
         while pending:
             message = self._receive(timeout_seconds=10.0)
             if message is None:
-                raise StreamClosed(f"The server did not confirm {', '.join(sorted(pending))}.")
+                raise StreamClosed(f"The server did not confirm {_listed(pending)}.")
             if message.get("op") in {"subscribed", "resumed"}:
-                pending -= _named(message)
+                opened = _opened(message)
+                for channel, from_seq in opened.items():
+                    self._last.setdefault(channel, from_seq - 1)
+                pending -= opened.keys()
             elif "seq" in message:
                 self._early.append(_event(message))
 
@@ -99,23 +112,31 @@ class Stream:
             self._connection = self._held.enter_context(connect(self._url, max_size=2**24))
         except (OSError, InvalidHandshake) as error:
             raise Unreachable(self._url, str(error)) from error
-        self._send({"op": "auth", "token": self._transport.access_token()})
+        self._authenticate()
+
+    def _authenticate(self) -> None:
+        self._renew_at = float("inf")
+        self._send({"op": "auth", "token": self._transport.credential()})
+
+    def _renew(self) -> None:
+        """With a fresh token. While none is to be had the one before may still be good."""
+        try:
+            self._authenticate()
+        except (Overloaded, Unreachable):
+            self._renew_at = time.monotonic() + _LEAST_RENEWAL_SECONDS
 
     def _resume(self) -> None:
         deadline = time.monotonic() + RECONNECT_SECONDS
         while True:
             try:
                 self._open()
-                break
-            except (Unreachable, ConnectionClosed) as error:
+                for channel, last in self._last.items():
+                    self._send({"op": "resume", "channel": channel, "after_seq": last})
+                return
+            except (Overloaded, Unreachable, ConnectionClosed) as error:
                 if time.monotonic() > deadline:
                     raise StreamClosed(f"{self._url} did not come back within {RECONNECT_SECONDS:.0f} s.") from error
                 time.sleep(0.5)
-        for channel, last in self._last.items():
-            if last is None:
-                self._send({"op": "subscribe", "channels": [channel]})
-            else:
-                self._send({"op": "resume", "channel": channel, "after_seq": last})
 
     def _send(self, message: dict[str, Any]) -> None:
         if self._connection is None:
@@ -123,14 +144,21 @@ class Stream:
         self._connection.send(json.dumps(message))
 
     def _receive(self, *, timeout_seconds: float) -> dict[str, Any] | None:
-        """One message; None after the timeout. Raises Problem where the server refuses something."""
+        """One message; None after the timeout. Raises Problem where the server refuses something, ConnectionClosed
+        where it ends the stream."""
         if self._connection is None:
             raise StreamClosed("The stream is not open: use it in a with statement.")
         try:
-            message: dict[str, Any] = json.loads(self._connection.recv(timeout=timeout_seconds))
+            message: dict[str, Any] = json.loads(self._connection.recv(timeout=max(0.0, timeout_seconds)))
         except TimeoutError:
             return None
+        if message.get("op") == "authenticated" and not self._transport.has_api_key:
+            remaining = max(message["expires_in"] - _RENEW_BEFORE_SECONDS, _LEAST_RENEWAL_SECONDS)
+            self._renew_at = time.monotonic() + remaining
         if message.get("op") == "error":
+            if "channel" not in message:
+                with suppress(TimeoutError):
+                    self._connection.recv(timeout=_PARTING_SECONDS)
             problem = message.get("problem", {})
             raise Problem(int(problem.get("status", 400)), str(problem.get("type", "")), str(problem.get("detail")))
         return message
@@ -146,8 +174,10 @@ def _event(message: dict[str, Any]) -> Event:
     )
 
 
-def _named(message: dict[str, Any]) -> set[str]:
-    """The channels that a confirmation speaks of."""
-    channels = message.get("channels", [])
-    named = {each["channel"] if isinstance(each, dict) else each for each in channels}
-    return named | ({message["channel"]} if "channel" in message else set())
+def _opened(message: dict[str, Any]) -> dict[str, int]:
+    """The channels that a confirmation speaks of, each with the first `seq` that will come."""
+    return {each["channel"]: each["from_seq"] for each in message.get("channels", [message])}
+
+
+def _listed(channels: set[str]) -> str:
+    return ", ".join(sorted(channels))

@@ -61,6 +61,14 @@ class Transport:
     def sign_out(self) -> None:
         self.session = None
 
+    @property
+    def has_api_key(self) -> bool:
+        return self._api_key is not None
+
+    def credential(self) -> str | None:
+        """What says who calls where there are no headers: the API key, or the token."""
+        return self._api_key or self.access_token()
+
     def access_token(self) -> str | None:
         """The current one, renewed where it is about to expire."""
         session = self.session

@@ -76,7 +76,8 @@ class Predictions:
         return self._transport.call("GET", path, Forecast, query={"timeframe": timeframe})
 
     def models(self) -> tuple[TrainedModel, ...]:
-        return self._transport.call("GET", "/predictions/models", Page[TrainedModel]).data
+        """All of them, the newest first."""
+        return tuple(self._transport.pages("/predictions/models", Page[TrainedModel]))
 
     def train(self, timeframe: str, *, symbols: Sequence[str] = (), max_seconds: int | None = None) -> Job:
         """Operators may."""

@@ -34,12 +34,15 @@ class Market:
         end: date | None = None,
         interval: str = "1d",
         limit: int = 1000,
+        cursor: str | None = None,
     ) -> Bars:
+        """A page of them; `cursor` is the page before's `next_cursor`, None with the last one."""
         query = {
             "interval": interval,
             "start": start.isoformat() if start else None,
             "end": end.isoformat() if end else None,
             "limit": limit,
+            "cursor": cursor,
         }
         return self._transport.call("GET", f"/market/{symbol}/bars", Bars, query=query)
 

@@ -3,13 +3,13 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from quantmesh.client.cli import login as logins
+from quantmesh.client.cli.console import plain_console
 from quantmesh.client.cli.tables import facts
 from quantmesh.client.client import Client
 
-console = Console()
+console = plain_console()
 Email = Annotated[str, typer.Option(prompt=True)]
 Password = Annotated[str, typer.Option(prompt=True, hide_input=True, envvar="QUANTMESH_PASSWORD")]
 

@@ -4,14 +4,14 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from quantmesh.client.cli import tables
+from quantmesh.client.cli.console import plain_console
 from quantmesh.client.cli.login import signed_in
 from quantmesh.client.cli.portfolios import PortfolioId
 from quantmesh.client.cli.progress import progress_bar
 
-console = Console()
+console = plain_console()
 
 
 class Method(StrEnum):

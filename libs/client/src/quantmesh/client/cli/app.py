@@ -3,7 +3,6 @@
 import sys
 
 import typer
-from rich.console import Console
 
 from quantmesh.client.cli import (
     accounts,
@@ -19,6 +18,7 @@ from quantmesh.client.cli import (
     proofs,
     streams,
 )
+from quantmesh.client.cli.console import plain_console
 from quantmesh.client.demo.run import demo
 from quantmesh.client.errors import ClientError
 
@@ -47,5 +47,5 @@ def main() -> None:
     try:
         app()
     except ClientError as error:
-        Console(stderr=True).print(f"[red]{error}[/red]", highlight=False, soft_wrap=True)
+        plain_console(stderr=True).print(str(error), style="red", highlight=False, soft_wrap=True)
         sys.exit(1)

@@ -3,12 +3,12 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from quantmesh.client.cli.console import plain_console
 from quantmesh.client.cli.login import signed_in
 from quantmesh.client.cli.tables import dead_letters_table
 
-console = Console()
+console = plain_console()
 events = typer.Typer(help="Events that a consumer gave up, for operators.", no_args_is_help=True)
 
 

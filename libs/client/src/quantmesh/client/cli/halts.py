@@ -3,12 +3,12 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from quantmesh.client.cli.console import plain_console
 from quantmesh.client.cli.login import signed_in
 from quantmesh.client.models.halts import Halt
 
-console = Console()
+console = plain_console()
 halts = typer.Typer(help="Halts of trading; imposing and lifting them is for operators.", no_args_is_help=True)
 
 

@@ -3,12 +3,12 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from quantmesh.client.cli.console import plain_console
 from quantmesh.client.cli.login import signed_in
 from quantmesh.client.models.compliance import Kyc
 
-console = Console()
+console = plain_console()
 kyc = typer.Typer(help="Verification (KYC); deciding is for compliance and operators.", no_args_is_help=True)
 UserId = Annotated[str, typer.Argument(help="The user's id, as `whoami` shows it.")]
 

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 import typer.core
-from rich.console import Console
 
 from quantmesh.client.cli import tables
+from quantmesh.client.cli.console import plain_console
 from quantmesh.client.cli.login import signed_in
 
-console = Console()
+console = plain_console()
 
 
 class _Ledger(typer.core.TyperGroup):

@@ -4,12 +4,12 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from quantmesh.client.cli import tables
+from quantmesh.client.cli.console import plain_console
 from quantmesh.client.cli.login import signed_in
 
-console = Console()
+console = plain_console()
 
 
 class OptionType(StrEnum):
@@ -46,7 +46,7 @@ def price(
     with signed_in() as client:
         answer = client.options.price(contract)
     console.print(tables.price_table(answer))
-    console.print(f"[dim]{answer.model}, {answer.engine}; quote {answer.quote_id}[/dim]")
+    console.print(f"{answer.model}, {answer.engine}; quote {answer.quote_id}", style="dim")
 
 
 def chain(

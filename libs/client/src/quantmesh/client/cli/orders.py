@@ -5,14 +5,14 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from quantmesh.client.api.orders import NewOrder
 from quantmesh.client.cli import tables
+from quantmesh.client.cli.console import plain_console
 from quantmesh.client.cli.login import signed_in
 from quantmesh.client.models.orders import Order, OrderPreview
 
-console = Console()
+console = plain_console()
 # What is cut off cannot be cancelled.
 _ID_WIDTH = 36
 orders = typer.Typer(help="Orders: placed, previewed, changed, cancelled.", no_args_is_help=True)

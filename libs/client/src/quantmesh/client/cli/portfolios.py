@@ -4,13 +4,13 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from quantmesh.client.cli import tables
+from quantmesh.client.cli.console import plain_console
 from quantmesh.client.cli.login import signed_in
 from quantmesh.client.cli.progress import progress_bar
 
-console = Console()
+console = plain_console()
 PortfolioId = Annotated[str, typer.Argument(metavar="PORTFOLIO", help="Its id, as `quantmesh portfolios` shows it.")]
 AsOf = Annotated[datetime | None, typer.Option(help="As it was then, in UTC.")]
 

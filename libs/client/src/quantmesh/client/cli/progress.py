@@ -14,7 +14,7 @@ from quantmesh.client.models.jobs import Job
 def progress_bar(console: Console) -> Iterator[OnProgress]:
     """What it gives shows a job; nothing is drawn before its first call."""
     bar = (BarColumn(bar_width=24), TextColumn("{task.percentage:3.0f} %"), TimeElapsedColumn())
-    with Progress(*bar, TextColumn("{task.description}"), console=console) as progress:
+    with Progress(*bar, TextColumn("{task.description}", markup=False), console=console) as progress:
         task = progress.add_task("queued", total=1.0, visible=False)
 
         def show(job: Job) -> None:

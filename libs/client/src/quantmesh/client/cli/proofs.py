@@ -6,14 +6,15 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
+from rich.text import Text
 
 from quantmesh.client import proofs
+from quantmesh.client.cli.console import plain_console
 from quantmesh.client.cli.login import signed_in
 from quantmesh.client.errors import ClientError
 from quantmesh.client.models.chain import Proof
 
-console = Console()
+console = plain_console()
 app = typer.Typer(help="Proofs that a transaction was recorded when it says.", no_args_is_help=True)
 
 
@@ -46,9 +47,13 @@ def verify(
         raise ClientError("The proof names no node: give one with --node.")
     verdict = proofs.verify(proof, url, contract=contract or None)
     if verdict.valid:
-        console.print(f"[green]valid[/green]: anchored in block {proof.anchor.block_number} of {proof.anchor.network}")
+        console.print(
+            Text("valid", style="green"),
+            f": anchored in block {proof.anchor.block_number} of {proof.anchor.network}",
+            sep="",
+        )
     else:
-        console.print(f"[red]not valid[/red]: {verdict.reason}", highlight=False)
+        console.print(Text("not valid", style="red"), f": {verdict.reason}", sep="", highlight=False)
         sys.exit(1)
 
 

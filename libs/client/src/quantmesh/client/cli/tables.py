@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from rich.table import Table
+from rich.text import Text
 
 from quantmesh.client.models.analytics import Allocation, Forecast, Optimization, OptionPrice, ValueAtRisk
 from quantmesh.client.models.base import Money
@@ -43,7 +44,7 @@ def table(*columns: str, right: Iterable[str] = ()) -> Table:
 def facts(*rows: tuple[str, str]) -> Table:
     made = Table.grid(padding=(0, 2))
     for name, value in rows:
-        made.add_row(f"[dim]{name}[/dim]", value)
+        made.add_row(Text(name, style="dim"), value)
     return made
 
 
@@ -79,7 +80,7 @@ def positions_table(positions: Positions, rows: int | None = None) -> Table:
             _signed(position.realized_pnl),
         )
     if rows is not None and len(ordered) > rows:
-        made.add_row(f"[dim]and {len(ordered) - rows} more[/dim]")
+        made.add_row(Text(f"and {len(ordered) - rows} more", style="dim"))
     return made
 
 
@@ -214,11 +215,10 @@ def _largest(allocation: Allocation, count: int = 3) -> str:
     return ", ".join(f"{symbol} {weight:.0%}" for symbol, weight in ordered[:count])
 
 
-def _signed(value: Decimal | None) -> str:
+def _signed(value: Decimal | None) -> Text:
     if value is None:
-        return "-"
-    colour = "red" if value < 0 else "green"
-    return f"[{colour}]{value:+,.2f}[/{colour}]"
+        return Text("-")
+    return Text(f"{value:+,.2f}", style="red" if value < 0 else "green")
 
 
 def dead_letters_table(letters: Iterable[DeadLetter]) -> Table:

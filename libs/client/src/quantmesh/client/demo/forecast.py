@@ -1,5 +1,7 @@
 """Step 5: a forecast, the training of its model by an operator, and the forecast of the trained model."""
 
+from rich.markup import escape
+
 from quantmesh.client.cli import tables
 from quantmesh.client.cli.progress import progress_bar
 from quantmesh.client.client import Client
@@ -22,5 +24,5 @@ def forecast(stage: Stage, operator: Client, train_seconds: int) -> None:
             operator.jobs.wait(job, show)
     except JobFailed as error:
         # A machine that is busy with other work may need more than the demo's minute.
-        stage.say(f"[yellow]{error}[/yellow]")
+        stage.say(f"[yellow]{escape(str(error))}[/yellow]")
     stage.console.print(tables.forecast_facts(mesh.predictions.forecast(SYMBOL, TIMEFRAME)))

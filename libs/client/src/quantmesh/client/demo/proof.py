@@ -3,6 +3,8 @@
 import shlex
 import subprocess
 
+from rich.markup import escape
+
 from quantmesh.client import proofs
 from quantmesh.client.cli import tables
 from quantmesh.client.demo.stage import Stage
@@ -52,7 +54,7 @@ def _alter(stage: Stage, transaction_id: str, alter_command: str) -> None:
         _run([*shlex.split(alter_command), transaction_id, "-1"])
     if verdict.valid:
         raise ClientError("The altered row was not found out: its proof still holds.")
-    stage.say(f"[green]Found out[/green]: {verdict.reason}")
+    stage.say(f"[green]Found out[/green]: {escape(str(verdict.reason))}")
     proof = stage.investor.chain.proof(transaction_id, patience_seconds=_PATIENCE_SECONDS)
     restored = proofs.verify(proof, _node(proof))
     stage.say(f"The dollar is taken away again, and the proof {'holds' if restored.valid else 'does not hold'}.")
