@@ -73,7 +73,8 @@ async def test_without_redis_memory_and_database_answer(parts: Parts, redis_serv
 async def test_an_older_quote_in_redis_does_not_win(parts: Parts) -> None:
     feed(parts, live(parts, "150"))
     await until(lambda: saved(parts))
-    await parts.quotes.put([replace(live(parts, "140"), time=parts.clock.now() - timedelta(minutes=1))])
+    older = replace(live(parts, "140"), time=parts.clock.now() - timedelta(minutes=1))
+    await parts.quotes.put([older], parts.quotes.drops)
     assert await price_of(parts.market) == ("replay", Decimal(150), False)
 
 
@@ -89,6 +90,22 @@ async def test_a_cached_close_becomes_stale_when_a_session_closes_without_a_newe
     assert (await price_of(parts.market, "FB-RAW"))[2], "its data ended in 2013"
     parts.clock.show(parts.plan.advance(parts.plan.start, 1e6))
     assert (await price_of(parts.market, "SP500"))[2] is False
+
+
+async def test_a_close_that_was_read_before_an_update_is_not_cached_after_it(parts: Parts) -> None:
+    drops = parts.quotes.drops
+    (read_before,) = (await get_quotes(parts.market, ["SP500"], parts.clock.now(), SYSTEM_NOW)).quotes
+    await import_bars(parts.market, b"symbol,date,close\nSP500,2022-09-30,3585.63\n", Adjustment.RAW, "desk")
+    await parts.quotes.put([read_before], drops)
+    assert await price_of(parts.market, "SP500") == ("close", Decimal("3585.63"), False)
+
+
+async def test_a_close_that_another_replica_cached_late_gives_way_to_the_next_one(parts: Parts) -> None:
+    source, before, stale = await price_of(parts.market, "SP500")
+    assert (source, stale) == ("close", False)
+    parts.clock.show(parts.plan.advance(parts.plan.start, 1e6))
+    source, after, stale = await price_of(parts.market, "SP500")
+    assert (source, after != before, stale) == ("close", True, False)
 
 
 async def test_while_the_feed_stands_still_its_quotes_are_stale(parts: Parts) -> None:

@@ -22,6 +22,7 @@ from quantmesh.market.core.get_option_chain import get_option_chain
 from quantmesh.market.core.get_quotes import get_quotes
 from quantmesh.market.core.list_assets import list_assets
 from quantmesh.market.core.model import AssetClass, Interval
+from quantmesh.market.core.pages import encode_cursor
 from services.market.tests.integration.conftest import FIRST, SYSTEM_NOW, Parts, at
 
 FUTURE = datetime(2030, 1, 1, tzinfo=UTC)
@@ -147,6 +148,6 @@ async def test_bad_requests_are_named(reading: Parts) -> None:
     for text in ("2022-13-01", "yesterday", "20220101", "2022-W01-1"):
         with pytest.raises(InvalidDate, match="write YYYY-MM-DD"):
             await get_bars(market, "MTUM", end=text)
-    for cursor in ("!", "bm90IGEgZGF0ZQ", "é"):
+    for cursor in ("!", "bm90IGEgZGF0ZQ", "é", encode_cursor("9999-12-31")):
         with pytest.raises(InvalidCursor):
             await get_bars(market, "MTUM", cursor=cursor)

@@ -69,6 +69,12 @@ def test_an_asset_without_a_close_on_the_day_or_before_it_is_not_played() -> Non
     assert nothing.at(0.0, 1.0)[0].size == 0
 
 
+@pytest.mark.parametrize("close", [1e11, 1e15, 1e20])
+def test_an_asset_whose_price_no_tick_can_hold_is_not_played(close: float) -> None:
+    assert prices_of([100.0, close, 101.0]).symbols == ()
+    assert prices_of([100.0, 100.0, close]).symbols == ()
+
+
 def test_the_clock_shows_the_feed_and_why_it_stands_still() -> None:
     plan = ReplayPlan(load_calendars()["XNYS"], DAY, DAY, 390)
     clock = FeedClock(plan, plan.start)

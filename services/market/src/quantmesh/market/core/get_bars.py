@@ -43,7 +43,7 @@ async def get_bars(
     calendar = market.calendars[asset.listing.calendar]
     first, last = parse_period(start, end, calendar.first, calendar.last)
     if cursor:
-        first = max(first, _day_of(cursor) + timedelta(1))
+        first = max(first, _day_after(cursor))
     size = page_limit(limit, DEFAULT_LIMIT, MAX_LIMIT)
     # One period more than the page, to know whether there is a next one, and one for a first that is cut off.
     days = await market.bars.read(
@@ -60,8 +60,8 @@ async def get_bars(
     return BarPage(asset, days.source, bars, encode_cursor(bars[-1].day.isoformat()) if more else "")
 
 
-def _day_of(cursor: str) -> date:
+def _day_after(cursor: str) -> date:
     try:
-        return date.fromisoformat(decode_cursor(cursor))
-    except ValueError:
+        return date.fromisoformat(decode_cursor(cursor)) + timedelta(1)
+    except (ValueError, OverflowError):
         raise InvalidCursor from None

@@ -42,21 +42,34 @@ async def get_quotes(
 
 async def _latest(market: Market, assets: Mapping[str, Asset], system_now: datetime) -> Mapping[str, Quote]:
     now = market.clock.now()
-    cached = {symbol: quote for symbol, quote in (await market.quotes.get(list(assets))).items() if quote.time <= now}
+    drops = market.quotes.drops
+    kept = await market.quotes.get(list(assets))
+    cached = {symbol: quote for symbol, quote in kept.items() if _answers(market, assets[symbol], quote, now)}
     closes = await _closes(market, [assets[symbol] for symbol in assets if symbol not in cached], now)
     if closes:
-        await market.quotes.put(list(closes.values()))
+        await market.quotes.put(list(closes.values()), drops)
     return {symbol: _fresh(market, assets[symbol], quote, system_now) for symbol, quote in (cached | closes).items()}
+
+
+def _answers(market: Market, asset: Asset, quote: Quote, now: datetime) -> bool:
+    """A close that was the newest one when it was cached is looked up again once a session has closed after it."""
+    if quote.time > now:
+        return False
+    return quote.source != "close" or quote.stale or not _behind(market, asset, quote)
+
+
+def _behind(market: Market, asset: Asset, close: Quote) -> bool:
+    calendar = market.calendars[asset.listing.calendar]
+    session = calendar.last_closed(market.clock.now())
+    return session is None or close.time != calendar.close(session)
 
 
 def _fresh(market: Market, asset: Asset, quote: Quote, system_now: datetime) -> Quote:
     """With `stale` as of now, since what was cached may have aged."""
     if quote.source != "close":
         return judged(quote, system_now, feed_open=market.clock.is_open)
-    calendar = market.calendars[asset.listing.calendar]
-    session = calendar.last_closed(market.clock.now())
-    behind = session is None or quote.time != calendar.close(session)
     # What the feed quotes has no price while the feed stands still.
+    behind = _behind(market, asset, quote)
     return replace(quote, stale=behind or (asset.listing.tradable and not market.clock.is_open))
 
 

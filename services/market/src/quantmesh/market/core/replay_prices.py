@@ -15,6 +15,8 @@ from quantmesh.market.core.ticks import PRICE_SCALE
 _UNIT = 10**PRICE_SCALE
 _BASIS_POINTS = 10_000
 _VOLATILITY_DAYS = 21
+# What a price may come to on its way: ticks are kept below 10^12, and their units have to fit 64 bits with the ask.
+_LARGEST_PRICE = 1e10
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class SessionPrices:
 def session_prices(
     assets: Sequence[Asset], closes: Mapping[str, CloseSeries], session: date, seconds: int
 ) -> SessionPrices:
-    """Those of `assets` that have a close on `session` and one before it."""
+    """Those of `assets` that have a close on `session` and one before it, and whose prices ticks can hold."""
     symbols, rows, tick_units = [], [], []
     for asset in assets:
         series = closes[asset.symbol]
@@ -55,6 +57,8 @@ def session_prices(
             volatility_daily(before.tolist()),
             seconds,
         )
+        if path.max() > _LARGEST_PRICE:
+            continue
         tick = int(asset.listing.tick_size * _UNIT)
         symbols.append(asset.symbol)
         tick_units.append(tick)
