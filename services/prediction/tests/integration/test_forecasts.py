@@ -9,8 +9,9 @@ from quantmesh.api.common.v1 import common_pb2
 from quantmesh.api.prediction.v1 import events_pb2
 from quantmesh.api.prediction.v1 import prediction_pb2 as pb
 from quantmesh.chassis.errors import InvalidInput, NotFound, PermissionDenied, RuleBroken, Unavailable
+from quantmesh.local.testing import RunningServer
 from quantmesh.prediction.adapters.standing import LIFETIME_SECONDS
-from quantmesh.prediction.core.model import ModelVersion, Skill, Timeframe
+from quantmesh.prediction.core.model import AssetClass, ModelVersion, Skill, Timeframe
 
 from .conftest import Prediction
 from .mesh import ALICE, BOB, call_as
@@ -72,6 +73,26 @@ async def test_a_corrected_close_is_seen_once_market_says_so(prediction: Predict
     assert (await prediction.forecast()).id == made.id
     await prediction.cache.drop("AAA")
     assert (await prediction.forecast()).id != made.id
+
+
+async def test_an_answer_that_was_under_way_while_closes_changed_is_not_kept(prediction: Prediction) -> None:
+    entry = await prediction.cache.entry("AAA", Timeframe.WEEK, AssetClass.STOCK)
+    before = pb.GetForecastResponse(forecast=await prediction.forecast())
+    await prediction.cache.drop("AAA")
+    await entry.put(before)
+    again = await prediction.cache.entry("AAA", Timeframe.WEEK, AssetClass.STOCK)
+    assert await again.get() is None
+
+
+async def test_closes_that_change_while_redis_is_away_are_told_again(
+    prediction: Prediction, redis_server: RunningServer
+) -> None:
+    await prediction.forecast()
+    redis_server.kill()
+    with pytest.raises(Unavailable, match="AAA"):
+        await prediction.cache.drop("AAA")
+    redis_server.start_again()
+    await prediction.cache.drop("AAA")
 
 
 async def test_every_timeframe_and_the_crypto_path_answer(prediction: Prediction) -> None:

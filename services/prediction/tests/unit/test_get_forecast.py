@@ -15,6 +15,8 @@ from quantmesh.prediction.core.errors import (
 from quantmesh.prediction.core.features import daily_volatility
 from quantmesh.prediction.core.get_forecast import get_forecast
 from quantmesh.prediction.core.model import AssetClass, Closes, Direction, Forecast, Timeframe
+from quantmesh.prediction.core.naive import closes_needed
+from quantmesh.prediction.core.panel import CLOSES_NEEDED
 
 from .fakes import AS_OF, NOW, FakeMarket, FakePredictor, FakePredictors, FakeStore, model, skill
 from .prices import first, random_walk
@@ -142,6 +144,34 @@ async def test_raw_closes_are_refused() -> None:
     unadjusted = FakeMarket({"AAA": SERIES}, raw={"AAA"})
     with pytest.raises(SeriesUnadjusted):
         await ask(unadjusted)
+
+
+@pytest.mark.parametrize("turn", [1.0, -1.0])
+async def test_a_series_that_stood_still_before_it_moved_has_no_interval(turn: float) -> None:
+    """Its errors are thousands of scales wide, and the scale is of normal size by now."""
+    returns = np.zeros(1300)
+    returns[700] = 0.05 * turn
+    returns[1250:] = 0.02 * np.random.default_rng(1).standard_normal(50)
+    still = Closes("AAA", SERIES.dates[:1300], np.exp(np.cumsum(returns)))
+    store = FakeStore()
+    with pytest.raises(ModelNotFinite, match="naive-1 gave no usable number for AAA"):
+        await get_forecast(
+            "AAA",
+            Timeframe.QUARTER,
+            AssetClass.STOCK,
+            market=FakeMarket({"AAA": still}),
+            store=store,
+            predictors=FakePredictors(),
+            new_id=uuid4(),
+            now=NOW,
+        )
+    assert store.forecasts == []
+
+
+async def test_what_is_asked_for_where_nothing_is_known_is_what_the_forecast_needs() -> None:
+    for store, needed in ((FakeStore(), closes_needed(21)), (FakeStore(model()), CLOSES_NEEDED)):
+        with pytest.raises(HistoryTooShort, match=f"a forecast needs {needed}"):
+            await ask(FakeMarket({"AAA": first(SERIES, 0)}), store)
 
 
 @pytest.mark.parametrize("store", [FakeStore(), FakeStore(model())])

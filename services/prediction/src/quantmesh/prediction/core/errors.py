@@ -18,7 +18,7 @@ QuantmeshError
 │   └── ForecastUnknown          no forecast has this id
 └── Unavailable
     ├── ModelMissing             active, but not in the registry, or not as it was registered
-    ├── ModelNotFinite           the model answered NaN or an infinity
+    ├── ModelNotFinite           the model answered NaN or an infinity, or an interval without end
     ├── WorkerIncomplete         TensorFlow is not installed where the worker runs
     └── ExportDiffers            the exported graph does not compute what TensorFlow does
 """
@@ -147,7 +147,7 @@ class ModelNotFinite(Unavailable):
     problem: ClassVar[str] = "model-not-finite"
 
     def __init__(self, version: str, symbol: str) -> None:
-        super().__init__(f"the model {version} gave no finite number for {symbol}")
+        super().__init__(f"the model {version} gave no usable number for {symbol}")
 
 
 class WorkerIncomplete(Unavailable):

@@ -18,7 +18,7 @@ from quantmesh.prediction.core.model import (
     Timeframe,
     sessions_ahead,
 )
-from quantmesh.prediction.core.naive import NAIVE_VERSION, forecast_naively
+from quantmesh.prediction.core.naive import NAIVE_VERSION, closes_needed, forecast_naively
 from quantmesh.prediction.core.panel import CLOSES_NEEDED, latest_window
 from quantmesh.prediction.core.ports import ForecastStore, History, Market, Predictor, Predictors
 from quantmesh.prediction.core.prediction import Prediction
@@ -31,6 +31,10 @@ _FLAT: Final = 0.05
 
 _LARGEST_MOVE: Final = 3.0
 """As a log return: no price moves by a factor of 20, and beyond some 700 the exponential is infinite."""
+
+_WIDEST: Final = 4.0 * _LARGEST_MOVE
+"""The same for the ends of an interval, which lie some scales away: a series that stood still for long before it moved
+has errors of thousands of scales."""
 
 
 async def get_forecast(
@@ -52,15 +56,15 @@ async def get_forecast(
         raise SeriesUnadjusted(symbol)
     active = await store.active_model(timeframe)
     model = active if active is not None and symbol in active.symbols else None
+    horizon = sessions_ahead(timeframe, asset_class)
     history = await market.history(symbol, NAIVE_HISTORY if model is None else CLOSES_NEEDED)
     if history is None:
-        raise HistoryTooShort(symbol, 0, CLOSES_NEEDED)
+        raise HistoryTooShort(symbol, 0, closes_needed(horizon) if model is None else CLOSES_NEEDED)
     last_price = float(history.closes.closes[-1])
     version = NAIVE_VERSION if model is None else model.version
     stored = await store.find(symbol, timeframe, version, history.as_of, last_price)
     if stored is not None:
         return stored
-    horizon = sessions_ahead(timeframe, asset_class)
     if model is None:
         prediction = forecast_naively(history.closes, horizon, _why_naive(symbol, timeframe))
     else:
@@ -71,10 +75,15 @@ async def get_forecast(
 def forecast_of(
     prediction: Prediction, history: History, timeframe: Timeframe, new_id: UUID, now: datetime
 ) -> Forecast:
-    """In prices. The predicted price is the median: the last price grown by the expected log return."""
+    """In prices. The predicted price is the median: the last price grown by the expected log return.
+
+    Raises ModelNotFinite where an end of the interval is no price.
+    """
     expected = prediction.expected
     last_price = float(history.closes.closes[-1])
     lower, upper = prediction.calibration.interval(expected)
+    if not max(abs(lower), abs(upper)) < _WIDEST:
+        raise ModelNotFinite(prediction.model_version, history.closes.symbol)
     up = prediction.calibration.probability_up(expected)
     direction = _direction(expected)
     return Forecast(
