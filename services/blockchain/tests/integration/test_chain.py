@@ -96,6 +96,7 @@ def http(status: str, body: bytes) -> bytes:
         pytest.param(http("200 OK", b"[]"), id="no object"),
         pytest.param(http("200 OK", b'{"jsonrpc": "2.0", "id": 0}'), id="no result"),
         pytest.param(http("200 OK", b'{"error": "quota exceeded"}'), id="an error of its own kind"),
+        pytest.param(http("200 OK", b'{"jsonrpc": "2.0", "id": 0, "result": [1]}'), id="a list where none belongs"),
     ],
 )
 async def test_a_node_that_fails_is_unavailable_whatever_is_asked(question: str, answer: bytes | None) -> None:

@@ -112,6 +112,29 @@ async def test_a_full_batch_does_not_wait(world: World) -> None:
     assert len(world.turn.paths) == 4
 
 
+async def test_leaves_that_came_before_the_clock_was_set_back_do_not_wait_for_it(world: World) -> None:
+    world.arrive(*LEAVES[:3])
+    world.now -= timedelta(hours=1)
+
+    await world.advance()
+
+    assert len(world.turn.anchors) == 1
+
+
+async def test_a_transaction_sent_before_the_clock_was_set_back_is_replaced_all_the_same(anchored: World) -> None:
+    anchored.chain.minimum_fee = 400
+    anchored.arrive(LEAVES[3])
+    await anchored.live(3)
+    anchored.now -= timedelta(hours=1)
+
+    await anchored.live(40)
+
+    (submission,) = (
+        each for each in anchored.turn.submissions.values() if each.call.data == anchored.turn.anchors[-1].root
+    )
+    assert len(submission.attempts) >= 2
+
+
 async def test_leaves_gather_while_a_root_is_under_way(world: World) -> None:
     world.arrive(*LEAVES[:2])
     world.chain.minimum_fee = 10**9

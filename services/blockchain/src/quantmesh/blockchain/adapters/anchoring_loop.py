@@ -63,11 +63,11 @@ class AnchoringLoop:
             if turn is None:
                 return
             advance = await advance_anchoring(self._anchoring, turn, uuid7(), self._clock.now())
-        for raw in advance.broadcast:
-            await self._anchoring.chain.broadcast(raw)
         if advance.withdrawn:
             log.warning("anchors fell off the chain and are sent again", anchors=advance.withdrawn)
             _ANCHORS.labels("withdrawn").inc(advance.withdrawn)
         if advance.confirmed:
             log.info("anchors confirmed", anchors=advance.confirmed)
             _ANCHORS.labels("confirmed").inc(advance.confirmed)
+        for raw in advance.broadcast:
+            await self._anchoring.chain.broadcast(raw)

@@ -1,6 +1,6 @@
 """A node of an EVM network over JSON-RPC, through web3."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -25,8 +25,10 @@ from quantmesh.blockchain.core.errors import BroadcastRefused, CallRefused, Node
 from quantmesh.blockchain.core.model import Call, ChainTransaction, Head, Place, Receipt
 
 Answer = TypeVar("Answer")
-# Every way in which web3, aiohttp and an answer that is not JSON-RPC fail.
-FOREIGN = (Web3Exception, ClientError, TimeoutError, OSError, ValueError)
+Read = TypeVar("Read")
+# Every way in which web3, aiohttp and an answer that is not JSON-RPC fail; the last three where web3, or whoever reads
+# what it gives, meets another shape than the one that belongs there.
+FOREIGN = (Web3Exception, ClientError, TimeoutError, OSError, ValueError, AttributeError, LookupError, TypeError)
 ROOT_ANCHORED = keccak256(b"RootAnchored(bytes32,address)")
 # What geth, anvil and others say of a transaction that their pool holds already.
 _KNOWN_ALREADY = ("already known", "already imported", "known transaction")
@@ -55,11 +57,11 @@ class EvmChain:
         block = await self._ask(self._web3.eth.get_block("latest"))
         if "baseFeePerGas" not in block:
             raise NodeUnavailable(self._name, "its blocks have no base fee (EIP-1559)")
-        return Head(number=block["number"], base_fee_per_gas=block["baseFeePerGas"])
+        return self._read(lambda: Head(number=int(block["number"]), base_fee_per_gas=int(block["baseFeePerGas"])))
 
     async def block_hash(self, number: int) -> bytes | None:
         block = await self._block(number)
-        return None if block is None else bytes(block["hash"])
+        return None if block is None else self._read(lambda: bytes(block["hash"]))
 
     async def has_code(self, address: str) -> bool:
         return bool(await self._ask(self._web3.eth.get_code(_checksummed(address))))
@@ -67,10 +69,11 @@ class EvmChain:
     async def anchored_at(self, contract: str, root: bytes) -> int:
         anchored_at = self._web3.eth.contract(address=_checksummed(contract), abi=self._abi).functions.anchoredAt(root)
         try:
-            return int(await self._ask(anchored_at.call(), BadFunctionCallOutput))
+            answer = await self._ask(anchored_at.call(), BadFunctionCallOutput)
         except BadFunctionCallOutput:
             # Nothing is deployed there, so nothing is anchored either.
             return 0
+        return self._read(lambda: int(answer))
 
     async def place_of(self, contract: str, root: bytes) -> Place | None:
         block_number = await self.anchored_at(contract, root)
@@ -87,14 +90,15 @@ class EvmChain:
             )
         )
         # None where the chain moved between the two questions.
-        return next((_place(contract, log) for log in logs), None)
+        return self._read(lambda: next((_place(contract, log) for log in logs), None))
 
     async def receipt(self, transaction_hash: bytes) -> Receipt | None:
         question = self._web3.eth.get_transaction_receipt(HexBytes(transaction_hash))
         try:
-            return _receipt(await self._ask(question, TransactionNotFound))
+            found = await self._ask(question, TransactionNotFound)
         except TransactionNotFound:
             return None
+        return self._read(lambda: _receipt(found))
 
     async def transaction(self, transaction_hash: bytes) -> ChainTransaction | None:
         try:
@@ -103,12 +107,14 @@ class EvmChain:
             return None
         receipt = await self.receipt(transaction_hash)
         block = None if receipt is None else await self._block(receipt.block_number)
-        return ChainTransaction(
-            hash=transaction_hash,
-            sender=str(found["from"]),
-            recipient=str(found.get("to") or ""),
-            receipt=receipt,
-            block_time=None if block is None else datetime.fromtimestamp(block["timestamp"], UTC),
+        return self._read(
+            lambda: ChainTransaction(
+                hash=transaction_hash,
+                sender=str(found["from"]),
+                recipient=str(found.get("to") or ""),
+                receipt=receipt,
+                block_time=None if block is None else datetime.fromtimestamp(block["timestamp"], UTC),
+            )
         )
 
     async def knows(self, transaction_hash: bytes) -> bool:
@@ -119,19 +125,22 @@ class EvmChain:
         return True
 
     async def next_nonce(self, sender: str) -> int:
-        return int(await self._ask(self._web3.eth.get_transaction_count(_checksummed(sender), "latest")))
+        count = await self._ask(self._web3.eth.get_transaction_count(_checksummed(sender), "latest"))
+        return self._read(lambda: int(count))
 
     async def suggested_priority_fee(self) -> int:
-        return int(await self._ask(self._web3.eth.max_priority_fee))
+        fee = await self._ask(self._web3.eth.max_priority_fee)
+        return self._read(lambda: int(fee))
 
     async def estimate_gas(self, sender: str, call: Call) -> int:
         question = self._web3.eth.estimate_gas(
             {"from": _checksummed(sender), "to": _checksummed(call.to), "data": HexBytes(call.data)}
         )
         try:
-            return await self._ask(question, ContractLogicError, Web3RPCError)
+            gas = await self._ask(question, ContractLogicError, Web3RPCError)
         except (ContractLogicError, Web3RPCError) as error:
             raise CallRefused(call.to, self._reason(error)) from error
+        return self._read(lambda: int(gas))
 
     async def broadcast(self, raw: bytes) -> None:
         try:
@@ -155,6 +164,13 @@ class EvmChain:
             raise
         except FOREIGN as error:
             raise NodeUnavailable(self._name, str(error) or type(error).__name__) from error
+
+    def _read(self, read: Callable[[], Read]) -> Read:
+        """What web3 passes on of any shape."""
+        try:
+            return read()
+        except FOREIGN as error:
+            raise NodeUnavailable(self._name, f"its answer has another shape: {error!r}") from error
 
     def _reason(self, error: Web3Exception) -> str:
         """The name of the contract's own error, or the node's message."""

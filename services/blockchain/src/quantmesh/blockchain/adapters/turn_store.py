@@ -66,10 +66,11 @@ _OPEN_SUBMISSION = text(
     WHERE chain_id = :chain_id AND sender = :sender AND outcome IS NULL
     """
 )
+# Each offers more than the one before it; the clock may have been set back between them.
 _ATTEMPTS = text(
     """
     SELECT hash, raw, max_fee_per_gas, max_priority_fee_per_gas, sent_at FROM attempt
-    WHERE submission_id = :submission_id ORDER BY sent_at, max_fee_per_gas
+    WHERE submission_id = :submission_id ORDER BY max_fee_per_gas
     """
 )
 _ADD_SUBMISSION = text(

@@ -94,7 +94,8 @@ async def _close_batch(anchoring: Anchoring, turn: Turn, now: datetime) -> None:
     if oldest is None or await turn.oldest_pending() is not None:
         return
     leaves = await turn.waiting_leaves(policy.max_leaves)
-    if len(leaves) < policy.max_leaves and now - oldest < policy.batch_after:
+    # A leaf from a later time than now came before the clock was set back: it has waited long enough.
+    if len(leaves) < policy.max_leaves and timedelta(0) <= now - oldest < policy.batch_after:
         return
     tree = build_tree(leaves, anchoring.keccak256)
     await turn.add_anchor(tree.root, tree.paths, now)

@@ -22,7 +22,8 @@ def next_step(submission: Submission, *, next_nonce: int, known: bool, now: date
     """
     if next_nonce != submission.nonce:
         return Step.CLOSE
-    if now - submission.attempts[-1].sent_at >= replace_after:
+    # Either way: a clock that was set back far would else have to catch up first.
+    if abs(now - submission.attempts[-1].sent_at) >= replace_after:
         return Step.REPLACE
     return Step.WAIT if known else Step.REBROADCAST
 
