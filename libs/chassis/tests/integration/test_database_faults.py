@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from collections.abc import Callable
 from uuid import uuid4
 
@@ -40,6 +41,12 @@ async def test_the_pool_is_well_within_five_seconds_of_a_killed_servers_return(
 
     await asyncio.gather(*(work() for _ in range(4)))
     own_postgres.kill()
+    recorded = 4
+    # Its backends may serve for a moment longer.
+    with suppress(Unavailable):
+        for _ in range(100):
+            await work()
+            recorded += 1
     begun = time.monotonic()
     for _ in range(6):
         with pytest.raises(Unavailable):
@@ -50,7 +57,7 @@ async def test_the_pool_is_well_within_five_seconds_of_a_killed_servers_return(
     await asyncio.gather(*(work() for _ in range(4)))
     assert time.monotonic() - begun < 5
     async with database.transaction(OWNER) as session:
-        assert await session.scalar(text("SELECT count(*) FROM account")) == 8
+        assert await session.scalar(text("SELECT count(*) FROM account")) >= recorded + 4
 
 
 async def test_a_refusal_stays_one_where_the_connection_died_before_its_rollback(
