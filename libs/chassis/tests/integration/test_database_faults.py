@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from contextlib import suppress
 from collections.abc import Callable
+from contextlib import suppress
 from uuid import uuid4
 
 import psycopg
