@@ -8,6 +8,14 @@ from quantmesh.quant._arguments import Floats
 from quantmesh.quant._svi_formulas import smile
 
 _MOST_EVALUATIONS = 2_000
+# Of the coordinates of rho, gamma and eta: at their ends rho is 1 but for 2e-4, and gamma and eta's share of its bound
+# stay 1e-4 away from 0 and 1. A flatter smile would show in no quote, with its centre at infinity; with gamma 1 the
+# wings of all slices would be parallel, and cross by rounding.
+_FARTHEST = np.array([4.6, 9.2, 9.2])
+# Of total variance from slice to slice, in parts of it: wings part by more than rounding.
+_LEAST_GROWTH = 1e-8
+# How far a step of total variance may lie from what is quoted, either way.
+_REACH = 1e-8, 1e3
 
 
 class Quotes(NamedTuple):
@@ -64,10 +72,13 @@ def fit_ssvi(quotes: Quotes) -> tuple[Floats, int]:
     thetas = np.maximum.accumulate(thetas * (1.0 + 1e-6 * np.arange(count)))
     steps = np.diff(thetas, prepend=0.0)
     start = np.concatenate([np.log(np.maximum(steps, 1e-4 * thetas)), [-0.3, 0.0, 0.0]])
+    lower = np.concatenate([np.log(_REACH[0] * thetas), -_FARTHEST])
+    upper = np.concatenate([np.full(count, np.log(_REACH[1] * thetas[-1])), _FARTHEST])
+    growth = 1.0 + _LEAST_GROWTH * np.arange(count)
     roots = np.sqrt(quotes.weight)
 
     def rows_of(x: Floats) -> Floats:
-        thetas, rho, gamma = np.cumsum(np.exp(x[:-3])), float(np.tanh(x[-3])), _logistic(x[-2])
+        thetas, rho, gamma = np.cumsum(np.exp(x[:-3])) * growth, float(np.tanh(x[-3])), _logistic(x[-2])
         eta = largest_eta(thetas, rho, gamma) * _logistic(x[-1])
         return ssvi_rows(thetas, rho, eta * thetas**-gamma)
 
@@ -77,7 +88,7 @@ def fit_ssvi(quotes: Quotes) -> tuple[Floats, int]:
     found = least_squares(
         residuals,
         start,
-        bounds=(-60.0, 60.0),
+        bounds=(lower, upper),
         x_scale="jac",
         max_nfev=_MOST_EVALUATIONS,
     )

@@ -32,11 +32,14 @@ class Margin(NamedTuple):
 
 
 def log_moneyness_grid(rows: Floats, count: int) -> Floats:
-    """`count` points for each smile, dense at its bend and out to where there is nothing left but straight wings."""
+    """`count` points for each smile, dense at its bend and out to where there is nothing left but straight wings.
+
+    They enclose the forward and its surroundings, however far away the bend is.
+    """
     grids = []
     for m, sigma in rows[:, 3:]:
         scale = 0.3 * max(sigma, 1e-3)
-        reach = np.arcsinh(_FARTHEST / scale)
+        reach = np.arcsinh((_FARTHEST + abs(m)) / scale)
         grids.append(m + scale * np.sinh(np.linspace(-reach, reach, count)))
     return np.sort(np.concatenate(grids))
 
@@ -59,7 +62,9 @@ def butterfly_margin(times: Floats, rows: Floats) -> Margin:
             def g(k: Floats, first: Floats = first, second: Floats = second, fraction: float = fraction) -> Floats:
                 part = blended(first, second, fraction, k)
                 # Without a positive variance there is no density at all.
-                return np.where(part.w > 0.0, density_factor(k, part._replace(w=np.maximum(part.w, 1e-300))), -np.inf)
+                with np.errstate(over="ignore"):
+                    factor = density_factor(k, part._replace(w=np.maximum(part.w, 1e-300)))
+                return np.where(part.w > 0.0, factor, -np.inf)
 
             value, k = least(g, grid)
             left, right = (1.0 - fraction) * first[1:3] + fraction * second[1:3]

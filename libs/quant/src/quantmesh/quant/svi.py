@@ -30,8 +30,8 @@ _QUOTED_VOLATILITY = VOLATILITY._replace(minimum=1e-6, maximum=100.0, requiremen
 _LEVEL = Domain("a", -1e6, 1e6, "a number")
 _SLOPE = Domain("b", 0.0, 1e6, "a number from 0")
 _CORRELATION = Domain("rho", -1.0, 1.0, "between -1 and 1")
-_CENTRE = Domain("m", -1e3, 1e3, "a log-moneyness")
-_BEND = Domain("sigma", 1e-12, 1e6, "a positive number")
+_CENTRE = Domain("m", -1e12, 1e12, "a log-moneyness")
+_BEND = Domain("sigma", 1e-12, 1e12, "a positive number")
 _TIME = Domain("time_to_expiry", 0.0, POSITIVE_TIME.maximum, "a number of years from 0 to 1e6")
 
 
@@ -132,7 +132,8 @@ class Surface:
         )
 
     def _located(self, margin: margins.Margin) -> Margin:
-        strike = float(np.exp(margin.log_moneyness)) * float(self.forward_at(margin.time_to_expiry))
+        with np.errstate(over="ignore"):
+            strike = float(np.exp(margin.log_moneyness)) * float(self.forward_at(margin.time_to_expiry))
         return Margin(margin.value, margin.log_moneyness, strike, margin.time_to_expiry)
 
 
@@ -195,16 +196,17 @@ def fit(
     weights = spreads**-2.0
     quotes = Quotes(expiries, expiry, np.log(strikes / forwards), volatilities, weights / weights.mean())
     ssvi_rows, iterations = fit_ssvi(quotes)
+    found: tuple[Surface, Arbitrage] | None = None
     if parametrization == "svi":
         rows, steps = fit_without_arbitrage(quotes, ssvi_rows)
         iterations += steps
-        answer = _surface(expiries, forwards[first], rows, spot)
-        arbitrage = answer.arbitrage()
-        if not arbitrage.is_free:
+        found = _without_arbitrage(expiries, forwards[first], rows, spot)
+        if found is None:
             parametrization = "ssvi"
-    if parametrization == "ssvi":
+    if found is None:
         answer = _surface(expiries, forwards[first], ssvi_rows, spot)
-        arbitrage = answer.arbitrage()
+        found = answer, answer.arbitrage()
+    answer, arbitrage = found
     residual = quotes.volatility_error(answer.wings)
     return Fit(
         surface=answer,
@@ -256,6 +258,18 @@ def _check_enough(strikes: Floats, expiries: Floats, expiry: NDArray[np.int_], p
 
 def _surface(expiries: Floats, forwards: Floats, rows: Floats, spot: float | None) -> Surface:
     return Surface(expiries, forwards, *from_wings(rows), spot=spot)
+
+
+def _without_arbitrage(
+    expiries: Floats, forwards: Floats, rows: Floats, spot: float | None
+) -> tuple[Surface, Arbitrage] | None:
+    """None also where the rows are no smiles: with a negative variance, or beyond their domain."""
+    try:
+        answer = _surface(expiries, forwards, rows, spot)
+    except DomainError:
+        return None
+    arbitrage = answer.arbitrage()
+    return (answer, arbitrage) if arbitrage.is_free else None
 
 
 def _intervals(quotes: Quotes, surface: Surface, confidence: float) -> Floats:

@@ -18,8 +18,9 @@ MOST_QUOTES = 2_000
 _OF_QUOTES = frozenset({"option_type", "strike", "time_to_expiry", "price", "implied_volatility", "bid", "ask"})
 # Beyond them a price says nothing of its volatility any more.
 _LEAST_VOLATILITY, _MOST_VOLATILITY = 1e-6, 100.0
-# A spread below this part of the median is as good as that.
+# A spread below this part of the median is as good as that, and in volatilities none says less than the widest.
 _LEAST_SPREAD = 0.05
+_WIDEST_SPREAD = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +62,17 @@ class MarketQuotes:
         return self.sign, self.spot, self.strike, self.time_to_expiry, self.rate, self.dividend_yield
 
     def volatility_spread(self, volatility: Floats) -> Floats | float:
-        """Ask less bid, in volatilities; 1 for all where there are none."""
+        """Ask less bid, in volatilities; 1 for all where there are none.
+
+        A price far from the money hardly moves with volatility: its spread in volatilities is as good as endless.
+        """
         if self.bid is None or self.ask is None:
             return 1.0
         width = self.ask - self.bid
         if self.are_prices:
             width = width / np.maximum(np.asarray(black_scholes.greeks(*self.contract, volatility).vega), 1e-12)
-        spread: Floats = np.maximum(width, max(_LEAST_SPREAD * float(np.median(width)), 1e-12))
+        least = max(_LEAST_SPREAD * float(np.median(width)), 1e-12)
+        spread: Floats = np.minimum(np.maximum(width, least), _WIDEST_SPREAD)
         return spread
 
 

@@ -1,0 +1,43 @@
+"""Surfaces from quotes as markets give them."""
+
+import math
+
+import numpy as np
+import pytest
+
+from quantmesh.pricing.core.fit_surface import Parametrization, fit_surface
+from quantmesh.pricing.core.market_quotes import MarketQuotes
+from quantmesh.quant import black_scholes
+
+STRIKES = np.array([20.0, 85.0, 90.0, 95.0, 100.0, 105.0, 110.0, 115.0])
+SIGNS = np.where(STRIKES < 100.0, -1, 1).astype(np.int8)
+
+
+def market(volatility: float, width: float) -> MarketQuotes:
+    """Prices of a month's options; that of the first is far in the wing, a few times the least that is quoted."""
+    prices = np.asarray(black_scholes.price(SIGNS, 100.0, STRIKES, 1 / 12, 0.0, 0.0, volatility))
+    prices[0] = max(prices[0], 1e-12)
+    return MarketQuotes(
+        SIGNS,
+        STRIKES,
+        np.full(STRIKES.size, 1 / 12),
+        prices,
+        are_prices=True,
+        bid=np.maximum(prices - width, 0.0),
+        ask=prices + width,
+        spot=100.0,
+        rate=0.0,
+        dividend_yield=0.0,
+    )
+
+
+@pytest.mark.parametrize("parametrization", ["svi", "ssvi"])
+def test_a_quote_far_in_the_wing_with_a_wide_spread_hardly_counts(parametrization: Parametrization) -> None:
+    quotes = market(0.2, 0.02)
+    spread = np.asarray(quotes.volatility_spread(np.full(STRIKES.size, 0.2)))
+    assert spread[0] > 1e4 * spread[1:].max()
+    fitted = fit_surface(quotes, forwards_from_parity=False, parametrization=parametrization).fit
+    assert fitted.arbitrage.is_free
+    at_the_money = fitted.surface.volatility(np.array([95.0, 100.0, 105.0]), 1 / 12)
+    np.testing.assert_allclose(at_the_money, 0.2, atol=2e-3)
+    assert math.isfinite(fitted.rmse)
