@@ -16,6 +16,8 @@ from quantmesh.quant._arguments import Floats
 Evaluate = Callable[[Floats], tuple[Floats, Floats]]
 
 _FIRST_DAMPING = 1e-3
+# With less, parameters that move all prices alike leave normal equations that are singular but for rounding.
+_LEAST_DAMPING = 1e-12
 # Relative changes below which there is nothing left to gain.
 _LEAST_GAIN = 1e-10
 _LEAST_STEP = 1e-9
@@ -65,8 +67,9 @@ def least_squares(evaluate: Evaluate, start: Floats, lower: Floats, upper: Float
             continue
         small = gain <= _LEAST_GAIN * cost and predicted <= _LEAST_GAIN * cost
         point, residuals, jacobian, cost = trial, trial_residuals, trial_jacobian, trial_cost
-        ratio = gain / predicted if predicted > 0.0 else 0.0
-        damping, growth = damping * max(1.0 / 3.0, 1.0 - (2.0 * ratio - 1.0) ** 3), 2.0
+        ratio = min(gain / predicted, 1.0) if predicted > 0.0 else 0.0
+        damping = max(damping * max(1.0 / 3.0, 1.0 - (2.0 * ratio - 1.0) ** 3), _LEAST_DAMPING)
+        growth = 2.0
         if small:
             return Fit(point, residuals, jacobian, iteration + 1, converged=True)
     return Fit(point, residuals, jacobian, iterations, converged=False)

@@ -14,8 +14,9 @@ from quantmesh.quant import black_scholes
 from quantmesh.quant._arguments import Floats
 from quantmesh.quant._calibration_quotes import Quotes
 from quantmesh.quant._heston_evaluation import evaluate_rows
+from quantmesh.quant._limits import LARGEST_VOLATILITY
 
-# Far from the money the expansion may pass below zero on the way.
+# Far from the money the expansion may pass below zero on the way, or rise beyond all volatilities.
 _LEAST_VOLATILITY = 1e-6
 
 
@@ -74,7 +75,9 @@ def _sabr_prices(quotes: Quotes, values: Floats) -> tuple[Floats, Floats]:
     volatility, *slopes = sabr_formulas.black_volatility_and_gradients(
         quotes.forward, quotes.strike, quotes.time_to_expiry, *np.broadcast_arrays(*values)
     )
-    answer = black_scholes.price_and_greeks(*quotes.contract, np.maximum(volatility, _LEAST_VOLATILITY))
+    answer = black_scholes.price_and_greeks(
+        *quotes.contract, np.clip(volatility, _LEAST_VOLATILITY, LARGEST_VOLATILITY)
+    )
     return np.asarray(answer.price), np.asarray(answer.vega) * np.array(slopes)
 
 

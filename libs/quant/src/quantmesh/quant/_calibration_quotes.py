@@ -12,8 +12,10 @@ from quantmesh.quant._arguments import DIVIDEND_YIELD, PRICE, RATE, SPOT, VOLATI
 from quantmesh.quant._quotes import POSITIVE_FORWARD, POSITIVE_STRIKE, POSITIVE_TIME, quote_columns
 from quantmesh.quant.errors import DomainError
 
-# A quote far in a wing says little about volatility: it counts as if its vega were this part of the largest one.
+# A quote far in a wing says little about volatility: it counts as if its vega were this part of the largest one, which
+# has to be above this part of the spot, or all prices are at their intrinsic values.
 _LEAST_VEGA = 0.01
+_LEAST_LARGEST_VEGA = 1e-12
 _CONTRACT = (SPOT, POSITIVE_STRIKE, POSITIVE_TIME, RATE, DIVIDEND_YIELD)
 _DISCOUNT_FACTOR = Domain("discount_factor", 1e-12, 1e12, "a positive number")
 _ABOVE_BID = "at least the bid"
@@ -105,8 +107,10 @@ class Quotes:
 
     @cached_property
     def vega(self) -> Floats:
-        """At the quoted volatility, but not below a hundredth of the largest."""
+        """At the quoted volatility, but not below a hundredth of the largest; raises where no price has any."""
         vega = np.asarray(black_scholes.greeks(*self.contract, self.implied_volatility).vega)
+        if not np.any(vega > _LEAST_LARGEST_VEGA * self.spot):
+            raise DomainError("quotes", "intrinsic values alone", "some whose price moves with volatility")
         return np.asarray(np.maximum(vega, _LEAST_VEGA * vega.max()))
 
     @cached_property

@@ -29,6 +29,10 @@ Weights = Literal["vega", "bid_ask", "equal"]
 
 # A spread below this part of the median is as good as that.
 _LEAST_SPREAD = 0.05
+# Of a model's price, in parts of spot or strike. Where it moves the volatility by more than the other number, this is
+# not determined: so far from the money a price is its intrinsic value.
+_PRICE_ERROR = 1e-12
+_LARGEST_ERROR = 1e-4
 
 
 class Interval(NamedTuple):
@@ -221,7 +225,10 @@ def _weights(quotes: Quotes, given: Weights | ArrayLike | None) -> Floats:
 
 def _volatility_residuals(quotes: Quotes, price: Floats) -> Floats:
     model, status = black_scholes.implied_volatilities(price, *quotes.contract)
-    return np.asarray(np.where(status == 0, model - quotes.implied_volatility, (price - quotes.price) / quotes.vega))
+    vega = np.asarray(black_scholes.greeks(*quotes.contract, quotes.implied_volatility).vega)
+    is_determined = (status == 0) & (_LARGEST_ERROR * vega > _PRICE_ERROR * np.maximum(quotes.spot, quotes.strike))
+    by_price = (price - quotes.price) / quotes.vega
+    return np.asarray(np.where(is_determined, model - quotes.implied_volatility, by_price))
 
 
 def _intervals(problem: _Problem, fit: Fit, held: NDArray[np.bool_], confidence: float) -> dict[str, Interval]:
