@@ -151,3 +151,12 @@ def test_what_does_not_fit_together_is_refused_without_a_path(
     with pytest.raises(DomainError, match=message):
         price(payoff, process, paths=2, steps=steps)
     monte_carlo.check(European("call", 100.0, 1.0), PROCESS, paths=2**40, steps=8)
+
+
+def test_whole_numbers_in_a_correlation_are_numbers() -> None:
+    whole, real = (
+        CorrelatedAssets((100.0, 90.0), 0.03, (0.0, 0.0), (0.2, 0.3), correlation)
+        for correlation in (((1, 0), (0, 1)), ((1.0, 0.0), (0.0, 1.0)))
+    )
+    payoff = Spread("call", 0.0, 1.0)
+    assert price(payoff, whole, paths=1_024, steps=1).value == price(payoff, real, paths=1_024, steps=1).value

@@ -20,8 +20,10 @@ from quantmesh.quant.exotics._columns import (
 BARRIER_TYPES = ("down_and_out", "down_and_in", "up_and_out", "up_and_in")
 _BARRIER = POSITIVE_STRIKE._replace(name="barrier")
 _LOWER, _UPPER = POSITIVE_STRIKE._replace(name="lower_barrier"), POSITIVE_STRIKE._replace(name="upper_barrier")
-# Images to either side: the terms fall as exp(-2 n^2 width^2 / variance).
+# Images to either side: the terms fall as exp(-2 n^2 width^2 / variance). Where the deviation is above the width they
+# fall too slowly, and those of the sine series, so many, as exp(-n^2 pi^2 variance / 2 width^2).
 _IMAGES = 10
+_SINES = 4
 
 
 def price(
@@ -104,13 +106,19 @@ def _reiner_rubinstein(
 
 def _discounted_hit(eta: float, reflection: Floats, mu: Floats, r: Floats, v: Floats, deviation: Floats) -> Floats:
     """Haug's F: of 1 paid at the first hit. Under a rate far below zero its root is imaginary, the sum still real."""
-    from scipy.special import ndtr
+    from scipy.special import log_ndtr
 
-    root = np.sqrt((mu**2 + 2.0 * r / v**2).astype(np.complex128))
+    excess = 2.0 * r / v**2
+    root = np.sqrt((mu**2 + excess).astype(np.complex128))
+    # Of mu + root and mu - root one cancels: their product tells it from the other.
+    larger = np.where(mu < 0.0, mu - root, mu + root)
+    smaller = -excess / np.where(larger == 0.0, 1.0, larger)
+    total, difference = np.where(mu < 0.0, smaller, larger), np.where(mu < 0.0, larger, smaller)
     z = reflection / deviation + root * deviation
-    first = np.exp((mu + root) * reflection) * ndtr(eta * z)
-    second = np.exp((mu - root) * reflection) * ndtr(eta * (z - 2.0 * root * deviation))
-    return np.nan_to_num((first + second).real)
+    first = np.exp(total * reflection + log_ndtr(eta * z))
+    second = np.exp(difference * reflection + log_ndtr(eta * (z - 2.0 * root * deviation)))
+    found: Floats = np.nan_to_num((first + second).real)
+    return found
 
 
 def _certain(
@@ -149,7 +157,11 @@ def double_price(
     dividend_yield: ArrayLike,
     volatility: ArrayLike,
 ) -> Value:
-    """Ikeda and Kunitomo (1992) with flat barriers, as in Haug, section 4.17.3; "knock_out" or "knock_in"."""
+    """Ikeda and Kunitomo (1992) with flat barriers, as in Haug, section 4.17.3; "knock_out" or "knock_in".
+
+    Where hardly any path stays between the barriers, the sine series of Pelsser (Pricing double barrier options using
+    Laplace transforms, 2000).
+    """
     if barrier_type not in {"knock_out", "knock_in"}:
         raise DomainError("barrier_type", repr(barrier_type), '"knock_out" or "knock_in"')
     domains = (POSITIVE_SPOT, POSITIVE_STRIKE, _LOWER, _UPPER, *MARKET)
@@ -172,7 +184,9 @@ def double_price(
     final = s * np.exp((r - q) * t)
     certain = np.exp(-r * t) * np.maximum(arguments.sign * (final - x), 0.0) * ((final > lower) & (final < upper))
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        formula = _ikeda_kunitomo(arguments.sign, s, x, lower, upper, t, r, q, v)
+        images = _ikeda_kunitomo(arguments.sign, s, x, lower, upper, t, r, q, v)
+        sines = _pelsser(arguments.sign, s, x, lower, upper, t, r, q, v)
+    formula = np.where(deviation > np.log(upper / lower), sines, images)
     value = np.maximum(np.where(deviation > 0.0, formula, certain), 0.0)
     if barrier_type == "knock_in":
         value = np.maximum(black_scholes.price(arguments.sign, s, x, t, r, q, v) - value, 0.0)
@@ -206,8 +220,42 @@ def _ikeda_kunitomo(
             (-1.0, reflection - n * width, 2 * log_lower - log_spot - 2 * n * width),
         ):
             ends = [standardized(image - end, drift, deviation) for end in log_ends]
-            shares = scaled_normal(power * exponent, ends[0]) - scaled_normal(power * exponent, ends[1])
-            cash = scaled_normal((power - 2.0) * exponent, ends[0] - deviation)
-            cash = cash - scaled_normal((power - 2.0) * exponent, ends[1] - deviation)
+            shares = _scaled_between(power * exponent, *ends)
+            cash = _scaled_between((power - 2.0) * exponent, *(end - deviation for end in ends))
             total = total + weight * (carried * shares - discounted * cash)
     return phi * total
+
+
+def _scaled_between(exponent: Floats, above: Floats, below: Floats) -> Floats:
+    """exp(exponent) times what the normal distribution has between, of the tails that do not cancel."""
+    is_right = above + below > 0.0
+    high, low = np.where(is_right, -below, above), np.where(is_right, -above, below)
+    return scaled_normal(exponent, high) - scaled_normal(exponent, low)
+
+
+def _pelsser(
+    phi: Floats,
+    s: Floats,
+    x: Floats,
+    lower: Floats,
+    upper: Floats,
+    t: Floats,
+    r: Floats,
+    q: Floats,
+    v: Floats,
+) -> Floats:
+    width, start = np.log(upper / lower), np.log(s / lower)
+    inner = np.log(np.clip(x, lower, upper) / lower)
+    low, high = np.where(phi > 0, inner, 0.0), np.where(phi > 0, width, inner)
+    drift = (r - q) / v**2 - 0.5
+    total = np.zeros_like(start)
+    for n in range(1, _SINES + 1):
+        frequency = n * np.pi / width
+        decay = -r * t - 0.5 * v**2 * t * (drift**2 + frequency**2)
+        # The integrals of the payoff's two parts over where it is paid.
+        for amount, power in ((lower, drift + 1.0), (-x, drift)):
+            for sign, end in ((1.0, high), (-1.0, low)):
+                wave = power * np.sin(frequency * end) - frequency * np.cos(frequency * end)
+                grown = np.exp(decay - drift * start + power * end) * wave / (power**2 + frequency**2)
+                total = total + sign * amount * grown * np.sin(frequency * start)
+    return phi * 2.0 / width * total

@@ -20,7 +20,8 @@ from quantmesh.quant.exotics._columns import (
 )
 
 _EXTREME = POSITIVE_STRIKE._replace(name="extreme")
-# The formula divides by the cost of carry: nearer to zero it is interpolated, to 1e-10 of the spot.
+# The formula divides by the cost of carry: nearer to zero it is interpolated. Over the option's life, and in deviations
+# of the spot, or of 1 where they are more; so the error is some 1e-10 of such a deviation.
 _SMALLEST_CARRY = 1e-5
 
 
@@ -72,9 +73,10 @@ def _check_extreme(is_highest: Flags, s: Floats, level: Floats) -> None:
 def _excess(phi: Floats, s: Floats, level: Floats, t: Floats, r: Floats, q: Floats, v: Floats) -> Floats:
     """The discounted expectation of how far the maximum (phi = 1) or minimum (-1) goes beyond the level."""
     carry = r - q
-    outside = np.where(np.abs(carry) < _SMALLEST_CARRY, _SMALLEST_CARRY, carry)
-    share = np.where(np.abs(carry) < _SMALLEST_CARRY, 0.5 * (1.0 + carry / _SMALLEST_CARRY), 1.0)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        smallest = _SMALLEST_CARRY * np.minimum(v * np.sqrt(t), 1.0) / t
+        outside = np.where(np.abs(carry) < smallest, smallest, carry)
+        share = np.where(np.abs(carry) < smallest, 0.5 * (1.0 + carry / smallest), 1.0)
         formula = share * _formula(phi, s, level, t, r, outside, v)
         formula = formula + (1.0 - share) * _formula(phi, s, level, t, r, -outside, v)
     farthest = s * np.exp(np.maximum(phi * carry * t, 0.0) * phi)

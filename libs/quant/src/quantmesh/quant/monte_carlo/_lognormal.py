@@ -86,11 +86,11 @@ class CorrelatedAssets:
     def variances(self, schedule: Schedule) -> Floats:
         """Covariances of the logarithms over each step, `[step, asset, asset]`: the deviations move together."""
         deviations = _deviations(self.volatilities, schedule)
-        covariances: Floats = deviations[:, :, None] * deviations[:, None, :] * np.array(self.correlation)
+        covariances: Floats = deviations[:, :, None] * deviations[:, None, :] * np.array(self.correlation, np.float64)
         return covariances
 
     def evolve(self, schedule: Schedule, with_variance: bool) -> Evolve:
-        factor = lower_factor(np.array(self.correlation))
+        factor = lower_factor(np.array(self.correlation, np.float64))
         return _evolve(self.spots, self.volatilities, self.carries(schedule), factor, schedule, with_variance)
 
     def with_spots(self, spots: tuple[float, ...]) -> "CorrelatedAssets":
