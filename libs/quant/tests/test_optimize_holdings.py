@@ -97,3 +97,17 @@ def test_a_search_that_is_cut_short_answers_the_best_so_far_with_what_is_proven(
 def test_a_search_takes_a_positive_time() -> None:
     with pytest.raises(DomainError, match="search_seconds must be a positive number of seconds, got 0"):
         optimize.minimum_variance(MATRIX, Constraints(maximum_holdings=2, search_seconds=0.0))
+
+
+@pytest.mark.parametrize("limits", [{}, {"groups": (Group("some", (1,), 0.0),)}, {"minimum": -1.0}])
+@pytest.mark.parametrize("holdings", [3, 1_000])
+def test_the_best_choice_is_found_where_it_has_no_variance_at_all(holdings: int, limits: dict[str, Any]) -> None:
+    """Fewer observations than assets: some weights cancel all that was seen."""
+    for seed in range(8):
+        returns = np.random.default_rng(seed).normal(size=(2, 5)) * 0.01
+        matrix = np.cov(returns, rowvar=False)
+        answer = optimize.minimum_variance(matrix, Constraints(maximum_holdings=holdings, **limits))
+        assert answer.optimal.is_feasible
+        assert np.count_nonzero(answer.weights) <= holdings
+        least = optimize.minimum_variance(matrix, Constraints(**limits)).optimal.objective
+        assert answer.optimal.objective == pytest.approx(least, abs=1e-9 * float(np.diagonal(matrix).max()))

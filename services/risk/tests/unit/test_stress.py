@@ -91,3 +91,5 @@ def test_the_likeliest_loss_of_one_asset_is_its_own_fall() -> None:
     with pytest.raises(OutOfDomain) as caught:
         reverse_stress(long, HISTORY, 0.0, 2_000.0, "sample", 2)
     assert [violation.field for violation in caught.value.violations] == ["reverse.loss"]
+    with pytest.raises(OutOfDomain, match=r"^reverse\.observations must be enough to estimate from.*; it is 2\.$"):
+        reverse_stress(long, HISTORY, 0.0, 100.0, "garch_dcc", 2)

@@ -120,9 +120,14 @@ def test_the_covariance_is_estimated_as_asked() -> None:
         ("observations", STOCKS, wanted("parametric", estimator="garch_dcc", observations=10_001)),
         ("observations", book(*[Position("AAPL", Decimal(1), PUT)] * 1000), wanted("historical", observations=5_001)),
         ("rate", HEDGED, wanted("historical", rate=math.inf)),
+        ("observations", STOCKS, wanted("filtered_historical", observations=9)),
+        ("observations", STOCKS, wanted("parametric", estimator="garch_dcc", observations=3)),
+        ("observations", STOCKS, wanted("monte_carlo", estimator="garch_dcc", observations=3)),
     ],
 )
-def test_more_work_than_an_answer_may_take_is_refused_by_its_field(field: str, held: Book, asked: Wanted) -> None:
+def test_more_work_than_an_answer_may_take_and_too_few_days_are_refused_by_their_field(
+    field: str, held: Book, asked: Wanted
+) -> None:
     with pytest.raises(OutOfDomain) as caught:
         value_at_risk_of(held, history(), asked)
     assert [violation.field for violation in caught.value.violations] == [field]

@@ -34,6 +34,8 @@ _ROOT_PROGRESS = 1e-3
 # A tangent is new where it rises above those there are by this much, in units of the objective.
 _NEW = 1e-10
 _SINGULAR = 1e-12
+# Of the largest variance of an asset: what has less, down to none at all, is not what the others are measured by.
+_LEAST_VARIANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +95,8 @@ class _TangentModel:
         self._program = program
         count, form = start.size, linear_form(program.limits)
         is_ratio = program.excess is not None
-        variance = float(start @ program.covariance @ start)
+        least_variance = _LEAST_VARIANCE * float(np.diagonal(program.covariance).max())
+        variance = max(float(start @ program.covariance @ start), least_variance)
         self.unit = program.value(start) if is_ratio else program.quadratic * variance
         self._factors, self._diagonal = _split(program.covariance * (program.quadratic / self.unit))
         self._model = Model(relative_gap=0.1 * _GAP)

@@ -18,3 +18,14 @@ def quant_domain(**fields: str) -> Iterator[None]:
         raise OutOfDomain(place, error.value, error.requirement) from error
     except SolverError as error:
         raise NoFigure(str(error)) from error
+
+
+@contextmanager
+def enough_observations(field: str, count: int) -> Iterator[None]:
+    """What quant says of the returns, said of how many of them the request asks for."""
+    try:
+        yield
+    except DomainError as error:
+        if error.argument != "returns":
+            raise
+        raise OutOfDomain(field, count, f"enough to estimate from: {error.requirement}") from error

@@ -9,7 +9,7 @@ import numpy as np
 from quantmesh.quant import book as quant_book
 from quantmesh.quant import exposure, value_at_risk
 from quantmesh.quant.revaluation import present_values
-from quantmesh.risk.core.domain import quant_domain
+from quantmesh.risk.core.domain import enough_observations, quant_domain
 from quantmesh.risk.core.errors import OutOfDomain, UnknownChoice
 from quantmesh.risk.core.estimators import ESTIMATORS, Estimator
 from quantmesh.risk.core.model import TRADING_DAYS, Book, Floats, History, Position
@@ -66,7 +66,7 @@ def value_at_risk_of(book: Book, history: History, wanted: Wanted) -> BookRisk:
         )
     _check_work(book, wanted)
     returns = history.require(wanted.observations).returns[-wanted.observations :]
-    with quant_domain():
+    with quant_domain(), enough_observations("observations", wanted.observations):
         if wanted.method == "parametric":
             return _parametric(book, history, returns, wanted)
         if wanted.method == "monte_carlo" or book.has_options:
