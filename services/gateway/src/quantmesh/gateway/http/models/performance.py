@@ -60,7 +60,7 @@ class MoneyWeightedShown(Shown):
 
 
 class BenchmarkComparisonShown(Shown):
-    """Over the same days, in the benchmark's own currency; `alpha` is Jensen's, per year."""
+    """Over the same period, in the benchmark's own currency; `alpha` is Jensen's, per year."""
 
     symbol: str
     time_weighted_return: float
