@@ -67,7 +67,7 @@ class Grouped(Generic[Item, Outcome]):
 
     def _call_leaders(self) -> None:
         """The first that wait for no other of their place, as many as there are lanes."""
-        for caller in self._still_waiting():
+        for caller in self._still_waiting() if self._leading < self._lanes else ():
             if self._leading >= self._lanes or (self._leading and len(self._waiting) < self._least):
                 return
             if caller.place not in self._taken:
