@@ -1,6 +1,7 @@
 """SVI through quotes that show hardly any smile, or none that a slice could follow."""
 
 import math
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -9,19 +10,20 @@ from numpy.typing import NDArray
 from quantmesh.quant import svi
 
 Floats = NDArray[np.float64]
+Parametrization = Literal["svi", "ssvi"]
 EXPIRIES = (0.25, 0.5, 2.0)
 
 
-def fitted(volatility: Floats, k: Floats, parametrization: str) -> svi.Fit:
+def fitted(volatility: Floats, k: Floats, parametrization: Parametrization) -> svi.Fit:
     """Through as many volatilities for each of EXPIRIES, on a forward of 1; k is in deviations of 0.2 a year."""
     times = np.repeat(EXPIRIES, volatility.size // len(EXPIRIES))
     strikes = np.exp(0.4 * k * np.sqrt(times))
-    return svi.fit(strikes, times, volatility, 1.0, spot=1.0, parametrization=parametrization)  # type: ignore[arg-type]  # one of both
+    return svi.fit(strikes, times, volatility, 1.0, spot=1.0, parametrization=parametrization)
 
 
 @pytest.mark.parametrize("parametrization", ["svi", "ssvi"])
 @pytest.mark.parametrize("seed", range(6))
-def test_smiles_that_are_flat_but_for_a_basis_point_are_fitted(parametrization: str, seed: int) -> None:
+def test_smiles_that_are_flat_but_for_a_basis_point_are_fitted(parametrization: Parametrization, seed: int) -> None:
     generator = np.random.default_rng(seed)
     k = generator.normal(size=24)
     fit = fitted(0.2 + 1e-4 * generator.normal(size=24), k, parametrization)
@@ -33,7 +35,7 @@ def test_smiles_that_are_flat_but_for_a_basis_point_are_fitted(parametrization: 
 
 
 @pytest.mark.parametrize("parametrization", ["svi", "ssvi"])
-def test_a_flat_surface_is_flat(parametrization: str) -> None:
+def test_a_flat_surface_is_flat(parametrization: Parametrization) -> None:
     fit = fitted(np.full(24, 0.3), np.tile(np.linspace(-1.5, 1.5, 8), 3), parametrization)
     assert fit.arbitrage.is_free
     assert fit.rmse < 1e-5
@@ -41,7 +43,7 @@ def test_a_flat_surface_is_flat(parametrization: str) -> None:
 
 @pytest.mark.parametrize("parametrization", ["svi", "ssvi"])
 @pytest.mark.parametrize("seed", [1, 5, 8, 15])
-def test_noise_leaves_a_surface_without_arbitrage(parametrization: str, seed: int) -> None:
+def test_noise_leaves_a_surface_without_arbitrage(parametrization: Parametrization, seed: int) -> None:
     generator = np.random.default_rng(seed)
     noise = np.exp(generator.uniform(math.log(0.05), math.log(0.8), 15))
     fit = fitted(noise, generator.normal(size=15), parametrization)

@@ -156,3 +156,20 @@ def test_a_stream_that_ends_before_it_is_open_says_so(server: Server) -> None:
     server.script = [lambda _message, _say: False]
     with pytest.raises(StreamClosed, match=CHANNEL):
         follow(server, 1)
+
+
+def test_an_event_behind_a_refusal_that_ends_nothing_is_not_lost(server: Server) -> None:
+    def grumbles(message: dict[str, Any], say: Say) -> bool:
+        greet(message, say)
+        if message["op"] == "subscribe":
+            say({"op": "subscribed", "channels": [{"channel": CHANNEL, "from_seq": 1}]})
+            say({"op": "error", "problem": TOO_SLOW})
+            say(event(1))
+        return True
+
+    server.script = [grumbles]
+    with Client(server.address) as client, client.stream() as stream:
+        stream.subscribe([CHANNEL])
+        with pytest.raises(Problem, match="too slowly"):
+            next(stream.events(timeout_seconds=5))
+        assert next(stream.events(timeout_seconds=5)).seq == 1

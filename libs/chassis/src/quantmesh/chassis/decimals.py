@@ -8,6 +8,8 @@ from quantmesh.chassis.errors import InvalidInput, Violation
 
 INTEGER_DIGITS = 20
 FRACTION_DIGITS = 18
+# Rounding carries no further.
+_TOO_LARGE = Decimal(10) ** INTEGER_DIGITS - 1
 _PLAIN = re.compile(rf"-?[0-9]{{1,{INTEGER_DIGITS}}}(\.[0-9]{{1,{FRACTION_DIGITS}}})?", re.ASCII)
 _WANTED = (
     f"a plain decimal such as 129.41, with at most {INTEGER_DIGITS} digits before and {FRACTION_DIGITS} after the point"
@@ -20,6 +22,11 @@ def to_proto(value: Decimal) -> common_pb2.Decimal:
     Raises ValueError for what NUMERIC(38,18) cannot hold: round first, nothing is rounded here.
     """
     return common_pb2.Decimal(value=to_text(value))
+
+
+def can_be_told(value: Decimal) -> bool:
+    """Whether a number of this size fits, once it is rounded to its places: `to_proto` takes it then."""
+    return value.is_finite() and abs(value) < _TOO_LARGE
 
 
 def to_text(value: Decimal) -> str:

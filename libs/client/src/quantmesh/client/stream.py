@@ -158,7 +158,8 @@ class Stream:
         if message.get("op") == "error":
             if "channel" not in message:
                 with suppress(TimeoutError):
-                    self._connection.recv(timeout=_PARTING_SECONDS)
+                    following = json.loads(self._connection.recv(timeout=_PARTING_SECONDS))
+                    self._early += [_event(following)] if "seq" in following else []
             problem = message.get("problem", {})
             raise Problem(int(problem.get("status", 400)), str(problem.get("type", "")), str(problem.get("detail")))
         return message

@@ -8,7 +8,7 @@ from uuid import UUID
 from quantmesh.api.common.v1.common_pb2 import Decimal as DecimalMessage
 from quantmesh.api.portfolio.v1 import account_pb2 as pb
 from quantmesh.chassis.database import Database
-from quantmesh.chassis.decimals import INTEGER_DIGITS, to_proto
+from quantmesh.chassis.decimals import can_be_told, to_proto
 from quantmesh.chassis.identity import current_caller
 from quantmesh.chassis.times import to_timestamp
 from quantmesh.portfolio.adapters import translate_orders
@@ -17,7 +17,6 @@ from quantmesh.portfolio.adapters.store.accounts import margin_question
 from quantmesh.portfolio.core.account_state import AccountInstrument, AccountState, day_begin, value_account
 from quantmesh.portfolio.core.ports import Market
 
-_UNTOLD = Decimal(10) ** INTEGER_DIGITS - 1
 _SIDES = {side: number for number, side in translate_orders.ORDER_SIDES.items()}
 
 
@@ -64,7 +63,7 @@ def account_message(state: AccountState) -> pb.AccountState:
 
 def _sum(amount: Decimal | None) -> DecimalMessage | None:
     """None where nobody knows it, or where it is larger than can be told: nothing is measured by it then."""
-    return None if amount is None or abs(amount) >= _UNTOLD else to_proto(amount)
+    return None if amount is None or not can_be_told(amount) else to_proto(amount)
 
 
 def _instrument(each: AccountInstrument) -> pb.AccountInstrument:

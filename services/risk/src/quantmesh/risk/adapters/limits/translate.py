@@ -6,7 +6,7 @@ from decimal import Context, Decimal
 from quantmesh.api.common.v1.common_pb2 import Decimal as DecimalMessage
 from quantmesh.api.risk.v1 import limits_pb2 as pb
 from quantmesh.api.risk.v1 import margin_pb2, risk_pb2
-from quantmesh.chassis.decimals import FRACTION_DIGITS, INTEGER_DIGITS, from_proto, to_proto
+from quantmesh.chassis.decimals import FRACTION_DIGITS, INTEGER_DIGITS, can_be_told, from_proto, to_proto
 from quantmesh.chassis.errors import InvalidInput, Violation
 from quantmesh.chassis.times import to_timestamp
 from quantmesh.risk.adapters.limits.accounts import AMOUNT_LIMIT, signed
@@ -49,7 +49,6 @@ _PARAMETERS: Mapping[str, Collection[Rule]] = {
 }
 _PLACES = 8
 _SMALLEST = Decimal(1).scaleb(-_PLACES)
-_UNTOLD = Decimal(10) ** INTEGER_DIGITS - 1
 _WIDE = Context(prec=INTEGER_DIGITS + FRACTION_DIGITS)
 
 
@@ -92,7 +91,7 @@ def limit_to(limit: Limit) -> pb.Limit:
 
 def number_to(value: Decimal | None) -> DecimalMessage | None:
     """To eight places at most; None for what is no number, or larger than can be told."""
-    if value is None or not value.is_finite() or abs(value) >= _UNTOLD:
+    if value is None or not can_be_told(value):
         return None
     has_more = int(value.as_tuple().exponent) < -_PLACES
     return to_proto(value.quantize(_SMALLEST, context=_WIDE) if has_more else value)
