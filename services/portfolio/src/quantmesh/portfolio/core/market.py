@@ -85,9 +85,6 @@ class Closes:
     days: Days
     prices: Scaled
 
-    def by_day(self) -> dict[date, Decimal]:
-        return dict(zip(map(date.fromordinal, self.days.tolist()), self.prices.decimals(), strict=True))
-
 
 # By date, in order of date: begins with the rate that holds on the first day asked for.
 RateHistory = Mapping[date, Decimal]
