@@ -1,6 +1,6 @@
 """What is held, at what it cost, and what it is worth; without prices, and saying so, where the market is silent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -75,7 +75,7 @@ async def read_holdings(ledger: Ledger, portfolio_id: UUID, view: View, *, lots:
         state, folded = await fold_open_lots(ledger, portfolio_id, portfolio.lot_method, view)
     else:
         state, folded = await fold_ledger(ledger, portfolio_id, portfolio.lot_method, view), {}
-    multipliers = await _multipliers(ledger, portfolio_id, [position.symbol for position in state.positions])
+    multipliers = await multipliers_of(ledger, portfolio_id, [position.symbol for position in state.positions])
     open_lots = {symbol: book.lots for symbol, book in folded.items()}
     count = sum(map(len, open_lots.values()))
     if count > MOST_LOTS:
@@ -91,11 +91,12 @@ async def read_lots(ledger: Ledger, portfolio_id: UUID, symbol: str, view: View)
     folded = await fold_lots_of(ledger, portfolio_id, portfolio.lot_method, view, symbol)
     if folded is None or not folded.lots:
         return Holdings(portfolio, (), {})
-    multipliers = await _multipliers(ledger, portfolio_id, [symbol])
+    multipliers = await multipliers_of(ledger, portfolio_id, [symbol])
     return Holdings(portfolio, (folded.position(),), {}, multipliers, {symbol: folded.lots})
 
 
-async def _multipliers(ledger: Ledger, portfolio_id: UUID, symbols: Sequence[str]) -> dict[str, Decimal]:
+async def multipliers_of(ledger: Ledger, portfolio_id: UUID, symbols: Collection[str]) -> dict[str, Decimal]:
+    """Of those that are options."""
     terms = await ledger.option_terms(portfolio_id, symbols)
     return {symbol: option.multiplier for symbol, option in terms.items()}
 

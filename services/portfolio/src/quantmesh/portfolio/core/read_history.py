@@ -11,6 +11,7 @@ from quantmesh.portfolio.core.daily_book import History, held_between
 from quantmesh.portfolio.core.daily_flows import FlowTable, flow_table, summed_flows
 from quantmesh.portfolio.core.daily_income import DailyIncome, IncomeTable, all_income, income_table
 from quantmesh.portfolio.core.fold_ledger import fold_since, newest_snapshot
+from quantmesh.portfolio.core.get_positions import multipliers_of
 from quantmesh.portfolio.core.held_table import HeldTable, held_table, tables_in_turn
 from quantmesh.portfolio.core.numbers import exactly
 from quantmesh.portfolio.core.option_terms import is_option_symbol
@@ -84,8 +85,7 @@ async def _multipliers(ledger: Ledger, portfolio_id: UUID, held: HeldTable, span
     options = {symbol for symbol in held.symbols if is_option_symbol(symbol)}
     if options:
         options &= {*held_between(held, span.since or date.min, span.until or date.max)}
-    terms = await ledger.option_terms(portfolio_id, options) if options else {}
-    return {symbol: option.multiplier for symbol, option in terms.items()}
+    return await multipliers_of(ledger, portfolio_id, options) if options else {}
 
 
 @exactly
