@@ -131,6 +131,21 @@ async def test_what_is_heard_of_an_order_in_hand_holds_against_who_has_it(
     assert venue.book == venue.ledger.resting
 
 
+async def test_an_order_that_is_read_while_a_quote_passes_it_over_rests_as_it_was_read() -> None:
+    venue = Venue()
+    await venue.load()
+    await venue.reprice(SECOND)
+    async with asyncio.TaskGroup() as tasks:
+        for work in (venue.follow(), passing_over(venue.term)):
+            tasks.create_task(work)
+            await venue.ledger.asked.wait()
+            venue.ledger.asked.clear()
+        # In the order in which they asked.
+        venue.ledger.answers.set()
+    await venue.follow()
+    assert venue.book == venue.ledger.resting
+
+
 async def test_an_order_is_in_hand_until_all_that_is_proposed_for_it_is_dealt_with() -> None:
     changes = Changes()
     changes.begin()

@@ -51,7 +51,10 @@ class Changes:
 
     def in_turn(self, proposals: Sequence[Proposal]) -> Iterator[Proposal]:
         """Each one's order is in hand until all that is proposed for it has been dealt with."""
-        self._in_hand.update(proposal.order.id for proposal in proposals)
+        proposed = [proposal.order.id for proposal in proposals]
+        # Who has one in hand already may put it as it is now, and its proposal is of what it was.
+        self._changed.update(self._in_hand.keys() & proposed)
+        self._in_hand.update(proposed)
         for proposal in proposals:
             yield proposal
             self.let_go([proposal.order.id])
