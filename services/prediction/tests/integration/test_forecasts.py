@@ -23,7 +23,7 @@ MODEL = ModelVersion(
     Skill(0.09, 0.1, 0.55, 0.9, 100),
     ("AAA", "BBB"),
     datetime(2026, 1, 1, tzinfo=UTC),
-    datetime(2022, 1, 1, tzinfo=UTC),
+    datetime(2015, 1, 2, tzinfo=UTC),
     active=True,
 )
 

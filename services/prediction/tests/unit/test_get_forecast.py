@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from datetime import timedelta
 from uuid import uuid4
 
 import numpy as np
@@ -91,6 +92,14 @@ async def test_a_model_that_does_not_beat_naive_says_so() -> None:
 
 async def test_a_symbol_the_model_never_saw_gets_the_naive_forecast() -> None:
     assert (await ask(market(), FakeStore(model(["BBB"])))).model == "naive"
+
+
+async def test_a_model_that_learnt_from_later_closes_does_not_answer() -> None:
+    """As after a rewind of the replay: it knows what is to come."""
+    later = model(training_end=AS_OF + timedelta(days=1))
+    forecast = await ask(market(), FakeStore(later))
+    assert (forecast.model, forecast.skill.windows) == ("naive", (await ask(market())).skill.windows)
+    assert "has learnt from closes up to 2022-06-02, later than this one" in forecast.note
 
 
 async def test_the_same_close_and_model_give_the_same_stored_forecast() -> None:

@@ -48,7 +48,7 @@ async def get_forecast(
     new_id: UUID,
     now: datetime,
 ) -> Forecast:
-    """By the active model where it was trained on this symbol, else naive; `note` says why."""
+    """By the active model where it was trained on this symbol and on no later closes, else naive; `note` says why."""
     asset = await market.asset(symbol)
     if asset is None or asset.asset_class is not asset_class:
         raise SymbolUnknown(symbol, asset_class)
@@ -56,8 +56,13 @@ async def get_forecast(
         raise SeriesUnadjusted(symbol)
     active = await store.active_model(timeframe)
     model = active if active is not None and symbol in active.symbols else None
-    horizon = sessions_ahead(timeframe, asset_class)
+    horizon, why_naive = sessions_ahead(timeframe, asset_class), _why_naive(symbol, timeframe)
     history = await market.history(symbol, NAIVE_HISTORY if model is None else CLOSES_NEEDED)
+    if model is not None and history is not None and history.as_of < model.training_end:
+        # It knows what is to come: market time was set back, or this symbol's closes end before those of others.
+        why_naive = _why_not(model)
+        model = None
+        history = await market.history(symbol, NAIVE_HISTORY)
     if history is None:
         raise HistoryTooShort(symbol, 0, closes_needed(horizon) if model is None else CLOSES_NEEDED)
     last_price = float(history.closes.closes[-1])
@@ -66,7 +71,7 @@ async def get_forecast(
     if stored is not None:
         return stored
     if model is None:
-        prediction = forecast_naively(history.closes, horizon, _why_naive(symbol, timeframe))
+        prediction = forecast_naively(history.closes, horizon, why_naive)
     else:
         prediction = _by_model(history, horizon, model, await predictors.load(model))
     return await store.publish(forecast_of(prediction, history, timeframe, new_id, now))
@@ -126,6 +131,13 @@ def _by_model(history: History, horizon: int, model: ModelVersion, predictor: Pr
 
 def _why_naive(symbol: str, timeframe: Timeframe) -> str:
     return f"No model is trained for {timeframe} on {symbol} yet: this is the naive forecast, that the price stays."
+
+
+def _why_not(model: ModelVersion) -> str:
+    return (
+        f"The model trained for {model.timeframe} has learnt from closes up to {model.training_end:%Y-%m-%d},"
+        " later than this one: this is the naive forecast, that the price stays."
+    )
 
 
 def _why_model(model: ModelVersion) -> str:
