@@ -1,6 +1,7 @@
 """The operators' port, as Prometheus and a platform's probes use it."""
 
 import asyncio
+import socket
 from collections.abc import Iterator
 
 import httpx
@@ -11,7 +12,7 @@ from prometheus_client import Histogram
 from quantmesh.chassis.readiness import Readiness
 from quantmesh.chassis.telemetry import tracing
 from quantmesh.chassis.telemetry.build import show_build
-from quantmesh.chassis.telemetry.ops import OpsServer
+from quantmesh.chassis.telemetry.ops import Caller, OpsServer
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 SECONDS = Histogram("test_ops_seconds", "Of this test")
@@ -39,6 +40,22 @@ def test_liveness_does_not_depend_on_readiness(ops: httpx.Client, waiting_for: l
     waiting_for.clear()
     assert ops.get("/startupz").status_code == 503
     assert ops.get("/startupz").text == "waiting for market\n"
+
+
+def test_who_connects_and_asks_nothing_keeps_no_probe_waiting(ops: httpx.Client) -> None:
+    """As a port scan does, or a scraper whose machine has gone."""
+    with socket.create_connection((ops.base_url.host, ops.base_url.port)):
+        assert ops.get("/healthz", timeout=2.0).status_code == 200
+
+
+def test_who_asks_nothing_is_hung_up_on_without_a_word(
+    ops: httpx.Client, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Caller, "timeout", 0.2)
+    with socket.create_connection((ops.base_url.host, ops.base_url.port)) as silent:
+        silent.settimeout(5.0)
+        assert silent.recv(1) == b""
+    assert capfd.readouterr().err == ""
 
 
 def test_an_exemplar_leads_from_a_bucket_to_a_trace_that_is_exported(ops: httpx.Client) -> None:

@@ -1,9 +1,11 @@
-"""The operators' port of a service: /healthz, /startupz, /readyz and /metrics, on a thread of its own.
+"""The operators' port of a service: /healthz, /startupz, /readyz and /metrics, on threads of its own.
 
 Liveness touches no dependency, so that a database that is down does not get every service restarted.
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from socketserver import ThreadingMixIn
 from threading import Thread
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -16,9 +18,23 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # the library left i
 Waiting = Callable[[], list[str]]
 
 
-class _Quiet(WSGIRequestHandler):
+class Caller(WSGIRequestHandler):
+    """Who asks nothing for `timeout` seconds is hung up on."""
+
+    timeout = 10
+
+    def handle(self) -> None:
+        with suppress(OSError):
+            super().handle()
+
     def log_message(self, *_: object) -> None:
         """Probes every second are no news."""
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """A thread for each caller: one that is silent, as a scraper that vanished, would keep the probes waiting."""
+
+    daemon_threads = True
 
 
 class OpsServer:
@@ -41,7 +57,9 @@ class OpsServer:
                 return _answer(start_response, "200 OK", "ready\n")
             return _answer(start_response, "404 Not Found", "/healthz, /startupz, /readyz, /metrics\n")
 
-        self._server: WSGIServer = make_server(host or "127.0.0.1", int(port), app, handler_class=_Quiet)
+        self._server: WSGIServer = make_server(
+            host or "127.0.0.1", int(port), app, server_class=_Server, handler_class=Caller
+        )
         self._thread = Thread(target=self._server.serve_forever, name="ops", daemon=True)
 
     @property
