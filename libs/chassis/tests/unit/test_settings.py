@@ -37,3 +37,25 @@ def test_a_setting_that_is_not_json_is_named(
     with pytest.raises(SystemExit, match="2"):
         serve("ledger", ServiceSettings, wire)
     assert capsys.readouterr().err == "ledger: QUANTMESH_TARGETS: is not JSON\n"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("QUANTMESH_DATABASE_URL", "postgres//ledger:secret@db/ledger"),
+        ("QUANTMESH_MIGRATION_URL", "postgresql://ledger:se cret@db:secret/ledger"),
+        ("QUANTMESH_GRPC_BIND", "secret"),
+        ("QUANTMESH_OPS_BIND", "127.0.0.1:secret"),
+        ("QUANTMESH_LOG_LEVEL", "secret"),
+    ],
+)
+def test_what_no_service_could_begin_with_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(sys, "argv", ["ledger"])
+    with pytest.raises(SystemExit, match="2"):
+        serve("ledger", ServiceSettings, wire)
+    complaint = capsys.readouterr().err
+    assert complaint.startswith(f"ledger: {variable}: ")
+    assert "secret" not in complaint

@@ -1,15 +1,19 @@
 """Settings that every service has; only a service's `__main__.py` reads the environment, through `load`."""
 
+import logging
 import re
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Self, TypeVar
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 _TARGET = re.compile(r"^QUANTMESH_([A-Z0-9_]+)_TARGET$")
 _DSN = re.compile(r"https?://[^@/\s]+@[^@/\s]+(/[^\s/]+)*/\d+")
+_BIND = re.compile(r"\S*:\d{1,5}", re.ASCII)
 _NOT_JSON = re.compile(r'value for field "(\w+)"')
 
 
@@ -59,6 +63,33 @@ class ServiceSettings(BaseSettings):
     serve_jobs: bool | None = None
     # A preview beside the running release answers calls, and leaves events, jobs and all other common work alone.
     consumers_paused: bool = False
+
+    @field_validator("database_url", "migration_url")
+    @classmethod
+    def _is_of_a_database(cls, value: SecretStr | None) -> SecretStr | None:
+        # Else it would be taken for a database that is away, and waited for.
+        try:
+            conninfo_to_dict(value.get_secret_value() if value else "")
+        except psycopg.ProgrammingError:
+            msg = "must be an address such as postgresql://<role>:<password>@<host>:<port>/<database>"
+            raise ValueError(msg) from None
+        return value
+
+    @field_validator("grpc_bind", "ops_bind")
+    @classmethod
+    def _can_be_listened_on(cls, value: str) -> str:
+        if value and not _BIND.fullmatch(value):
+            msg = "must be <host>:<port>"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _is_a_level(cls, value: str) -> str:
+        if value.upper() not in logging.getLevelNamesMapping():
+            msg = "must be one of DEBUG, INFO, WARNING, ERROR and CRITICAL"
+            raise ValueError(msg)
+        return value
 
     @field_validator("sentry_dsn")
     @classmethod
