@@ -47,6 +47,7 @@ class Auth:
     keys: KeyRing
     verifier: TokenVerifier
     redis: Redis
+    hasher: Argon2Hasher
     clock: MovableClock
     address: str = "192.0.2.1"
     emails: list[str] = field(default_factory=list)
@@ -96,7 +97,7 @@ async def auth(service_database: Callable[[str], ServiceDatabase], redis_server:
     server.add_servicer(add_ComplianceServiceServicer_to_server, ComplianceRpc(database, clock))
     await server.start()
     peer = Peer("auth", open_channel(f"127.0.0.1:{server.port}", []), timeout_seconds=10.0)
-    yield Auth(peer, AuthServiceStub(peer.channel), database, keys, verifier, redis, clock)
+    yield Auth(peer, AuthServiceStub(peer.channel), database, keys, verifier, redis, hasher, clock)
     await peer.close()
     await server.stop(0)
     hasher.close()

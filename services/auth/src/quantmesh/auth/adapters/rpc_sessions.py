@@ -12,6 +12,7 @@ from quantmesh.auth.core.errors import RefreshTokenReused, SessionNotFound, User
 from quantmesh.auth.core.model import Session, User, user_grant
 from quantmesh.auth.core.secrets import hash_of, new_refresh_token
 from quantmesh.chassis import idempotency, outbox
+from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.identity import current_caller, public, requires
 from quantmesh.chassis.ids import uuid7
 from quantmesh.chassis.times import to_timestamp
@@ -49,10 +50,15 @@ class SessionRpc:
     @public
     async def Login(self, request: pb.LoginRequest, context: Any) -> pb.LoginResponse:
         email = login.login_name(request.email)
-        await self._parts.throttle.admit(email, request.ip_address)
+        # Before the attempt counts: an outage would lock out those who try again until it is over.
         async with self._parts.database.system_transaction() as transaction:
             found = await Store(transaction).find_credentials(email)
-        user = await login.check_credentials(found, request.password, self._parts.hasher, self._parts.decoy_hash)
+        await self._parts.throttle.admit(email, request.ip_address)
+        try:
+            user = await login.check_credentials(found, request.password, self._parts.hasher, self._parts.decoy_hash)
+        except Unavailable:
+            await self._parts.throttle.withdraw(email, request.ip_address)
+            raise
         await self._parts.throttle.forgive(email, request.ip_address)
         upgraded = None
         if found is not None and self._parts.hasher.is_outdated(found.password_hash):

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
@@ -13,15 +14,21 @@ from quantmesh.chassis.telemetry.logs import get_logger
 
 log = get_logger(__name__)
 
-# Counting and asking in one step: parallel guesses cannot pass between the two.
+# Counting and asking in one step: parallel guesses cannot pass between the two. What the first key refuses is not
+# counted for the next: an address that may not guess any more cannot shut others out of their accounts either.
 _COUNT = """
-local waits = 0
 for i, key in ipairs(KEYS) do
   local count = redis.call('INCR', key)
   if count == 1 then redis.call('PEXPIRE', key, ARGV[#KEYS + 1]) end
-  if count > tonumber(ARGV[i]) then waits = math.max(waits, redis.call('PTTL', key)) end
+  if count > tonumber(ARGV[i]) then return redis.call('PTTL', key) end
 end
-return waits
+return 0
+"""
+# A count that is gone by now is not begun below zero, where it would have no end and let more guesses pass.
+_TAKE_BACK = """
+for _, key in ipairs(KEYS) do
+  if tonumber(redis.call('GET', key) or '0') > 0 then redis.call('DECR', key) end
+end
 """
 _LOCAL_LIMIT = 50_000
 
@@ -43,28 +50,39 @@ class RedisThrottle:
 
     async def admit(self, account: str, address: str) -> None:
         keys = _keys(account, address)
-        maxima = [self._limits.per_account, self._limits.per_address]
+        maxima = [self._limits.per_address, self._limits.per_account]
         try:
             answer = await self._redis.eval(_COUNT, len(keys), *keys, *maxima, self._limits.window_seconds * 1000)
             wait_seconds = int(answer) / 1000
         except CacheFault as error:
             log.warning("throttle counts locally", error=str(error))
-            wait_seconds = max(self._count_locally(key, maximum) for key, maximum in zip(keys, maxima, strict=True))
+            waits = (self._count_locally(key, maximum) for key, maximum in zip(keys, maxima, strict=True))
+            wait_seconds = next((wait for wait in waits if wait > 0), 0.0)
         if wait_seconds > 0:
             raise TooManyLogins(wait_seconds)
 
     async def forgive(self, account: str, address: str) -> None:
-        account_key, address_key = _keys(account, address)
+        address_key, account_key = _keys(account, address)
         self._local.pop(account_key, None)
-        self._local.pop(address_key, None)
+        # One right password must not wipe the count of an address that guesses at others.
+        await self._take_back([address_key], forgotten=[account_key])
+
+    async def withdraw(self, account: str, address: str) -> None:
+        await self._take_back(_keys(account, address))
+
+    async def _take_back(self, keys: list[str], forgotten: Sequence[str] = ()) -> None:
         try:
-            pipeline = self._redis.pipeline(transaction=False)
-            pipeline.delete(account_key)
-            # One right password must not wipe the count of an address that guesses at others.
-            pipeline.decr(address_key)
-            await pipeline.execute()
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for key in forgotten:
+                    pipeline.delete(key)
+                pipeline.eval(_TAKE_BACK, len(keys), *keys)
+                await pipeline.execute()
         except CacheFault as error:
-            log.warning("throttle not forgiven in redis", error=str(error))
+            log.warning("throttle takes back locally", error=str(error))
+            for key in keys:
+                count, until = self._local.get(key, (0, 0.0))
+                if count > 0:
+                    self._local[key] = (count - 1, until)
 
     def _count_locally(self, key: str, maximum: int) -> float:
         now = time.monotonic()
@@ -79,5 +97,6 @@ class RedisThrottle:
 
 
 def _keys(account: str, address: str) -> list[str]:
+    """The address before the account."""
     digest = hashlib.sha256(account.encode(errors="surrogatepass")).hexdigest()[:32]
-    return [f"auth:throttle:account:{digest}", f"auth:throttle:address:{address}"]
+    return [f"auth:throttle:address:{address}", f"auth:throttle:account:{digest}"]
