@@ -8,6 +8,7 @@ and other common work wait until it is promoted.
 
 import argparse
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -44,7 +45,10 @@ class Deployment:
         installed = self._installed()
         if color != "blue" and "blue" not in installed:
             raise DeployError("blue is not installed, which has the servers that all colours share: make deploy")
-        active = self._active() if installed else color
+        active = color
+        if "blue" in installed:
+            self._refuse_another_environment()
+            active = self._active(installed)
         self._upgrade(color, active, *(["--set-string", f"global.tag={tag}"] if tag else []))
 
     def promote(self, color: str) -> None:
@@ -52,6 +56,7 @@ class Deployment:
         installed = self._installed()
         if color not in installed:
             raise DeployError(f"{color} is not installed: make deploy color={color}")
+        self._refuse_another_environment()
         # The new colour first: for a moment both work, as in any rolling update, rather than nobody.
         for each in (color, *(other for other in installed if other != color)):
             tag = str(self._values(each).get("tag", ""))
@@ -70,11 +75,23 @@ class Deployment:
         )
 
     def _installed(self) -> list[str]:
-        releases = {release["name"] for release in json.loads(self._helm("list", "--all", "--output", "json") or "[]")}
+        # Of Helm 3 and 4 alike, in whatever state but one that was uninstalled and whose history is kept.
+        listed = self._helm("list", "--deployed", "--failed", "--pending", "--output", "json")
+        releases = {release["name"] for release in json.loads(listed or "[]")}
         return [color for color in COLORS if release_of(color) in releases]
 
-    def _active(self) -> str:
-        return str(self._values("blue").get("activeColor", "blue"))
+    def _refuse_another_environment(self) -> None:
+        """An environment that was forgotten would take the running servers for others, with their data."""
+        running, wanted = self._values("blue").get("environment"), environment_of(self._environment)
+        if running != wanted:
+            names = [name for name in environments() if environment_of(name) == running]
+            hint = f": env={names[0]}" if names else ""
+            raise DeployError(f"what is installed here is {running}, and {self._environment} is {wanted}{hint}")
+
+    def _active(self, installed: Sequence[str]) -> str:
+        """Blue, where the colour that users reached is gone: they would reach nobody."""
+        active = str(self._values("blue").get("activeColor", "blue"))
+        return active if active in installed else "blue"
 
     def _values(self, color: str) -> dict[str, object]:
         """What the release was given under `global`."""
@@ -111,6 +128,12 @@ def main() -> int:
 
 def environments() -> list[str]:
     return sorted(path.stem for path in (K8S / "environments").glob("*.yaml"))
+
+
+def environment_of(name: str) -> str:
+    """What that file calls itself, `global.environment`."""
+    text = (K8S / "environments" / f"{name}.yaml").read_text()
+    return str(re.findall(r"^  environment: (\S+)$", text, re.MULTILINE)[0])
 
 
 def _run(command: Sequence[str]) -> str:

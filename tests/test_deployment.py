@@ -3,9 +3,10 @@
 import json
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
-from deployment import DeployError, Deployment
+from deployment import DeployError, Deployment, environment_of, environments
 
 
 class Helm:
@@ -13,19 +14,23 @@ class Helm:
 
     def __init__(self) -> None:
         self.releases: dict[str, dict[str, object]] = {}
+        self.environments: dict[str, str] = {}
         self.upgraded: list[str] = []
 
     def run(self, command: Sequence[str]) -> str:
         assert command[0] == "helm"
         assert command[-2:] == ["--namespace", "quantmesh"]
         match list(command[1:]):
-            case ["list", *_]:
+            case ["list", *options, "--output", "json", "--namespace", _]:
+                # Helm 4 has no `--all`, and Helm 3 shows what is deployed alone unless it is asked for more.
+                assert options == ["--deployed", "--failed", "--pending"]
                 return json.dumps([{"name": name} for name in self.releases])
             case ["get", "values", release, *_]:
-                return json.dumps({"global": self.releases[release]})
+                return json.dumps({"global": self.releases[release] | {"environment": self.environments[release]}})
             case ["upgrade", release, _chart, *options]:
                 self.upgraded.append(release)
                 self.releases[release] = _global_values(options)
+                self.environments[release] = environment_of(Path(options[options.index("--values") + 1]).stem)
                 return ""
         pytest.fail(f"no such command: {command}")
 
@@ -107,3 +112,33 @@ def test_what_is_not_installed_is_not_promoted(deployment: Deployment, helm: Hel
     with pytest.raises(DeployError, match="green is not installed: make deploy color=green"):
         deployment.promote("green")
     assert helm.upgraded == ["quantmesh"]
+
+
+def test_another_environment_is_not_laid_over_the_running_one(helm: Helm) -> None:
+    """`make promote color=green` without `env=prod` would replace production's servers by development's."""
+    production, forgotten = Deployment(helm.run, "prod", "quantmesh"), Deployment(helm.run, "dev", "quantmesh")
+    production.deploy("blue", "1")
+    production.deploy("green", "2")
+    helm.upgraded.clear()
+    complaint = "what is installed here is production, and dev is development: env=prod"
+    with pytest.raises(DeployError, match=complaint):
+        forgotten.deploy("blue", "3")
+    with pytest.raises(DeployError, match=complaint):
+        forgotten.promote("green")
+    assert helm.upgraded == []
+
+
+def test_each_environment_has_a_name_of_its_own() -> None:
+    names = [environment_of(name) for name in environments()]
+    assert len(set(names)) == len(names)
+
+
+def test_where_the_active_color_is_gone_a_deployment_brings_users_back_to_blue(
+    deployment: Deployment, helm: Helm
+) -> None:
+    deployment.deploy("blue", "1")
+    deployment.deploy("green", "2")
+    deployment.promote("green")
+    del helm.releases["quantmesh-green"]
+    deployment.deploy("blue", "3")
+    assert helm.releases["quantmesh"]["activeColor"] == "blue"
