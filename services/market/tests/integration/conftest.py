@@ -94,9 +94,15 @@ class Parts:
         return TickRecorder(TickStore(self.database), self.market.assets, self.clock, kept)
 
 
-async def build(database: Database, redis_url: str, holder: str = "a", seconds_per_session: float = 390) -> Parts:
+async def build(
+    database: Database,
+    redis_url: str,
+    holder: str = "a",
+    seconds_per_session: float = 390,
+    days: tuple[date, date] = (FIRST, LAST),
+) -> Parts:
     calendars = load_calendars()
-    plan = ReplayPlan(calendars["XNYS"], FIRST, LAST, seconds_per_session)
+    plan = ReplayPlan(calendars["XNYS"], *days, seconds_per_session)
     feed_store = FeedStore(database, replay_feed.NAME, holder, lease_seconds=1.0)
     clock = FeedClock(plan, (await feed_store.begin(plan.start)).position)
     cache = Cache(redis_url, "market")
@@ -109,7 +115,9 @@ async def build(database: Database, redis_url: str, holder: str = "a", seconds_p
 class NewParts(Protocol):
     """Another process of the service on the same database."""
 
-    async def __call__(self, *, holder: str = "a", seconds_per_session: float = 390) -> Parts: ...
+    async def __call__(
+        self, *, holder: str = "a", seconds_per_session: float = 390, days: tuple[date, date] = (FIRST, LAST)
+    ) -> Parts: ...
 
 
 @pytest.fixture(scope="session")
@@ -153,8 +161,10 @@ async def empty_database(service_database: NewDatabase) -> AsyncIterator[Databas
 async def new_parts(database: Database, redis_server: RunningServer) -> AsyncIterator[NewParts]:
     built: list[Parts] = []
 
-    async def new(*, holder: str = "a", seconds_per_session: float = 390) -> Parts:
-        built.append(await build(database, redis_server.url, holder, seconds_per_session))
+    async def new(
+        *, holder: str = "a", seconds_per_session: float = 390, days: tuple[date, date] = (FIRST, LAST)
+    ) -> Parts:
+        built.append(await build(database, redis_server.url, holder, seconds_per_session, days))
         return built[-1]
 
     yield new

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from prometheus_client import REGISTRY
@@ -20,6 +20,7 @@ from quantmesh.market.adapters.translate import quote_from
 from quantmesh.market.core.get_bars import get_bars
 from quantmesh.market.core.get_quotes import get_quotes
 from quantmesh.market.core.model import Quote
+from quantmesh.market.core.replay import Position
 from services.market.tests.integration.conftest import FIRST, LAST, SYMBOLS, SYSTEM_NOW, NewParts, Parts, rows, until
 
 
@@ -78,18 +79,36 @@ async def test_quotes_that_no_broker_takes_leave_their_age_growing(parts: Parts,
         await until(lambda: sent_at() == parts.system_clock.moment.timestamp())
 
 
+async def announced(parts: Parts) -> list[tuple[BarsIngested, datetime]]:
+    found = await rows(parts.database, "SELECT payload, occurred_at FROM outbox ORDER BY position")
+    return [(BarsIngested.FromString(bytes(payload)), when) for payload, when in found]
+
+
 async def test_announces_each_bar_when_its_session_closes(parts: Parts, bus: EventBus, new_parts: NewParts) -> None:
-    before = await rows(parts.database, "SELECT count(*) FROM outbox")
+    before = len(await announced(parts))
     parts = await new_parts(seconds_per_session=0.5)
     async with playing(await parts.feed(bus)):
         await until(lambda: not parts.clock.is_open)
-    found = await rows(parts.database, "SELECT payload, occurred_at FROM outbox ORDER BY position")
-    events = [(BarsIngested.FromString(bytes(payload)), when) for payload, when in found[before[0][0] :]]
+    events = (await announced(parts))[before:]
     assert [(event.symbol, event.last_date) for event, _ in events] == [
         (symbol, day) for day in ("2022-10-03", "2022-10-04", "2022-10-05") for symbol in ("MTUM", "QUAL", "SP500")
     ]
     closes = {parts.market.calendars["XNYS"].close(day) for day in parts.plan.sessions}
     assert {when for _, when in events} == closes
+
+
+async def test_announces_the_bars_of_the_nights_and_weekends_that_it_leaves_out(
+    bus: EventBus, new_parts: NewParts
+) -> None:
+    friday, monday = date(2019, 12, 20), date(2019, 12, 23)
+    parts = await new_parts(seconds_per_session=0.5, days=(friday, monday))
+    await parts.feed_store.rewind(parts.plan.start, parts.plan.market_time(parts.plan.start))
+    before = len(await announced(parts))
+    async with playing(await parts.feed(bus)):
+        await until(lambda: not parts.clock.is_open)
+    events = [event for event, _ in (await announced(parts))[before:] if event.symbol == "LTC-USD"]
+    assert events == [BarsIngested(symbol="LTC-USD", first_date="2019-12-20", last_date="2019-12-22", count=3)]
+    assert (await get_bars(parts.market, "LTC-USD", start=str(friday))).bars[-1].day == date(2019, 12, 22)
 
 
 async def test_records_its_ticks(parts: Parts, bus: EventBus, new_parts: NewParts) -> None:
@@ -168,6 +187,33 @@ async def test_a_rewind_is_noticed_and_starts_over(parts: Parts, bus: EventBus, 
         assert heard[0][0].date() == FIRST
         quotes = await get_quotes(parts.market, list(SYMBOLS[:1]), None, SYSTEM_NOW)
         assert quotes.quotes[0].time.date() <= LAST
+
+
+async def test_a_rewind_tells_those_who_keep_the_bars_that_are_unknown_again(parts: Parts) -> None:
+    ended = Position(ended=True, session=LAST, seconds=parts.plan.length(LAST))
+    await parts.feed_store.take()
+    assert await parts.feed_store.keep(FeedState(1, ended))
+    before = len(await announced(parts))
+    await parts.feed_store.rewind(parts.plan.start, parts.plan.market_time(parts.plan.start))
+    told = {event.symbol: (event.first_date, event.last_date) for event, _ in (await announced(parts))[before:]}
+    assert told == dict.fromkeys(["MTUM", "QUAL", "SP500"], (str(FIRST), str(LAST)))
+
+
+async def test_who_played_before_does_not_remember_quotes_of_times_that_are_yet_to_come(
+    parts: Parts, bus: EventBus, new_parts: NewParts
+) -> None:
+    async with playing(await parts.feed(bus)):
+        await until(lambda: parts.clock.now() > parts.plan.market_time(parts.plan.start) + timedelta(minutes=2))
+    other = await new_parts(holder="b")
+    heard = await hear(bus, "quotes.MTUM")
+    async with playing(await other.feed(bus)):
+        await until(lambda: len(heard) > 0)
+        await parts.feed_store.rewind(parts.plan.start, parts.plan.market_time(parts.plan.start))
+        async with playing(await parts.feed(bus)):
+            await until(lambda: heard[-1].time < heard[0].time)
+            await until(lambda: parts.clock.now() > parts.plan.market_time(parts.plan.start))
+            (quote,) = (await get_quotes(parts.market, ["MTUM"], None, SYSTEM_NOW)).quotes
+            assert (quote.source, quote.time < heard[0].time) == ("replay", True)
 
 
 class AwayAtTimes(FeedStore):

@@ -58,6 +58,11 @@ class QuoteCache:
         if self._saver is None or self._saver.done():
             self._saver = asyncio.create_task(self._save_newest(), name="save quotes")
 
+    def leave_to_others(self) -> None:
+        """Another process plays the feed: what this one quoted may look newer than what comes after a rewind."""
+        self._live.clear()
+        self._unsaved.clear()
+
     async def close(self) -> None:
         if self._saver is not None:
             await asyncio.gather(self._saver, return_exceptions=True)

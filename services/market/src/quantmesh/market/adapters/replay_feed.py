@@ -105,6 +105,7 @@ class ReplayFeed:
                 self._waiting = False
                 if state is None:
                     _ENDED.set(0)
+                    self._quotes.leave_to_others()
                     self._clock.show((await self._store.read()).position)
                     await asyncio.sleep(_LOOK_SECONDS)
                 else:
@@ -155,8 +156,9 @@ class ReplayFeed:
 
     async def _close(self, position: Position) -> Position | None:
         following = self._plan.next_session(position)
-        closed_at = self._plan.market_time(position)
-        known = await self._store.close_session(FeedState(self._epoch, following), position.session, closed_at)
+        # Up to the next open: what never closes has bars of the nights and weekends that are left out.
+        times = self._calendar.open(position.session), self._plan.market_time(following)
+        known = await self._store.close_session(FeedState(self._epoch, following), *times)
         if known is None:
             return None
         # Of these a newer close than the cached one is known now; the live ones are about to be quoted again.

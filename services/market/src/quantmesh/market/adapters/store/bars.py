@@ -80,10 +80,10 @@ _CHECKPOINT = text(
     """
 )
 _VERSIONS = text("SELECT symbol, version FROM checkpoint WHERE source = :source")
-_CLOSED = text(
+_BETWEEN = text(
     """
-    SELECT DISTINCT asset.symbol FROM bar JOIN asset USING (series)
-    WHERE bar.day = :day AND bar.time = :time ORDER BY asset.symbol
+    SELECT symbol, min(day) AS first_day, max(day) AS last_day, count(DISTINCT day) AS count, max(time) AS known_from
+    FROM bar JOIN asset USING (series) WHERE time > :after AND time <= :until GROUP BY symbol ORDER BY symbol
     """
 )
 
@@ -143,13 +143,18 @@ class BarStore:
             return {row.symbol: row.version for row in await session.execute(_VERSIONS, {"source": source})}
 
 
-async def announce_session(session: Session, day: date, closed_at: datetime) -> list[str]:
-    """An event for each bar that became known when `day` closed; their symbols."""
-    symbols = [row.symbol for row in await session.execute(_CLOSED, {"day": day, "time": closed_at})]
-    for symbol in symbols:
-        event = BarsIngested(symbol=symbol, first_date=day.isoformat(), last_date=day.isoformat(), count=1)
-        await outbox.append(session, BARS_INGESTED, event, aggregate_id=symbol, occurred_at=closed_at)
-    return symbols
+async def announce_bars(session: Session, after: datetime, until: datetime) -> list[str]:
+    """An event per symbol for the bars that market time has passed from `after` on, or goes back by; their symbols."""
+    found = (await session.execute(_BETWEEN, {"after": after, "until": until})).all()
+    for row in found:
+        event = BarsIngested(
+            symbol=row.symbol,
+            first_date=row.first_day.isoformat(),
+            last_date=row.last_day.isoformat(),
+            count=row.count,
+        )
+        await outbox.append(session, BARS_INGESTED, event, aggregate_id=event.symbol, occurred_at=row.known_from)
+    return [row.symbol for row in found]
 
 
 async def _stage(session: Session, ingestion: Ingestion) -> None:

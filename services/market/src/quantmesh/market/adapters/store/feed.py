@@ -1,11 +1,11 @@
 """Where the replayed feed stands, and who plays it."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, datetime, time, timedelta
 
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.sql import text
-from quantmesh.market.adapters.store.bars import announce_session
+from quantmesh.market.adapters.store.bars import announce_bars
 from quantmesh.market.adapters.store.ticks import forget_ticks_from
 from quantmesh.market.core.replay import Position
 
@@ -36,7 +36,7 @@ _KEEP = text(
 _REWIND = text(
     """
     UPDATE feed SET epoch = epoch + 1, session = :session, seconds = :seconds, ended = false
-    WHERE name = :name
+    WHERE name = :name RETURNING old.session
     """
 )
 
@@ -76,19 +76,23 @@ class FeedStore:
         async with self._database.system_transaction() as session:
             return (await session.execute(_KEEP, self._state(state))).one_or_none() is not None
 
-    async def close_session(self, state: FeedState, day: date, closed_at: datetime) -> list[str] | None:
-        """Move on to `state` and announce the bars of `day`; their symbols, or None where the turn is over."""
+    async def close_session(self, state: FeedState, opened_at: datetime, next_at: datetime) -> list[str] | None:
+        """Move on to `state`, which is `next_at`, and announce the bars known by then and not when the session opened;
+        their symbols, or None where the turn is over."""
         async with self._database.system_transaction() as session:
             if (await session.execute(_KEEP, self._state(state))).one_or_none() is None:
                 return None
-            return await announce_session(session, day, closed_at)
+            return await announce_bars(session, opened_at, next_at)
 
     async def rewind(self, start: Position, moment: datetime) -> None:
-        """Back to `start`, which is `moment` of market time; the ticks from there on are forgotten."""
+        """Back to `start`, which is `moment` of market time; the ticks from there on are forgotten, and the bars are
+        announced again, for those who keep answers that hold them."""
         async with self._database.system_transaction() as session:
             parameters = {"name": self._name, "session": start.session, "seconds": start.seconds}
-            await session.execute(_REWIND, parameters)
+            reached = await session.scalar(_REWIND, parameters)
             await forget_ticks_from(session, moment)
+            if reached is not None:
+                await announce_bars(session, moment, datetime.combine(reached + timedelta(1), time(), UTC))
 
     def _state(self, state: FeedState) -> dict[str, object]:
         position = state.position
