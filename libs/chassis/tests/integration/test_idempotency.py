@@ -12,6 +12,7 @@ from quantmesh.api.common.v1.common_pb2 import Decimal, Money
 from quantmesh.chassis import idempotency
 from quantmesh.chassis.context import CallContext, current_call, set_call, was_replayed
 from quantmesh.chassis.database import Database
+from quantmesh.chassis.housekeeping import tidy
 from quantmesh.chassis.sql import text
 from quantmesh.local.testing import ServiceDatabase
 
@@ -147,6 +148,6 @@ async def test_keys_are_forgotten_after_seven_days(ledger: ServiceDatabase, data
         await connection.execute(
             "UPDATE ledger.idempotency SET created_at = now() - interval '8 days' WHERE key = 'old'"
         )
-    await idempotency.sweep(database)
+    await tidy(database)
     async with database.transaction(ALICE) as session:
         assert list(await session.scalars(text("SELECT key FROM idempotency"))) == ["new"]

@@ -9,7 +9,6 @@ from uuid import UUID
 from google.protobuf.message import Message
 
 from quantmesh.chassis.context import current_call, mark_replayed
-from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Conflict, InvalidInput, Violation
 from quantmesh.chassis.sql import Asked, Executor, text
 
@@ -27,7 +26,6 @@ _KEEP = text(
     "INSERT INTO idempotency (owner_id, scope, key, request_hash, answer)"
     " VALUES (:owner_id, :scope, :key, :request_hash, :answer)"
 )
-_SWEEP = text("DELETE FROM idempotency WHERE created_at < now() - make_interval(days => :days)")
 
 
 class KeyMissing(InvalidInput):
@@ -169,12 +167,6 @@ def missing() -> KeyMissing:
         "Send an Idempotency-Key with this request, so that a repetition does nothing twice.",
         violations=[Violation("idempotency-key", "missing")],
     )
-
-
-async def sweep(database: Database) -> None:
-    """Forget the keys of more than seven days ago."""
-    async with database.system_transaction() as session:
-        await session.execute(_SWEEP, {"days": KEPT_DAYS})
 
 
 def _check_key(key: str) -> None:

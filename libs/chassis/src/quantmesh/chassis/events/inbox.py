@@ -95,7 +95,6 @@ _COUNT_FAILURE = text(
     RETURNING failures
     """
 )
-_SWEEP = text("DELETE FROM inbox WHERE handled_at < now() - make_interval(days => :days)")
 
 
 class Verdict(Enum):
@@ -212,9 +211,3 @@ async def count_failure(database: Database, consumer: str, event_id: UUID) -> in
     """How often handling has failed by now, this time included; survives restarts."""
     async with database.system_transaction() as session:
         return int(await session.scalar(_COUNT_FAILURE, {"consumer": consumer, "event_id": event_id}) or 0)
-
-
-async def sweep(database: Database) -> None:
-    """Forget single events after 30 days; their aggregates' versions go on refusing them."""
-    async with database.system_transaction() as session:
-        await session.execute(_SWEEP, {"days": KEPT_DAYS})
