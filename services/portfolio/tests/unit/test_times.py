@@ -27,7 +27,16 @@ def test_an_instant_is_read_in_any_of_its_spellings(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "2020-01-02", "2020-01-02T12:00:00", "2020-01-02T12:00Z", "2020-13-02T12:00:00Z", "0001-01-01T00:00:00+23:00"],
+    [
+        "",
+        "2020-01-02",
+        "2020-01-02T12:00:00",
+        "2020-01-02T12:00Z",
+        "2020-13-02T12:00:00Z",
+        "2020-01-02T12:00:00+00:60",
+        "2020-01-02T12:00:00+24:00",
+        "0001-01-01T00:00:00+23:00",
+    ],
 )
 def test_what_is_no_instant_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a"):
