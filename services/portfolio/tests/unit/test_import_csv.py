@@ -99,7 +99,9 @@ def test_every_wrong_cell_of_a_row_is_reported() -> None:
         (b"type,executed_at,colour\n", "unknown column 'colour'"),
         (b"type,executed_at,type\n", "a column is there twice"),
         (b"type,executed_at\xff\n", "byte 16 is not UTF-8"),
-        (b'type,executed_at\n"open', "it is not CSV"),
+        (b'type,executed_at\n"open', "it is not CSV from line 2 on: unexpected end of data"),
+        (b'type,executed_at\n\n"two\nlines",b\n"closed"late,b\n', "it is not CSV from line 5 on"),
+        (b"type,executed_at\na," + b"b" * 140_000, "it is not CSV from line 2 on: field larger"),
         (b"type,executed_at\n" + b"a,b\n" * (ROW_LIMIT + 1), f"more than {ROW_LIMIT} rows"),
     ],
 )

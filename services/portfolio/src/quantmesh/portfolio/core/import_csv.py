@@ -57,13 +57,10 @@ def read_rows(content: bytes) -> ReadRows:
     """
     columns, lines = _open(content)
     found = ReadRows(columns, [], [])
-    try:
-        for count, (line, cells) in enumerate(lines, start=1):
-            if count > ROW_LIMIT:
-                raise UnreadableImport(f"it has more than {ROW_LIMIT} rows; split it")
-            _read_row(line, columns, cells, found.rows, found.rejected)
-    except csv.Error as error:
-        raise _not_csv(error) from error
+    for count, (line, cells) in enumerate(lines, start=1):
+        if count > ROW_LIMIT:
+            raise UnreadableImport(f"it has more than {ROW_LIMIT} rows; split it")
+        _read_row(line, columns, cells, found.rows, found.rejected)
     return found
 
 
@@ -73,17 +70,10 @@ def _open(content: bytes) -> tuple[list[str], "_NumberedRows"]:
     except UnicodeDecodeError as error:
         raise UnreadableImport(f"byte {error.start} is not UTF-8") from error
     lines = _NumberedRows(text)
-    try:
-        header = next(lines, None)
-    except csv.Error as error:
-        raise _not_csv(error) from error
+    header = next(lines, None)
     if header is None:
         raise UnreadableImport("it is empty")
     return _columns(header[1]), lines
-
-
-def _not_csv(error: csv.Error) -> UnreadableImport:
-    return UnreadableImport(f"it is not CSV: {error}")
 
 
 class _NumberedRows:
@@ -98,7 +88,10 @@ class _NumberedRows:
     def __next__(self) -> tuple[int, list[str]]:
         while True:
             line = self._reader.line_num + 1
-            cells = next(self._reader)
+            try:
+                cells = next(self._reader)
+            except csv.Error as error:
+                raise UnreadableImport(f"it is not CSV from line {line} on: {error}") from error
             if any(cell.strip() for cell in cells):
                 return line, cells
 
