@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -109,8 +110,28 @@ def test_each_method_that_moves_money_by_the_rules_is_one_of_portfolios() -> Non
 
 def test_no_service_is_left_out_of_the_alerts_on_processes() -> None:
     names = "|".join(service.name for service in Workspace.read(ROOT).services)
-    watched = {rule["alert"]: rule["expr"] for rule in ALERTS if rule["alert"] in {"PartDown", "PartRestarts"}}
+    watched = {
+        rule["alert"]: rule["expr"] for rule in ALERTS if rule["alert"] in {"PartDown", "PartGone", "PartRestarts"}
+    }
     assert all(f'{{job=~"({names})(-worker)?"}}' in expression for expression in watched.values())
+
+
+def test_every_lead_is_watched() -> None:
+    """Its own series end with it, so that what is watched is named by the rules."""
+    relays, consumers = (rule["expr"] for rule in ALERTS if rule["alert"] == "NobodyLeads")
+    watched = set(re.findall(r'job="(\w+)", consumer="([\w-]+)"', consumers))
+    assert watched == {
+        (path.parent.name, consumer)
+        for path in ROOT.glob("services/*/pyproject.toml")
+        for durables in tomllib.loads(path.read_text())["tool"]["quantmesh"].get("consumers", {}).values()
+        for consumer in durables
+    }
+    publishing = {
+        path.parents[3].name
+        for path in ROOT.glob("services/*/src/quantmesh/*/__main__.py")
+        if "service.publish_events()" in path.read_text()
+    }
+    assert [set(jobs.split("|")) for jobs in re.findall(r'job=~"([\w|]+)"', relays)] == [publishing, publishing]
 
 
 @with_promtool
