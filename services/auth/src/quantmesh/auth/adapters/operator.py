@@ -1,18 +1,27 @@
 """The first operator, from the settings: nobody could otherwise give anyone a role."""
 
+from dataclasses import replace
+
 from quantmesh.auth.adapters.hashing import Argon2Hasher
+from quantmesh.auth.adapters.revocations import tell_key_revoked, tell_session_ended
 from quantmesh.auth.adapters.store import Store
 from quantmesh.auth.core import register
+from quantmesh.auth.core.model import User
 from quantmesh.chassis.clock import Clock
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.ids import uuid7
+from quantmesh.chassis.sql import Session
 
 _ROLES = frozenset({"operator"})
 
 
 async def ensure_operator(database: Database, hasher: Argon2Hasher, clock: Clock, email: str, password: str) -> None:
-    """Create the account, or bring its password to what the settings say. Raises where they break the rules."""
-    user = register.new_user(uuid7(), email, password, "Operator", clock.now())
+    """Create the account, or bring its password to what the settings say. Raises where they break the rules.
+
+    Whoever is in the account by another password is out of it then; and where it was no operator's, anybody may have
+    opened it in advance, so that its API keys end too.
+    """
+    user = replace(register.new_user(uuid7(), email, password, "Operator", clock.now()), roles=_ROLES)
     async with database.system_transaction() as transaction:
         found = await Store(transaction).find_credentials(user.email)
     if found is not None and found.user.roles == _ROLES and await hasher.verify(found.password_hash, password):
@@ -20,8 +29,19 @@ async def ensure_operator(database: Database, hasher: Argon2Hasher, clock: Clock
     password_hash = await hasher.hash(password)
     async with database.system_transaction() as transaction:
         store = Store(transaction)
-        if found is None:
-            await store.add_user(user, password_hash)
-        else:
+        if await store.add_user(user, password_hash):
+            return
+        found = await store.find_credentials(user.email)
+        if found is not None:
             await store.set_password_hash(found.user.id, password_hash)
-        await store.set_roles(user.email, _ROLES)
+            await store.set_roles(user.email, _ROLES)
+            await _shut_out(transaction, found.user, clock)
+
+
+async def _shut_out(transaction: Session, former: User, clock: Clock) -> None:
+    store, now = Store(transaction), clock.now()
+    for session_id in await store.revoke_sessions(former.id, now):
+        await tell_session_ended(transaction, former.id, session_id, now)
+    if former.roles != _ROLES:
+        for key_id in await store.revoke_api_keys(former.id, now):
+            await tell_key_revoked(transaction, former.id, key_id, now)

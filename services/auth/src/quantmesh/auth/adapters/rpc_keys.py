@@ -5,15 +5,15 @@ from typing import Any
 from uuid import UUID
 
 from quantmesh.api.auth.v1 import auth_pb2 as pb
-from quantmesh.api.auth.v1.events_pb2 import CredentialRevoked
 from quantmesh.api.common.v1.common_pb2 import PageInfo
 from quantmesh.auth.adapters.parts import AuthParts
+from quantmesh.auth.adapters.revocations import tell_key_revoked
 from quantmesh.auth.adapters.store import Store
 from quantmesh.auth.core import api_keys
 from quantmesh.auth.core.errors import ApiKeyNotFound, InvalidCursor, UnknownService
 from quantmesh.auth.core.model import ApiKey, service_grant
 from quantmesh.auth.core.secrets import hash_of, new_api_key
-from quantmesh.chassis import idempotency, outbox
+from quantmesh.chassis import idempotency
 from quantmesh.chassis.identity import current_caller, public, requires, service_only
 from quantmesh.chassis.ids import uuid7
 from quantmesh.chassis.times import from_timestamp, to_timestamp
@@ -79,14 +79,7 @@ class KeyRpc:
         async with self._parts.database.transaction(owner_id) as transaction:
             if not await Store(transaction).revoke_api_key(key_id, now):
                 raise ApiKeyNotFound(request.id)
-            await outbox.append(
-                transaction,
-                "auth.credential.revoked",
-                CredentialRevoked(user_id=str(owner_id), api_key_id=str(key_id)),
-                aggregate_id=owner_id,
-                owner_id=owner_id,
-                occurred_at=now,
-            )
+            await tell_key_revoked(transaction, owner_id, key_id, now)
         return pb.RevokeApiKeyResponse()
 
     @service_only

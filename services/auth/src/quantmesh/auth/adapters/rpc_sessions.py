@@ -4,14 +4,14 @@ from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from quantmesh.api.auth.v1 import auth_pb2 as pb
-from quantmesh.api.auth.v1.events_pb2 import CredentialRevoked
 from quantmesh.auth.adapters.parts import AuthParts
+from quantmesh.auth.adapters.revocations import tell_session_ended
 from quantmesh.auth.adapters.store import Store
 from quantmesh.auth.core import login, refresh, register
 from quantmesh.auth.core.errors import RefreshTokenReused, SessionNotFound, UserNotFound
 from quantmesh.auth.core.model import Session, User, user_grant
 from quantmesh.auth.core.secrets import hash_of, new_refresh_token
-from quantmesh.chassis import idempotency, outbox
+from quantmesh.chassis import idempotency
 from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.identity import current_caller, public, requires
 from quantmesh.chassis.ids import uuid7
@@ -82,7 +82,7 @@ class SessionRpc:
             if outcome is None:
                 reused = await store.lock_refresh_token(hash_of(request.refresh_token))
                 if reused is not None:
-                    await self._announce(transaction, reused.session.owner_id, reused.session.id)
+                    await tell_session_ended(transaction, reused.session.owner_id, reused.session.id, now)
                 user = None
             else:
                 user = await store.find_user(outcome[0].owner_id)
@@ -129,23 +129,14 @@ class SessionRpc:
         return pb.RevokeSessionResponse()
 
     async def _revoke(self, owner_id: UUID, session_id: UUID) -> bool:
+        now = self._parts.clock.now()
         async with self._parts.database.transaction(owner_id) as transaction:
-            revoked = await Store(transaction).revoke_session(session_id, self._parts.clock.now())
+            revoked = await Store(transaction).revoke_session(session_id, now)
             if revoked:
-                await self._announce(transaction, owner_id, session_id)
+                await tell_session_ended(transaction, owner_id, session_id, now)
         if revoked:
             await self._parts.cache.ended(session_id)
         return revoked
-
-    async def _announce(self, transaction: Any, owner_id: UUID, session_id: UUID) -> None:
-        await outbox.append(
-            transaction,
-            "auth.credential.revoked",
-            CredentialRevoked(user_id=str(owner_id), session_id=str(session_id)),
-            aggregate_id=owner_id,
-            owner_id=owner_id,
-            occurred_at=self._parts.clock.now(),
-        )
 
     async def _tokens(self, session: Session, user: User, refresh_token: str) -> pb.TokenPair:
         access_token, lifetime = self._parts.keys.sign(user_grant(user, session.id), self._parts.clock.now())

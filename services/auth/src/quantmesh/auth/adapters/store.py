@@ -40,6 +40,9 @@ _USE_REFRESH = text(
 )
 _TOUCH_SESSION = text("UPDATE session SET last_used_at = :now WHERE id = :id")
 _REVOKE_SESSION = text("UPDATE session SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL RETURNING id")
+_REVOKE_SESSIONS = text(
+    "UPDATE session SET revoked_at = :now WHERE owner_id = :owner_id AND revoked_at IS NULL RETURNING id"
+)
 _LIST_SESSIONS = text(
     "SELECT * FROM session WHERE revoked_at IS NULL AND expires_at > :now ORDER BY last_used_at DESC LIMIT 200"
 )
@@ -52,6 +55,9 @@ _ADD_KEY = text(
 _FIND_KEY = text("SELECT * FROM api_key WHERE key_hash = :key_hash AND revoked_at IS NULL")
 _TOUCH_KEY = text("UPDATE api_key SET last_used_at = :now WHERE id = :id")
 _REVOKE_KEY = text("UPDATE api_key SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL RETURNING id")
+_REVOKE_KEYS = text(
+    "UPDATE api_key SET revoked_at = :now WHERE owner_id = :owner_id AND revoked_at IS NULL RETURNING id"
+)
 _LIST_KEYS = text(
     "SELECT * FROM api_key WHERE revoked_at IS NULL AND (CAST(:after AS uuid) IS NULL OR id > CAST(:after AS uuid))"
     " ORDER BY id LIMIT :limit"
@@ -122,6 +128,9 @@ class Store:
     async def revoke_session(self, session_id: UUID, now: datetime) -> bool:
         return await self._session.scalar(_REVOKE_SESSION, {"id": session_id, "now": now}) is not None
 
+    async def revoke_sessions(self, owner_id: UUID, now: datetime) -> list[UUID]:
+        return list(await self._session.scalars(_REVOKE_SESSIONS, {"owner_id": owner_id, "now": now}))
+
     async def list_sessions(self, now: datetime) -> list[Session]:
         return [_session(row) for row in (await self._session.execute(_LIST_SESSIONS, {"now": now})).all()]
 
@@ -152,6 +161,9 @@ class Store:
 
     async def revoke_api_key(self, key_id: UUID, now: datetime) -> bool:
         return await self._session.scalar(_REVOKE_KEY, {"id": key_id, "now": now}) is not None
+
+    async def revoke_api_keys(self, owner_id: UUID, now: datetime) -> list[UUID]:
+        return list(await self._session.scalars(_REVOKE_KEYS, {"owner_id": owner_id, "now": now}))
 
     async def list_api_keys(self, after: UUID | None, limit: int) -> list[ApiKey]:
         page = {"after": None if after is None else str(after), "limit": limit}
