@@ -1,5 +1,7 @@
 """/portfolios/{id}/rebalance at the edge."""
 
+import pytest
+
 from quantmesh.api.portfolio.v1 import portfolio_pb2
 from quantmesh.api.portfolio.v1 import rebalance_pb2 as pb
 from quantmesh.gateway.http.models.rebalance import BasketShown, RebalanceShown
@@ -87,10 +89,19 @@ async def test_only_a_tax_aware_plan_limits_what_is_realised(edge: Edge) -> None
     for more, limit in (
         ({"tax_aware": True}, "0"),
         ({"tax_aware": True, "maximum_realized_gain": "50"}, "50"),
-        ({"maximum_realized_gain": "50"}, ""),
+        ({"maximum_realized_gain": None}, ""),
     ):
         await edge.http.post(PATH, json={"target_weights": {}, **more})
         assert portfolio.last("PlanRebalance").maximum_realized_gain.value == limit
+
+
+@pytest.mark.parametrize("more", [{}, {"tax_aware": False}])
+async def test_a_limit_that_a_plan_would_not_keep_is_refused(edge: Edge, more: dict[str, bool]) -> None:
+    asked = {"target_weights": {"AAPL": 0.5}, "maximum_realized_gain": "0", **more}
+    answer = await edge.http.post(PATH, json=asked)
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert (error["pointer"], "tax_aware" in error["detail"]) == ("#/maximum_realized_gain", True)
 
 
 async def test_a_basket_is_placed_under_one_key(edge: Edge) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from quantmesh.gateway.http.models.base import (
     Body,
@@ -39,6 +39,14 @@ class RebalanceBody(Body):
         bool, Field(description="Sales together realise no more than maximum_realized_gain, by the account's lots.")
     ] = False
     maximum_realized_gain: Annotated[DecimalText | None, Field(description="With tax_aware; 0 where absent.")] = None
+
+    @field_validator("maximum_realized_gain")
+    @classmethod
+    def _counts(cls, amount: str | None, info: ValidationInfo) -> str | None:
+        if amount is not None and not info.data.get("tax_aware", True):
+            msg = "limits a plan whose tax_aware is true, and no other"
+            raise ValueError(msg)
+        return amount
 
 
 class BasketOrderBody(Body):
