@@ -13,6 +13,7 @@ from quantmesh.chassis.cancellation import end
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import RuleBroken, Unavailable
 from quantmesh.chassis.jobs import JobWorker, RunningJob
+from quantmesh.chassis.sql import text
 
 from .events import Start, until
 from .test_jobs import ALICE, convert, ended, enqueue, find
@@ -152,3 +153,15 @@ async def test_a_worker_whose_heartbeat_cannot_be_written_ends_its_job_and_says_
     with pytest.raises(ExceptionGroup) as failed:
         await worker
     assert failed.group_contains(DataError)
+
+
+async def test_what_was_cancelled_while_its_worker_was_dead_is_not_begun_anew(database: Database, start: Start) -> None:
+    job_id = await enqueue(database)
+    async with database.system_transaction() as session:
+        await session.execute(
+            text("UPDATE job SET status = 'running', attempts = 1, heartbeat_at = now() - interval '1 minute'")
+        )
+    async with database.transaction(ALICE) as session:
+        await jobs.cancel(session, job_id)
+    start(JobWorker(database, {"convert": convert}).run())
+    await ended(database, job_id, CANCELLED)

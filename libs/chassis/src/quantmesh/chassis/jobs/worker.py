@@ -31,14 +31,17 @@ _PUTTING_AWAY_SECONDS = 5.0
 # A worker that fell silent loses its claim; `attempts` tells a claim from the next one of the same job.
 _CLAIM = text(
     """
-    UPDATE job SET status = 'running', attempts = attempts + 1, heartbeat_at = now(), updated_at = now()
+    UPDATE job SET
+        -- Nobody has worked on it since its owner cancelled it.
+        status = CASE WHEN cancel_requested THEN 'cancelled' ELSE 'running' END,
+        attempts = attempts + 1, heartbeat_at = now(), updated_at = now()
     WHERE id = (
         SELECT id FROM job
         WHERE kind = ANY(:kinds)
           AND (status = 'queued' OR (status = 'running' AND heartbeat_at < now() - make_interval(secs => :dead_after)))
         ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED
     )
-    RETURNING id, owner_id, kind, parameters, attempts
+    RETURNING id, owner_id, kind, parameters, attempts, status
     """
 )
 _HEARTBEAT = text(
@@ -149,6 +152,9 @@ class JobWorker:
                 await session.execute(_CLAIM, {"kinds": list(self._functions), "dead_after": _DEAD_AFTER_SECONDS})
             ).one_or_none()
         if row is None:
+            return None
+        if row.status == "cancelled":
+            metrics.JOBS.labels(row.kind, row.status).inc()
             return None
         return RunningJob(row.id, row.owner_id, row.kind, bytes(row.parameters), row.attempts)
 
