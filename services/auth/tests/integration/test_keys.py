@@ -22,6 +22,7 @@ from quantmesh.chassis.errors import InvalidInput, NotFound, PermissionDenied, U
 from quantmesh.chassis.identity import AUDIENCE, ISSUER, TOKEN_TYPE, TokenVerifier
 from quantmesh.chassis.rpc.keys import parse_jwks
 from quantmesh.chassis.sql import text
+from quantmesh.chassis.times import to_timestamp
 
 from .conftest import SERVICE_SECRET, Auth
 
@@ -66,6 +67,18 @@ async def test_a_key_has_all_scopes_only_where_that_was_asked_for(auth: Auth) ->
     # Who says both gets the fewer; who says one twice gets it once.
     named = (await new_api_key(auth, scopes=["market:read", "market:read"], all_scopes=True)).api_key.scopes
     assert list(named) == ["market:read"]
+
+
+async def test_the_token_of_a_key_ends_with_the_key(auth: Auth) -> None:
+    await auth.register()
+    end = auth.clock.now() + timedelta(seconds=5.5)
+    made = await new_api_key(auth, all_scopes=True, expires_at=to_timestamp(end))
+    answer = await exchange(auth, made.secret)
+    assert 1 <= answer.expires_in <= 6
+    assert (await auth.verifier.verify(answer.token)).expires_at < end.timestamp() + 1
+    auth.clock.offset = timedelta(seconds=5.5)
+    with pytest.raises(Unauthenticated):
+        await exchange(auth, made.secret)
 
 
 async def test_a_revoked_key_and_another_users_key_are_gone(auth: Auth) -> None:

@@ -25,6 +25,7 @@ from quantmesh.auth.core.model import (
     User,
     api_key_grant,
     scopes_of,
+    user_grant,
 )
 from quantmesh.auth.core.passwords import check_password
 from quantmesh.auth.core.refresh import Verdict, judge
@@ -143,7 +144,17 @@ def test_a_key_cannot_have_a_scope_that_its_maker_lacks() -> None:
 
 def test_a_key_loses_what_its_owner_loses() -> None:
     key = ApiKey(uuid.uuid4(), USER.id, "bot", "qmk_", frozenset({"market:write", "market:read"}), NOW, None, None)
-    assert api_key_grant(key, USER).scopes == {"market:read"}
+    assert api_key_grant(key, USER, NOW).scopes == {"market:read"}
+
+
+def test_no_token_outlives_what_it_was_given_for() -> None:
+    """Neither a key, nor a session, is good for a minute more than its owner was told."""
+    for left, of_key, of_session in ((4.5, 4.5, 4.5), (90, 60, 90), (9000, 60, 300)):
+        end = NOW + timedelta(seconds=left)
+        key = ApiKey(uuid.uuid4(), USER.id, "bot", "qmk_", frozenset({"market:read"}), NOW, None, end)
+        assert api_key_grant(key, USER, NOW).lifetime == timedelta(seconds=of_key)
+        session = Session(uuid.uuid4(), USER.id, "", "", NOW, NOW, end)
+        assert user_grant(USER, session, NOW).lifetime == timedelta(seconds=of_session)
 
 
 def test_a_key_with_all_scopes_cannot_manage_the_account_and_cannot_expire_in_the_past() -> None:

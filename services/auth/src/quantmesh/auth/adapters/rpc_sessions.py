@@ -1,5 +1,6 @@
 """Registration, login, refresh, logout and sessions over gRPC."""
 
+from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -71,7 +72,7 @@ class SessionRpc:
             if upgraded is not None:
                 await store.set_password_hash(user.id, upgraded)
             await store.add_session(session, hash_of(refresh_token))
-        return pb.LoginResponse(tokens=await self._tokens(session, user, refresh_token))
+        return pb.LoginResponse(tokens=await self._tokens(session, user, refresh_token, now))
 
     @public
     async def Refresh(self, request: pb.RefreshRequest, context: Any) -> pb.RefreshResponse:
@@ -92,7 +93,7 @@ class SessionRpc:
             raise RefreshTokenReused
         if user is None:
             raise UserNotFound
-        return pb.RefreshResponse(tokens=await self._tokens(outcome[0], user, outcome[1]))
+        return pb.RefreshResponse(tokens=await self._tokens(outcome[0], user, outcome[1], now))
 
     @requires("")
     async def Logout(self, request: pb.LogoutRequest, context: Any) -> pb.LogoutResponse:
@@ -138,8 +139,8 @@ class SessionRpc:
             await self._parts.cache.ended(session_id)
         return revoked
 
-    async def _tokens(self, session: Session, user: User, refresh_token: str) -> pb.TokenPair:
-        access_token, lifetime = self._parts.keys.sign(user_grant(user, session.id), self._parts.clock.now())
+    async def _tokens(self, session: Session, user: User, refresh_token: str, now: datetime) -> pb.TokenPair:
+        access_token, lifetime = self._parts.keys.sign(user_grant(user, session, now), now)
         await self._parts.cache.opened(session, user)
         return pb.TokenPair(access_token=access_token, refresh_token=refresh_token, expires_in=lifetime)
 

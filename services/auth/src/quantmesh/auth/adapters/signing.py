@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import secrets
 import uuid
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ class KeyRing:
     def sign(self, grant: Grant, now: datetime) -> tuple[str, int]:
         self._require_keys()
         active = [key for key in self._keys if key.active_from <= now] or self._keys[:1]
-        lifetime = int(grant.lifetime.total_seconds())
+        lifetime = math.ceil(grant.lifetime.total_seconds())
         issued = int(now.timestamp())
         claims = {
             "iss": ISSUER,

@@ -43,4 +43,4 @@ async def exchange(keys: ApiKeys, users: Users, secret: str, now: datetime) -> t
     if user is None:
         raise InvalidApiKey
     await keys.touch_api_key(key.id, now)
-    return key, api_key_grant(key, user)
+    return key, api_key_grant(key, user, now)

@@ -104,7 +104,7 @@ class KycDecision:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token says of its bearer."""
+    """What a token says of its bearer, and for how long: never past the end of what it was given for."""
 
     subject: str
     scopes: frozenset[str]
@@ -114,15 +114,16 @@ class Grant:
     lifetime: timedelta
 
 
-def user_grant(user: User, session_id: UUID) -> Grant:
-    return Grant(str(user.id), scopes_of(user.roles), user.roles, user.tier, str(session_id), ACCESS_TOKEN_LIFETIME)
+def user_grant(user: User, session: Session, now: datetime) -> Grant:
+    lifetime = min(ACCESS_TOKEN_LIFETIME, session.expires_at - now)
+    return Grant(str(user.id), scopes_of(user.roles), user.roles, user.tier, str(session.id), lifetime)
 
 
-def api_key_grant(key: ApiKey, user: User) -> Grant:
+def api_key_grant(key: ApiKey, user: User, now: datetime) -> Grant:
     """A key never allows more than its owner may now, whatever it was made with."""
-    return Grant(
-        str(user.id), key.scopes & scopes_of(user.roles), user.roles, user.tier, f"key:{key.id}", API_KEY_TOKEN_LIFETIME
-    )
+    allowed = key.scopes & scopes_of(user.roles)
+    lifetime = API_KEY_TOKEN_LIFETIME if key.expires_at is None else min(API_KEY_TOKEN_LIFETIME, key.expires_at - now)
+    return Grant(str(user.id), allowed, user.roles, user.tier, f"key:{key.id}", lifetime)
 
 
 def service_grant(name: str) -> Grant:
