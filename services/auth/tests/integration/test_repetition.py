@@ -1,5 +1,6 @@
 """A repetition under the same key answers the first bytes, secrets included, which the table does not show."""
 
+from datetime import timedelta
 from hashlib import sha256
 
 import pytest
@@ -9,6 +10,7 @@ from quantmesh.api.auth.v1 import compliance_pb2
 from quantmesh.api.auth.v1.compliance_pb2_grpc import ComplianceServiceStub
 from quantmesh.chassis.errors import AlreadyExists, InvalidInput
 from quantmesh.chassis.sql import text
+from quantmesh.chassis.times import to_timestamp
 
 from .conftest import PASSWORD, Auth
 
@@ -47,6 +49,16 @@ async def test_an_api_key_is_made_once_and_its_secret_is_kept_sealed(auth: Auth)
     assert first.secret.encode() not in kept
     with pytest.raises(InvalidInput):
         await auth.peer.call(auth.stub.CreateApiKey, pb.CreateApiKeyRequest(name="another robot", all_scopes=True))
+
+
+async def test_a_key_that_has_expired_meanwhile_is_answered_again_all_the_same(auth: Auth) -> None:
+    await auth.register()
+    auth.act_as((await auth.login()).access_token, key="for the robot")
+    end = auth.clock.now() + timedelta(hours=1)
+    request = pb.CreateApiKeyRequest(name="robot", all_scopes=True, expires_at=to_timestamp(end))
+    first = await auth.peer.call(auth.stub.CreateApiKey, request)
+    auth.clock.offset = timedelta(hours=2)
+    assert await auth.peer.call_replayable(auth.stub.CreateApiKey, request) == (first, True)
 
 
 async def test_what_is_kept_of_a_password_cannot_be_guessed_without_the_key(auth: Auth) -> None:

@@ -30,21 +30,21 @@ class KeyRpc:
     @requires("account:manage")
     async def CreateApiKey(self, request: pb.CreateApiKeyRequest, context: Any) -> pb.CreateApiKeyResponse:
         caller = current_caller()
-        secret, prefix = new_api_key()
         expires_at = from_timestamp(request.expires_at) if request.HasField("expires_at") else None
-        key = api_keys.new_key(
-            uuid7(),
-            caller.user_id,
-            request.name,
-            prefix,
-            None if request.all_scopes and not request.scopes else list(request.scopes),
-            caller.scopes,
-            expires_at,
-            self._parts.clock.now(),
-        )
         async with self._parts.database.transaction(caller.user_id) as transaction:
 
             async def add() -> pb.CreateApiKeyResponse:
+                secret, prefix = new_api_key()
+                key = api_keys.new_key(
+                    uuid7(),
+                    caller.user_id,
+                    request.name,
+                    prefix,
+                    None if request.all_scopes and not request.scopes else list(request.scopes),
+                    caller.scopes,
+                    expires_at,
+                    self._parts.clock.now(),
+                )
                 await Store(transaction).add_api_key(key, hash_of(secret))
                 return pb.CreateApiKeyResponse(api_key=_api_key(key), secret=secret)
 
