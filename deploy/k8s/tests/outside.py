@@ -10,8 +10,13 @@ UNKNOWN = "known elsewhere"
 _LOOKED_UP = re.compile(r"\{\{ *\.\w+ *\}\}")
 
 
+class MetadataOfSecret(Part):
+    labels: dict[str, str] = Field(default_factory=dict)
+
+
 class TemplateOfSecret(Part):
     merge_policy: str = "Replace"
+    metadata: MetadataOfSecret = MetadataOfSecret()
     data: dict[str, str] = Field(default_factory=dict)
 
 
@@ -91,8 +96,23 @@ class Postgresql(Part):
     parameters: dict[str, str]
 
 
+class SecretName(Part):
+    name: str
+
+
+class BootstrapBy(Part):
+    secret: SecretName
+
+
+class Bootstrap(Part):
+    initdb: BootstrapBy | None = None
+    recovery: BootstrapBy | None = None
+
+
 class ClusterSpec(Part):
     instances: int
+    superuser_secret: SecretName
+    bootstrap: Bootstrap
     env: list[Variable]
     postgresql: Postgresql
     inherited_metadata: InheritedMetadata

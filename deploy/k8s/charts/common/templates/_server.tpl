@@ -92,7 +92,7 @@ The Secret with a server's user: `username`, `password`, and `url` for its clien
 that an upgrade brings in must be there before that upgrade's migrations: it comes as a hook then, and Helm takes it
 over with the next upgrade, for which it carries Helm's own marks. Where it is `external` an ExternalSecret makes it of
 the remote entry <path>/<secret>, property `password`: letters and digits alone, since they stand in addresses.
-`dict "root" $ "secret" name "username" name "scheme" scheme "address" host:port/path`.
+`dict "root" $ "secret" name "username" name "scheme" scheme "address" host:port/path`, and "labels" of the Secret.
 */}}
 {{- define "server.login" -}}
 {{- $source := .root.Values.global.secrets.source -}}
@@ -104,6 +104,9 @@ metadata:
   name: {{ .secret }}
   labels:
     {{- include "server.labels" .root | nindent 4 }}
+    {{- with .labels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
   annotations:
     helm.sh/resource-policy: keep
     {{- if and .root.Release.IsUpgrade (not (lookup "v1" "Secret" .root.Release.Namespace .secret)) }}
@@ -121,13 +124,14 @@ stringData:
 {{- $data := dict "username" .username "password" "{{ .password }}" -}}
 {{- $_ := set $data "url" (printf "%s://%s:{{ .password }}@%s" .scheme .username .address) -}}
 {{- include "server.externalSecret" (dict "root" .root "secret" .secret "property" "password"
-  "type" "kubernetes.io/basic-auth" "data" $data) -}}
+  "type" "kubernetes.io/basic-auth" "data" $data "labels" .labels) -}}
 {{- end -}}
 {{- end -}}
 
 {{/*
 An ExternalSecret that makes the Secret `secret` of one property of the remote entry <path>/<secret>, which the
-templates of `data` use. `dict "root" $ "secret" name "property" name "type" type "data" (dict key template ...)`.
+templates of `data` use. `dict "root" $ "secret" name "property" name "type" type "data" (dict key template ...)`, and
+"labels" of the Secret.
 */}}
 {{- define "server.externalSecret" -}}
 {{- $secrets := .root.Values.global.secrets -}}
@@ -146,6 +150,11 @@ spec:
     name: {{ .secret }}
     template:
       type: {{ .type }}
+      {{- with .labels }}
+      metadata:
+        labels:
+          {{- toYaml . | nindent 10 }}
+      {{- end }}
       data:
         {{- range $key, $template := .data }}
         {{ $key }}: {{ $template | quote }}
