@@ -8,18 +8,16 @@ from collections.abc import Awaitable, Iterable
 from typing import Any, TypeVar
 
 from starlette.types import Message, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from quantmesh.gateway.core.errors import BulkheadFull
 from quantmesh.gateway.core.shedding import Crowd, Shedding
-from quantmesh.gateway.http.edge import Edge
-from quantmesh.gateway.http.middleware.envelope import METHODS, POLICY, SECONDS, SECURITY_HEADERS
-from quantmesh.gateway.http.packets import PacketProtocol
-from quantmesh.gateway.http.problems import problem_answer
+from quantmesh.gateway.http.heads import CLOSE, BoundedProtocol, refusal
+from quantmesh.gateway.http.middleware.envelope import METHODS, SECONDS
+from quantmesh.gateway.http.problems import status_of
 
 T = TypeVar("T")
 
-_CLOSE = (b"connection", b"close")
 _HALTS = "/api/v2/halts"
 
 
@@ -45,22 +43,9 @@ class Admission:
 
     def refusal(self, part: Shedding, scope: Scope, more: Iterable[tuple[bytes, bytes]]) -> bytes:
         """A whole answer, with `more` headers."""
-        edge = Edge.of(scope)
         error = BulkheadFull(part.name, part.in_flight)
-        answer = problem_answer(error, instance=scope["path"], request_id=edge.request_id)
-        self._measure(scope["method"], part.name, answer.status)
-        headers = (
-            *more,
-            *answer.headers,
-            *SECURITY_HEADERS,
-            POLICY,
-            (b"x-request-id", edge.request_id.encode("ascii")),
-            (b"content-type", answer.content_type),
-            (b"content-length", str(len(answer.body)).encode("ascii")),
-        )
-        head = b"".join(b"%b: %b\r\n" % header for header in headers)
-        body = b"" if scope["method"] == "HEAD" else answer.body
-        return b"%b%b\r\n%b" % (STATUS_LINE[answer.status], head, body)
+        self._measure(scope["method"], part.name, status_of(error))
+        return refusal(error, scope, more)
 
     def _measure(self, method: str, prefix: str, status: int) -> None:
         key = (method if method in METHODS else "other", prefix)
@@ -70,7 +55,7 @@ class Admission:
         observe(0.0)
 
 
-class AdmittingProtocol(PacketProtocol):
+class AdmittingProtocol(BoundedProtocol):
     def __init__(self, admission: Admission, **settings: Any) -> None:
         super().__init__(**settings)
         self._admission = admission
@@ -92,14 +77,14 @@ class AdmittingProtocol(PacketProtocol):
         headers = cycle.default_headers
         # Who waits to be told to send the body will not send it, so that nothing else can follow on the connection. And
         # to refuse one after the other all that was sent ahead would take a frame of the stack each.
-        if (not cycle.keep_alive or cycle.waiting_for_100_continue or self.pipeline) and _CLOSE not in headers:
-            headers = [*headers, _CLOSE]
+        if (not cycle.keep_alive or cycle.waiting_for_100_continue or self.pipeline) and CLOSE not in headers:
+            headers = [*headers, CLOSE]
         cycle.response_started = cycle.response_complete = True
         self.transport.write(self._admission.refusal(part, dict(cycle.scope), headers))
         if self.flow.write_paused:
             # Nobody reads what is written, and asks on.
             self.transport.abort()
-        elif _CLOSE in headers:
+        elif CLOSE in headers:
             self.transport.close()
         self.on_response_complete()
 

@@ -13,13 +13,15 @@ from starlette.types import ASGIApp
 
 from quantmesh.chassis.shutdown import drain
 from quantmesh.gateway.http.admission import Admission, AdmittingProtocol
+from quantmesh.gateway.http.heads import CLOSE
 from quantmesh.gateway.http.stream.protocol import StreamProtocol
 
 STREAM_MESSAGE_BYTES = 64 * 1024
 STREAM_PING_SECONDS = 20.0
 # What the kernel may hold for a client that does not read: enough for speed, little enough to notice it soon.
 _SEND_BUFFER_BYTES = 256 * 1024
-_LAST_ANSWER = (b"connection", b"close")
+# For a connection on which nothing is asked, and for a head that does not end.
+IDLE_SECONDS = 75
 
 
 class _Server(uvicorn.Server):
@@ -69,7 +71,7 @@ class HttpServer:
                 access_log=False,
                 log_config=None,
                 backlog=2048,
-                timeout_keep_alive=75,
+                timeout_keep_alive=IDLE_SECONDS,
                 timeout_graceful_shutdown=max(1, int(shutdown_seconds)),
             )
         )
@@ -88,8 +90,8 @@ class HttpServer:
         if self._server.started:
             # Whoever keeps a connection is told with its next answer to open another, which leads to another replica.
             state, config = self._server.server_state, self._server.config
-            config.encoded_headers = [*config.encoded_headers, _LAST_ANSWER]
-            state.default_headers = [*state.default_headers, _LAST_ANSWER]
+            config.encoded_headers = [*config.encoded_headers, CLOSE]
+            state.default_headers = [*state.default_headers, CLOSE]
             await drain(lambda: state.total_requests, self._shutdown_seconds)
         self._server.should_exit = True
         await self._ended.wait()
