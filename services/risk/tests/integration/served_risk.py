@@ -72,7 +72,10 @@ class StandInMarket:
         return {symbol: 100.0 * (last - first).days for symbol in symbols if symbol == "JPM"}
 
     async def terms(self, symbols: Sequence[str]) -> list[Terms]:
-        return [Terms("USD", Decimal(1), is_raw=symbol == "AAPL-RAW") for symbol in symbols]
+        """XOM alone is in euros."""
+        return [
+            Terms("EUR" if symbol == "XOM" else "USD", Decimal(1), is_raw=symbol == "AAPL-RAW") for symbol in symbols
+        ]
 
     async def now(self) -> datetime:
         return self.market_time

@@ -7,12 +7,13 @@ from typing import Any
 import grpc
 import pytest
 
-from quantmesh.api.common.v1.common_pb2 import Decimal
+from quantmesh.api.common.v1.common_pb2 import Decimal, Money
 from quantmesh.api.market.v1 import market_pb2 as pb
+from quantmesh.api.portfolio.v1 import portfolio_pb2
 from quantmesh.chassis.errors import RuleBroken
 from quantmesh.chassis.rpc import Peer, open_channel
 from quantmesh.chassis.times import to_timestamp
-from quantmesh.risk.adapters.peers import MarketPeer
+from quantmesh.risk.adapters.peers import MarketPeer, PortfolioPeer
 
 from .served_risk import CLOSE
 
@@ -95,3 +96,32 @@ async def test_history_is_asked_for_by_its_length_and_what_is_missing_is_named(
     with pytest.raises(RuleBroken, match="NEW") as caught:
         await peer.history(["AAPL", "NEW"], 2, None, None)
     assert caught.value.problem == "missing-history"
+
+
+async def test_a_portfolios_cash_comes_in_all_its_currencies_with_their_rates() -> None:
+    money = {"EUR": "6000", "USD": "-5000"}
+
+    async def positions(request: portfolio_pb2.GetPositionsRequest, context: Any) -> portfolio_pb2.GetPositionsResponse:
+        return portfolio_pb2.GetPositionsResponse(
+            positions=[portfolio_pb2.Position(symbol="AAPL", quantity=Decimal(value="10"), currency="USD")],
+            cash=[Money(currency=currency, amount=Decimal(value=amount)) for currency, amount in money.items()],
+            cash_value=Money(currency="EUR", amount=Decimal(value="2000")),
+            exchange_rates=[portfolio_pb2.TranslationRate(currency="USD", rate=Decimal(value="0.8"))],
+        )
+
+    method = grpc.unary_unary_rpc_method_handler(
+        positions,
+        request_deserializer=portfolio_pb2.GetPositionsRequest.FromString,
+        response_serializer=portfolio_pb2.GetPositionsResponse.SerializeToString,
+    )
+    service = portfolio_pb2.DESCRIPTOR.services_by_name["PortfolioService"].full_name
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {"GetPositions": method}),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    peer = Peer("portfolio", open_channel(f"127.0.0.1:{port}", []), timeout_seconds=5.0)
+    book = await PortfolioPeer(peer).book("mine", None, None)
+    assert book.currency == "USD"
+    assert book.all_cash == 2_500
+    await peer.close()
+    await server.stop(None)

@@ -122,6 +122,17 @@ async def test_infeasible_constraints_say_what_would_pass(risk: tuple[Peer, Risk
             await peer.call(stub.Optimize, broken)
 
 
+async def test_symbols_of_several_currencies_are_refused(risk: tuple[Peer, RiskServiceStub]) -> None:
+    peer, stub = risk
+    for call in (
+        peer.call(stub.ValueAtRisk, request(positions=positions(AAPL="1", XOM="1"))),
+        peer.call(stub.Optimize, pb.OptimizeRequest(symbols=["AAPL", "XOM"], objective=pb.OBJECTIVE_RISK_PARITY)),
+    ):
+        with pytest.raises(RuleBroken, match="EUR, USD") as caught:
+            await call
+        assert caught.value.problem == "several-currencies"
+
+
 async def test_a_raw_series_is_refused(risk: tuple[Peer, RiskServiceStub]) -> None:
     peer, stub = risk
     raw = "AAPL-RAW"

@@ -17,7 +17,7 @@ from quantmesh.risk.core.errors import (
     SeveralCurrencies,
     UnknownChoice,
 )
-from quantmesh.risk.core.model import Book, History, checked_observations
+from quantmesh.risk.core.model import Book, History, Terms, checked_observations
 from quantmesh.risk.core.optimize import Objective, Optimum, View, Wanted, optimum_of
 from quantmesh.risk.core.orders import orders_to
 from quantmesh.risk.core.value_at_risk import Wanted as WantedRisk
@@ -35,6 +35,10 @@ def history(days: int = 301) -> History:
 
 def book(**quantities: str) -> Book:
     return Book.of({symbol: (Decimal(text), "USD") for symbol, text in quantities.items()}, cash={"USD": Decimal(1000)})
+
+
+def in_lots_of(lot_size: str) -> list[Terms]:
+    return [Terms("USD", Decimal(lot_size))] * 3
 
 
 def test_a_book_is_in_one_currency_and_holds_something() -> None:
@@ -138,7 +142,7 @@ def test_a_long_list_of_symbols_is_not_repeated_in_an_error() -> None:
 
 def test_holdings_worth_less_than_nothing_are_not_scaled_by_that() -> None:
     past = history()
-    orders = orders_to(np.full(3, 1 / 3), past, book(AAPL="1", JPM="-1000"), [Decimal("0.01")] * 3)
+    orders = orders_to(np.full(3, 1 / 3), past, book(AAPL="1", JPM="-1000"), in_lots_of("0.01"))
     assert next(order.quantity for order in orders if order.symbol == "XOM") > 0
 
 
@@ -146,7 +150,7 @@ def test_orders_lead_from_the_holdings_to_the_weights_in_whole_lots() -> None:
     past = history()
     held = book(AAPL="10", JPM="20")
     optimum = best(past, "minimum_variance")
-    orders = orders_to(optimum.optimal.weights, past, held, [Decimal(1)] * 3)
+    orders = orders_to(optimum.optimal.weights, past, held, in_lots_of("1"))
     after = {symbol: held.quantities.get(symbol, Decimal(0)) for symbol in SYMBOLS}
     cost = Decimal(0)
     for order in orders:
@@ -162,9 +166,17 @@ def test_orders_lead_from_the_holdings_to_the_weights_in_whole_lots() -> None:
 def test_without_holdings_the_cash_is_spent_and_no_more() -> None:
     past = history()
     optimum = best(past, "risk_parity")
-    orders = orders_to(optimum.optimal.weights, past, book(), [Decimal("0.01")] * 3)
+    orders = orders_to(optimum.optimal.weights, past, book(), in_lots_of("0.01"))
     spent = sum(order.quantity * order.price for order in orders)
     assert Decimal(990) < spent <= Decimal(1000)
+
+
+def test_cash_in_another_currency_buys_nothing() -> None:
+    abroad = Book.of({}, cash={"EUR": Decimal(5000), "USD": Decimal(300)}, rates={"EUR": Decimal(1), "USD": Decimal(2)})
+    orders = orders_to(np.full(3, 1 / 3), history(), abroad, in_lots_of("0.01"))
+    assert Decimal(290) < sum(order.quantity * order.price for order in orders) <= Decimal(300)
+    euros_alone = Book.of({}, cash={"EUR": Decimal(5000)})
+    assert orders_to(np.full(3, 1 / 3), history(), euros_alone, in_lots_of("0.01")) == []
 
 
 def test_correlations_that_change_are_not_fitted_to_more_than_a_request_has_time_for() -> None:

@@ -33,6 +33,20 @@ def test_a_books_own_equity_counts_its_cash() -> None:
     assert found.equity == pytest.approx(20_000 - 6_000)
 
 
+@pytest.mark.parametrize(
+    ("rates", "equity"),
+    [({"EUR": "1", "USD": "0.8"}, 12_500.0), ({"EUR": "1.25", "USD": "1"}, 12_500.0), ({"USD": "1"}, None), ({}, None)],
+)
+def test_equity_counts_cash_in_other_currencies_too(rates: dict[str, str], equity: float | None) -> None:
+    held = Book.in_one_currency(
+        [(Position("AAPL", Decimal(100)), "USD")],
+        cash={"EUR": Decimal(6_000), "USD": Decimal(-5_000)},
+        rates={currency: Decimal(rate) for currency, rate in rates.items()},
+    )
+    found = margin_of(held, HISTORY, Wanted("regulation_t"), has_cash=True)
+    assert found.equity == equity
+
+
 @pytest.mark.parametrize("rule", ["regulation_t", "portfolio"])
 def test_the_smallest_reduction_of_one_position_is_a_ready_book_that_passes(rule: Rule) -> None:
     equity = 0.9 * margin_of(BALANCED, HISTORY, Wanted(rule), has_cash=False).requirement

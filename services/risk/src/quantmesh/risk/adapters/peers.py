@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from statistics import fmean
 
 import numpy as np
@@ -101,12 +102,16 @@ class PortfolioPeer:
             portfolio_id=portfolio_id, as_of=_stamp(as_of), known_at=_stamp(known_at)
         )
         answer = await self._peer.call(self._stub.GetPositions, request)
+        rates = {each.currency: from_proto(each.rate, "rate") for each in answer.exchange_rates}
+        if answer.HasField("cash_value"):
+            rates[answer.cash_value.currency] = Decimal(1)
         return Book.of(
             {
                 position.symbol: (from_proto(position.quantity, "quantity"), position.currency)
                 for position in answer.positions
             },
             cash={money.currency: from_proto(money.amount, "cash") for money in answer.cash},
+            rates=rates,
             stale=any(position.stale for position in answer.positions),
         )
 

@@ -24,7 +24,7 @@ QuantmeshError
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 from quantmesh.chassis.errors import Conflict, InvalidInput, NotFound, PreconditionFailed, RuleBroken, Violation
@@ -127,6 +127,14 @@ class SeveralCurrencies(RuleBroken):
 
     def __init__(self, currencies: Sequence[str]) -> None:
         super().__init__(f"The positions are in {', '.join(currencies)}; a book is measured in one currency.")
+
+
+def require_one_currency(currencies: Iterable[str]) -> str | None:
+    """The one, None of none; raises SeveralCurrencies."""
+    found = sorted(set(currencies))
+    if len(found) > 1:
+        raise SeveralCurrencies(found)
+    return found[0] if found else None
 
 
 class UnadjustedSeries(RuleBroken):

@@ -23,7 +23,7 @@ _MOST_CURED_POSITIONS = 100
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """`equity`: None for that of the book itself where it has cash beside it, and otherwise for none."""
+    """`equity`: None for that of the book itself where its cash is known, and otherwise for none."""
 
     rule: Rule
     rate: float = 0.0
@@ -63,7 +63,8 @@ class BookMargin:
 
 
 def margin_of(book: Book, history: History, wanted: Wanted, *, has_cash: bool) -> BookMargin:
-    """`has_cash`: the book's cash is all that lies beside its positions, so that its equity is known."""
+    """`has_cash`: the book's cash is all that lies beside its positions, so that its equity is known where its exchange
+    rates are."""
     with quant_domain():
         portfolio = priced(book, history, wanted.rate)
         market_value = float(present_values(portfolio).sum())
@@ -75,8 +76,8 @@ def margin_of(book: Book, history: History, wanted: Wanted, *, has_cash: bool) -
             scanned = margin.portfolio(portfolio)
             found, requirement = scanned, scanned.requirement
         equity = wanted.equity
-        if equity is None and has_cash:
-            equity = float(book.cash) + market_value
+        if equity is None and has_cash and book.all_cash is not None:
+            equity = float(book.all_cash) + market_value
         shortfall = None
         if equity is not None and requirement > equity:
             shortfall = _shortfall(book, portfolio, wanted, equity, requirement)

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quantmesh.risk.core.errors import EmptyBook, MissingHistory, OutOfDomain, SeveralCurrencies
+from quantmesh.risk.core.errors import EmptyBook, MissingHistory, OutOfDomain, require_one_currency
 
 Floats = NDArray[np.float64]
 
@@ -60,32 +61,54 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """Positions in one currency; `cash` is what lies beside them."""
+    """Positions in one currency; `cash` is what lies beside them, by currency.
+
+    `rates`: what one unit of a currency is in a currency that all of them have in common; without those that nobody
+    knows.
+    """
 
     positions: tuple[Position, ...]
     currency: str
-    cash: Decimal = Decimal(0)
+    cash: Mapping[str, Decimal] = field(default_factory=dict)
+    rates: Mapping[str, Decimal] = field(default_factory=dict)
     stale: bool = False
 
     @classmethod
     def of(
-        cls, positions: Mapping[str, tuple[Decimal, str]], *, cash: Mapping[str, Decimal], stale: bool = False
+        cls,
+        positions: Mapping[str, tuple[Decimal, str]],
+        *,
+        cash: Mapping[str, Decimal],
+        rates: Mapping[str, Decimal] = MappingProxyType({}),
+        stale: bool = False,
     ) -> "Book":
         """From quantity and currency per symbol; raises SeveralCurrencies."""
         held = ((Position(symbol, quantity), currency) for symbol, (quantity, currency) in positions.items())
-        return cls.in_one_currency(held, cash=cash, stale=stale)
+        return cls.in_one_currency(held, cash=cash, rates=rates, stale=stale)
 
     @classmethod
     def in_one_currency(
-        cls, positions: Iterable[tuple[Position, str]], *, cash: Mapping[str, Decimal], stale: bool = False
+        cls,
+        positions: Iterable[tuple[Position, str]],
+        *,
+        cash: Mapping[str, Decimal],
+        rates: Mapping[str, Decimal] = MappingProxyType({}),
+        stale: bool = False,
     ) -> "Book":
         """Of positions and their currencies; empty ones are left out. Raises SeveralCurrencies."""
         held = [(position, currency) for position, currency in positions if position.quantity]
-        currencies = sorted({currency for _, currency in held})
-        if len(currencies) > 1:
-            raise SeveralCurrencies(currencies)
-        currency = currencies[0] if currencies else next(iter(cash), "USD")
-        return cls(tuple(position for position, _ in held), currency, cash.get(currency, Decimal(0)), stale)
+        currency = require_one_currency(currency for _, currency in held) or next(iter(cash), "USD")
+        return cls(tuple(position for position, _ in held), currency, cash, rates, stale)
+
+    @property
+    def all_cash(self) -> Decimal | None:
+        """In the book's currency; None where an exchange rate is missing."""
+        held = {currency: amount for currency, amount in self.cash.items() if amount}
+        if held.keys() <= {self.currency}:
+            return held.get(self.currency, Decimal(0))
+        if not held.keys() | {self.currency} <= self.rates.keys():
+            return None
+        return sum((amount * self.rates[code] for code, amount in held.items()), Decimal(0)) / self.rates[self.currency]
 
     @property
     def quantities(self) -> dict[str, Decimal]:

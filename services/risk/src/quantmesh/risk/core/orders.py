@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 
-from quantmesh.risk.core.model import Book, Floats, History
+from quantmesh.risk.core.model import Book, Floats, History, Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,20 +16,21 @@ class ProposedOrder:
     price: Decimal
 
 
-def orders_to(weights: Floats, history: History, book: Book, lot_sizes: Sequence[Decimal]) -> list[ProposedOrder]:
+def orders_to(weights: Floats, history: History, book: Book, terms: Sequence[Terms]) -> list[ProposedOrder]:
     """What turns the holdings of these symbols into the weights; where they are worth nothing, the cash is spent.
 
-    Rounded towards no trade, to whole lots: together the orders never cost more than they may.
+    The symbols are in one currency, and so is the cash that buys them. Rounded towards no trade, to whole lots:
+    together the orders never cost more than they may.
     """
     closes = [Decimal(repr(float(close))) for close in history.last]
     held = book.held(history.symbols)
     worth = sum((quantity * close for quantity, close in zip(held, closes, strict=True)), Decimal(0))
     if worth <= 0:
-        worth = max(book.cash, Decimal(0))
+        worth = max(book.cash.get(terms[0].currency, Decimal(0)), Decimal(0))
     orders = []
-    for symbol, weight, quantity, close, lot in zip(history.symbols, weights, held, closes, lot_sizes, strict=True):
+    for symbol, weight, quantity, close, each in zip(history.symbols, weights, held, closes, terms, strict=True):
         difference = worth * Decimal(repr(float(weight))) / close - quantity
-        lots = (difference / lot).quantize(Decimal(1), rounding=ROUND_DOWN)
+        lots = (difference / each.lot_size).quantize(Decimal(1), rounding=ROUND_DOWN)
         if lots:
-            orders.append(ProposedOrder(symbol, lots * lot, close))
+            orders.append(ProposedOrder(symbol, lots * each.lot_size, close))
     return orders

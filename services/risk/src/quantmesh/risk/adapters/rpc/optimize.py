@@ -12,7 +12,7 @@ from quantmesh.chassis.identity import requires
 from quantmesh.chassis.times import to_timestamp
 from quantmesh.risk.adapters.rpc.base import ESTIMATORS, Methods, check_count, chosen, instant
 from quantmesh.risk.core.constraints import Constraints, Group
-from quantmesh.risk.core.errors import EmptyBook, OutOfDomain, UnknownChoice
+from quantmesh.risk.core.errors import EmptyBook, OutOfDomain, UnknownChoice, require_one_currency
 from quantmesh.risk.core.frontier import frontier_of
 from quantmesh.risk.core.model import Book, Floats, History, Terms, checked_observations
 from quantmesh.risk.core.optimize import Allocation, Objective, View, Wanted, optimum_of
@@ -41,7 +41,7 @@ class OptimizeMethods(Methods):
         optimum = await asyncio.to_thread(optimum_of, history, wanted)
         orders: list[ProposedOrder] = []
         if book is not None:
-            orders = orders_to(optimum.optimal.weights, history, book, [each.lot_size for each in terms])
+            orders = orders_to(optimum.optimal.weights, history, book, terms)
         return pb.OptimizeResponse(
             optimal=_allocation(optimum.optimal, history),
             benchmarks=_benchmarks(optimum.equal_weight, optimum.current, history),
@@ -82,6 +82,7 @@ class OptimizeMethods(Methods):
         history, terms = await asyncio.gather(
             self._market.history(symbols, observations + 1, as_of, known_at), self._adjusted(symbols)
         )
+        require_one_currency(each.currency for each in terms)
         wanted = Wanted(
             objective=objective,
             observations=observations,

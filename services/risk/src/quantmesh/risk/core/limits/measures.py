@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from quantmesh.chassis.errors import RuleBroken
 from quantmesh.risk.core import margin, value_at_risk
-from quantmesh.risk.core.errors import NotMeasurable, SeveralCurrencies
+from quantmesh.risk.core.errors import NotMeasurable
 from quantmesh.risk.core.limits.account import ZERO, Account
 from quantmesh.risk.core.limits.definition import TAIL_RULES, Limit, Rule
 from quantmesh.risk.core.model import DEFAULT_OBSERVATIONS, Book, History, Position
@@ -120,9 +120,6 @@ def _initial_margin(account: Account) -> Decimal:
 
 def _book(account: Account) -> Book:
     """Raises SeveralCurrencies, which no figure of price moves alone is true of."""
-    currencies = sorted({each.currency for each in account.held})
-    if len(currencies) > 1:
-        raise SeveralCurrencies(currencies)
     return Book.of({each.symbol: (each.quantity, each.currency) for each in account.held}, cash={})
 
 
