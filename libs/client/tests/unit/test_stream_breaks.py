@@ -9,7 +9,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
-from quantmesh.client import Client, Problem, StreamClosed
+from quantmesh.client import Client, NotSignedIn, Problem, StreamClosed
 
 CHANNEL = "portfolio.p1"
 TOO_SLOW = {"type": "/problems/slow-reader", "status": 429, "detail": "You read too slowly."}
@@ -150,6 +150,24 @@ def test_a_refusal_that_names_its_channel_ends_the_events(server: Server) -> Non
     server.script = [refuses]
     with pytest.raises(Problem, match="No longer yours"):
         follow(server, 1)
+
+
+def test_a_refusal_is_the_problem_that_a_call_would_raise(server: Server) -> None:
+    refusal = {
+        "type": "/problems/unauthenticated",
+        "status": 401,
+        "detail": "The access token is not valid.",
+        "errors": [{"pointer": "#/token", "detail": "is not valid"}],
+    }
+
+    def refuses(message: dict[str, Any], say: Say) -> bool:
+        say({"op": "error", "problem": refusal})
+        return True
+
+    server.script = [refuses]
+    with pytest.raises(NotSignedIn) as caught:
+        follow(server, 1)
+    assert (caught.value.kind, caught.value.violations[0].pointer) == ("unauthenticated", "#/token")
 
 
 def test_a_stream_that_ends_before_it_is_open_says_so(server: Server) -> None:

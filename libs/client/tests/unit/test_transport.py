@@ -6,7 +6,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from quantmesh.client import Client, NotSignedIn, Overloaded, Problem, Unreachable
+from quantmesh.client import Client, NotSignedIn, Overloaded, Problem, Unreachable, Unsendable
 
 ME = {
     "id": "1",
@@ -95,6 +95,25 @@ def test_a_recording_call_is_repeated_under_one_idempotency_key() -> None:
         client.portfolios.create("Growth")
     first, second = (request.headers["Idempotency-Key"] for request in server.asked)
     assert first == second
+
+
+def test_a_call_whose_first_attempt_still_runs_is_repeated_until_that_has_ended() -> None:
+    def breaks(request: httpx.Request) -> httpx.Response:
+        raise httpx.ReadError("connection reset", request=request)
+
+    twin = {"type": "/problems/idempotency-twin-running", "status": 409, "detail": "It has not finished yet."}
+    running = httpx.Response(409, json=twin, headers={"Retry-After": "0"})
+    server = Server(breaks, running, httpx.Response(201, json=PORTFOLIO))
+    with server.client() as client:
+        assert client.portfolios.create("Growth").id == "p1"
+
+
+def test_what_makes_no_request_is_an_error_of_the_client() -> None:
+    server = Server()
+    with server.client() as client, pytest.raises(Unsendable, match="not JSON compliant"):
+        client.options.price({"spot": float("nan")})
+    with server.client(api_key="clé") as client, pytest.raises(Unsendable, match="ascii"):
+        client.auth.me()
 
 
 def test_a_call_without_a_key_is_not_repeated() -> None:

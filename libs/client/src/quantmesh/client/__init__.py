@@ -8,8 +8,10 @@ from quantmesh.client.errors import (
     NotYet,
     Overloaded,
     Problem,
+    StillRunning,
     StreamClosed,
     Unreachable,
+    Unsendable,
 )
 
 __all__ = [
@@ -21,6 +23,8 @@ __all__ = [
     "NotYet",
     "Overloaded",
     "Problem",
+    "StillRunning",
     "StreamClosed",
     "Unreachable",
+    "Unsendable",
 ]

@@ -2,9 +2,11 @@
 
 ClientError
 ├── Unreachable       nobody listens at the address, or the connection broke
+├── Unsendable        what was given makes no request: NaN, an API key that is no ASCII
 ├── Problem           the API answered with a problem (RFC 9457); subclasses tell the ones that callers act on
 │   ├── NotSignedIn   401: no token, or one that is no longer good
 │   ├── NotYet        425: the answer is still being made
+│   ├── StillRunning  409: an earlier attempt of this call has not ended; repeated, it answers the same
 │   └── Overloaded    429 or 503: the same call may succeed after `retry_after_seconds`
 ├── JobFailed         a job ended without a result
 └── StreamClosed      the WebSocket ended and could not be resumed
@@ -26,6 +28,11 @@ class Unreachable(ClientError):
 
     def __init__(self, address: str, reason: str) -> None:
         super().__init__(f"{address} cannot be reached: {reason}. Is the mesh up? `make up` starts it.")
+
+
+class Unsendable(ClientError):
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The request cannot be sent: {reason}.")
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,10 @@ class NotYet(Problem):
     pass
 
 
+class StillRunning(Problem):
+    pass
+
+
 class Overloaded(Problem):
     pass
 
@@ -84,7 +95,8 @@ class StreamClosed(ClientError):
     pass
 
 
-_KINDS: dict[int, type[Problem]] = {401: NotSignedIn, 425: NotYet, 429: Overloaded, 503: Overloaded}
+_STATUSES: dict[int, type[Problem]] = {401: NotSignedIn, 425: NotYet, 429: Overloaded, 503: Overloaded}
+_KINDS: dict[str, type[Problem]] = {"idempotency-twin-running": StillRunning}
 
 
 def problem_of(response: httpx.Response) -> Problem:
@@ -93,22 +105,28 @@ def problem_of(response: httpx.Response) -> Problem:
         body = response.json()
     except ValueError:
         body = {}
-    if not isinstance(body, dict):
-        body = {}
+    wait = response.headers.get("Retry-After", "")
+    return problem_from(
+        response.status_code, body if isinstance(body, dict) else {}, float(wait) if wait.isdigit() else 1.0
+    )
+
+
+def problem_from(status: int, body: Mapping[str, Any], retry_after_seconds: float = 1.0) -> Problem:
+    """From a problem document, as calls and the stream answer it."""
     errors = body.get("errors")
     violations = [
         Violation(str(error.get("pointer", "")), str(error.get("detail", "")))
         for error in (errors if isinstance(errors, list) else [])
         if isinstance(error, dict)
     ]
-    wait = response.headers.get("Retry-After", "")
     suggestion = body.get("suggestion")
-    return _KINDS.get(response.status_code, Problem)(
-        response.status_code,
-        str(body.get("type", "about:blank")).rpartition("/")[2],
-        str(body.get("detail") or body.get("title") or f"The server answered {response.status_code}."),
+    kind = str(body.get("type", "about:blank")).rpartition("/")[2]
+    return (_KINDS.get(kind) or _STATUSES.get(status, Problem))(
+        status,
+        kind,
+        str(body.get("detail") or body.get("title") or f"The server answered {status}."),
         request_id=str(body.get("request_id", "")),
-        retry_after_seconds=float(wait) if wait.isdigit() else 1.0,
+        retry_after_seconds=retry_after_seconds,
         violations=violations,
         suggestion=suggestion if isinstance(suggestion, dict) else None,
     )

@@ -12,7 +12,7 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
 
-from quantmesh.client.errors import Overloaded, Problem, StreamClosed, Unreachable
+from quantmesh.client.errors import Overloaded, StreamClosed, Unreachable, problem_from
 from quantmesh.client.transport import Transport
 
 RECONNECT_SECONDS = 15.0
@@ -161,7 +161,7 @@ class Stream:
                     following = json.loads(self._connection.recv(timeout=_PARTING_SECONDS))
                     self._early += [_event(following)] if "seq" in following else []
             problem = message.get("problem", {})
-            raise Problem(int(problem.get("status", 400)), str(problem.get("type", "")), str(problem.get("detail")))
+            raise problem_from(int(problem.get("status", 400)), problem)
         return message
 
 

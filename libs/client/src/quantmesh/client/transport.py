@@ -4,12 +4,12 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict, TypeVar, Unpack
+from typing import Any, Literal, Protocol, TypedDict, TypeVar, Unpack
 
 import httpx
 from pydantic import BaseModel
 
-from quantmesh.client.errors import Overloaded, Unreachable, problem_of
+from quantmesh.client.errors import Overloaded, StillRunning, Unreachable, Unsendable, problem_of
 from quantmesh.client.models.accounts import Tokens
 from quantmesh.client.models.base import Page
 
@@ -44,6 +44,19 @@ class Session:
     tokens: Tokens
     expires_at: float
 
+    @property
+    def fresh(self) -> bool:
+        return time.monotonic() < self.expires_at - _REFRESH_BEFORE_SECONDS
+
+
+class Kept(Protocol):
+    """Where a login is kept that several processes use. Whoever renews it says so at once: the token before, if used
+    again, would end the session of all."""
+
+    def read(self) -> Session | None: ...
+
+    def write(self, session: Session) -> None: ...
+
 
 class Transport:
     def __init__(self, address: str, *, api_key: str | None = None, http: httpx.Client | None = None) -> None:
@@ -51,12 +64,15 @@ class Transport:
         self._http = http or httpx.Client(timeout=httpx.Timeout(30.0, connect=5.0))
         self._api_key = api_key
         self.session: Session | None = None
+        self.kept: Kept | None = None
 
     def close(self) -> None:
         self._http.close()
 
     def sign_in(self, tokens: Tokens) -> None:
         self.session = Session(tokens, time.monotonic() + tokens.expires_in)
+        if self.kept is not None:
+            self.kept.write(self.session)
 
     def sign_out(self) -> None:
         self.session = None
@@ -74,7 +90,9 @@ class Transport:
         session = self.session
         if session is None:
             return None
-        if time.monotonic() < session.expires_at - _REFRESH_BEFORE_SECONDS:
+        if not session.fresh and self.kept is not None:
+            self.session = session = self.kept.read() or session
+        if session.fresh:
             return session.tokens.access_token
         refresh = {"refresh_token": session.tokens.refresh_token}
         tokens = Tokens.model_validate_json(self._exchange("POST", "/auth/refresh", {}, {"json": refresh}).content)
@@ -109,7 +127,7 @@ class Transport:
         while True:
             try:
                 return self._exchange(method, path, {**headers, **self._identity()}, body)
-            except (Overloaded, Unreachable) as error:
+            except (Overloaded, StillRunning, Unreachable) as error:
                 wait = error.retry_after_seconds
                 if not (idempotent or method == "GET") or time.monotonic() + wait > deadline:
                     raise
@@ -123,6 +141,8 @@ class Transport:
             response = self._http.request(method, f"{self.address}/api/v2{path}", headers=headers, **content)
         except httpx.TransportError as error:
             raise Unreachable(self.address, str(error) or type(error).__name__) from error
+        except (ValueError, httpx.InvalidURL) as error:
+            raise Unsendable(str(error)) from error
         if response.is_success:
             return response
         raise problem_of(response)

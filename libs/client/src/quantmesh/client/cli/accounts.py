@@ -7,7 +7,6 @@ import typer
 from quantmesh.client.cli import login as logins
 from quantmesh.client.cli.console import plain_console
 from quantmesh.client.cli.tables import facts
-from quantmesh.client.client import Client
 
 console = plain_console()
 Email = Annotated[str, typer.Option(prompt=True)]
@@ -16,16 +15,16 @@ Password = Annotated[str, typer.Option(prompt=True, hide_input=True, envvar="QUA
 
 def register(email: Email, password: Password, full_name: Annotated[str, typer.Option(prompt=True)]) -> None:
     """Open an account and log in."""
-    with Client(logins.address()) as client:
+    with logins.signing_in() as client:
         client.auth.register(email, password, full_name)
-        logins.keep(client.auth.login(email, password))
+        client.auth.login(email, password)
     console.print(f"Welcome, {full_name}.")
 
 
 def login(email: Email, password: Password) -> None:
     """Log in; the commands that follow act as this user."""
-    with Client(logins.address()) as client:
-        logins.keep(client.auth.login(email, password))
+    with logins.signing_in() as client:
+        client.auth.login(email, password)
     console.print(f"Logged in as {email}.")
 
 
@@ -41,7 +40,9 @@ def whoami() -> None:
     """Who the commands act as."""
     with logins.signed_in() as client:
         user = client.auth.me()
-    console.print(facts(("email", user.email), ("name", user.full_name), ("roles", ", ".join(user.roles))))
+    console.print(
+        facts(("id", user.id), ("email", user.email), ("name", user.full_name), ("roles", ", ".join(user.roles)))
+    )
 
 
 def add_to(app: typer.Typer) -> None:

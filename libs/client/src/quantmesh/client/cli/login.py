@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,12 +13,52 @@ import typer
 from quantmesh.client.client import DEFAULT_ADDRESS, Client
 from quantmesh.client.errors import ClientError
 from quantmesh.client.models.accounts import Tokens
+from quantmesh.client.transport import Session
 
 _FILE = Path(typer.get_app_dir("quantmesh")) / "login.json"
 
 
+class LoginFile:
+    """A login at one address, until when it is good by the clock on the wall."""
+
+    def __init__(self, path: Path, address: str) -> None:
+        self._path = path
+        self._address = address
+
+    def read(self) -> Session | None:
+        if not self._path.exists():
+            return None
+        try:
+            kept = json.loads(self._path.read_text())
+            at, tokens = kept["address"], Tokens.model_validate(kept["tokens"])
+            left = datetime.fromisoformat(kept["until"]) - datetime.now(UTC)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ClientError(f"{self._path} holds no login: run `quantmesh login`.") from error
+        if at != self._address:
+            raise ClientError(f"You are logged in at {at}, not at {self._address}: run `quantmesh login`.")
+        return Session(tokens, time.monotonic() + left.total_seconds())
+
+    def write(self, session: Session) -> None:
+        """Whole or not at all: another command may read it just now."""
+        until = datetime.now(UTC) + timedelta(seconds=session.expires_at - time.monotonic())
+        kept = {"tokens": session.tokens.model_dump(), "address": self._address, "until": until.isoformat()}
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = self._path.with_suffix(f".{os.getpid()}")
+        unfinished.touch(mode=0o600)
+        unfinished.write_text(json.dumps(kept))
+        unfinished.replace(self._path)
+
+
 def address() -> str:
     return os.environ.get("QUANTMESH_ADDRESS", DEFAULT_ADDRESS)
+
+
+@contextmanager
+def signing_in() -> Iterator[Client]:
+    """A client whose login is kept for the commands that follow."""
+    with Client(address()) as client:
+        client.transport.kept = LoginFile(_FILE, address())
+        yield client
 
 
 @contextmanager
@@ -26,29 +67,12 @@ def signed_in() -> Iterator[Client]:
     key = os.environ.get("QUANTMESH_API_KEY")
     with Client(address(), api_key=key) as client:
         if key is None:
-            client.transport.sign_in(_read())
+            file = LoginFile(_FILE, address())
+            client.transport.session, client.transport.kept = file.read(), file
+            if client.transport.session is None:
+                raise ClientError("You are not logged in: run `quantmesh login`, or set QUANTMESH_API_KEY.")
         yield client
-        session = client.transport.session
-        if session is not None:
-            keep(session.tokens)
-
-
-def keep(tokens: Tokens) -> None:
-    _FILE.parent.mkdir(parents=True, exist_ok=True)
-    _FILE.touch(mode=0o600)
-    until = datetime.now(UTC) + timedelta(seconds=tokens.expires_in)
-    _FILE.write_text(json.dumps({"tokens": tokens.model_dump(), "address": address(), "until": until.isoformat()}))
 
 
 def forget() -> None:
     _FILE.unlink(missing_ok=True)
-
-
-def _read() -> Tokens:
-    if not _FILE.exists():
-        raise ClientError("You are not logged in: run `quantmesh login`, or set QUANTMESH_API_KEY.")
-    kept = json.loads(_FILE.read_text())
-    if kept["address"] != address():
-        raise ClientError(f"You are logged in at {kept['address']}, not at {address()}: run `quantmesh login`.")
-    left = (datetime.fromisoformat(kept["until"]) - datetime.now(UTC)).total_seconds()
-    return Tokens.model_validate(kept["tokens"] | {"expires_in": int(left)})
