@@ -174,6 +174,8 @@ class PodSpec(Part):
 
 class TopologySpread(Part):
     label_selector: Selector = Selector()
+    when_unsatisfiable: str = "DoNotSchedule"
+    node_taints_policy: str = "Ignore"
 
 
 class PodTemplateMetadata(Part):
@@ -190,8 +192,18 @@ class Claim(Part):
     metadata: Metadata
 
 
+class RollingUpdate(Part):
+    max_surge: int | str = "25%"
+    max_unavailable: int | str = "25%"
+
+
+class Strategy(Part):
+    rolling_update: RollingUpdate = RollingUpdate()
+
+
 class WorkloadSpec(Part):
     replicas: int | None = None
+    strategy: Strategy = Strategy()
     selector: Selector = Selector()
     volume_claim_templates: list[Claim] = []
     template: PodTemplate

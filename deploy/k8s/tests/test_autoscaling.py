@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 import yaml
 from objects import HorizontalPodAutoscaler, ScaledObject
 from outside import Cluster
@@ -42,15 +43,16 @@ def test_lag_is_measured_of_the_consumers_that_the_code_has() -> None:
     }
 
 
-def test_the_connections_of_all_replicas_fit_into_postgres() -> None:
-    production = release("prod")
-    most = {each.spec.scale_target_ref.name: each.spec.max_replicas for each in production.of(HorizontalPodAutoscaler)}
-    most |= {each.spec.scale_target_ref.name: each.spec.max_replica_count for each in production.of(ScaledObject)}
+@pytest.mark.parametrize("environment", ["staging", "prod"])
+def test_the_connections_of_all_replicas_fit_into_postgres(environment: str) -> None:
+    released = release(environment)
+    most = {each.spec.scale_target_ref.name: each.spec.max_replicas for each in released.of(HorizontalPodAutoscaler)}
+    most |= {each.spec.scale_target_ref.name: each.spec.max_replica_count for each in released.of(ScaledObject)}
     wanted = 0
-    for workload in production.services():
-        pool = production.config_maps()[workload.name].data.get("QUANTMESH_DATABASE_POOL_SIZE")
+    for workload in released.services():
+        pool = released.config_maps()[workload.name].data.get("QUANTMESH_DATABASE_POOL_SIZE")
         if pool is not None:
-            # One more while a rollout goes on.
-            wanted += (most[workload.name] + 1) * (int(pool) + _LEADS[workload.labels[COMPONENT]])
-    (cluster,) = production.of(Cluster)
+            while_rolled_out = most[workload.name] + int(workload.spec.strategy.rolling_update.max_surge)
+            wanted += while_rolled_out * (int(pool) + _LEADS[workload.labels[COMPONENT]])
+    (cluster,) = released.of(Cluster)
     assert 0 < wanted <= int(cluster.spec.postgresql.parameters["max_connections"])

@@ -179,6 +179,14 @@ def test_what_has_replicas_is_spread_and_has_a_budget(release: Release) -> None:
         assert all(c.label_selector.matches(workload.labels) for c in spread), f"{workload} spreads other pods"
 
 
+def test_a_drained_node_holds_up_no_replica(release: Release) -> None:
+    """Counted as an empty one it would have to be filled first: what left it, and an autoscaler's pods, would wait."""
+    for workload in release.workloads():
+        for spread in workload.pod.topology_spread_constraints:
+            waits = spread.when_unsatisfiable == "DoNotSchedule"
+            assert not waits or spread.node_taints_policy == "Honor", str(workload)
+
+
 def test_labels_say_what_a_pod_is(release: Release) -> None:
     for workload in release.workloads():
         assert workload.labels["app.kubernetes.io/part-of"] == "quantmesh", str(workload)

@@ -16,7 +16,7 @@ spec:
   # By then every client has looked the new pod's address up, and the next old one may go.
   minReadySeconds: 10
   strategy:
-    rollingUpdate: {maxSurge: 25%, maxUnavailable: 0}
+    rollingUpdate: {maxSurge: 1, maxUnavailable: 0}
   selector:
     matchLabels:
       {{- include "common.selector" . | nindent 6 }}

@@ -15,7 +15,10 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
-{{/* Replicas of one rollout apart from each other: over zones where there are some, and over nodes. */}}
+{{/*
+Replicas of one rollout apart from each other: over zones where there are some, and over nodes. A node that takes no pod,
+since it is drained or somebody else's, is none that should have one: what left it would wait for its return.
+*/}}
 {{- define "common.spread" -}}
 {{- $rules := dict "topology.kubernetes.io/zone" "ScheduleAnyway" "kubernetes.io/hostname" .root.Values.global.spread }}
 {{- range $key, $rule := $rules }}
@@ -23,6 +26,7 @@ capabilities:
   maxSkew: 1
   whenUnsatisfiable: {{ $rule }}
   matchLabelKeys: [pod-template-hash]
+  nodeTaintsPolicy: Honor
   labelSelector:
     matchLabels:
       {{- include "common.selector" $ | nindent 6 }}
