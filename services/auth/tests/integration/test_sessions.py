@@ -1,12 +1,14 @@
 """Accounts and sessions, end to end."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 import bcrypt
 import pytest
 
 from quantmesh.api.auth.v1 import auth_pb2 as pb
+from quantmesh.api.common.v1.common_pb2 import PageRequest
 from quantmesh.chassis.errors import AlreadyExists, InvalidInput, NotFound, TooManyRequests, Unauthenticated
 from quantmesh.chassis.sql import text
 
@@ -95,6 +97,32 @@ async def test_a_session_is_seen_and_revoked_by_its_owner_alone(auth: Auth) -> N
     auth.act_as(ada.access_token)
     await auth.peer.call(auth.stub.RevokeSession, pb.RevokeSessionRequest(id=sessions[0].id))
     assert not (await auth.peer.call(auth.stub.ListSessions, pb.ListSessionsRequest())).sessions
+
+
+async def test_every_session_is_listed_page_by_page(auth: Auth) -> None:
+    """Of programs that log in each time and never out there are many."""
+    user = await auth.register()
+    async with auth.database.system_transaction() as session:
+        many = text(
+            "INSERT INTO session (id, owner_id, user_agent, ip_address, created_at, last_used_at, expires_at)"
+            " SELECT uuidv7(), CAST(:owner AS uuid), '', '', now(), now(), now() + interval '1 day'"
+            " FROM generate_series(1, 250)"
+        )
+        await session.execute(many, {"owner": user.id})
+    auth.act_as((await auth.login()).access_token)
+    pages: list[Sequence[pb.Session]] = []
+    cursor = ""
+    while cursor or not pages:
+        request = pb.ListSessionsRequest(page=PageRequest(limit=100, cursor=cursor))
+        answer = await auth.peer.call(auth.stub.ListSessions, request)
+        pages.append(answer.sessions)
+        cursor = answer.page.next_cursor
+    assert [len(page) for page in pages] == [100, 100, 51]
+    assert len({session.id for page in pages for session in page}) == 251
+    assert [session.current for page in pages for session in page] == [True] + [False] * 250
+    with pytest.raises(InvalidInput) as refused:
+        await auth.peer.call(auth.stub.ListSessions, pb.ListSessionsRequest(page=PageRequest(cursor="nonsense")))
+    assert refused.value.problem == "invalid-cursor"
 
 
 async def test_a_bcrypt_hash_is_accepted_and_upgraded(auth: Auth) -> None:

@@ -6,19 +6,18 @@ from uuid import UUID
 
 from quantmesh.api.auth.v1 import auth_pb2 as pb
 from quantmesh.api.common.v1.common_pb2 import PageInfo
+from quantmesh.auth.adapters.pages import page_length, page_start
 from quantmesh.auth.adapters.parts import AuthParts
 from quantmesh.auth.adapters.revocations import tell_key_revoked
 from quantmesh.auth.adapters.store import Store
 from quantmesh.auth.core import api_keys
-from quantmesh.auth.core.errors import ApiKeyNotFound, InvalidCursor, UnknownService
+from quantmesh.auth.core.errors import ApiKeyNotFound, UnknownService
 from quantmesh.auth.core.model import ApiKey, service_grant
 from quantmesh.auth.core.secrets import hash_of, new_api_key
 from quantmesh.chassis import idempotency
 from quantmesh.chassis.identity import current_caller, public, requires, service_only
 from quantmesh.chassis.ids import uuid7
 from quantmesh.chassis.times import from_timestamp, to_timestamp
-
-_PAGE_LIMIT = 200
 
 
 class KeyRpc:
@@ -60,8 +59,7 @@ class KeyRpc:
 
     @requires("account:manage")
     async def ListApiKeys(self, request: pb.ListApiKeysRequest, context: Any) -> pb.ListApiKeysResponse:
-        limit = min(request.page.limit or 50, _PAGE_LIMIT)
-        after = _cursor(request.page.cursor)
+        limit, after = page_length(request.page), page_start(request.page)
         async with self._parts.database.transaction(current_caller().user_id) as transaction:
             found = await Store(transaction).list_api_keys(after, limit + 1)
         page = found[:limit]
@@ -104,15 +102,6 @@ class KeyRpc:
     @public
     async def GetJwks(self, request: pb.GetJwksRequest, context: Any) -> pb.GetJwksResponse:
         return pb.GetJwksResponse(jwks=self._parts.keys.jwks())
-
-
-def _cursor(text: str) -> UUID | None:
-    if not text:
-        return None
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise InvalidCursor from error
 
 
 def _api_key(key: ApiKey) -> pb.ApiKey:

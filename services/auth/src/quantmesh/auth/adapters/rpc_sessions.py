@@ -5,6 +5,8 @@ from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from quantmesh.api.auth.v1 import auth_pb2 as pb
+from quantmesh.api.common.v1.common_pb2 import PageInfo
+from quantmesh.auth.adapters.pages import page_length, page_start
 from quantmesh.auth.adapters.parts import AuthParts
 from quantmesh.auth.adapters.revocations import tell_session_ended
 from quantmesh.auth.adapters.store import Store
@@ -115,9 +117,14 @@ class SessionRpc:
     @requires("account:manage")
     async def ListSessions(self, request: pb.ListSessionsRequest, context: Any) -> pb.ListSessionsResponse:
         caller = current_caller()
+        limit, before = page_length(request.page), page_start(request.page)
         async with self._parts.database.transaction(caller.user_id) as transaction:
-            sessions = await Store(transaction).list_sessions(self._parts.clock.now())
-        return pb.ListSessionsResponse(sessions=[_session(session, caller.session_id) for session in sessions])
+            found = await Store(transaction).list_sessions(before, limit + 1, self._parts.clock.now())
+        page = found[:limit]
+        following = str(page[-1].id) if len(found) > limit else ""
+        return pb.ListSessionsResponse(
+            sessions=[_session(session, caller.session_id) for session in page], page=PageInfo(next_cursor=following)
+        )
 
     @requires("account:manage")
     async def RevokeSession(self, request: pb.RevokeSessionRequest, context: Any) -> pb.RevokeSessionResponse:

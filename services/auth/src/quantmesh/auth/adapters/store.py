@@ -44,7 +44,8 @@ _REVOKE_SESSIONS = text(
     "UPDATE session SET revoked_at = :now WHERE owner_id = :owner_id AND revoked_at IS NULL RETURNING id"
 )
 _LIST_SESSIONS = text(
-    "SELECT * FROM session WHERE revoked_at IS NULL AND expires_at > :now ORDER BY last_used_at DESC LIMIT 200"
+    "SELECT * FROM session WHERE revoked_at IS NULL AND expires_at > :now"
+    " AND (CAST(:before AS uuid) IS NULL OR id < CAST(:before AS uuid)) ORDER BY id DESC LIMIT :limit"
 )
 _SWEEP_SESSIONS = text("DELETE FROM session WHERE coalesce(revoked_at, expires_at) < :before")
 
@@ -131,8 +132,9 @@ class Store:
     async def revoke_sessions(self, owner_id: UUID, now: datetime) -> list[UUID]:
         return list(await self._session.scalars(_REVOKE_SESSIONS, {"owner_id": owner_id, "now": now}))
 
-    async def list_sessions(self, now: datetime) -> list[Session]:
-        return [_session(row) for row in (await self._session.execute(_LIST_SESSIONS, {"now": now})).all()]
+    async def list_sessions(self, before: UUID | None, limit: int, now: datetime) -> list[Session]:
+        page = {"before": None if before is None else str(before), "limit": limit, "now": now}
+        return [_session(row) for row in (await self._session.execute(_LIST_SESSIONS, page)).all()]
 
     async def sweep_sessions(self, before: datetime) -> None:
         await self._session.execute(_SWEEP_SESSIONS, {"before": before})

@@ -143,9 +143,12 @@ class Auth:
         answer = await self._auth.call(self._stub.GetMe, pb.GetMeRequest())
         return ok(translation.user(answer.user))
 
-    async def sessions(self) -> Answer:
-        answer = await self._auth.call(self._stub.ListSessions, pb.ListSessionsRequest())
-        return ok({"data": [translation.session(item) for item in answer.sessions], "next_cursor": None})
+    async def sessions(self, query: QueryOf[PageQuery]) -> Answer:
+        request = pb.ListSessionsRequest(page=page_request(query.limit, query.cursor))
+        answer = await self._auth.call(self._stub.ListSessions, request)
+        return ok(
+            {"data": [translation.session(item) for item in answer.sessions], "next_cursor": next_cursor(answer.page)}
+        )
 
     async def revoke_session(self, session_id: Id) -> Answer:
         await self._auth.call(self._stub.RevokeSession, pb.RevokeSessionRequest(id=session_id))
