@@ -5,13 +5,21 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
+import httpx
 import pytest
+from typer.testing import CliRunner
 
-from quantmesh.client.cli import tables
+from quantmesh.client import Client
+from quantmesh.client.cli import login, tables
+from quantmesh.client.cli.app import app
 from quantmesh.client.cli.console import plain_console
-from quantmesh.client.models.portfolios import Portfolio
+from quantmesh.client.models.analytics import ValueAtRisk
+from quantmesh.client.models.portfolios import Import, LedgerEntry, Portfolio, Posting, RejectedRow
+
+from .test_transport import Server
 
 NOBODY = "http://127.0.0.1:1"
 
@@ -59,6 +67,88 @@ def test_names_with_brackets_are_shown_whole(capsys: pytest.CaptureFixture[str])
     plain_console().print(tables.portfolios_table(portfolios))
     shown = capsys.readouterr().out
     assert all(name in shown for name in named)
+
+
+def test_a_narrow_terminal_cuts_off_no_id_and_no_amount(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    posting = Posting(account="equity:contributions", commodity="USD", amount=Decimal("-150000.25"))
+    entry = LedgerEntry(
+        id="e", transaction_id="t", description="deposit", executed_at=now, recorded_at=now, postings=(posting,)
+    )
+    plain_console().print(tables.ledger_table([entry]))
+    name = "a name of some length that goes on and on"
+    portfolio = Portfolio(
+        id="01a20537-daef-7b0a-aaaa-337fea33f71c",
+        name=name,
+        base_currency="USD",
+        lot_method="fifo",
+        version=1,
+        created_at=now,
+    )
+    plain_console().print(tables.portfolios_table([portfolio]))
+    shown = capsys.readouterr().out
+    for whole in ("2026-01-01", posting.account, "-150,000.25", portfolio.id, name):
+        assert whole in shown
+
+
+def test_what_may_wrap_wraps_in_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    refused = RejectedRow(line=34, column=3, field="quantity", reason="needs more of it than is there " * 4)
+    report = Import(
+        dry_run=True,
+        import_id=None,
+        accepted_rows=0,
+        rejected_rows=1,
+        duplicate_rows=0,
+        accepted=(),
+        rejected=(refused,),
+        duplicates=(),
+    )
+    plain_console().print(tables.import_table(report))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 2
+    assert max(len(line) for line in lines) <= 60
+
+
+def test_a_confidence_is_shown_as_it_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    measured = ValueAtRisk(
+        value_at_risk=1.0,
+        expected_shortfall=2.0,
+        contributions=(),
+        observations=500,
+        as_of=None,
+        currency="USD",
+        market_value=100.0,
+        method="historical",
+        confidence=0.995,
+        horizon_days=1,
+        stale=False,
+    )
+    plain_console().print(tables.risk_table([measured]))
+    assert "99.5%, 1 d, USD" in capsys.readouterr().out
+
+
+def test_an_instant_of_the_past_is_asked_for_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    held: dict[str, object] = {
+        "data": [],
+        "cash": [],
+        "cash_value": None,
+        "total_value": None,
+        "exchange_rates": [],
+        "seq": 0,
+    }
+    server = Server(httpx.Response(200, json=held | {"as_of": None, "known_at": None}))
+    http = httpx.Client(transport=httpx.MockTransport(server))
+    monkeypatch.setenv("QUANTMESH_API_KEY", "k")
+    monkeypatch.setattr(login, "Client", lambda address, api_key: Client(address, api_key=api_key, http=http))
+    done = CliRunner().invoke(app, ["positions", "p1", "--as-of", "2022-01-03"])
+    assert done.exit_code == 0, done.output
+    assert server.asked[0].url.params["as_of"] == "2022-01-03T00:00:00+00:00"
 
 
 @pytest.mark.parametrize("text", ["{}", "no json", json.dumps({"leaf": 1})])

@@ -72,6 +72,15 @@ def test_limits_are_shown_with_their_use_and_set_from_a_file(asked: list[Any], t
     assert asked[-1] == {"limits": wanted}
 
 
+@pytest.mark.parametrize("text", ["{", '{"rule": "leverage"}', '["leverage"]', "\xff"])
+def test_a_file_that_holds_no_limits_is_refused(asked: list[Any], tmp_path: Path, text: str) -> None:
+    file = tmp_path / "limits.json"
+    file.write_bytes(text.encode("latin-1"))
+    done = CliRunner().invoke(app, ["limits", "set", "p1", str(file)])
+    assert (done.exit_code, asked) == (2, [])
+    assert "limits.json" in done.output.replace("\n", "")
+
+
 def test_a_status_is_shown_asked_for_and_decided(asked: list[Any]) -> None:
     assert run("kyc", "show") == "approved: seen\n"
     assert run("kyc", "submit") == "pending\n"

@@ -46,6 +46,6 @@ app.command()(demo)
 def main() -> None:
     try:
         app()
-    except ClientError as error:
-        plain_console(stderr=True).print(str(error), style="red", highlight=False, soft_wrap=True)
+    except (ClientError, OSError) as error:
+        plain_console(stderr=True).print(str(error), style="red", highlight=False)
         sys.exit(1)

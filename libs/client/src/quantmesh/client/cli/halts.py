@@ -18,7 +18,7 @@ def list_halts() -> None:
     with signed_in() as client:
         found = client.halts.in_force()
     for halt in found:
-        console.print(f"{halt.id}  {_worded(halt)}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"{halt.id}  {_worded(halt)}", highlight=False)
     if not found:
         console.print("Nothing is halted.")
 
@@ -32,7 +32,7 @@ def impose(
     """Stop trading until the halt is lifted."""
     with signed_in() as client:
         halt = client.halts.impose(cause, symbol=symbol, kill_switch=kill)
-    console.print(f"{halt.id}  {_worded(halt)}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"{halt.id}  {_worded(halt)}", highlight=False)
 
 
 @halts.command()
@@ -40,7 +40,7 @@ def lift(halt_id: Annotated[str, typer.Argument(help="As `list` shows it.")]) ->
     """Let trading go on."""
     with signed_in() as client:
         halt = client.halts.lift(halt_id)
-    console.print(f"Lifted: {_worded(halt)}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"Lifted: {_worded(halt)}", highlight=False)
 
 
 def _worded(halt: Halt) -> str:

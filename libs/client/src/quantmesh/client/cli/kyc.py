@@ -20,7 +20,7 @@ def show(user: Annotated[str | None, typer.Argument(help="A user's id; else your
         _print(client.compliance.kyc(user))
         for decision in client.compliance.history(user) if user is not None else ():
             told = f"{decision.version:>4}  {decision.status:<10}  {decision.reason} (by {decision.decided_by})"
-            console.print(told, highlight=False, markup=False, soft_wrap=True)
+            console.print(told, highlight=False)
 
 
 @kyc.command()
@@ -43,7 +43,7 @@ def decide(
 
 def _print(found: Kyc) -> None:
     reason = f": {found.reason}" if found.reason else ""
-    console.print(f"{found.status}{reason}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"{found.status}{reason}", highlight=False)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,12 +30,26 @@ def show(portfolio: PortfolioId) -> None:
 @limits.command("set")
 def set_limits(
     portfolio: PortfolioId,
-    file: Annotated[Path, typer.Argument(help="JSON: a list of limits as the API's reference has them.", exists=True)],
+    file: Annotated[
+        Path,
+        typer.Argument(help="JSON: a list of limits as the API's reference has them.", exists=True, dir_okay=False),
+    ],
 ) -> None:
     """Set all limits anew; an empty list lifts them."""
+    wanted = _read(file)
     with signed_in() as client:
-        definition = client.limits.set(portfolio, json.loads(file.read_text(encoding="utf-8")))
+        definition = client.limits.set(portfolio, wanted)
     console.print(f"{len(definition.limits)} limits, version {definition.version}.", highlight=False)
+
+
+def _read(file: Path) -> list[dict[str, Any]]:
+    try:
+        wanted = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise typer.BadParameter(f"{file} is no JSON: {error}", param_hint="FILE") from error
+    if not isinstance(wanted, list) or not all(isinstance(each, dict) for each in wanted):
+        raise typer.BadParameter(f"{file} is no list of limits", param_hint="FILE")
+    return wanted
 
 
 def _named(limit: LimitUtilisation) -> str:

@@ -51,7 +51,7 @@ def price(
 
 def chain(
     underlying: Annotated[str, typer.Argument()],
-    rows: Annotated[int, typer.Option(help="How many to show.")] = 40,
+    rows: Annotated[int, typer.Option(min=1, help="How many to show.")] = 40,
 ) -> None:
     """The option chain of an underlying."""
     with signed_in() as client:

@@ -13,8 +13,6 @@ from quantmesh.client.cli.login import signed_in
 from quantmesh.client.models.orders import Order, OrderPreview
 
 console = plain_console()
-# What is cut off cannot be cancelled.
-_ID_WIDTH = 36
 orders = typer.Typer(help="Orders: placed, previewed, changed, cancelled.", no_args_is_help=True)
 
 PortfolioId = Annotated[str, typer.Argument(metavar="PORTFOLIO", help="Its id, as `quantmesh portfolios` shows it.")]
@@ -72,7 +70,6 @@ def list_orders(
 ) -> None:
     """Those of a portfolio, the newest first."""
     made = tables.table("order", "filled", "status", "what", right=["filled"])
-    made.columns[0].min_width = _ID_WIDTH
     made.columns[-1].no_wrap = False
     with signed_in() as client:
         for order in client.orders.all(portfolio, status=status):

@@ -1,6 +1,6 @@
 """Commands about portfolios."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -49,7 +49,7 @@ def import_csv(
 def positions(portfolio: PortfolioId, as_of: AsOf = None) -> None:
     """What is held and what it is worth."""
     with signed_in() as client:
-        result = client.portfolios.positions(portfolio, as_of)
+        result = client.portfolios.positions(portfolio, _in_utc(as_of))
     console.print(tables.positions_table(result))
     console.print(tables.facts(("cash", tables.cash_text(result.cash)), ("total", _total(result.total_value))))
     for rate in result.exchange_rates:
@@ -64,11 +64,15 @@ def performance(
 ) -> None:
     """Returns, risk, and on request what explains them."""
     with signed_in() as client:
-        result = client.portfolios.performance(portfolio, as_of, explain=explain, benchmark=benchmark or None)
+        result = client.portfolios.performance(portfolio, _in_utc(as_of), explain=explain, benchmark=benchmark or None)
     console.print(tables.performance_facts(result))
     if result.explanation is not None:
         console.print(tables.explanation_facts(result.explanation))
         console.print(tables.contributions_table(result.explanation.contributions))
+
+
+def _in_utc(as_of: datetime | None) -> datetime | None:
+    return as_of and as_of.replace(tzinfo=UTC)
 
 
 def _total(value: object) -> str:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from typing import Any
 
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -32,12 +34,23 @@ def number(value: float | None, digits: int = 4) -> str:
     return "-" if value is None else f"{value:,.{digits}f}"
 
 
+class _Whole(Table):
+    """As wide as what its columns hold, but for those that wrap: half of an id is none, half an amount another one."""
+
+    def add_row(self, *cells: Any, **options: Any) -> None:
+        super().add_row(*cells, **options)
+        for column, cell in zip(self.columns, cells, strict=False):
+            if column.no_wrap:
+                column.min_width = max(column.min_width or 0, cell_len(str(cell)))
+
+
 def table(*columns: str, right: Iterable[str] = ()) -> Table:
     """Columns named in `right` hold numbers."""
-    made = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    made = _Whole(box=None, header_style="bold", padding=(0, 2, 0, 0))
     aligned = set(right)
     for column in columns:
-        made.add_column(column, justify="right" if column in aligned else "left", no_wrap=True)
+        justify: Any = "right" if column in aligned else "left"
+        made.add_column(column, justify=justify, no_wrap=True, min_width=cell_len(column))
     return made
 
 
@@ -166,7 +179,7 @@ def risk_table(results: Iterable[ValueAtRisk]) -> Table:
             money(result.value_at_risk),
             percent(result.value_at_risk / result.market_value if result.market_value else None),
             money(result.expected_shortfall),
-            f"{result.confidence:.0%}, {result.horizon_days} d, {result.currency}",
+            f"{100 * result.confidence:.6g}%, {result.horizon_days} d, {result.currency}",
         )
     return made
 

@@ -32,7 +32,7 @@ def demo(
     address = credentials.get("gateway", DEFAULT_ADDRESS)
     with Client(address) as investor, Client(address) as operator:
         operator.auth.login(credentials["email"], credentials["password"])
-        stage = Stage(Console(), investor)
+        stage = Stage(Console(soft_wrap=True), investor)
         open_portfolio(stage)
         value_portfolio(stage)
         price_options(stage)
