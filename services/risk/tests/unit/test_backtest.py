@@ -9,7 +9,7 @@ import pytest
 
 from quantmesh.quant import black_scholes
 from quantmesh.risk.core.backtest import Method, Series, check_rolling, report, rolling
-from quantmesh.risk.core.errors import MissingHistory, OutOfDomain, UnknownChoice
+from quantmesh.risk.core.errors import MissingHistory, NotMeasurable, OutOfDomain, UnknownChoice
 from quantmesh.risk.core.model import Book, History, Option, Position
 from quantmesh.risk.core.value_at_risk import Wanted, value_at_risk_of
 
@@ -79,6 +79,16 @@ def test_options_are_backtested_by_their_past_profits_alone_and_within_bounds() 
 def test_days_and_window_together_must_be_there() -> None:
     with pytest.raises(MissingHistory, match="122 closes"):
         rolling(BOOK, history(), "historical", 0.99, days=61, window=60)
+
+
+@pytest.mark.parametrize(
+    ("method", "reason"), [("historical", "the value at risk forecast for .* is 0"), ("parametric", "the book did not")]
+)
+def test_a_book_that_stood_still_has_no_forecast_to_test(method: Method, reason: str) -> None:
+    past = history()
+    still = History(past.symbols, np.full_like(past.closes, 100.0), past.as_of, past.days)
+    with pytest.raises(NotMeasurable, match=reason):
+        rolling(BOOK, still, method, 0.99, days=10, window=60)
 
 
 @pytest.mark.parametrize(("field", "days", "window"), [("days", 2_501, 10), ("days", 1, 10), ("window", 10, 2_501)])

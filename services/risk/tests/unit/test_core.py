@@ -13,6 +13,7 @@ from quantmesh.risk.core.errors import (
     EmptyBook,
     InfeasibleConstraints,
     MissingHistory,
+    NotMeasurable,
     OutOfDomain,
     SeveralCurrencies,
     UnknownChoice,
@@ -177,6 +178,13 @@ def test_cash_in_another_currency_buys_nothing() -> None:
     assert Decimal(290) < sum(order.quantity * order.price for order in orders) <= Decimal(300)
     euros_alone = Book.of({}, cash={"EUR": Decimal(5000)})
     assert orders_to(np.full(3, 1 / 3), history(), euros_alone, in_lots_of("0.01")) == []
+
+
+def test_closes_that_stood_still_have_no_variance_to_weigh() -> None:
+    past = history()
+    still = History(past.symbols, np.column_stack([past.closes[:, :2], np.full(len(past.closes), 80.0)]), NOW)
+    with pytest.raises(NotMeasurable, match="XOM did not move"):
+        best(still, "minimum_variance")
 
 
 def test_correlations_that_change_are_not_fitted_to_more_than_a_request_has_time_for() -> None:

@@ -114,6 +114,15 @@ def test_what_cannot_be_told_says_why_and_is_no_number() -> None:
         assert utilisation(asked, found).state is State.UNKNOWN
 
 
+def test_closes_that_stood_still_leave_a_parametric_limit_unknown() -> None:
+    past = closes()
+    still = History(past.symbols, np.column_stack([past.closes[:, :2], np.full(len(past.closes), 20.0)]), past.as_of)
+    parametric = limit(Rule.VALUE_AT_RISK, "10", method="parametric")
+    found = utilisation(parametric, measure(parametric, account(AAPL="1", JPM="1", XOM="1"), still))
+    assert found.state is State.UNKNOWN
+    assert "XOM did not move" in found.reading.reason
+
+
 def test_a_book_in_two_currencies_has_no_value_at_risk_here() -> None:
     both = {"AAPL": instrument("AAPL", "1"), "JPM": instrument("JPM", "1", currency="EUR")}
     found = measure(limit(Rule.VALUE_AT_RISK, "1"), replace(BOOK, instruments=both), closes())

@@ -10,7 +10,7 @@ import pytest
 from quantmesh.quant import black_scholes
 from quantmesh.quant.stress import Shock
 from quantmesh.risk.core.episodes import EPISODES, episode_of
-from quantmesh.risk.core.errors import EpisodeNotCovered, OutOfDomain, UnknownChoice
+from quantmesh.risk.core.errors import EpisodeNotCovered, NotMeasurable, OutOfDomain, UnknownChoice
 from quantmesh.risk.core.model import Book, History, Option, Position
 from quantmesh.risk.core.stress import custom_stress, episode_stress, reverse_stress
 
@@ -91,5 +91,8 @@ def test_the_likeliest_loss_of_one_asset_is_its_own_fall() -> None:
     with pytest.raises(OutOfDomain) as caught:
         reverse_stress(long, HISTORY, 0.0, 2_000.0, "sample", 2)
     assert [violation.field for violation in caught.value.violations] == ["reverse.loss"]
+    still = History(HISTORY.symbols, np.full_like(HISTORY.closes, 100.0), NOW)
+    with pytest.raises(NotMeasurable, match="AAPL did not move"):
+        reverse_stress(long, still, 0.0, 100.0, "sample", 2)
     with pytest.raises(OutOfDomain, match=r"^reverse\.observations must be enough to estimate from.*; it is 2\.$"):
         reverse_stress(long, HISTORY, 0.0, 100.0, "garch_dcc", 2)

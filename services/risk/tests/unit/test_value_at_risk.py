@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import norm, t
 
 from quantmesh.quant import black_scholes
-from quantmesh.risk.core.errors import OutOfDomain, UnknownChoice
+from quantmesh.risk.core.errors import NotMeasurable, OutOfDomain, UnknownChoice
 from quantmesh.risk.core.model import Book, History, Option, Position
 from quantmesh.risk.core.value_at_risk import Method, Wanted, value_at_risk_of
 
@@ -108,6 +108,15 @@ def test_the_covariance_is_estimated_as_asked() -> None:
     }
     assert len(set(values.values())) >= 4
     assert all(value == pytest.approx(values["sample"], rel=0.5) for value in values.values())
+
+
+@pytest.mark.parametrize("method", ["parametric", "monte_carlo"])
+def test_closes_that_stood_still_are_named(method: Method) -> None:
+    past = history()
+    still = History(past.symbols, np.column_stack([past.closes[:, 0], np.full(len(past.closes), 50.0)]), past.as_of)
+    with pytest.raises(NotMeasurable, match="JPM did not move"):
+        value_at_risk_of(STOCKS, still, wanted(method))
+    assert value_at_risk_of(STOCKS, still, wanted("historical")).figure.value > 0.0
 
 
 @pytest.mark.parametrize(

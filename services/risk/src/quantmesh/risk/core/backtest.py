@@ -10,8 +10,8 @@ import numpy as np
 from quantmesh.quant import backtest, covariance, value_at_risk
 from quantmesh.quant.revaluation import revalue
 from quantmesh.quant.scenarios import Scenarios
-from quantmesh.risk.core.domain import quant_domain
-from quantmesh.risk.core.errors import OutOfDomain, UnknownChoice
+from quantmesh.risk.core.domain import movement_of, quant_domain
+from quantmesh.risk.core.errors import NotMeasurable, OutOfDomain, UnknownChoice
 from quantmesh.risk.core.model import TRADING_DAYS, Book, Floats, History
 from quantmesh.risk.core.priced_book import priced
 from quantmesh.risk.core.work import most_scenarios
@@ -44,7 +44,8 @@ def rolling(
     A forecast is that of `value_at_risk` from the `window` daily returns before, at the closes of that evening: of the
     returns' profits at those closes, whose sample variance is the book's under the sample covariance. Options (under
     `rate` per year) count on every day with their strikes as far from the spot as they are now and as long to live, so
-    that a profit goes with the spot's level; what they earn includes a day of their time.
+    that a profit goes with the spot's level; what they earn includes a day of their time. Raises NotMeasurable where a
+    forecast is no loss.
     """
     past = history.require(days + window)
     levels = past.closes[-days - 1 : -1] / past.last
@@ -53,9 +54,15 @@ def rolling(
     forecasts = [
         _forecast(profits[first + day - window : first + day] @ levels[day], method, confidence) for day in range(days)
     ]
+    values = np.array([forecast.value for forecast in forecasts])
+    if not np.all(values > 0.0):
+        day = int(np.argmin(values > 0.0))
+        raise NotMeasurable(
+            f"the value at risk forecast for {past.days[day - days]} is {values[day]}, which is no loss"
+        )
     return Series(
         profits=(earned[-days:] * levels).sum(axis=1),
-        value_at_risk=np.array([forecast.value for forecast in forecasts]),
+        value_at_risk=values,
         expected_shortfall=np.array([forecast.expected_shortfall for forecast in forecasts]),
         days=past.days[-days:],
     )
@@ -106,7 +113,7 @@ def check_rolling(book: Book, method: Method, days: int, window: int) -> None:
 
 def _forecast(profits: Floats, method: Method, confidence: float) -> value_at_risk.ValueAtRisk:
     sample, one = profits[:, None], np.ones(1)
-    with quant_domain():
+    with quant_domain(), movement_of(["the book"]):
         if method == "historical":
             return value_at_risk.historical(sample, one, confidence=confidence)
         return value_at_risk.parametric(covariance.sample(sample), one, confidence=confidence)

@@ -1,10 +1,10 @@
 """Quant's refusals as the service's, named after the request's fields."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from quantmesh.quant.errors import DomainError, SolverError
-from quantmesh.risk.core.errors import NoFigure, OutOfDomain
+from quantmesh.risk.core.errors import NoFigure, NotMeasurable, OutOfDomain
 
 
 @contextmanager
@@ -18,6 +18,17 @@ def quant_domain(**fields: str) -> Iterator[None]:
         raise OutOfDomain(place, error.value, error.requirement) from error
     except SolverError as error:
         raise NoFigure(str(error)) from error
+
+
+@contextmanager
+def movement_of(names: Sequence[str]) -> Iterator[None]:
+    """`names` of the covariance's rows: whose never changed in the days it is of is named, not the covariance."""
+    try:
+        yield
+    except DomainError as error:
+        if error.argument != "covariance diagonal" or error.index is None:
+            raise
+        raise NotMeasurable(f"{names[error.index]} did not move on the days that its risk is estimated from") from error
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import numpy as np
 from quantmesh.quant import optimize
 from quantmesh.quant.errors import DomainError, InfeasibleError, SolverError
 from quantmesh.risk.core.constraints import Constraints, as_request
+from quantmesh.risk.core.domain import movement_of
 from quantmesh.risk.core.errors import InfeasibleConstraints, NoSolution, OutOfDomain, UnknownChoice, require_symbol
 from quantmesh.risk.core.estimators import ESTIMATORS, Estimator
 from quantmesh.risk.core.model import TRADING_DAYS, Floats, History
@@ -129,7 +130,8 @@ def optimum_of(history: History, wanted: Wanted) -> Optimum:
 @contextmanager
 def quant_errors(symbols: Sequence[str], wanted: Wanted) -> Iterator[None]:
     try:
-        yield
+        with movement_of(symbols):
+            yield
     except InfeasibleError as error:
         relaxed = as_request(error.relaxed, symbols)
         raise InfeasibleConstraints(str(error), error.shortfall, error.relaxation, relaxed) from error

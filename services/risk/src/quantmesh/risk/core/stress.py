@@ -6,7 +6,7 @@ from datetime import date
 
 from quantmesh.quant import stress
 from quantmesh.quant.stress import ReverseStress, Shock, Stress
-from quantmesh.risk.core.domain import enough_observations, quant_domain
+from quantmesh.risk.core.domain import enough_observations, movement_of, quant_domain
 from quantmesh.risk.core.episodes import Episode
 from quantmesh.risk.core.errors import OutOfDomain, require_symbol
 from quantmesh.risk.core.estimators import ESTIMATORS, Estimator
@@ -78,6 +78,7 @@ def reverse_stress(
     returns = history.require(observations).returns[-observations:]
     with (
         quant_domain(loss="reverse.loss", covariance="reverse.covariance"),
+        movement_of(history.symbols),
         enough_observations("reverse.observations", observations),
     ):
         return stress.reverse(priced(book, history, rate), ESTIMATORS[estimator](returns), loss)

@@ -9,7 +9,7 @@ import numpy as np
 from quantmesh.quant import book as quant_book
 from quantmesh.quant import exposure, value_at_risk
 from quantmesh.quant.revaluation import present_values
-from quantmesh.risk.core.domain import enough_observations, quant_domain
+from quantmesh.risk.core.domain import enough_observations, movement_of, quant_domain
 from quantmesh.risk.core.errors import OutOfDomain, UnknownChoice
 from quantmesh.risk.core.estimators import ESTIMATORS, Estimator
 from quantmesh.risk.core.model import TRADING_DAYS, Book, Floats, History, Position
@@ -57,8 +57,8 @@ class BookRisk:
 def value_at_risk_of(book: Book, history: History, wanted: Wanted) -> BookRisk:
     """Today's quantities at the last close, under the simple daily returns of the last `observations` days.
 
-    Raises OutOfDomain for a parameter outside its domain, or for more work than an answer may take, and UnknownChoice
-    for a distribution that the method does not have.
+    Raises OutOfDomain for a parameter outside its domain, or for more work than an answer may take, UnknownChoice for a
+    distribution that the method does not have, and NotMeasurable for closes that stood still, which have no covariance.
     """
     if wanted.distribution != "normal" and wanted.method != "monte_carlo":
         raise UnknownChoice(
@@ -66,7 +66,11 @@ def value_at_risk_of(book: Book, history: History, wanted: Wanted) -> BookRisk:
         )
     _check_work(book, wanted)
     returns = history.require(wanted.observations).returns[-wanted.observations :]
-    with quant_domain(), enough_observations("observations", wanted.observations):
+    with (
+        quant_domain(),
+        movement_of(history.symbols),
+        enough_observations("observations", wanted.observations),
+    ):
         if wanted.method == "parametric":
             return _parametric(book, history, returns, wanted)
         if wanted.method == "monte_carlo" or book.has_options:
