@@ -80,6 +80,11 @@ class StreamClient:
         self.say(**message)
         return await self.hear()
 
+    @property
+    def unheard(self) -> int:
+        """Messages that were said and that the gateway has not taken."""
+        return self._in.qsize()
+
     def nothing_waits(self) -> bool:
         return self._out.empty()
 

@@ -60,3 +60,15 @@ async def test_events_for_a_client_that_is_leaving_are_dropped_quietly(edge: Edg
         await account.announce(account.record())
         await asyncio.sleep(0)
     assert not edge.quotes.topic("AAPL").readers
+
+
+async def test_who_asks_and_does_not_read_the_answers_is_not_heard_meanwhile(client: StreamClient) -> None:
+    """Else what waits for them would grow as fast as they ask."""
+    await client.ask(op="ping")
+    client.stop_reading()
+    for _ in range(20):
+        client.say(op="subscribe", channels=[f"weather.{place}" for place in range(200)])
+    await asyncio.sleep(0.5)
+    assert client.unheard > 10
+    client.read_again()
+    assert {(await client.hear())["problem"]["status"] for _ in range(20 * 200)} == {404}

@@ -19,7 +19,7 @@ from quantmesh.gateway.http.problems import problem_answer
 
 CLOSE: Header = (b"connection", b"close")
 MAXIMUM_HEAD_BYTES = 64 * 1024
-_NOTHING_KNOWN: Mapping[str, Any] = {"method": "", "path": "", "headers": []}
+NOTHING_KNOWN: Mapping[str, Any] = {"method": "", "path": "", "headers": []}
 
 
 def refusal(error: QuantmeshError, scope: Scope, more: Iterable[Header]) -> bytes:
@@ -108,7 +108,7 @@ class BoundedProtocol(PacketProtocol):
             return
         if self._in_head or not (is_answered or cycle.response_started or self.pipeline):
             headers = [*self.server_state.default_headers, CLOSE]
-            self.transport.write(refusal(MalformedRequest(msg), dict(_NOTHING_KNOWN), headers))
+            self.transport.write(refusal(MalformedRequest(msg), dict(NOTHING_KNOWN), headers))
         self.transport.close()
 
     def _expect(self) -> None:

@@ -19,7 +19,7 @@ class Mailbox:
 
     @property
     def has_room(self) -> bool:
-        """Whether log frames may be added; control frames always may, since a client's own messages bound them."""
+        """Whether log frames may be added; answers always may: no more is heard of a client before there is room."""
         return len(self._ordered) < self._maximum_ordered
 
     def put(self, frame: Frame) -> None:

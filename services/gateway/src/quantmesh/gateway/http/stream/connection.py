@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from starlette.types import Receive, Send
 
-from quantmesh.chassis.context import CallContext, Caller, set_call
+from quantmesh.chassis.context import CallContext, set_call
 from quantmesh.chassis.errors import PermissionDenied, QuantmeshError, Unauthenticated, Unavailable
 from quantmesh.chassis.telemetry.logs import get_logger
 from quantmesh.gateway.adapters.credentials import is_api_key
@@ -19,7 +19,7 @@ from quantmesh.gateway.core.stream.frames import Frame
 from quantmesh.gateway.core.stream.mailbox import Mailbox
 from quantmesh.gateway.http.edge import Edge
 from quantmesh.gateway.http.problems import problem_document
-from quantmesh.gateway.http.stream.desk import StreamDesk
+from quantmesh.gateway.http.stream.desk import StreamDesk, demand_scope
 from quantmesh.gateway.http.stream.protocol import WriteNow
 from quantmesh.gateway.http.stream.subscriptions import Subscription
 
@@ -30,14 +30,6 @@ AUTHENTICATION_SECONDS = 10.0
 _CALL_SECONDS = 5.0
 # Longer than auth is away when it starts anew.
 _RENEWAL_SECONDS = 10.0
-_SCOPES = {
-    "quotes": "market:read",
-    "portfolio": "portfolio:read",
-    "predictions": "predictions:read",
-    # Each job's own, which its service demands whenever it is asked.
-    "jobs": "",
-    "halts": "market:read",
-}
 
 CLOSE_UNAUTHENTICATED = 4001
 CLOSE_SLOW = 4008
@@ -160,6 +152,8 @@ class Connection:
 
     async def _read(self) -> None:
         while True:
+            # Who asks and does not read the answers is not heard meanwhile.
+            await self.wait_for_room()
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
                 return
@@ -209,7 +203,7 @@ class Connection:
             if self._caller is None:
                 raise TokenMissing
             channel = messages.channel(name)
-            _demand(self._caller, _SCOPES[channel.kind])
+            demand_scope(self._caller, channel)
             name = str(channel)
             known = self._subscriptions.get(name)
             if known is not None:
@@ -250,6 +244,7 @@ class Connection:
             if self._mailbox.has_room:
                 self._room.set()
         code, error = self._closing
+        self.sending_since = time.monotonic()
         self.refuse(error)
         while (frame := self._last_words()) is not None:
             await send({"type": "websocket.send", "text": frame.text})
@@ -290,9 +285,3 @@ class Connection:
 
 def _nothing() -> None:
     """Nobody waits for what is held back."""
-
-
-def _demand(caller: Caller, scope: str) -> None:
-    if scope and scope not in caller.scopes:
-        msg = f"The scope {scope} is needed for this channel."
-        raise PermissionDenied(msg)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from quantmesh.api.market.v1.market_pb2 import GetAssetRequest
 from quantmesh.api.market.v1.market_pb2_grpc import MarketServiceStub
 from quantmesh.chassis.context import Caller
+from quantmesh.chassis.errors import PermissionDenied
 from quantmesh.chassis.rpc import Peer
 from quantmesh.gateway.adapters.account_logs import AccountLogs
 from quantmesh.gateway.adapters.credentials import Credentials
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
     from quantmesh.api.market.v1.market_pb2_grpc import MarketServiceAsyncStub
 
 _SYMBOL_SECONDS = 300.0
+_SCOPES = {
+    "quotes": "market:read",
+    "portfolio": "portfolio:read",
+    "predictions": "predictions:read",
+    # Each job's own, which its service demands whenever it is asked.
+    "jobs": "",
+    "halts": "market:read",
+}
 
 
 class KnownSymbols:
@@ -84,3 +93,10 @@ class StreamDesk:
                 return PortfolioSubscription(client, self._logs, channel.key)
             case "jobs":
                 return JobSubscription(client, self._jobs.get, channel.key)
+
+
+def demand_scope(caller: Caller, channel: Channel) -> None:
+    scope = _SCOPES[channel.kind]
+    if scope and scope not in caller.scopes:
+        msg = f"The scope {scope} is needed for this channel."
+        raise PermissionDenied(msg)
