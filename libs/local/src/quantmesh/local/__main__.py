@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from decimal import Decimal
+from contextlib import suppress
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -15,7 +16,8 @@ import typer
 from rich.console import Console
 
 from quantmesh.local.alter import alter as falsify
-from quantmesh.local.errors import AlreadyRunning, LocalError, StartFailed
+from quantmesh.local.environment import Environment
+from quantmesh.local.errors import LocalError, StartFailed
 from quantmesh.local.lock import SupervisorLock
 from quantmesh.local.logs import follow, tail
 from quantmesh.local.plans import local_environment
@@ -58,7 +60,8 @@ def down() -> None:
         _leave_no_report(settings)
         console.print("The mesh is down.")
         return
-    os.kill(holder, signal.SIGTERM)
+    with suppress(ProcessLookupError):
+        os.kill(holder, signal.SIGTERM)
     deadline = time.monotonic() + _DOWN_PATIENCE_SECONDS
     while _holder(settings) is not None:
         if time.monotonic() > deadline:
@@ -82,7 +85,7 @@ def status() -> None:
 @app.command()
 def logs(
     part: Annotated[str, typer.Argument(help="A service or server; nothing shows the end of each.")] = "",
-    lines: Annotated[int, typer.Option(help="How many of the last lines.")] = 100,
+    lines: Annotated[int, typer.Option(min=1, help="How many of the last lines.")] = 100,
     following: Annotated[bool, typer.Option("--follow/--no-follow", help="Go on with what is appended.")] = False,
 ) -> None:
     """The last lines of a part's log."""
@@ -121,9 +124,7 @@ def run(
     if declaration is None:
         names = ", ".join(each.name for each in settings.workspace.services)
         raise LocalError(f"There is no service {service!r}; there are {names}.")
-    if not settings.secrets_file.exists():
-        raise LocalError("There is no mesh here. `make up` starts one.")
-    environment = local_environment(settings, Secrets(settings.secrets_file)).of_service(declaration)
+    environment = _environment(settings).of_service(declaration)
     program = [sys.executable, "-m", f"quantmesh.{service}", command, *context.args]
     raise typer.Exit(subprocess.run(program, env=environment, check=False).returncode)  # noqa: S603 - our own command
 
@@ -135,8 +136,11 @@ def alter(
 ) -> None:
     """Falsify a recorded amount in the database itself; its proof no longer holds then."""
     settings = _settings()
-    environment = local_environment(settings, Secrets(settings.secrets_file))
-    falsify(environment.admin_url, transaction, Decimal(difference))
+    try:
+        added = Decimal(difference)
+    except InvalidOperation:
+        raise typer.BadParameter(f"{difference!r} is not a decimal number", param_hint="DIFFERENCE") from None
+    falsify(_environment(settings).admin_url, transaction, added)
 
 
 @app.command(hidden=True)
@@ -147,6 +151,12 @@ def supervisor() -> None:
 
 def _settings() -> LocalSettings:
     return LocalSettings(Workspace.read(Path.cwd()), os.environ)
+
+
+def _environment(settings: LocalSettings) -> Environment:
+    if not settings.secrets_file.exists():
+        raise LocalError("There is no mesh here. `make up` starts one.")
+    return local_environment(settings, Secrets(settings.secrets_file))
 
 
 def _holder(settings: LocalSettings) -> int | None:
@@ -201,7 +211,7 @@ def _wait_until_ready(settings: LocalSettings) -> MeshReport:
 def main() -> None:
     try:
         app()
-    except (LocalError, AlreadyRunning) as error:
+    except (LocalError, OSError) as error:
         Console(stderr=True).print(f"[red]{error}[/red]", highlight=False, soft_wrap=True)
         sys.exit(1)
 

@@ -22,8 +22,15 @@ WHERE id = %(transaction)s
 
 def alter(admin_url: str, transaction: UUID, difference: Decimal) -> None:
     """Add to the amount of a transaction, or to its price where it has no amount."""
-    with psycopg.connect(make_conninfo(admin_url, dbname=DATABASE)) as connection:
-        connection.execute("SET session_replication_role = replica")
-        changed = connection.execute(_ADD, {"difference": difference, "transaction": transaction}).rowcount
+    try:
+        changed = _altered(make_conninfo(admin_url, dbname=DATABASE), transaction, difference)
+    except psycopg.OperationalError as error:
+        raise LocalError("Postgres does not answer. `make up` starts the mesh.") from error
     if not changed:
         raise LocalError(f"There is no transaction {transaction}.")
+
+
+def _altered(database: str, transaction: UUID, difference: Decimal) -> int:
+    with psycopg.connect(database) as connection:
+        connection.execute("SET session_replication_role = replica")
+        return connection.execute(_ADD, {"difference": difference, "transaction": transaction}).rowcount

@@ -18,10 +18,15 @@ def rotate(log: Path) -> None:
 
 
 def tail(log: Path, lines: int) -> list[str]:
+    """Whole ones, however long: a line holds a traceback."""
     with log.open("rb") as file:
-        file.seek(0, 2)
-        file.seek(max(0, file.tell() - 400 * lines))
-        return file.read().decode(errors="replace").splitlines()[-lines:]
+        end, size = file.seek(0, 2), 400 * lines
+        while True:
+            file.seek(max(0, end - size))
+            found = file.read(size).decode(errors="replace").splitlines()
+            if len(found) > lines or size >= end:
+                return found[-lines:]
+            size *= 2
 
 
 def follow(log: Path) -> Iterator[str]:

@@ -82,11 +82,11 @@ class Part:
         try:
             await asyncio.to_thread(self.plan.prepare)
             child = self.plan.new_child()
-        except LocalError as error:
+            # Started by the main thread: the kernel ties the child's life to the thread that made it.
+            child.start()
+        except (LocalError, OSError) as error:  # such as a disk that is full just now
             self.problem = str(error)
             return
-        # Started by the main thread: the kernel ties the child's life to the thread that made it.
-        child.start()
         self._child, self.pid = child, child.pid
         self._become(PartState.STARTING)
         while child.running:

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import IO
 
 from quantmesh.local.errors import LocalError, StartFailed
 from quantmesh.local.lock import SupervisorLock
@@ -43,7 +44,7 @@ _START_PROBE_SECONDS = 0.05
 class Supervisor:
     def __init__(self, settings: LocalSettings) -> None:
         self._settings = settings
-        self._lock = SupervisorLock(settings.state_folder / "supervisor.lock")
+        self._held: IO[str] | None = None
         self._phase = Phase.STARTING
         self._doing = "starting"
         self._problem: str | None = None
@@ -54,7 +55,7 @@ class Supervisor:
     async def run(self) -> int:
         """Until it is told to stop; the exit code."""
         folder = self._settings.state_folder
-        self._lock.acquire(os.getpid())
+        self._held = SupervisorLock(folder / "supervisor.lock").acquire(os.getpid())
         previous = read_report(folder / "state.json")
         if previous is not None:
             end_leftovers(previous)
