@@ -139,7 +139,8 @@ def make_edge(*, limits: LimitPolicies | None = None, slow_seconds: float = 10.0
     quotes, forecasts, logs = QuoteFeed(last_quotes), ForecastFeed(), AccountLogs(peers["portfolio"])
     halts = HaltFeed(peers["portfolio"], SystemClock())
     directory = JobDirectory({name: peers[name] for name in ("portfolio", "prediction", "pricing")})
-    desk = StreamDesk(credentials, KnownSymbols(peers["market"]), quotes, forecasts, halts, logs, directory)
+    limiting = Limits(limiter, limits or policies())
+    desk = StreamDesk(credentials, limiting, KnownSymbols(peers["market"]), quotes, forecasts, halts, logs, directory)
     stream = StreamServer(desk, slow_seconds=slow_seconds)
     waiting_for: list[str] = []
     letters = FakeLetters()
@@ -165,7 +166,7 @@ def make_edge(*, limits: LimitPolicies | None = None, slow_seconds: float = 10.0
         ],
         stream=stream,
         credentials=credentials,
-        limits=Limits(limiter, limits or policies()),
+        limits=limiting,
         readiness=lambda: waiting_for,
     )
     return Edge(app, peers, quotes, logs, forecasts, halts, stream, last_quotes, cache, limiter, letters, waiting_for)

@@ -15,7 +15,8 @@ from quantmesh.gateway.http.edge import Edge
 from quantmesh.gateway.http.stream.connection import Connection
 from quantmesh.gateway.http.stream.desk import StreamDesk
 
-from .edges import caller
+from .edges import caller, make_edge, policies
+from .streams import StreamClient
 
 
 class Desk:
@@ -73,3 +74,11 @@ async def test_a_renewed_key_goes_on_with_its_new_token(lives: float) -> None:
     await stream.inspect(time.monotonic())
     assert not stream.is_ending
     assert stream.session_id == "next"
+
+
+async def test_guessing_keys_on_a_stream_is_limited_as_everywhere() -> None:
+    edge = make_edge(limits=policies(stranger=4), qmk_known=caller())
+    async with StreamClient(edge) as client:
+        guesses = [await client.ask(op="auth", token=f"qmk_{number}") for number in range(6)]
+        assert [guess["problem"]["status"] for guess in guesses] == [401, 401, 401, 429, 429, 429]
+        assert (await client.ask(op="auth", token="qmk_known"))["op"] == "authenticated"

@@ -113,7 +113,7 @@ async def wire(service: Service[GatewaySettings]) -> None:
     halts = halt_feed.HaltFeed(portfolio, service.clock)
     logs = account_logs.AccountLogs(portfolio)
     directory = JobDirectory({"portfolio": portfolio, "prediction": prediction, "pricing": pricing})
-    desk = StreamDesk(known, KnownSymbols(market), quotes, forecasts, halts, logs, directory)
+    desk = StreamDesk(known, limits, KnownSymbols(market), quotes, forecasts, halts, logs, directory)
     stream = StreamServer(desk, slow_seconds=settings.gateway_slow_reader_seconds)
     known.on_revoked = stream.revoke
 

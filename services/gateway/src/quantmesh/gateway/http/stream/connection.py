@@ -190,7 +190,7 @@ class Connection:
     async def _authenticate(self, token: str) -> None:
         # A key is exchanged by the gateway itself, not by who was here before.
         set_call(CallContext(request_id=self._edge.request_id, traceparent=self._edge.traceparent))
-        caller = await self._desk.verify(token)
+        caller = await self._desk.admit(self._edge, token)
         if self._caller is not None and caller.subject != self._caller.subject:
             msg = "This connection belongs to another user; open a new one."
             raise PermissionDenied(msg)

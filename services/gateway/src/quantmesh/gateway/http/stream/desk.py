@@ -9,12 +9,14 @@ from quantmesh.chassis.context import Caller
 from quantmesh.chassis.errors import PermissionDenied
 from quantmesh.chassis.rpc import Peer
 from quantmesh.gateway.adapters.account_logs import AccountLogs
-from quantmesh.gateway.adapters.credentials import Credentials
+from quantmesh.gateway.adapters.credentials import Credentials, is_api_key
 from quantmesh.gateway.adapters.forecast_feed import ForecastFeed
 from quantmesh.gateway.adapters.halt_feed import HaltFeed
 from quantmesh.gateway.adapters.quote_feed import QuoteFeed
 from quantmesh.gateway.core.stream.messages import Channel
+from quantmesh.gateway.http.edge import Edge
 from quantmesh.gateway.http.jobs import JobDirectory
+from quantmesh.gateway.http.middleware.limits import Limits
 from quantmesh.gateway.http.stream.subscriptions import (
     Client,
     JobSubscription,
@@ -58,6 +60,7 @@ class StreamDesk:
     def __init__(
         self,
         credentials: Credentials,
+        limits: Limits,
         symbols: KnownSymbols,
         quotes: QuoteFeed,
         forecasts: ForecastFeed,
@@ -66,12 +69,19 @@ class StreamDesk:
         jobs: JobDirectory,
     ) -> None:
         self._credentials = credentials
+        self._limits = limits
         self._symbols = symbols
         self._quotes = quotes
         self._forecasts = forecasts
         self._halts = halts
         self._logs = logs
         self._jobs = jobs
+
+    async def admit(self, edge: Edge, token: str) -> Caller:
+        """As `verify`, of who may be guessing: keys that were not seen before are counted as everywhere."""
+        if is_api_key(token) and not self._credentials.is_known_key(token):
+            await self._limits.charge_stranger(edge)
+        return await self.verify(token)
 
     async def verify(self, token: str) -> Caller:
         """A bearer token, or an API key, as the first message carries it."""
