@@ -9,7 +9,7 @@ import pytest
 from quantmesh.api.common.v1 import job_pb2
 from quantmesh.api.market.v1 import market_pb2
 from quantmesh.api.portfolio.v1.portfolio_pb2 import ListEventsRequest, ListEventsResponse
-from quantmesh.chassis.errors import NotFound, Unavailable
+from quantmesh.chassis.errors import NotFound, PermissionDenied, Unavailable
 from quantmesh.gateway.adapters.account_logs import EARLY
 
 from .edges import Edge, caller, make_edge
@@ -185,6 +185,35 @@ async def test_the_log_goes_on_when_portfolio_comes_back(
     await asyncio.sleep(0.03)
     edge.peers["portfolio"].answers["ListEvents"] = working
     assert [(await client.hear())["seq"] for _ in range(2)] == [1, 2]
+
+
+@pytest.mark.parametrize(("error", "status"), [(PermissionDenied("no longer"), 403), (ValueError("a bug"), 500)])
+async def test_a_log_that_cannot_be_read_is_told_and_may_be_followed_again(
+    edge: Edge, client: StreamClient, error: Exception, status: int
+) -> None:
+    account = Account(edge)
+    await client.ask(op="subscribe", channels=[CHANNEL])
+    working = edge.peers["portfolio"].answers["ListEvents"]
+
+    def broken(_: ListEventsRequest) -> ListEventsResponse:
+        raise error
+
+    edge.peers["portfolio"].answers["ListEvents"] = broken
+    account.record()
+    await account.announce(account.record())
+    told = await client.hear()
+    assert (told["channel"], told["problem"]["status"]) == (CHANNEL, status)
+    edge.peers["portfolio"].answers["ListEvents"] = working
+    assert (await client.ask(op="resume", channel=CHANNEL, after_seq=0))["from_seq"] == 1
+    assert [(await client.hear())["seq"] for _ in range(2)] == [1, 2]
+    edge.peers["portfolio"].answers["ListEvents"] = broken
+    account.record()
+    await account.announce(account.record())
+    assert (await client.hear())["op"] == "error"
+    edge.peers["portfolio"].answers["ListEvents"] = working
+    assert (await client.ask(op="subscribe", channels=[CHANNEL]))["channels"][0]["from_seq"] == 5
+    await account.announce(account.record())
+    assert (await client.hear())["seq"] == 5
 
 
 async def test_a_foreign_portfolio_is_404_and_an_unknown_channel_too(edge: Edge, client: StreamClient) -> None:

@@ -104,6 +104,10 @@ class Connection:
         problem = problem_document(error, instance="/api/v2/stream", request_id=self._edge.request_id)
         self._say({"op": "error", **({"channel": channel} if channel else {}), "problem": problem})
 
+    def give_up(self, channel: str, error: QuantmeshError) -> None:
+        self._subscriptions.pop(channel, None)
+        self.refuse(error, channel)
+
     def end(self, code: int, error: QuantmeshError) -> None:
         """Tell the client why, then close."""
         if self._closing is None:

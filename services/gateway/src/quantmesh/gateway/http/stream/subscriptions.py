@@ -38,7 +38,8 @@ class Client(Protocol):
 
     async def wait_for_room(self) -> None: ...
 
-    def refuse(self, error: QuantmeshError, channel: str) -> None: ...
+    def give_up(self, channel: str, error: QuantmeshError) -> None:
+        """What was followed has ended by itself: the client is told, and may subscribe again."""
 
 
 class Subscription(Protocol):
@@ -71,12 +72,20 @@ class TopicSubscription:
 class _Worked:
     """A subscription with a task of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, client: Client, channel: str) -> None:
+        self._client = client
+        self._channel = channel
         self._task: asyncio.Task[None] | None = None
 
     def start(self, work: Callable[[], Awaitable[None]]) -> None:
         async def run() -> None:
-            await work()
+            try:
+                await work()
+            except QuantmeshError as error:
+                self._client.give_up(self._channel, error)
+            except Exception as error:
+                log.error("bug", route="stream", channel=self._channel, exc_info=error)
+                self._client.give_up(self._channel, QuantmeshError("internal"))
 
         self._task = asyncio.create_task(run())
 
@@ -90,8 +99,7 @@ class PortfolioSubscription(_Worked):
     """Every event of the account once and in order: from the broker while they follow on, else from the log."""
 
     def __init__(self, client: Client, logs: AccountLogs, portfolio_id: str) -> None:
-        super().__init__()
-        self._client = client
+        super().__init__(client, f"portfolio.{portfolio_id}")
         self._logs = logs
         self._portfolio_id = portfolio_id
         self._place = LogPlace(0)
@@ -147,20 +155,20 @@ class PortfolioSubscription(_Worked):
         return is_level
 
     async def _keep_level(self) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(_LOG_CHECK_SECONDS):
-                    await self._behind.wait()
-            except TimeoutError:
-                self._fall_behind()
-            try:
-                await self._catch_up()
-            except Unavailable:
-                await asyncio.sleep(_LOG_RETRY_SECONDS)
-            except QuantmeshError as error:
-                # The portfolio is gone, or the token is no longer good for it.
-                self._client.refuse(error, f"portfolio.{self._portfolio_id}")
-                return
+        """Ends with an error alone: the portfolio is gone, or the token is no longer good for it."""
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(_LOG_CHECK_SECONDS):
+                        await self._behind.wait()
+                except TimeoutError:
+                    self._fall_behind()
+                try:
+                    await self._catch_up()
+                except Unavailable:
+                    await asyncio.sleep(_LOG_RETRY_SECONDS)
+        finally:
+            self._logs.unfollow(self._portfolio_id, self._on_live)
 
     async def _catch_up(self) -> None:
         while True:
@@ -183,8 +191,7 @@ class JobSubscription(_Worked):
     """A job's progress, asked for twice a second until it ends; the present state is event 1."""
 
     def __init__(self, client: Client, read: Callable[[str], Awaitable[Job]], job_id: str) -> None:
-        super().__init__()
-        self._client = client
+        super().__init__(client, f"jobs.{job_id}")
         self._read = read
         self._job_id = job_id
         self._seq = 0
@@ -208,9 +215,7 @@ class JobSubscription(_Worked):
             self._last = body
             self._seq += 1
             time = shown["updated_at"] or shown["created_at"] or ""
-            self._client.put(
-                event_frame(f"jobs.{self._job_id}", self._seq, time, f"job.{shown['status']}", body.decode())
-            )
+            self._client.put(event_frame(self._channel, self._seq, time, f"job.{shown['status']}", body.decode()))
         return shown["status"] in FINAL
 
     async def _poll(self) -> None:
@@ -223,6 +228,3 @@ class JobSubscription(_Worked):
                     return
             except Unavailable:
                 await asyncio.sleep(_LOG_RETRY_SECONDS)
-            except QuantmeshError as error:
-                self._client.refuse(error, f"jobs.{self._job_id}")
-                return
