@@ -165,3 +165,22 @@ async def test_what_was_cancelled_while_its_worker_was_dead_is_not_begun_anew(da
         await jobs.cancel(session, job_id)
     start(JobWorker(database, {"convert": convert}).run())
     await ended(database, job_id, CANCELLED)
+
+
+async def test_whatever_ends_a_job_its_request_is_let_go(database: Database, start: Start) -> None:
+    """As a whole file may be that was to be imported."""
+    requests = text("SELECT status, length(parameters) > 0 AS kept FROM job ORDER BY created_at")
+    cancelled = await enqueue(database)
+    async with database.transaction(ALICE) as session:
+        await jobs.cancel(session, cancelled)
+    failed = await enqueue(database)
+    start(JobWorker(database, {"convert": be_cancelled}).run())
+    await ended(database, failed, FAILED)
+    dead = await enqueue(database)
+    async with database.system_transaction() as session:
+        stale = "UPDATE job SET status = 'running', heartbeat_at = now() - interval '1 minute', cancel_requested = true"
+        await session.execute(text(f"{stale} WHERE id = :id"), {"id": dead})
+    await ended(database, dead, CANCELLED)
+    async with database.system_transaction() as session:
+        found = [tuple(row) for row in await session.execute(requests)]
+    assert found == [("cancelled", False), ("failed", False), ("cancelled", False)]

@@ -34,6 +34,7 @@ _CANCEL = text(
     f"""
     UPDATE job SET
         status = CASE WHEN status = 'queued' THEN 'cancelled' ELSE status END,
+        parameters = CASE WHEN status = 'queued' THEN '' ELSE parameters END,
         cancel_requested = true, updated_at = now()
     WHERE id = :id AND status IN ('queued', 'running')
     RETURNING {_COLUMNS}

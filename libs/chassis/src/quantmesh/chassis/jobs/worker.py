@@ -28,12 +28,14 @@ _MAXIMUM_ATTEMPTS = 3
 # What a job's function has to put things away where its worker stops; then it is cancelled again and again.
 _PUTTING_AWAY_SECONDS = 5.0
 
-# A worker that fell silent loses its claim; `attempts` tells a claim from the next one of the same job.
+# A worker that fell silent loses its claim; `attempts` tells a claim from the next one of the same job. What was asked
+# goes where a job ends: it may be a whole file, and nobody will do it again.
 _CLAIM = text(
     """
     UPDATE job SET
         -- Nobody has worked on it since its owner cancelled it.
         status = CASE WHEN cancel_requested THEN 'cancelled' ELSE 'running' END,
+        parameters = CASE WHEN cancel_requested THEN '' ELSE parameters END,
         attempts = attempts + 1, heartbeat_at = now(), updated_at = now()
     WHERE id = (
         SELECT id FROM job
@@ -53,7 +55,7 @@ _HEARTBEAT = text(
 _FINISH = text(
     """
     UPDATE job SET status = :status, result = CAST(:result AS jsonb), problem = CAST(:problem AS jsonb),
-        message = :message, progress = :progress, updated_at = now()
+        message = :message, progress = :progress, parameters = '', updated_at = now()
     WHERE id = :id AND attempts = :attempts AND status = 'running'
     """
 )
@@ -62,8 +64,7 @@ _HOLD = text(
 )
 _SUCCEED = text(
     """
-    UPDATE job SET status = 'succeeded', result = CAST(:result AS jsonb), progress = 1, message = :message,
-        -- What was asked may be a whole file, and nobody will do it again.
+    UPDATE job SET status = 'succeeded', result = CAST(:result AS jsonb), message = :message, progress = 1,
         parameters = '', updated_at = now()
     WHERE id = :id AND attempts = :attempts
     """
@@ -147,10 +148,9 @@ class JobWorker:
                 await self._do(job)
 
     async def _claim(self) -> RunningJob | None:
+        wanted = {"kinds": list(self._functions), "dead_after": _DEAD_AFTER_SECONDS}
         async with self._database.system_transaction() as session:
-            row = (
-                await session.execute(_CLAIM, {"kinds": list(self._functions), "dead_after": _DEAD_AFTER_SECONDS})
-            ).one_or_none()
+            row = (await session.execute(_CLAIM, wanted)).one_or_none()
         if row is None:
             return None
         if row.status == "cancelled":
