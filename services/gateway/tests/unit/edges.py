@@ -129,15 +129,21 @@ class Edge:
         return self.client(Authorization="Bearer ada")
 
 
-def make_edge(*, limits: LimitPolicies | None = None, slow_seconds: float = 10.0, **callers: Caller) -> Edge:
+def make_edge(
+    *, limits: LimitPolicies | None = None, slow_seconds: float = 10.0, numbered_from: int = 0, **callers: Caller
+) -> Edge:
     peers: dict[str, Any] = {name: FakePeer() for name in PEERS}
     credentials: Any = FakeCredentials({"ada": caller(), **callers})
     limiter: Any = LocalLimiter()
     memory: Any = FakeCache()
     cache = ResponseCache(memory)
     last_quotes = LastQuotes()
-    quotes, forecasts, logs = QuoteFeed(last_quotes), ForecastFeed(), AccountLogs(peers["portfolio"])
-    halts = HaltFeed(peers["portfolio"], SystemClock())
+    quotes, forecasts, logs = (
+        QuoteFeed(last_quotes, numbered_from),
+        ForecastFeed(numbered_from),
+        AccountLogs(peers["portfolio"]),
+    )
+    halts = HaltFeed(peers["portfolio"], SystemClock(), numbered_from)
     directory = JobDirectory({name: peers[name] for name in ("portfolio", "prediction", "pricing")})
     limiting = Limits(limiter, limits or policies())
     desk = StreamDesk(credentials, limiting, KnownSymbols(peers["market"]), quotes, forecasts, halts, logs, directory)

@@ -130,3 +130,17 @@ async def test_an_event_that_is_no_halt_is_left_out(edge: Edge) -> None:
     await edge.halts.handle(EventEnvelope(type="quantmesh.api.portfolio.v1.HaltImposed", payload=b"\xff"))
     await announce(edge, pb.HaltImposed())
     assert edge.halts.topic.latest is None
+
+
+async def test_who_resumes_at_another_replica_is_told_of_the_halts_in_force_there() -> None:
+    """What the first replica numbered 1 is not what the second one does."""
+    first, second = make_edge(numbered_from=1_000), make_edge(numbered_from=2_000)
+    first.peers["portfolio"].answers["ListHalts"] = pb.ListHaltsResponse()
+    second.peers["portfolio"].answers["ListHalts"] = pb.ListHaltsResponse(halts=[halt()])
+    async with StreamClient(first, Authorization="Bearer ada") as client:
+        await client.ask(op="subscribe", channels=["halts"])
+        last = await client.hear()
+        assert last["data"]["in_force"] == []
+    async with StreamClient(second, Authorization="Bearer ada") as client:
+        await client.ask(op="resume", channel="halts", after_seq=last["seq"])
+        assert len((await client.hear())["data"]["in_force"]) == 1

@@ -15,13 +15,14 @@ SUBJECT = "qm.prediction.forecast.published"
 
 
 class ForecastFeed:
-    def __init__(self) -> None:
+    def __init__(self, numbered_from: int = 0) -> None:
+        self._numbered_from = numbered_from
         self._topics: dict[str, Topic] = {}
 
     def topic(self, symbol: str) -> Topic:
         topic = self._topics.get(symbol)
         if topic is None:
-            topic = self._topics[symbol] = Topic(f"predictions.{symbol}")
+            topic = self._topics[symbol] = Topic(f"predictions.{symbol}", self._numbered_from)
         return topic
 
     async def handle(self, envelope: EventEnvelope) -> None:

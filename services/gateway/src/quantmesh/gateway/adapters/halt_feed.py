@@ -27,8 +27,8 @@ _PAGE = 500
 class HaltFeed:
     """Each event of the channel tells all that is in force, so that the latest alone is enough for a slow reader."""
 
-    def __init__(self, portfolio: Peer, clock: Clock) -> None:
-        self.topic = Topic("halts")
+    def __init__(self, portfolio: Peer, clock: Clock, numbered_from: int = 0) -> None:
+        self.topic = Topic("halts", numbered_from)
         self._portfolio = portfolio
         self._stub = HaltServiceStub(portfolio.channel)
         self._clock = clock

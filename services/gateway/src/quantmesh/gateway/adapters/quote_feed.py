@@ -33,14 +33,15 @@ class LastQuotes:
 class QuoteFeed:
     """Numbers each symbol's quotes, and words each of them once for all clients."""
 
-    def __init__(self, last_quotes: LastQuotes) -> None:
+    def __init__(self, last_quotes: LastQuotes, numbered_from: int = 0) -> None:
         self._last_quotes = last_quotes
+        self._numbered_from = numbered_from
         self._topics: dict[str, Topic] = {}
 
     def topic(self, symbol: str) -> Topic:
         topic = self._topics.get(symbol)
         if topic is None:
-            topic = self._topics[symbol] = Topic(f"quotes.{symbol}")
+            topic = self._topics[symbol] = Topic(f"quotes.{symbol}", self._numbered_from)
         return topic
 
     async def handle(self, subject: str, payload: bytes) -> None:

@@ -12,13 +12,17 @@ class Reader(Protocol):
 
 
 class Topic:
-    """One such channel. A reader who is slow misses intermediate numbers, never the last one."""
+    """One such channel. A reader who is slow misses intermediate numbers, never the last one.
+
+    `numbered_from` is another one in every replica: who resumes with a number of another one's must not be told by
+    chance that nothing is new.
+    """
 
     __slots__ = ("channel", "latest", "readers", "seq")
 
-    def __init__(self, channel: str) -> None:
+    def __init__(self, channel: str, numbered_from: int = 0) -> None:
         self.channel = channel
-        self.seq = 0
+        self.seq = numbered_from
         self.latest: Frame | None = None
         self.readers: set[Reader] = set()
 
