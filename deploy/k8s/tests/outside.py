@@ -51,8 +51,14 @@ class ExternalSecret(Named):
     spec: ExternalSecretSpec
 
 
+class PrivateKey(Part):
+    rotation_policy: str = "Always"
+
+
 class CertificateSpec(Part):
     secret_name: str
+    is_authority: bool = Field(default=False, alias="isCA")
+    private_key: PrivateKey
     dns_names: tuple[str, ...] = ()
 
 

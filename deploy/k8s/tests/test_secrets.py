@@ -4,7 +4,7 @@ import json
 
 from environment import secret_values
 from objects import Secret
-from outside import Cluster, ExternalSecret
+from outside import Certificate, Cluster, ExternalSecret
 from release import Release
 from rendering import UMBRELLA, render
 from test_settings import started
@@ -61,3 +61,10 @@ def _passwords_of(cluster: Cluster) -> set[str]:
     begun = cluster.spec.bootstrap.initdb or cluster.spec.bootstrap.recovery
     assert begun
     return {cluster.spec.superuser_secret.name, begun.secret.name}
+
+
+def test_an_authority_keeps_its_key_and_nobody_else_does(release: Release) -> None:
+    """cert-manager renews it by itself; with another key it would trust none of the certificates of before."""
+    for certificate in release.of(Certificate):
+        kept = certificate.spec.private_key.rotation_policy == "Never"
+        assert kept is certificate.spec.is_authority, str(certificate)
