@@ -1,11 +1,12 @@
 """What an object names is there: configuration, secrets, volumes, images."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 import yaml
-from objects import Workload
+from objects import Service, Workload
 from outside import made_by_operators
-from release import Release, release
+from release import ROOT, Release, release
 from rendering import CHARTS, UMBRELLA, Manifest, environments, render
 
 
@@ -88,3 +89,17 @@ def test_images_are_named_in_one_place_and_every_name_is_of_use() -> None:
 def test_images_have_a_version(release: Release) -> None:
     tags = {image: image.rpartition("/")[2].partition(":")[2] for image in _images(release.manifests)}
     assert {image for image, tag in tags.items() if tag in {"", "latest"}} == set()
+
+
+def test_services_are_forwarded_by_ports_that_they_have() -> None:
+    texts = [ROOT / "docs/operations.md", CHARTS / UMBRELLA / "templates/NOTES.txt"]
+    asked = {
+        (name, int(port))
+        for text in texts
+        for name, port in re.findall(r"port-forward service/([\w-]+) \d+:(\d+)", text.read_text())
+    }
+    assert asked
+    there = {
+        (service.name, port.port) for service in release("prod-green").reachable(Service) for port in service.spec.ports
+    }
+    assert asked <= there
