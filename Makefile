@@ -33,7 +33,7 @@ tag ?=
 .PHONY: help setup demo up down status logs clean test mutants soak previous check charts format bench images demo-containers protos baseline contracts lock dashboards deploy promote
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 demo: setup ## start the mesh and run the main job on real prices
 	@$(BIN)/python -m quantmesh.local up
