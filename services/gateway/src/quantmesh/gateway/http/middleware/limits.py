@@ -7,6 +7,7 @@ from functools import lru_cache
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quantmesh.gateway.adapters.limiter import RateLimiter
+from quantmesh.gateway.core.addresses import counted_as
 from quantmesh.gateway.core.errors import RateLimited
 from quantmesh.gateway.core.rates import Charge, Policy, Verdict, limit_header, policy_header
 from quantmesh.gateway.http.edge import Edge, Header, edge_of
@@ -37,19 +38,21 @@ class Limits:
     async def charge(self, edge: Edge, path: str) -> None:
         """Raises RateLimited."""
         policies = self._policies
-        charges = [Charge(policies.address, edge.address)]
+        address = counted_as(edge.address)
+        charges = [Charge(policies.address, address)]
         caller = edge.caller
         if caller is not None:
             charges.append(Charge(policies.tiers.get(caller.tier, policies.default_tier), caller.subject))
         else:
-            charges.append(Charge(policies.stranger, edge.address))
+            charges.append(Charge(policies.stranger, address))
         if path in _SIGN_IN:
-            charges.append(Charge(policies.sign_in, edge.address))
+            charges.append(Charge(policies.sign_in, address))
         self._apply(edge, await self._limiter.decide(charges))
 
     async def charge_stranger(self, edge: Edge) -> None:
         """Before somebody else is asked whether a credential is any good."""
-        self._apply(edge, await self._limiter.decide([Charge(self._policies.stranger, edge.address)]))
+        charge = Charge(self._policies.stranger, counted_as(edge.address))
+        self._apply(edge, await self._limiter.decide([charge]))
 
     def _apply(self, edge: Edge, verdict: Verdict) -> None:
         edge.answer_headers = [
