@@ -47,3 +47,30 @@ async def test_a_call_s_statements_are_spans_below_it_without_their_values(datab
     ] * 2
     assert [each.status.is_ok for each in statements] == [True, False]
     assert not any("hunter2" in each.to_json() for each in statements)
+
+
+async def look_for(secret: str, database: Database) -> None:
+    with tracing.server_span("call", CALLER):
+        try:
+            async with database.transaction(uuid4()) as session:
+                await session.execute(NUMBER, {"secret": secret})
+        except DataError as error:
+            msg = "no such row"
+            raise LookupError(msg) from error
+
+
+async def test_what_postgres_quotes_of_a_value_is_in_no_span_of_the_call_that_it_ends(database: Database) -> None:
+    exporter = InMemorySpanExporter()
+    tracing.configure_tracing("ledger", endpoint="", environment="test", sample_ratio=1.0, exporter=exporter)
+    try:
+        with pytest.raises(LookupError):
+            await look_for("hunter2", database)
+    finally:
+        tracing.shutdown_tracing()
+    (told,) = exporter.get_finished_spans()[-1].events
+    assert told.attributes is not None
+    assert told.attributes["exception.message"] == "no such row"
+    stack = str(told.attributes["exception.stacktrace"])
+    assert "in look_for" in stack
+    assert "InvalidTextRepresentation: SQLSTATE 22P02" in stack
+    assert not any("hunter2" in each.to_json() for each in exporter.get_finished_spans())

@@ -32,6 +32,16 @@ try:
 except LookupError:
     log.exception("the row is gone", table="entry")
 """
+QUOTING = f"""{PROGRAM}
+from psycopg.errors import UniqueViolation
+try:
+    try:
+        raise UniqueViolation("Key (email)=(" + password + "@example.org) already exists.")
+    except UniqueViolation as error:
+        raise LookupError("no such row") from error
+except LookupError:
+    log.exception("the row is there")
+"""
 
 
 @contextmanager
@@ -95,3 +105,11 @@ def test_an_error_is_reported_with_its_trace_and_request_but_no_values_and_a_col
     assert all(line["trace_id"] == TRACE_ID for line in printed if line["logger"] == "ledger.test")
     assert "LookupError: no such row" in printed[1]["exception"]
     assert seconds < 10.0, done.stdout + done.stderr
+
+
+def test_what_postgres_quotes_of_a_value_is_not_reported() -> None:
+    with sentry() as (dsn, events):
+        subprocess.run([sys.executable, "-c", QUOTING, dsn, ""], capture_output=True, check=True)
+    values = events[-1]["exception"]["values"]
+    assert [each["value"] for each in values] == ["SQLSTATE 23505", "no such row"]
+    assert "hunter2" not in json.dumps(events)

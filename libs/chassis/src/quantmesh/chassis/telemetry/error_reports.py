@@ -3,7 +3,7 @@
 The service sends them itself: the collector's exporter turns spans and logs into Sentry's, but none into an issue.
 """
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import sentry_sdk
 from sentry_sdk.integrations.atexit import AtexitIntegration
@@ -12,6 +12,10 @@ from sentry_sdk.integrations.excepthook import ExcepthookIntegration
 
 from quantmesh.chassis.context import current_call
 from quantmesh.chassis.telemetry.logs import Fields, Forward
+from quantmesh.chassis.telemetry.wording import chain, wording
+
+if TYPE_CHECKING:
+    from sentry_sdk.types import Event, Hint
 
 _LEVELS: dict[str, Literal["error", "fatal"]] = {"error": "error", "critical": "fatal"}
 _SHUTDOWN_SECONDS = 1.0
@@ -26,6 +30,7 @@ def report_errors(program: str, *, dsn: str, environment: str, revision: str) ->
         default_integrations=False,
         integrations=[AtexitIntegration(_say_nothing), DedupeIntegration(), ExcepthookIntegration()],
         include_local_variables=False,
+        before_send=_without_values,
         send_default_pii=False,
         auto_session_tracking=False,
         max_breadcrumbs=0,
@@ -52,6 +57,14 @@ def report_errors(program: str, *, dsn: str, environment: str, revision: str) ->
                 scope.capture_exception(exception)
 
     return report
+
+
+def _without_values(event: "Event", hint: "Hint") -> "Event":
+    _, error, _ = hint.get("exc_info", (None, None, None))
+    words = {str(each): wording(each) for each in chain(error)} if error else {}
+    for shown in event.get("exception", {}).get("values", []):
+        shown["value"] = words.get(shown["value"], shown["value"])
+    return event
 
 
 def _say_nothing(_pending: int, _timeout: float) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from quantmesh.chassis.errors import QuantmeshError, Unavailable
 from quantmesh.chassis.telemetry.resource import resource_of
+from quantmesh.chassis.telemetry.wording import stack, wording
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -147,7 +148,7 @@ def statement_span(query: str) -> AbstractContextManager[str]:
         "db.operation.name": operation,
         "db.query.text": query.strip()[:_QUERY_LIMIT],
     }
-    return _span(operation, "", SpanKind.CLIENT, attributes, quotes_errors=False)
+    return _span(operation, "", SpanKind.CLIENT, attributes)
 
 
 def _entry(name: str, traceparent: str, kind: str, attributes: Attributes | None) -> AbstractContextManager[str]:
@@ -161,10 +162,7 @@ def _entry(name: str, traceparent: str, kind: str, attributes: Attributes | None
 
 
 @contextmanager
-def _span(
-    name: str, traceparent: str, kind: "SpanKind", attributes: Attributes | None, *, quotes_errors: bool = True
-) -> Iterator[str]:
-    """What Postgres says of an error quotes values, which `quotes_errors` keeps out."""
+def _span(name: str, traceparent: str, kind: "SpanKind", attributes: Attributes | None) -> Iterator[str]:
     from opentelemetry.trace import Status, StatusCode, use_span
 
     if _provider is None:
@@ -178,9 +176,9 @@ def _span(
             span.set_attribute("error.type", type(error).__qualname__)
             # A refusal is an answer; only what failed is an error of this span.
             if not _is_refusal(error):
-                span.set_status(Status(StatusCode.ERROR, str(error) if quotes_errors else None))
-                if quotes_errors:
-                    span.record_exception(error)
+                span.set_status(Status(StatusCode.ERROR, wording(error)))
+                told = {"exception.message": wording(error), "exception.stacktrace": stack(error)}
+                span.record_exception(error, attributes=told)
             raise
 
 
