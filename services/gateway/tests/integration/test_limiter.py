@@ -114,3 +114,14 @@ async def test_a_script_that_redis_forgot_is_loaded_again(redis_server: RunningS
     await redis.script_flush()
     assert (await limiter.decide([Charge(USER, "ada")])).standings[0].remaining == 98
     await limiter.close()
+
+
+async def test_a_clock_of_redis_that_goes_back_refuses_nobody(redis_server: RunningServer) -> None:
+    """As of a replica whose clock is behind, when it takes over."""
+    minute = Policy("minute", 100, 60)
+    redis = open_redis(redis_server.url)
+    await redis.set("gateway:rate:minute:ada", int((time.time() + 3600) * 1e6), px=60_000)
+    limiter = RateLimiter(redis)
+    verdicts = [await limiter.decide([Charge(minute, "ada")]) for _ in range(2)]
+    assert [(verdict.admitted, verdict.standings[0].remaining) for verdict in verdicts] == [(True, 99), (True, 98)]
+    await limiter.close()

@@ -20,7 +20,8 @@ from quantmesh.gateway.core.rates import Charge, LocalBuckets, Standing, Verdict
 log = get_logger(__name__)
 
 # Decides many requests, each on several buckets: all of a request's buckets are drawn on, or none. A bucket's value is
-# the instant, in microseconds of Redis' own clock, at which it is empty again; replicas' clocks do not matter.
+# the instant, in microseconds of Redis' own clock, at which it is empty again; replicas' clocks do not matter. One that
+# is further ahead than a bucket can be drawn is from before that clock was set back, or another Redis took over.
 # An admitted request may draw more in advance: at most a 1,024th of what is left, so that near its end a quota is
 # counted one by one.
 _SCRIPT = """
@@ -35,6 +36,7 @@ while argument <= #ARGV do
     local empty_at = tonumber(redis.call('GET', KEYS[key + bucket]) or now)
     local interval, window = tonumber(ARGV[argument + 3 * bucket]), tonumber(ARGV[argument + 3 * bucket + 1])
     ahead[bucket] = math.max(empty_at - now, 0)
+    if ahead[bucket] > window then ahead[bucket] = 0 end
     if ahead[bucket] + interval > window then admitted = 0 end
   end
   answer[#answer + 1] = admitted
