@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from quantmesh.chassis.migration import run_migrations
 from quantmesh.chassis.schema import newest_revision, wait_until_migrated
@@ -57,11 +58,14 @@ async def test_a_service_waits_where_nothing_is_provisioned_yet(ledger: ServiceD
     }[missing]
     service = "nowhere" if missing == "schema" else "ledger"
     stopping = asyncio.Event()
-    waiting = asyncio.create_task(wait_until_migrated(url, service, stopping, MIGRATIONS))
-    await asyncio.sleep(0.3)
-    assert not waiting.done()
-    stopping.set()
-    await asyncio.wait_for(waiting, 1)
+    with capture_logs() as logged:
+        waiting = asyncio.create_task(wait_until_migrated(url, service, stopping, MIGRATIONS))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        stopping.set()
+        await asyncio.wait_for(waiting, 1)
+    cause = {"server": "refused", "role": "authentication failed", "schema": "does not exist"}[missing]
+    assert [(each["log_level"], cause in each["error"]) for each in logged] == [("warning", True)]
 
 
 def test_migrations_of_an_older_release_leave_a_newer_schema_as_it_is(ledger: ServiceDatabase) -> None:

@@ -38,14 +38,16 @@ async def wait_until_migrated(url: str, service: str, stopping: asyncio.Event, m
     A newer schema serves older code: what a release takes away, the one before has ceased to use.
     """
     needed = newest_revision(migrations or migrations_folder(service))
-    waits = False
+    told: dict[str, str | None] | None = None
     while not stopping.is_set():
-        found = await _revision(url, service)
+        state = await _state(url, service)
+        found = state["found"]
         if found is not None and found >= needed:
             return
-        if not waits:
-            waits = True
-            log.warning("waits for migrations", needed=needed, found=found)
+        # Why Postgres cannot tell, too: a wrong password is waited out by nobody.
+        if state != told:
+            told = state
+            log.warning("waits for migrations", needed=needed, **state)
         try:
             async with asyncio.timeout(_RETRY_SECONDS):
                 await stopping.wait()
@@ -53,13 +55,12 @@ async def wait_until_migrated(url: str, service: str, stopping: asyncio.Event, m
             continue
 
 
-async def _revision(url: str, service: str) -> str | None:
-    """None where there is none, or Postgres cannot tell: it is away, or the roles are not made yet."""
+async def _state(url: str, service: str) -> dict[str, str | None]:
+    """`found` is None where there is no revision, or Postgres cannot tell: away, or the roles are not made yet."""
     query = sql.SQL("SELECT max(version_num) FROM {}.alembic_version").format(sql.Identifier(service))
     try:
         async with await psycopg.AsyncConnection.connect(url, connect_timeout=_CONNECT_SECONDS) as connection:
             row = await (await connection.execute(query)).fetchone()
     except psycopg.Error as error:
-        log.debug("schema cannot be asked", error=str(error))
-        return None
-    return None if row is None else row[0]
+        return {"found": None, "error": str(error)}
+    return {"found": None if row is None else row[0]}
