@@ -78,6 +78,19 @@ async def test_a_replay_has_its_effect_once_though_later_events_went_on(
     assert list(dict.fromkeys(picky.effects.seen)) == ["GOOD", "BAD", "LAST"]
 
 
+async def test_a_stream_that_begins_anew_gives_its_numbers_to_other_dead_letters(
+    database: Database, bus: EventBus, start: Start
+) -> None:
+    """Within the time in which the broker takes what has the same id for a repetition."""
+    start(Picky(database).consumer.run(database, bus))
+    await send(bus, envelope_of(1, "BAD"))
+    await letters(bus)
+    await bus.jetstream.delete_stream("qm-ledger")
+    other = envelope_of(1, "BAD", aggregate="b")
+    await send(bus, other)
+    assert (await letters(bus, 2))[1].event_id == other.event_id
+
+
 @pytest.mark.parametrize("times", [1, 3])
 async def test_a_replay_that_fails_again_is_a_dead_letter_again(
     database: Database, bus: EventBus, start: Start, times: int

@@ -49,17 +49,19 @@ class DeadLetters:
     async def bury(self, message: Msg, arrival: Arrival | None, service: str, consumer: str, error: Exception) -> None:
         """`arrival` is None for what is no event."""
         await self._bus.ensure_stream(DEAD_LETTERS)
+        event_id = str(arrival.event_id) if arrival is not None else ""
         await self._bus.jetstream.publish(
             _subject(service, consumer),
             message.data,
             timeout=REQUEST_SECONDS,
             headers={
                 **(message.headers or {}),
-                # The same delivery is buried once; a replay that fails again is a new one.
-                "Nats-Msg-Id": f"{service}-{consumer}-{message.metadata.sequence.stream}",
+                # The same delivery is buried once; a replay that fails again is a new one, and so is what a stream
+                # that began anew has at the same place.
+                "Nats-Msg-Id": f"{service}-{consumer}-{message.metadata.sequence.stream}-{event_id}",
                 _SUBJECT: message.subject,
                 _ERROR: f"{type(error).__name__}: {error}"[:1024],
-                _EVENT: str(arrival.event_id) if arrival is not None else "",
+                _EVENT: event_id,
             },
         )
         await self.measure(service, consumer)
