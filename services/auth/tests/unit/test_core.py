@@ -1,5 +1,7 @@
 """The rules of identity, with no server."""
 
+import string
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -54,6 +56,14 @@ def test_a_weak_password_is_refused_with_a_reason(password: str) -> None:
 def test_a_password_that_is_no_text_is_refused() -> None:
     with pytest.raises(WeakPassword):
         check_password("violet-\ud800-anchor-mosaic", email="a@example.com", full_name="A")
+
+
+@pytest.mark.parametrize("signs", ["4@8({[<369&#!1/|0$5+7%2", "4@([{<$5", "3141592653589", string.printable[:94]])
+def test_no_password_keeps_others_waiting_for_long(signs: str) -> None:
+    """Judging one is all that the service does meanwhile; it took ten seconds."""
+    begun = time.process_time()
+    check_password((signs * 8)[:72], email="ada@example.com", full_name="Ada Lovelace")
+    assert time.process_time() - begun < 1.0
 
 
 @pytest.mark.parametrize("password", ["correct horse battery staple", "Tr1cky-Otter-Lantern", "ünïcödé wörds çount"])
