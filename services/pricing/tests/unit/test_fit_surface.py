@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from quantmesh.pricing.core.errors import InvalidArgument
 from quantmesh.pricing.core.fit_surface import Parametrization, fit_surface
 from quantmesh.pricing.core.market_quotes import MarketQuotes
 from quantmesh.quant import black_scholes
@@ -29,6 +30,16 @@ def market(volatility: float, width: float) -> MarketQuotes:
         rate=0.0,
         dividend_yield=0.0,
     )
+
+
+@pytest.mark.parametrize(("parametrization", "most"), [("svi", 25), ("ssvi", 100)])
+def test_more_expiries_than_a_caller_waits_for_are_refused(parametrization: Parametrization, most: int) -> None:
+    times = np.linspace(0.1, 3.0, most + 1).repeat(STRIKES.size)
+    signs, strikes = np.tile(SIGNS, most + 1), np.tile(STRIKES, most + 1)
+    volatilities = np.full(times.size, 0.2)
+    quotes = MarketQuotes(signs, strikes, times, volatilities, False, None, None, 100.0, 0.0, 0.0)
+    with pytest.raises(InvalidArgument, match=f"quotes must be of at most {most} expiries for {parametrization}"):
+        fit_surface(quotes, forwards_from_parity=False, parametrization=parametrization)
 
 
 @pytest.mark.parametrize("parametrization", ["svi", "ssvi"])

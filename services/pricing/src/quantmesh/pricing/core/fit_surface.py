@@ -10,6 +10,9 @@ from quantmesh.pricing.core.market_quotes import Floats, MarketQuotes, errors_at
 from quantmesh.quant import black_76, black_scholes, forwards, svi
 
 Parametrization = Literal["svi", "ssvi"]
+# Slices that cross their neighbours are kept apart at a cost that grows with the square of their number: so many are
+# fitted within the 15 seconds that a caller waits, and nobody can stop a fit that has begun.
+_MOST_EXPIRIES: dict[Parametrization, int] = {"svi": 25, "ssvi": 100}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,9 @@ def fit_surface(market: MarketQuotes, *, forwards_from_parity: bool, parametriza
     """Raises InvalidArgument with the quote that is meant."""
     if not market.sign.size:
         raise InvalidArgument("quotes", "none", "one quote or more")
+    expiries, most = np.unique(market.time_to_expiry).size, _MOST_EXPIRIES[parametrization]
+    if expiries > most:
+        raise InvalidArgument("quotes", f"{expiries} expiries", f"of at most {most} expiries for {parametrization}")
     with errors_at_their_quote({"volatility": "implied_volatility", "forward": "forwards"}):
         if forwards_from_parity:
             found = _parity(market)
