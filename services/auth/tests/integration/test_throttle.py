@@ -9,7 +9,7 @@ from quantmesh.api.auth.v1 import auth_pb2 as pb
 from quantmesh.auth.adapters.throttle import Limits, RedisThrottle
 from quantmesh.auth.core.errors import TooManyLogins
 from quantmesh.chassis.cache import open_redis
-from quantmesh.chassis.errors import TooManyRequests, Unavailable
+from quantmesh.chassis.errors import TooManyRequests, Unauthenticated, Unavailable
 from quantmesh.chassis.sql import text
 from quantmesh.local.network import free_port
 from quantmesh.local.testing import RunningServer
@@ -72,6 +72,18 @@ async def test_what_a_flushed_redis_forgot_is_not_taken_back(auth: Auth) -> None
     assert await auth.redis.keys() == []
     await throttle.admit(ADA, ADDRESS)
     assert [await auth.redis.ttl(key) > 0 for key in await auth.redis.keys()] == [True, True]
+
+
+async def test_addresses_of_one_network_guess_as_one(auth: Auth) -> None:
+    guessed = 0
+    for host in range(25):
+        request = pb.LoginRequest(
+            email=f"{host}@example.com", password="-", ip_address=f"2001:db8::{host:x}", network="2001:db8::/64"
+        )
+        with pytest.raises((Unauthenticated, TooManyRequests)) as refused:
+            await auth.peer.call(auth.stub.Login, request)
+        guessed += isinstance(refused.value, Unauthenticated)
+    assert guessed == 20
 
 
 async def test_an_outage_locks_out_nobody_who_tries_again_until_it_is_over(auth: Auth) -> None:

@@ -53,16 +53,17 @@ class SessionRpc:
     @public
     async def Login(self, request: pb.LoginRequest, context: Any) -> pb.LoginResponse:
         email = login.login_name(request.email)
+        address = request.network or request.ip_address
         # Before the attempt counts: an outage would lock out those who try again until it is over.
         async with self._parts.database.system_transaction() as transaction:
             found = await Store(transaction).find_credentials(email)
-        await self._parts.throttle.admit(email, request.ip_address)
+        await self._parts.throttle.admit(email, address)
         try:
             user = await login.check_credentials(found, request.password, self._parts.hasher, self._parts.decoy_hash)
         except Unavailable:
-            await self._parts.throttle.withdraw(email, request.ip_address)
+            await self._parts.throttle.withdraw(email, address)
             raise
-        await self._parts.throttle.forgive(email, request.ip_address)
+        await self._parts.throttle.forgive(email, address)
         upgraded = None
         if found is not None and self._parts.hasher.is_outdated(found.password_hash):
             upgraded = await self._parts.hasher.hash(request.password)

@@ -3,6 +3,7 @@
 from quantmesh.api.auth.v1 import auth_pb2 as pb
 from quantmesh.api.auth.v1.auth_pb2_grpc import AuthServiceStub
 from quantmesh.chassis.rpc import Peer
+from quantmesh.gateway.core.addresses import counted_as
 from quantmesh.gateway.core.conditional import content_tag
 from quantmesh.gateway.http.answer import Answer, created, no_content, ok, replayed
 from quantmesh.gateway.http.call import Call
@@ -126,6 +127,7 @@ class Auth:
             password=body.password,
             user_agent=call.edge.header(b"user-agent")[:256],
             ip_address=call.edge.address,
+            network=counted_as(call.edge.address),
         )
         answer = await self._auth.call(self._stub.Login, request, timeout_seconds=_HASHING_SECONDS)
         return ok(translation.tokens(answer.tokens), headers=_NO_STORE)
