@@ -1,15 +1,19 @@
 """Answers: JSON by orjson, entity tags, and 304 where the client has it already."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable
+from contextlib import aclosing
 from typing import Any
 
 import orjson
 from starlette.types import Scope, Send
 
 from quantmesh.gateway.core.conditional import content_tag, none_match
+from quantmesh.gateway.core.errors import SlowReader
 from quantmesh.gateway.http.edge import Header, edge_of
 
 JSON = b"application/json"
+_UNREAD_SECONDS = 30.0
 
 
 class Answer:
@@ -50,20 +54,31 @@ class Answer:
 class StreamedAnswer:
     """A body that is passed on as it arrives.
 
-    It begins with its first piece: until then an error still becomes a problem with its own status.
+    It begins with its first piece: until then an error still becomes a problem with its own status. Who does not read
+    on ends it, and so frees what the pieces are made with.
     """
 
-    def __init__(self, pieces: AsyncIterator[bytes], content_type: bytes) -> None:
+    def __init__(self, pieces: AsyncGenerator[bytes], content_type: bytes) -> None:
         self._pieces = pieces
         self._content_type = content_type
 
     async def send_to(self, _: Scope, send: Send) -> None:
-        first = await anext(self._pieces, b"")
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", self._content_type)]})
-        await send({"type": "http.response.body", "body": first, "more_body": True})
-        async for piece in self._pieces:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        async with aclosing(self._pieces):
+            first = await anext(self._pieces, b"")
+            headers = [(b"content-type", self._content_type)]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await _read_in_time(send({"type": "http.response.body", "body": first, "more_body": True}))
+            async for piece in self._pieces:
+                await _read_in_time(send({"type": "http.response.body", "body": piece, "more_body": True}))
         await send({"type": "http.response.body", "body": b""})
+
+
+async def _read_in_time(sending: Awaitable[None]) -> None:
+    try:
+        async with asyncio.timeout(_UNREAD_SECONDS):
+            await sending
+    except TimeoutError as error:
+        raise SlowReader from error
 
 
 def ok(content: dict[str, Any], *, tag: str = "", headers: tuple[Header, ...] = ()) -> Answer:

@@ -1,6 +1,6 @@
 """/options: prices, Greeks and implied volatilities, one at a time or in columns."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import date
 from typing import TypeVar
 
@@ -110,7 +110,7 @@ class Options:
         options = translation.batch_options(query.model, query.style, query.accuracy, greeks=query.greeks)
         return StreamedAnswer(self._pass_arrow(call, options), ARROW.encode())
 
-    async def _pass_arrow(self, call: Call, options: pb.BatchOptions) -> AsyncIterator[bytes]:
+    async def _pass_arrow(self, call: Call, options: pb.BatchOptions) -> AsyncGenerator[bytes]:
         """The stream passes through undecoded, both ways at once."""
 
         async def requests() -> AsyncIterator[pb.PriceBatchRequest]:

@@ -7,13 +7,16 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+# How long a connection that is to close waits for a client who takes nothing of what is left.
+UNREAD_SECONDS = 30.0
+
 
 class GatheredTransport:
     """A transport that holds a write back until the next one, or the end of this turn of the loop."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self.transport = transport
-        self._call_soon = loop.call_soon
+        self._call_soon, self._call_later = loop.call_soon, loop.call_later
         self._held = b""
         self.get_extra_info = transport.get_extra_info
         self.is_closing = transport.is_closing
@@ -32,6 +35,15 @@ class GatheredTransport:
     def close(self) -> None:
         self._flush()
         self.transport.close()
+        self._cut_unread(None)
+
+    def _cut_unread(self, left_before: int | None) -> None:
+        """By itself a transport that closes waits for its reader for ever."""
+        left = self.transport.get_write_buffer_size()
+        if left and left == left_before:
+            self.transport.abort()
+        elif left:
+            self._call_later(UNREAD_SECONDS, self._cut_unread, left)
 
     def _flush(self) -> None:
         held, self._held = self._held, b""
