@@ -28,6 +28,8 @@ run_migrations(*sys.argv[1:])
 def main() -> int:
     revision = sys.argv[1] if len(sys.argv) > 1 else "HEAD^"
     if _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", check=False).returncode:
+        if len(sys.argv) > 1:
+            sys.exit(f"there is no revision {revision} here")
         sys.stdout.write(f"skipped: this clone has no {revision}; git fetch --deepen=1 gets the commit before\n")
         return 0
     changed = _git("diff", "--name-only", revision, "--", "services").stdout.decode().splitlines()

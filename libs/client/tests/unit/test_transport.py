@@ -114,6 +114,8 @@ def test_what_makes_no_request_is_an_error_of_the_client() -> None:
         client.options.price({"spot": float("nan")})
     with server.client(api_key="clé") as client, pytest.raises(Unsendable, match="ascii"):
         client.auth.me()
+    with Client("localhost:8080") as client, pytest.raises(Unsendable, match="http://"):
+        client.auth.me()
 
 
 def test_a_call_without_a_key_is_not_repeated() -> None:

@@ -2,7 +2,7 @@
 
 ClientError
 ├── Unreachable       nobody listens at the address, or the connection broke
-├── Unsendable        what was given makes no request: NaN, an API key that is no ASCII
+├── Unsendable        what was given makes no request: NaN, an address without http://, an API key that is no ASCII
 ├── Problem           the API answered with a problem (RFC 9457); subclasses tell the ones that callers act on
 │   ├── NotSignedIn   401: no token, or one that is no longer good
 │   ├── NotYet        425: the answer is still being made

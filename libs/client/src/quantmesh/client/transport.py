@@ -139,10 +139,10 @@ class Transport:
         """One attempt; `content` holds httpx's own arguments."""
         try:
             response = self._http.request(method, f"{self.address}/api/v2{path}", headers=headers, **content)
+        except (ValueError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            raise Unsendable(str(error).rstrip(".")) from error
         except httpx.TransportError as error:
             raise Unreachable(self.address, str(error) or type(error).__name__) from error
-        except (ValueError, httpx.InvalidURL) as error:
-            raise Unsendable(str(error)) from error
         if response.is_success:
             return response
         raise problem_of(response)
