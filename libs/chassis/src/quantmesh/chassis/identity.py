@@ -33,6 +33,8 @@ ISSUER = "quantmesh-auth"
 AUDIENCE = "quantmesh"
 TOKEN_TYPE = "at+jwt"  # noqa: S105  the media type of RFC 9068, no secret
 MAXIMUM_TOKEN_LENGTH = 4096
+# By so much our clock may be behind the one that auth signs by.
+_CLOCK_DIFFERENCE_SECONDS = 10.0
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -147,7 +149,8 @@ class TokenVerifier:
                 audience=AUDIENCE,
                 issuer=ISSUER,
                 leeway=0,
-                options={"require": ["exp", "iat", "iss", "aud", "sub"]},
+                # Of `iat` it would bear no difference of clocks: what was signed just now would be refused.
+                options={"require": ["exp", "iat", "iss", "aud", "sub"], "verify_iat": False},
             )
             return _caller(claims, token)
         except jwt.ExpiredSignatureError as error:
@@ -165,6 +168,8 @@ def _caller(claims: dict[str, Any], token: str) -> Caller:
         raise jwt.InvalidTokenError
     if not isinstance(claims["aud"], str) or (roles and not isinstance(roles, list)):
         raise jwt.InvalidTokenError
+    if float(claims["iat"]) > time.time() + _CLOCK_DIFFERENCE_SECONDS:
+        raise jwt.ImmatureSignatureError
     return Caller(
         subject=subject,
         scopes=frozenset(scope.split()),
