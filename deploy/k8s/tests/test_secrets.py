@@ -6,7 +6,7 @@ from environment import secret_values
 from objects import Secret
 from outside import Certificate, Cluster, ExternalSecret
 from release import Release
-from rendering import UMBRELLA, render
+from rendering import UMBRELLA, Values, render
 from test_settings import started
 
 # Shorter values are names and addresses.
@@ -68,3 +68,12 @@ def test_an_authority_keeps_its_key_and_nobody_else_does(release: Release) -> No
     for certificate in release.of(Certificate):
         kept = certificate.spec.private_key.rotation_policy == "Never"
         assert kept is certificate.spec.is_authority, str(certificate)
+
+
+def test_a_verified_server_is_verified_by_the_authorities_of_the_images() -> None:
+    """Those in a home folder, which libpq looks for, no pod has: it would refuse every connection."""
+    values: Values = {"postgres": {"mode": "external", "host": "db.example.com", "sslmode": "verify-full"}}
+    verified = Release("dev", tuple(render(UMBRELLA, "dev", values)))
+    urls = {name: secret_values(verified, name)["url"] for name in verified.secrets() if name.startswith("postgres-")}
+    assert urls
+    assert {url.partition("?")[2] for url in urls.values()} == {"sslmode=verify-full&sslrootcert=system"}
