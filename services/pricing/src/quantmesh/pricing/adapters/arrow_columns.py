@@ -85,10 +85,10 @@ def implied_batch(implied: ImpliedVolatilities, reasons: pa.Array) -> pa.RecordB
     return pa.record_batch([volatilities, errors], schema=IMPLIED_SCHEMA)
 
 
-def slices(batch: pa.RecordBatch) -> Iterable[pa.RecordBatch]:
-    """Parts whose answers fit a message."""
-    for start in range(0, batch.num_rows, BATCH_ROWS):
-        yield batch.slice(start, BATCH_ROWS)
+def slices(batch: pa.RecordBatch, rows: int = BATCH_ROWS) -> Iterable[pa.RecordBatch]:
+    """Parts of so many rows, by default those whose answers fit a message."""
+    for start in range(0, batch.num_rows, rows):
+        yield batch.slice(start, rows)
 
 
 def _finite(values: NDArray[np.float64]) -> pa.Array:

@@ -1,14 +1,17 @@
 """One batch call: frames in, answers out, in order, with the arithmetic in threads."""
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from quantmesh.pricing.adapters import metrics
 from quantmesh.pricing.adapters.arrow_columns import (
+    BATCH_ROWS,
     IMPLIED_SCHEMA,
     ColumnReader,
     implied_batch,
@@ -25,7 +28,8 @@ from quantmesh.pricing.core.models import PricingModel
 from quantmesh.pricing.core.price_columns import imply_columns, price_columns
 from quantmesh.quant.errors import DomainError
 
-Answer = Callable[[OptionColumns], pa.RecordBatch]
+# Of models that take milliseconds a row: whether anybody still waits is asked every second or two.
+_SLOW_ROWS = 256
 # One batch is priced while the next one arrives.
 _IN_FLIGHT = 2
 _MOST_ROWS = 4_000_000
@@ -33,6 +37,19 @@ _MOST_ROWS = 4_000_000
 _MOST_NUMBERS = 24_000_000
 # Small enough that a hop passes one on while the next arrives.
 _PIECE_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """How the options of one call are answered, `rows_at_once`; `ended` is set once nobody waits for it any more."""
+
+    answer: Callable[[OptionColumns], pa.RecordBatch]
+    rows_at_once: int
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    @classmethod
+    def of(cls, answer: Callable[[OptionColumns], pa.RecordBatch], *, is_slow: bool) -> "_Call":
+        return cls(answer, _SLOW_ROWS if is_slow else BATCH_ROWS)
 
 
 class Batches:
@@ -44,29 +61,25 @@ class Batches:
     def price(self, pieces: AsyncIterator[bytes], model: PricingModel, orders: GreekOrders) -> AsyncIterator[bytes]:
         """Raises UnsupportedGreeks."""
         schema = price_schema(model.outputs(orders))
-        return self._run(
-            pieces,
-            model.arguments,
-            schema,
-            lambda columns: price_batch(schema, price_columns(model, columns, orders)),
+        call = _Call.of(
+            lambda columns: price_batch(schema, price_columns(model, columns, orders)), is_slow=model.is_slow
         )
+        return self._run(pieces, model.arguments, schema, call)
 
     def imply(self, pieces: AsyncIterator[bytes], model: PricingModel) -> AsyncIterator[bytes]:
         """Raises NoInverse."""
         inverse = inverse_of(model)
         reasons = reasons_of(inverse)
-        return self._run(
-            pieces,
-            (*model.contract, "price"),
-            IMPLIED_SCHEMA,
-            lambda columns: implied_batch(imply_columns(inverse, columns), reasons),
+        call = _Call.of(
+            lambda columns: implied_batch(imply_columns(inverse, columns), reasons), is_slow=inverse.is_slow
         )
+        return self._run(pieces, (*model.contract, "price"), IMPLIED_SCHEMA, call)
 
     def close(self) -> None:
         self._pool.shutdown()
 
     async def _run(
-        self, pieces: AsyncIterator[bytes], arguments: Sequence[str], schema: pa.Schema, answer: Answer
+        self, pieces: AsyncIterator[bytes], arguments: Sequence[str], schema: pa.Schema, call: _Call
     ) -> AsyncIterator[bytes]:
         """The answer's messages, all of them after the last piece.
 
@@ -76,11 +89,14 @@ class Batches:
         most_rows = min(_MOST_ROWS, _MOST_NUMBERS // len(schema))
         held = [schema.serialize().to_pybytes()]
         rows = 0
-        async for batch_rows, messages in self._answers(pieces, arguments, answer):
-            rows += batch_rows
-            if rows > most_rows:
-                raise InvalidColumns("arrow", f"more than {most_rows:,} rows; send them in several calls")
-            held += messages
+        try:
+            async for batch_rows, messages in self._answers(pieces, arguments, call):
+                rows += batch_rows
+                if rows > most_rows:
+                    raise InvalidColumns("arrow", f"more than {most_rows:,} rows; send them in several calls")
+                held += messages
+        finally:
+            call.ended.set()
         metrics.BATCH_ROWS.inc(rows)
         for message in held:
             for start in range(0, len(message), _PIECE_BYTES):
@@ -88,7 +104,7 @@ class Batches:
         yield END_OF_STREAM
 
     async def _answers(
-        self, pieces: AsyncIterator[bytes], arguments: Sequence[str], answer: Answer
+        self, pieces: AsyncIterator[bytes], arguments: Sequence[str], call: _Call
     ) -> AsyncIterator[tuple[int, list[bytes]]]:
         """Rows and messages per record batch, in order."""
         loop = asyncio.get_running_loop()
@@ -105,7 +121,7 @@ class Batches:
                     continue
                 if reader is None:
                     reader = ColumnReader(_read_schema(before), arguments)
-                pending.append(loop.run_in_executor(self._pool, _answer, reader, [*before, *parts], answer))
+                pending.append(loop.run_in_executor(self._pool, _answer, reader, [*before, *parts], call))
                 if len(pending) >= _IN_FLIGHT:
                     answered = await _placed(pending.popleft(), rows)
                     rows += answered[0]
@@ -135,8 +151,8 @@ def _read_schema(messages: list[memoryview]) -> pa.Schema:
         raise InvalidColumns("arrow", f"the schema cannot be read: {error}") from error
 
 
-def _answer(reader: ColumnReader, messages: list[memoryview], answer: Answer) -> tuple[int, list[bytes]]:
-    """Rows, and the messages of the answer; in a thread."""
+def _answer(reader: ColumnReader, messages: list[memoryview], call: _Call) -> tuple[int, list[bytes]]:
+    """Rows, and the messages of the answer; in a thread, which ends with its rows at hand once the call has."""
     try:
         with pa.ipc.open_stream(b"".join(messages)) as stream:
             batch = stream.read_next_batch()
@@ -146,11 +162,18 @@ def _answer(reader: ColumnReader, messages: list[memoryview], answer: Answer) ->
     answers: list[bytes] = []
     rows = 0
     for part in slices(batch):
-        try:
-            answers.append(answer(reader.read(part)).serialize().to_pybytes())
-        except DomainError as error:
-            raise _moved(error, rows) from error
-        rows += part.num_rows
+        answered = []
+        for piece in slices(part, call.rows_at_once):
+            if call.ended.is_set():
+                return rows, answers
+            try:
+                answered.append(call.answer(reader.read(piece)))
+            except DomainError as error:
+                raise _moved(error, rows) from error
+            rows += piece.num_rows
+        # Concatenating copies, also a single one.
+        whole = answered[0] if len(answered) == 1 else pa.concat_batches(answered)
+        answers.append(whole.serialize().to_pybytes())
     return rows, answers
 
 
