@@ -1,5 +1,6 @@
 """A service that asks another in its own name, and the token that it does so with."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -99,11 +100,20 @@ class Auth(Peer):
         super().__init__("auth", open_channel("127.0.0.1:1", []))
         self.is_away = False
         self.given = 0
+        self._speaks = asyncio.Event()
+        self._speaks.set()
+
+    @asynccontextmanager
+    async def silent(self) -> AsyncIterator[None]:
+        self._speaks.clear()
+        yield
+        self._speaks.set()
 
     async def call(self, method: object, request: object, *, timeout_seconds: float | None = None) -> Any:
         if self.is_away:
             msg = "away"
             raise Unavailable(msg, retry_after_seconds=1.0)
+        await self._speaks.wait()
         self.given += 1
         return auth_pb2.IssueServiceTokenResponse(token=f"token-{self.given}", expires_in=300)
 
@@ -119,5 +129,23 @@ async def test_a_token_that_cannot_be_renewed_serves_until_it_expires() -> None:
     with pytest.raises(Unavailable):
         await tokens.token()
     auth.is_away = False
+    assert await tokens.token() == "token-2"
+    await auth.close()
+
+
+async def test_a_token_is_asked_for_once_for_all_and_waited_for_only_where_there_is_none() -> None:
+    """So that an auth that is silent holds calls up as long as one question, and not one after the other."""
+    now = 1000.0
+    auth = Auth()
+    tokens = ServiceTokens(auth, "risk", "secret", monotonic=lambda: now)
+    async with auth.silent():
+        waiting = [asyncio.create_task(tokens.token()) for _ in range(10)]
+        await asyncio.sleep(0.01)
+        waiting[0].cancel()
+    assert await asyncio.gather(*waiting[1:]) == ["token-1"] * 9
+    now = 1280.0
+    async with auth.silent():
+        assert await asyncio.wait_for(tokens.token(), 0.1) == "token-1"
+    await asyncio.sleep(0)
     assert await tokens.token() == "token-2"
     await auth.close()

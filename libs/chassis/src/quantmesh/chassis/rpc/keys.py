@@ -5,14 +5,12 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
-from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from jwt import PyJWK
 
 from quantmesh.api.auth.v1.auth_pb2 import GetJwksRequest, IssueServiceTokenRequest
 from quantmesh.api.auth.v1.auth_pb2_grpc import AuthServiceStub
-from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.rpc.peer import Peer
 from quantmesh.chassis.telemetry.logs import get_logger
 
@@ -22,7 +20,6 @@ _RETRY_SECONDS = 1.0
 # What a call may last that begins with the token, and what clocks may differ by.
 _MARGIN_SECONDS = 10.0
 
-Answer = TypeVar("Answer")
 FetchJwks = Callable[[], Awaitable[str]]
 
 
@@ -60,8 +57,7 @@ class JwksKeys:
         self._floor_seconds = floor_seconds
         self._keys: dict[str, Ed25519PublicKey] = {}
         self._fetched_at = float("-inf")
-        self._asked_at = float("-inf")
-        self._asking: asyncio.Task[None] | None = None
+        self._question = _Question(self._read, "the keys of tokens")
 
     async def key(self, kid: str) -> Ed25519PublicKey | None:
         """None where auth has no such key; raises what asking auth raises."""
@@ -69,34 +65,17 @@ class JwksKeys:
         age = now - self._fetched_at
         known = self._keys.get(kid)
         if known is not None and age < self._trusted_seconds:
-            if age >= self._refresh_seconds and now - self._asked_at >= self._floor_seconds:
-                self._ask()
+            if age >= self._refresh_seconds and now - self._question.asked_at >= self._floor_seconds:
+                self._question.ask()
             return known
         if known is None and age < self._floor_seconds:
             return None
-        await asyncio.shield(self._ask())
+        await asyncio.shield(self._question.ask())
         return self._keys.get(kid)
-
-    def _ask(self) -> asyncio.Task[None]:
-        """One question for all who wait for its answer, with nobody's identity or deadline.
-
-        An expired token must not keep its own key from being fetched, and who leaves does not call it off for others.
-        """
-        if self._asking is None or self._asking.done():
-            self._asked_at = time.monotonic()
-            self._asking = asyncio.create_task(self._read(), context=Context())
-            self._asking.add_done_callback(_tell_failure)
-        return self._asking
 
     async def _read(self) -> None:
         self._keys = parse_jwks(await self._fetch())
         self._fetched_at = time.monotonic()
-
-
-def _tell_failure(asked: asyncio.Task[None]) -> None:
-    """Of what was asked behind its callers nobody else hears."""
-    if not asked.cancelled() and (error := asked.exception()) is not None:
-        log.warning("auth's keys cannot be fetched", error=repr(error))
 
 
 class AuthKeys(JwksKeys):
@@ -124,28 +103,47 @@ class ServiceTokens:
         self._token = ""
         self._renew_at = 0.0
         self._good_until = 0.0
-        self._lock = asyncio.Lock()
+        self._question = _Question(self._renew, "the service's own token")
 
     async def token(self) -> str:
-        """While auth is away the last one serves until shortly before it expires."""
-        async with self._lock:
-            if self._monotonic() >= self._renew_at:
-                try:
-                    await self._renew()
-                except Unavailable:
-                    if self._monotonic() >= self._good_until:
-                        raise
-                    self._renew_at = self._monotonic() + _RETRY_SECONDS
-            return self._token
+        """The last one serves while it is good, and is renewed behind its callers: they wait for no silent auth."""
+        now = self._monotonic()
+        if now >= self._good_until:
+            await asyncio.shield(self._question.ask())
+        elif now >= self._renew_at:
+            self._renew_at = now + _RETRY_SECONDS
+            self._question.ask()
+        return self._token
 
     async def _renew(self) -> None:
-        answer = await _outside_call(lambda: self._auth.call(self._stub.IssueServiceToken, self._request))
+        answer = await self._auth.call(self._stub.IssueServiceToken, self._request)
         self._token = answer.token
         now = self._monotonic()
         self._renew_at = now + max(answer.expires_in - 30, answer.expires_in / 2)
         self._good_until = now + answer.expires_in - _MARGIN_SECONDS
 
 
-async def _outside_call(ask: Callable[[], Coroutine[None, None, Answer]]) -> Answer:
-    """Ask without the current caller's identity: who happens to call decides nothing about the service's own."""
-    return await asyncio.create_task(ask(), context=Context())
+class _Question:
+    """Asked once for all who wait for its answer, with nobody's identity or deadline.
+
+    An expired token must not keep its own key from being fetched, who happens to call decides nothing about the
+    service's own token, and who leaves does not call it off for others.
+    """
+
+    def __init__(self, ask: Callable[[], Coroutine[None, None, None]], what: str) -> None:
+        self._ask = ask
+        self._what = what
+        self.asked_at = float("-inf")
+        self._asking: asyncio.Task[None] | None = None
+
+    def ask(self) -> asyncio.Task[None]:
+        if self._asking is None or self._asking.done():
+            self.asked_at = time.monotonic()
+            self._asking = asyncio.create_task(self._ask(), context=Context())
+            self._asking.add_done_callback(self._tell_failure)
+        return self._asking
+
+    def _tell_failure(self, asked: asyncio.Task[None]) -> None:
+        """Of what was asked behind its callers nobody else hears."""
+        if not asked.cancelled() and (error := asked.exception()) is not None:
+            log.warning("auth cannot be asked", what=self._what, error=repr(error))
