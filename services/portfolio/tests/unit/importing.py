@@ -69,6 +69,15 @@ class Row:
         return asked(fields.pop("type"), day(self.at), side=side and PositionSide(side), **fields)
 
 
+def as_they_happened(rows: Sequence[Row]) -> list[tuple[int, Row]]:
+    """With their lines; those of one instant from the end of a file that comes newest first, else from its start."""
+    numbered = list(enumerate(rows, start=2))
+    days = [row.at for row in rows]
+    if days[0] > days[-1] and days == sorted(days, reverse=True):
+        numbered.reverse()
+    return sorted(numbered, key=lambda each: each[1].at)
+
+
 class Account:
     """As much of a portfolio as these use cases ask for."""
 

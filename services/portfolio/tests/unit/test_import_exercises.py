@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from quantmesh.portfolio.core.model import LotMethod
 
-from .importing import Account, Row
+from .importing import Account, Row, as_they_happened
 from .samples import CALL, PUT, asked
 
 
@@ -86,8 +86,7 @@ def test_a_file_does_what_its_rows_do_one_by_one(
         promised = await imported.import_rows(rows, dry_run=True)
         assert await imported.state() == before
         outcome = await imported.import_rows(rows)
-        in_order = sorted(enumerate(rows, start=2), key=lambda numbered: numbered[1].at)
-        refused = {line for line, row in in_order if not await single.record(row.input())}
+        refused = {line for line, row in as_they_happened(rows) if not await single.record(row.input())}
         assert {row.line for row in outcome.rejected} == refused
         assert [row.entry for row in promised.accepted] == [row.entry for row in outcome.accepted]
         assert promised.rejected == outcome.rejected
@@ -131,3 +130,26 @@ def test_a_file_without_its_refused_rows_records_none_of_the_others_again() -> N
         assert [row.line for row in (await account.import_rows([purchase, sale, sale])).accepted] == [4]
 
     asyncio.run(twice())
+
+
+def test_of_one_instant_a_file_that_comes_newest_first_begins_with_its_last_row() -> None:
+    def rows(*days: int) -> list[Row]:
+        purchase, sale = Row("buy", "AAPL", 10, 2, days[0]), Row("sell", "AAPL", 10, 3, days[1])
+        return [sale, purchase, Row("buy", "AAPL", 1, 2, days[2])]
+
+    async def refused(file: list[Row]) -> list[int]:
+        account = await begun(LotMethod.FIFO, (), (), margin=False)
+        promised = [row.line for row in (await account.import_rows(file, dry_run=True)).rejected]
+        outcome = await account.import_rows(file)
+        assert [row.line for row in outcome.rejected] == promised
+        # Once more is no other file.
+        assert len((await account.import_rows(file)).duplicates) == len(outcome.accepted)
+        return promised
+
+    async def both() -> None:
+        assert await refused(rows(2, 2, 1)) == []
+        # What comes oldest first, or is of one instant, is as it says.
+        assert await refused(rows(2, 2, 3)) == [2]
+        assert await refused(rows(2, 2, 2)) == [2]
+
+    asyncio.run(both())

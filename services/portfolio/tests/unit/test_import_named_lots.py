@@ -13,7 +13,7 @@ from quantmesh.portfolio.core.lots import LotFold, SecurityMovement, fold_lots
 from quantmesh.portfolio.core.model import LotChoice, LotMethod
 from quantmesh.portfolio.core.ports import View
 
-from .importing import Account, Row
+from .importing import Account, Row, as_they_happened
 from .samples import CALL, asked, buy, day, sell
 
 
@@ -117,8 +117,7 @@ def test_a_file_leaves_named_lots_as_its_rows_do_one_by_one(
         imported, single = await begun(recorded, margin=margin), await begun(recorded, margin=margin)
         promised = await imported.import_rows(file, dry_run=True)
         outcome = await imported.import_rows(file)
-        in_order = sorted(enumerate(file, start=2), key=lambda numbered: numbered[1].at)
-        refused = {line for line, row in in_order if not await single.record(row.input())}
+        refused = {line for line, row in as_they_happened(file) if not await single.record(row.input())}
         assert {row.line for row in outcome.rejected} == refused
         assert promised.rejected == outcome.rejected
         # Strictly folded: all that was named is still there.

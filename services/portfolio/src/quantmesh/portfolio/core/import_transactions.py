@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
 from uuid import UUID
 
 from quantmesh.chassis.errors import InvalidInput, RuleBroken
 from quantmesh.portfolio.core.admission import Books, Holding, currency_of, touched
 from quantmesh.portfolio.core.fingerprints import Fingerprint, Unused, row_fingerprints
-from quantmesh.portfolio.core.import_csv import ReadRows, RejectedRow, read_rows, refused
+from quantmesh.portfolio.core.import_csv import ReadRows, RejectedRow, Row, read_rows, refused
 from quantmesh.portfolio.core.ledger_errors import file_exceeds_margin
 from quantmesh.portfolio.core.margin import short_of_margin
 from quantmesh.portfolio.core.market import Asset
@@ -51,7 +52,7 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class ReadImport:
-    """A file about whose rows the market has been asked, before the ledger is."""
+    """A file about whose rows the market has been asked, before the ledger is. Of one instant they are in order."""
 
     columns: Sequence[str]
     rows: Sequence[Resolved]
@@ -208,7 +209,7 @@ async def _named_lots(ledger: Ledger, portfolio: Portfolio, books: Books) -> dic
 
 @exactly
 def _judge(read: ReadImport, known: Mapping[bytes, UUID], books: Books, resting: RestingOrders) -> _Verdict:
-    """Which rows the books take, one after the other in order of execution (in the file's order on a tie)."""
+    """Which rows the books take, one after the other in order of execution."""
     entries, rejected, duplicates, unused = [], list(read.rejected), [], Unused()
     for row in sorted(read.rows, key=_executed_at):
         if row.fingerprint.own in known:
@@ -229,7 +230,7 @@ def _judge(read: ReadImport, known: Mapping[bytes, UUID], books: Books, resting:
 def _resolve(read: ReadRows, assets: Mapping[str, Asset], market_now: datetime, base_currency: str) -> ReadImport:
     rejected = list(read.rejected)
     resolved = []
-    for row in read.rows:
+    for row in _as_they_happened(read.rows):
         try:
             currency = currency_of(row.input, assets, market_now) or base_currency
             asked = with_terms(row.input, assets)
@@ -246,6 +247,13 @@ def _resolve(read: ReadRows, assets: Mapping[str, Asset], market_now: datetime, 
         ],
         rejected,
     )
+
+
+def _as_they_happened(rows: Sequence[Row]) -> Sequence[Row]:
+    """A file that comes newest first does so within an instant, too: there the last of its rows was the first."""
+    instants = [row.input.executed_at for row in rows]
+    newest_first = instants[0] > instants[-1] and all(earlier >= later for earlier, later in pairwise(instants))
+    return rows[::-1] if newest_first else rows
 
 
 def _outcome(

@@ -217,7 +217,8 @@ CSV_BODY = {
                 "type": "string",
                 "description": "A header, then a transaction per row. `type` (any that may be recorded alone) and"
                 " `executed_at` are required; the other columns are symbol, quantity, price, amount, fee, currency,"
-                " note, split_ratio and side, in any order. Rows count in order of execution: an option's exercise or"
+                " note, split_ratio and side, in any order. Rows count in order of execution, those of one instant"
+                " in the file's order, from its end where it comes newest first throughout: an option's exercise or"
                 " assignment takes the lots that are open then, those of the same file too.",
             },
             "example": "type,symbol,quantity,price,amount,fee,currency,executed_at\n"
