@@ -90,6 +90,8 @@ async def test_a_revoked_key_and_another_users_key_are_gone(auth: Auth) -> None:
         await auth.peer.call(auth.stub.RevokeApiKey, pb.RevokeApiKeyRequest(id=made.api_key.id))
     auth.act_as((await auth.login()).access_token)
     await auth.peer.call(auth.stub.RevokeApiKey, pb.RevokeApiKeyRequest(id=made.api_key.id))
+    # For edges to see while the broker is away.
+    assert await auth.redis.exists(f"auth:revoked:key:{made.api_key.id}")
     with pytest.raises(Unauthenticated):
         await exchange(auth, made.secret)
 

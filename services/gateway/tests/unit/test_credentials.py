@@ -101,6 +101,15 @@ async def test_a_revoked_session_is_out_and_others_are_not() -> None:
     assert desk.verifier.forgotten == ["session-stolen"]
 
 
+async def test_a_key_that_auth_has_marked_as_revoked_is_out_though_no_broker_told() -> None:
+    desk = Desk()
+    await desk.credentials.of_api_key(KEY)
+    desk.ended.marks.add("key:key-1")
+    desk.credentials._looked_up.clear()
+    with pytest.raises(Unauthenticated):
+        await desk.credentials.of_api_key(KEY)
+
+
 async def test_a_session_that_auth_has_marked_as_ended_is_out_though_no_broker_told() -> None:
     desk = Desk()
     desk.ended.marks.add("session-stolen")

@@ -12,7 +12,7 @@ from quantmesh.auth.adapters.revocations import tell_key_revoked
 from quantmesh.auth.adapters.store import Store
 from quantmesh.auth.core import api_keys
 from quantmesh.auth.core.errors import ApiKeyNotFound, UnknownService
-from quantmesh.auth.core.model import ApiKey, service_grant
+from quantmesh.auth.core.model import ApiKey, service_grant, session_of_key
 from quantmesh.auth.core.secrets import hash_of, new_api_key
 from quantmesh.chassis import idempotency
 from quantmesh.chassis.identity import current_caller, public, requires, service_only
@@ -78,6 +78,7 @@ class KeyRpc:
             if not await Store(transaction).revoke_api_key(key_id, now):
                 raise ApiKeyNotFound(request.id)
             await tell_key_revoked(transaction, owner_id, key_id, now)
+        await self._parts.cache.ended(session_of_key(key_id))
         return pb.RevokeApiKeyResponse()
 
     @service_only

@@ -12,7 +12,7 @@ from quantmesh.auth.adapters.revocations import tell_session_ended
 from quantmesh.auth.adapters.store import Store
 from quantmesh.auth.core import login, refresh, register
 from quantmesh.auth.core.errors import RefreshTokenReused, SessionNotFound, UserNotFound
-from quantmesh.auth.core.model import Session, User, user_grant
+from quantmesh.auth.core.model import KEY_SESSION, Session, User, user_grant
 from quantmesh.auth.core.secrets import hash_of, new_refresh_token
 from quantmesh.chassis import idempotency
 from quantmesh.chassis.errors import Unavailable
@@ -92,7 +92,7 @@ class SessionRpc:
                 user = await store.find_user(outcome[0].owner_id)
         if outcome is None:
             if reused is not None:
-                await self._parts.cache.ended(reused.session.id)
+                await self._parts.cache.ended(str(reused.session.id))
             raise RefreshTokenReused
         if user is None:
             raise UserNotFound
@@ -102,7 +102,7 @@ class SessionRpc:
     async def Logout(self, request: pb.LogoutRequest, context: Any) -> pb.LogoutResponse:
         caller = current_caller()
         # A token made from an API key has no session of its own to end.
-        if caller.session_id and not caller.session_id.startswith("key:"):
+        if caller.session_id and not caller.session_id.startswith(KEY_SESSION):
             await self._revoke(caller.user_id, UUID(caller.session_id))
         return pb.LogoutResponse()
 
@@ -144,7 +144,7 @@ class SessionRpc:
             if revoked:
                 await tell_session_ended(transaction, owner_id, session_id, now)
         if revoked:
-            await self._parts.cache.ended(session_id)
+            await self._parts.cache.ended(str(session_id))
         return revoked
 
     async def _tokens(self, session: Session, user: User, refresh_token: str, now: datetime) -> pb.TokenPair:

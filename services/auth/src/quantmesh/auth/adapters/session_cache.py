@@ -1,7 +1,5 @@
 """Sessions in Redis: the live one for an hour, an ended one for as long as its last access token lives (AUTH-7)."""
 
-from uuid import UUID
-
 from quantmesh.auth.core.model import ACCESS_TOKEN_LIFETIME, Session, User
 from quantmesh.chassis.cache import Cache
 
@@ -18,6 +16,7 @@ class SessionCache:
     async def opened(self, session: Session, user: User) -> None:
         await self._cache.set(f"session:{session.id}", str(user.id).encode(), _LIVE_SECONDS)
 
-    async def ended(self, session_id: UUID) -> None:
+    async def ended(self, session_id: str) -> None:
+        """Of a revoked key too, whose tokens name it as their session."""
         await self._cache.delete(f"session:{session_id}")
         await self._cache.set(f"revoked:{session_id}", b"1", _ENDED_SECONDS)

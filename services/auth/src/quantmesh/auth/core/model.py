@@ -11,6 +11,7 @@ SERVICE_TOKEN_LIFETIME = timedelta(minutes=5)
 SESSION_LIFETIME = timedelta(days=30)
 # Two tabs that refresh at once both go on; later than this the older token can only be a stolen one.
 REUSE_GRACE = timedelta(seconds=10)
+KEY_SESSION = "key:"
 DEFAULT_ROLE = "investor"
 DEFAULT_TIER = "free"
 
@@ -119,11 +120,16 @@ def user_grant(user: User, session: Session, now: datetime) -> Grant:
     return Grant(str(user.id), scopes_of(user.roles), user.roles, user.tier, str(session.id), lifetime)
 
 
+def session_of_key(key_id: UUID) -> str:
+    """What the tokens of a key name as their session, and what is marked as ended once the key is revoked."""
+    return f"{KEY_SESSION}{key_id}"
+
+
 def api_key_grant(key: ApiKey, user: User, now: datetime) -> Grant:
     """A key never allows more than its owner may now, whatever it was made with."""
     allowed = key.scopes & scopes_of(user.roles)
     lifetime = API_KEY_TOKEN_LIFETIME if key.expires_at is None else min(API_KEY_TOKEN_LIFETIME, key.expires_at - now)
-    return Grant(str(user.id), allowed, user.roles, user.tier, f"key:{key.id}", lifetime)
+    return Grant(str(user.id), allowed, user.roles, user.tier, session_of_key(key.id), lifetime)
 
 
 def service_grant(name: str) -> Grant:

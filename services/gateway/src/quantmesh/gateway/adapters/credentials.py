@@ -23,7 +23,7 @@ from quantmesh.chassis.telemetry.logs import get_logger
 log = get_logger(__name__)
 
 SUBJECT = "qm.auth.credential.revoked"
-# Where auth marks ended sessions in Redis, for as long as one of their tokens may live.
+# Where auth marks ended sessions and revoked keys in Redis, for as long as one of their tokens may live.
 ENDED_SESSIONS = "auth:revoked"
 MAXIMUM_KEY_LENGTH = 256
 _KEY_MARK = "qmk_"
@@ -82,7 +82,8 @@ class Credentials:
             self._keys.move_to_end(digest)
             while len(self._keys) > self._maximum_keys:
                 self._keys.popitem(last=False)
-        if self._is_revoked(_session_of_key(known.api_key_id)):
+        session_id = _session_of_key(known.api_key_id)
+        if self._is_revoked(session_id) or await self._has_ended(session_id):
             msg = "The API key is not valid."
             raise Unauthenticated(msg)
         return await self._verifier.verify(known.token)
@@ -114,7 +115,7 @@ class Credentials:
         )
 
     async def _has_ended(self, session_id: str) -> bool:
-        """What auth noted of the session, asked every few seconds; while Redis is away the broker still tells."""
+        """What auth noted of a session or key, asked every few seconds; while Redis is away the broker still tells."""
         now = time.monotonic()
         if self._looked_up.get(session_id, 0.0) > now:
             return False
