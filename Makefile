@@ -52,7 +52,7 @@ logs: setup ## the end of each log, or one of them: make logs s=pricing
 	@$(BIN)/python -m quantmesh.local logs $(s) $(if $(MAKE_TERMOUT),$(if $(s),--follow))
 
 clean: ## stop the mesh and remove its data and everything that was installed or generated
-	@if [ -x $(BIN)/python ] && [ -d .quantmesh ]; then $(BIN)/python -m quantmesh.local clean; fi
+	@if [ -x $(BIN)/python ] && [ -d "$${QUANTMESH_STATE_FOLDER:-.quantmesh}" ]; then $(BIN)/python -m quantmesh.local clean; fi
 	rm -rf .quantmesh $(VENV) $(OPS) .venv-bench node_modules contracts/out contracts/cache libs/api/src/quantmesh/api/*/
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find libs services scripts tests -name __pycache__ -prune -exec rm -rf {} +
