@@ -162,6 +162,7 @@ class PodSpec(Part):
     security_context: SecurityContext = SecurityContext()
     service_account_name: str = ""
     automount_service_account_token: bool | None = None
+    restart_policy: str = "Always"
     termination_grace_period_seconds: int = 30
     topology_spread_constraints: list["TopologySpread"] = []
     host_network: bool = False

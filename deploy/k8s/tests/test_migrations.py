@@ -57,3 +57,8 @@ def test_what_the_migrations_of_an_upgrade_need_was_there_before(upgrade: Releas
     made = {name.partition("/")[2] for name in before if name.startswith(("Secret/", "ExternalSecret/"))}
     assert f"ServiceAccount/{pod.service_account_name}" in before
     assert secrets <= made
+
+
+def test_what_failed_can_be_read(release: Release) -> None:
+    """Kubernetes takes the pod of a Job that gave up, where its containers were restarted in place."""
+    assert _job(release).pod.restart_policy == "Never"
