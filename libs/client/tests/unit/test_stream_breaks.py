@@ -9,7 +9,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
-from quantmesh.client import Client, NotSignedIn, Problem, StreamClosed
+from quantmesh.client import Client, NotSignedIn, Problem, StreamClosed, Unsendable
 
 CHANNEL = "portfolio.p1"
 TOO_SLOW = {"type": "/problems/slow-reader", "status": 429, "detail": "You read too slowly."}
@@ -168,6 +168,12 @@ def test_a_refusal_is_the_problem_that_a_call_would_raise(server: Server) -> Non
     with pytest.raises(NotSignedIn) as caught:
         follow(server, 1)
     assert (caught.value.kind, caught.value.violations[0].pointer) == ("unauthenticated", "#/token")
+
+
+@pytest.mark.parametrize("address", ["localhost:8080", "http://127.0.0.1:99999"])
+def test_an_address_that_is_none_is_an_error_of_the_client(address: str) -> None:
+    with Client(address, api_key="k") as client, pytest.raises(Unsendable), client.stream():
+        pass
 
 
 def test_a_stream_that_ends_before_it_is_open_says_so(server: Server) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from quantmesh.client import Client, NotSignedIn, Overloaded, Problem, Unreachable, Unsendable
+from quantmesh.client import Client, NotSignedIn, Overloaded, Problem, Unreachable, Unreadable, Unsendable
 
 ME = {
     "id": "1",
@@ -145,6 +145,15 @@ def test_a_problem_carries_its_kind_and_violations() -> None:
 def test_an_answer_that_is_no_problem_document_is_still_an_error() -> None:
     server = Server(httpx.Response(401, text="<html>"))
     with server.client() as client, pytest.raises(NotSignedIn, match="The server answered 401"):
+        client.auth.me()
+
+
+def test_an_address_where_something_else_answers_is_named() -> None:
+    server = Server(httpx.Response(200, text="<html>"))
+    with (
+        server.client() as client,
+        pytest.raises(Unreadable, match=r"http://mesh\.test answered something that is no User"),
+    ):
         client.auth.me()
 
 

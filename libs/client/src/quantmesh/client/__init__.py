@@ -11,6 +11,7 @@ from quantmesh.client.errors import (
     StillRunning,
     StreamClosed,
     Unreachable,
+    Unreadable,
     Unsendable,
 )
 
@@ -26,5 +27,6 @@ __all__ = [
     "StillRunning",
     "StreamClosed",
     "Unreachable",
+    "Unreadable",
     "Unsendable",
 ]

@@ -2,6 +2,7 @@
 
 ClientError
 ├── Unreachable       nobody listens at the address, or the connection broke
+├── Unreadable        what was answered is not what the API answers: something else listens there
 ├── Unsendable        what was given makes no request: NaN, an address without http://, an API key that is no ASCII
 ├── Problem           the API answered with a problem (RFC 9457); subclasses tell the ones that callers act on
 │   ├── NotSignedIn   401: no token, or one that is no longer good
@@ -28,6 +29,11 @@ class Unreachable(ClientError):
 
     def __init__(self, address: str, reason: str) -> None:
         super().__init__(f"{address} cannot be reached: {reason}. Is the mesh up? `make up` starts it.")
+
+
+class Unreadable(ClientError):
+    def __init__(self, address: str, wanted: str) -> None:
+        super().__init__(f"{address} answered something that is no {wanted}. Is it the gateway of a mesh?")
 
 
 class Unsendable(ClientError):

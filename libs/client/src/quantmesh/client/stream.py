@@ -9,10 +9,10 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 from websockets.sync.client import ClientConnection, connect
 
-from quantmesh.client.errors import Overloaded, StreamClosed, Unreachable, problem_from
+from quantmesh.client.errors import Overloaded, StreamClosed, Unreachable, Unsendable, problem_from
 from quantmesh.client.transport import Transport
 
 RECONNECT_SECONDS = 15.0
@@ -110,6 +110,8 @@ class Stream:
         self._held.close()
         try:
             self._connection = self._held.enter_context(connect(self._url, max_size=2**24))
+        except (ValueError, InvalidURI) as error:
+            raise Unsendable(str(error)) from error
         except (OSError, InvalidHandshake) as error:
             raise Unreachable(self._url, str(error)) from error
         self._authenticate()

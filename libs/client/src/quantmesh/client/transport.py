@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypedDict, TypeVar, Unpack
 
 import httpx
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
-from quantmesh.client.errors import Overloaded, StillRunning, Unreachable, Unsendable, problem_of
+from quantmesh.client.errors import Overloaded, StillRunning, Unreachable, Unreadable, Unsendable, problem_of
 from quantmesh.client.models.accounts import Tokens
 from quantmesh.client.models.base import Page
 
@@ -101,7 +101,11 @@ class Transport:
 
     def call(self, method: Method, path: str, answer: type[ModelT], **options: Unpack[Options]) -> ModelT:
         """Raises Problem for every answer from 400 on."""
-        return answer.model_validate_json(self.send(method, path, **options).content)
+        content = self.send(method, path, **options).content
+        try:
+            return answer.model_validate_json(content)
+        except ValidationError as error:
+            raise Unreadable(self.address, answer.__name__) from error
 
     def pages(self, path: str, answer: type[Page[ItemT]], query: Query | None = None) -> Iterator[ItemT]:
         """Everything that a list has, page by page."""
