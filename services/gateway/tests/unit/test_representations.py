@@ -5,6 +5,7 @@ import gzip
 import httpx
 import pytest
 
+from quantmesh.api.auth.v1 import auth_pb2
 from quantmesh.api.market.v1 import market_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2
 from quantmesh.chassis.errors import Unavailable
@@ -76,6 +77,21 @@ async def test_a_304_varies_as_what_it_stands_for(edge: Edge) -> None:
     tag = (await edge.http.get("/api/v2/market/AAPL/bars")).headers["etag"]
     unchanged = await edge.http.get("/api/v2/market/AAPL/bars", headers={"If-None-Match": tag})
     assert (unchanged.status_code, unchanged.headers["vary"]) == (304, "accept-encoding")
+
+
+async def test_no_cache_gives_an_answer_to_somebody_else(edge: Edge) -> None:
+    """Also to those that know Authorization, and no X-Api-Key."""
+    edge.peers["portfolio"].answers["ListPortfolios"] = portfolio_pb2.ListPortfoliosResponse()
+    client = edge.client(**{"X-Api-Key": "ada"})
+    paths = ("/api/v2/portfolios", "/nowhere", "/openapi.json")
+    told = [(await client.get(path)).headers["cache-control"] for path in paths]
+    assert told == ["no-store", "no-store", "private, no-cache"]
+    tag = (await client.get("/openapi.json")).headers["etag"]
+    unchanged = await client.get("/openapi.json", headers={"If-None-Match": tag})
+    assert (unchanged.status_code, unchanged.headers["cache-control"]) == (304, "private, no-cache")
+    edge.peers["auth"].answers["GetJwks"] = auth_pb2.GetJwksResponse(jwks='{"keys": []}')
+    keys = await edge.client().get("/api/v2/auth/.well-known/jwks.json")
+    assert keys.headers.get_list("cache-control") == ["public, max-age=300"]
 
 
 async def test_shared_reads_are_kept_until_new_bars_come(edge: Edge) -> None:

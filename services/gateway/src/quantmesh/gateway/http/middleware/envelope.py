@@ -30,6 +30,10 @@ SECURITY_HEADERS: tuple[Header, ...] = (
     (b"referrer-policy", b"no-referrer"),
 )
 POLICY: Header = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+# Without a word a cache may keep for a while, and for others, what it sees no credential in: it knows no X-Api-Key.
+# What has a tag its user may keep, and ask each time whether it still holds.
+_UNKEPT: Header = (b"cache-control", b"no-store")
+_REVALIDATED: Header = (b"cache-control", b"private, no-cache")
 
 
 class Envelope:
@@ -53,8 +57,11 @@ class Envelope:
                 status = message["status"]
                 headers = message.setdefault("headers", [])
                 headers += [*SECURITY_HEADERS, (b"x-request-id", edge.request_id.encode("ascii")), *edge.answer_headers]
-                if POLICY[0] not in dict(headers):
+                told = dict(headers)
+                if POLICY[0] not in told:
                     headers.append(POLICY)
+                if _UNKEPT[0] not in told:
+                    headers.append(_REVALIDATED if b"etag" in told else _UNKEPT)
             elif message["type"] == "http.response.body":
                 _BYTES.inc(len(message.get("body", b"")))
             await send(message)
