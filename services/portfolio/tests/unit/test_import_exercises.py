@@ -153,3 +153,20 @@ def test_of_one_instant_a_file_that_comes_newest_first_begins_with_its_last_row(
         assert await refused(rows(2, 2, 2)) == [2]
 
     asyncio.run(both())
+
+
+def test_of_equal_rows_any_may_be_taken_back_and_a_file_without_it_records_nothing() -> None:
+    purchase = Row("buy", "AAPL", 10, 2, 0)
+
+    async def twice() -> None:
+        for place in range(3):
+            account = await begun(LotMethod.FIFO, (), (), margin=False)
+            outcome = await account.import_rows([purchase] * 3)
+            transactions = [row.transaction.id for row in outcome.accepted if row.transaction is not None]
+            assert await account.take_back(transactions[place])
+            again = await account.import_rows([purchase] * 2)
+            assert [row.line for row in again.duplicates] == [2, 3]
+            # With it the file records it once more.
+            assert [row.line for row in (await account.import_rows([purchase] * 3)).accepted] == [4]
+
+    asyncio.run(twice())

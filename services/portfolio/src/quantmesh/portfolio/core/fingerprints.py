@@ -4,6 +4,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from hashlib import blake2b
+from itertools import count
 from typing import NamedTuple
 
 from quantmesh.portfolio.core.model import TransactionInput
@@ -31,8 +32,14 @@ def row_fingerprints(rows: Iterable[tuple[TransactionInput, str]]) -> Iterator[F
     for asked, currency in rows:
         said = _said(asked, currency)
         occurrences[said] += 1
-        own = blake2b(f"{occurrences[said]}\0{said}".encode(), digest_size=FINGERPRINT_BYTES).digest()
+        own = _fingerprint(said, occurrences[said])
         yield Fingerprint(own, firsts.setdefault(said, own))
+
+
+def equal_rows(asked: TransactionInput, currency: str) -> Iterator[bytes]:
+    """What rows are known by that all say this, the first occurrence first; without end."""
+    said = _said(asked, currency)
+    return (_fingerprint(said, occurrence) for occurrence in count(1))
 
 
 class Unused:
@@ -54,6 +61,10 @@ class Unused:
             return accepted
         free.append(accepted.own)
         return accepted._replace(own=free.popleft())
+
+
+def _fingerprint(said: str, occurrence: int) -> bytes:
+    return blake2b(f"{occurrence}\0{said}".encode(), digest_size=FINGERPRINT_BYTES).digest()
 
 
 def _said(asked: TransactionInput, currency: str) -> str:

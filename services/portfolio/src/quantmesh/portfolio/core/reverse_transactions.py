@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from uuid import UUID
 
 from quantmesh.chassis.errors import QuantmeshError
@@ -16,6 +17,7 @@ from quantmesh.portfolio.core.admission import Holding, already_counted
 from quantmesh.portfolio.core.balance import BalanceHistory
 from quantmesh.portfolio.core.ended_options import require_ends
 from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHolding
+from quantmesh.portfolio.core.fingerprints import equal_rows
 from quantmesh.portfolio.core.import_transactions import Progress, no_progress
 from quantmesh.portfolio.core.ledger_errors import AlreadyReversed, FillNotReversed, ReversalNotReversed
 from quantmesh.portfolio.core.margin import require_margin
@@ -40,6 +42,8 @@ from quantmesh.portfolio.core.record_transactions import (
     movements_by_symbol,
     post,
 )
+
+_EQUAL_ROWS_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ async def reverse_transaction(
     with _refusing("transaction_id"):
         balances = await _balances_without(ledger, portfolio, [original])
         if original.import_id is not None:
-            await ledger.forget_imported(portfolio_id, [original.id])
+            await _forget_row(ledger, original)
         return await post(ledger, portfolio, _reversal_of(original, portfolio.seq, note, recorded_at, new_id), balances)
 
 
@@ -109,6 +113,26 @@ async def reverse_import(
             await fold_touched(ledger, portfolio, balances)
         await require_margin(ledger, portfolio, [item.entry for item in reversals], balances, before=first_seq - 1)
     return ReversedImport(import_id, len(standing), first_seq, portfolio.seq)
+
+
+async def _forget_row(ledger: Ledger, original: Transaction) -> None:
+    """Of equal rows the last occurrence, whichever is taken back.
+
+    Else a file that has one less of them would count one that stands as an earlier occurrence, which nobody knows.
+    """
+    fingerprints = equal_rows(original.entry.input, original.entry.currency)
+    known: dict[bytes, UUID] = {}
+    while True:
+        some = list(islice(fingerprints, _EQUAL_ROWS_AT_ONCE))
+        found = await ledger.imported(original.portfolio_id, some)
+        known |= {own: found[own] for own in some if own in found}
+        if len(found) < len(some):
+            break
+    own = next((own for own, recorded in known.items() if recorded == original.id), None)
+    last = original.id if own is None else next(reversed(known.values()))
+    await ledger.forget_imported(original.portfolio_id, [original.id, last])
+    if own is not None and last != original.id:
+        await ledger.remember_imported(original.portfolio_id, {own: last})
 
 
 @contextmanager
