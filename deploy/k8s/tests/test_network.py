@@ -7,6 +7,7 @@ import pytest
 from network import Edge, NetworkPolicy, Pod, closed_both_ways, edges_left_open, edges_let_in, openings, pod_of, pods_of
 from outside import Cluster
 from release import COMPONENT, NAME, RELEASES, ROOT, Release, declarations, release
+from rendering import UMBRELLA, render
 
 _SERVERS = {"postgres": {5432}, "nats": {4222}, "redis": {6379, 26379}, "evm": {8545}}
 # What members of one server ask each other: replication, routes, sentinels.
@@ -90,6 +91,13 @@ def test_only_the_gateway_is_asked_from_outside_but_for_what_watches(namespace: 
         allowed = _WATCHED | ({"http"} if pod.labels[NAME] == "gateway" else set())
         allowed |= {"postgresql", "status"} if "cnpg.io/cluster" in pod.labels else set()  # its operator's questions
         assert ports <= allowed, pod.name
+
+
+def test_keda_asks_nats_from_where_it_runs() -> None:
+    values = {"global": {"keda": {"namespace": "scaling"}}}
+    namespace = Namespace(Release("prod", tuple(render(UMBRELLA, "prod", values))))
+    [nats] = [pod for pod in namespace.pods if pod.labels[NAME] == "nats"]
+    assert "kubernetes.io/metadata.name=scaling:monitor" in openings(nats, namespace.policies, "Ingress")
 
 
 def test_no_pod_is_open_to_everybody(namespace: Namespace) -> None:
