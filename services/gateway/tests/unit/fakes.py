@@ -96,16 +96,19 @@ class FakeCredentials:
 
 
 class FakeCache:
-    """A cache that keeps everything."""
+    """A cache that keeps everything, unless it `is_down`."""
 
     def __init__(self) -> None:
         self.kept: dict[str, bytes] = {}
+        self.is_down = False
 
     async def get(self, key: str) -> bytes | None:
-        return self.kept.get(key)
+        return None if self.is_down else self.kept.get(key)
 
-    async def set(self, key: str, value: bytes, ttl_seconds: float) -> None:
-        self.kept[key] = value
+    async def set(self, key: str, value: bytes, ttl_seconds: float) -> bool:
+        if not self.is_down:
+            self.kept[key] = value
+        return not self.is_down
 
 
 class FakeLetters:

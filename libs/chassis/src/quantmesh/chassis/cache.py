@@ -71,13 +71,15 @@ class Cache:
         self._count([value])
         return value.encode() if isinstance(value, str) else value
 
-    async def set(self, key: str, value: bytes, ttl_seconds: float) -> None:
+    async def set(self, key: str, value: bytes, ttl_seconds: float) -> bool:
+        """False where Redis did not confirm."""
         try:
             await self._redis.set(self._name(key), value, px=max(1, int(ttl_seconds * 1000)))
         except CacheFault as error:
             self._fault(error)
-        else:
-            self._answered()
+            return False
+        self._answered()
+        return True
 
     async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         """In the order of `keys`, by one request."""
