@@ -187,6 +187,8 @@ def test_a_value_outside_its_domain_is_named(argument: str, value: float) -> Non
         ({"strike": -math.inf}, "strike", Status.INVALID_STRIKE),
         ({"time_to_expiry": 0.0}, "time_to_expiry", Status.INVALID_TIME_TO_EXPIRY),
         ({"rate": math.nan}, "rate", Status.INVALID_RATE),
+        ({"rate": 1e7, "time_to_expiry": 1e-9}, "rate", Status.INVALID_RATE),
+        ({"price": 1e300, "rate": 5000.0}, "rate", Status.INVALID_RATE),
     ],
 )
 def test_a_quote_without_an_answer_says_why_and_spares_the_others(

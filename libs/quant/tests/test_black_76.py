@@ -118,3 +118,13 @@ def test_at_expiry_and_without_volatility_only_the_intrinsic_value_is_left() -> 
     assert black_76.price("call", 105, 100, 0, 0.03, 0.2) == 5.0
     assert black_76.price("put", 90, 100, 2, 0.03, 0.0) == pytest.approx(10 * math.exp(-0.06), rel=1e-14)
     assert black_76.greeks("call", 105, 100, 0, 0.03, 0.2).rho == 0.0
+
+
+@pytest.mark.parametrize("volatility", [0.0, 0.2])
+def test_amounts_that_a_rate_carries_out_of_sight_have_their_volatility(volatility: float) -> None:
+    contract = (100.0, 100.0, 1.0, 400.0)
+    price = black_76.price("put", *contract, volatility)
+    assert black_76.implied_volatility(price, "put", *contract) == pytest.approx(volatility, rel=1e-12)
+    found = black_76.implied_volatilities(np.full(3, price), "put", *contract)
+    assert not found.status.any()
+    np.testing.assert_allclose(found.volatility, volatility, rtol=1e-12)

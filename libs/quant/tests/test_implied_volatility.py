@@ -108,6 +108,11 @@ BAD = [
     ({"time_to_expiry": -1.0}, "time_to_expiry", Status.INVALID_TIME_TO_EXPIRY),
     ({"rate": math.inf}, "rate", Status.INVALID_RATE),
     ({"dividend_yield": math.nan}, "dividend_yield", Status.INVALID_DIVIDEND_YIELD),
+    # No price knows these either, not even for an instant.
+    ({"rate": 1e7, "time_to_expiry": 1e-9}, "rate", Status.INVALID_RATE),
+    ({"dividend_yield": -1e7, "time_to_expiry": 1e-9}, "dividend_yield", Status.INVALID_DIVIDEND_YIELD),
+    # Of what a price may be only a contract tells that has one.
+    ({"price": 1e300, "rate": 1e7}, "rate", Status.INVALID_RATE),
 ]
 
 

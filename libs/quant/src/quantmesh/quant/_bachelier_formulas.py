@@ -124,7 +124,9 @@ def status_of(sign: float, price: float, forward: float, strike: float, time: fl
     status = SOLVED
     if value < -_ROUNDING * (abs(forward) + abs(strike)):
         status = BELOW_INTRINSIC
-    if not abs(rate * time) <= LARGEST_EXPONENT:
+    if not 0.0 <= price <= LARGEST_AMOUNT:
+        status = INVALID_PRICE
+    if not (abs(rate) <= LARGEST_RATE and abs(rate * time) <= LARGEST_EXPONENT):
         status = INVALID_RATE
     if not 0.0 < time <= LARGEST_TIME:
         status = INVALID_TIME_TO_EXPIRY
@@ -132,8 +134,6 @@ def status_of(sign: float, price: float, forward: float, strike: float, time: fl
         status = INVALID_STRIKE
     if not abs(forward) <= LARGEST_AMOUNT:
         status = INVALID_FORWARD
-    if not 0.0 <= price <= LARGEST_AMOUNT:
-        status = INVALID_PRICE
     if abs(sign) != 1.0:
         status = INVALID_OPTION_TYPE
     return status

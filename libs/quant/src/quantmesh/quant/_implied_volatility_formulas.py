@@ -16,7 +16,7 @@ from quantmesh.quant._elementary import (
     mills_slope,
     square_root,
 )
-from quantmesh.quant._limits import LARGEST_AMOUNT, LARGEST_EXPONENT, LARGEST_TIME, SMALLEST_AMOUNT
+from quantmesh.quant._limits import LARGEST_AMOUNT, LARGEST_EXPONENT, LARGEST_RATE, LARGEST_TIME, SMALLEST_AMOUNT
 
 # What an answer's status says.
 SOLVED = 0
@@ -84,7 +84,8 @@ def normalized(
     moneyness = logarithm_of_ratio(spot, strike) + (rate - dividend_yield) * time
     intrinsic = sign * (carried_spot - discounted_strike)
     time_value = price - intrinsic if sign * moneyness > 0.0 else price
-    return abs(moneyness), time_value / square_root(carried_spot * discounted_strike)
+    # Of the product either end is out of range where a rate carries both far away.
+    return abs(moneyness), time_value / (square_root(carried_spot) * square_root(discounted_strike))
 
 
 def vega_of(a: float, s: float) -> float:
@@ -202,11 +203,16 @@ def solved(a: float, b: float) -> float:
 def first_invalid(
     sign: float, price: float, spot: float, strike: float, time: float, rate: float, dividend_yield: float
 ) -> int:
-    """The status for the first argument outside its domain, or SOLVED; a comparison with NaN is false."""
+    """The status for the first argument outside its domain, or SOLVED; a comparison with NaN is false.
+
+    The price comes last: of what it may be, only a contract that has a price tells.
+    """
     invalid = SOLVED
-    if not abs(dividend_yield * time) <= LARGEST_EXPONENT:
+    if not 0.0 <= price <= LARGEST_AMOUNT:
+        invalid = INVALID_PRICE
+    if not (abs(dividend_yield) <= LARGEST_RATE and abs(dividend_yield * time) <= LARGEST_EXPONENT):
         invalid = INVALID_DIVIDEND_YIELD
-    if not abs(rate * time) <= LARGEST_EXPONENT:
+    if not (abs(rate) <= LARGEST_RATE and abs(rate * time) <= LARGEST_EXPONENT):
         invalid = INVALID_RATE
     if not 0.0 < time <= LARGEST_TIME:
         invalid = INVALID_TIME_TO_EXPIRY
@@ -214,8 +220,6 @@ def first_invalid(
         invalid = INVALID_STRIKE
     if not SMALLEST_AMOUNT <= spot <= LARGEST_AMOUNT:
         invalid = INVALID_SPOT
-    if not 0.0 <= price <= LARGEST_AMOUNT:
-        invalid = INVALID_PRICE
     if abs(sign) != 1.0:
         invalid = INVALID_OPTION_TYPE
     return invalid
@@ -231,6 +235,7 @@ def is_certain(
         & (max(spot, strike) <= LARGEST_AMOUNT)
         & (time > 0.0)
         & (time <= LARGEST_TIME)
+        & (max(abs(rate), abs(dividend_yield)) <= LARGEST_RATE)
         & (max(abs(rate), abs(dividend_yield)) * time <= LARGEST_EXPONENT)
         & (b > 0.0)
         & (b < exponential(-0.5 * a))

@@ -62,7 +62,7 @@ REQUIREMENTS: dict[int, tuple[str, str]] = {
     Status.INVALID_FORWARD: ("forward", SIGNED_FORWARD.requirement),
     Status.INVALID_STRIKE: ("strike", SIGNED_STRIKE.requirement),
     Status.INVALID_TIME_TO_EXPIRY: ("time_to_expiry", "a positive number of years, at most 1e6"),
-    Status.INVALID_RATE: ("rate", "a fraction per year, at most 400 in size over the time to expiry"),
+    Status.INVALID_RATE: ("rate", "a fraction per year, at most 1e6 in size, and 400 over the time to expiry"),
 }
 _ARGUMENTS = ("option_type", "price", "forward", "strike", "time_to_expiry", "rate")
 

@@ -101,7 +101,7 @@ class ImpliedVolatilities(NamedTuple):
     status: NDArray[np.int8]
 
 
-_RATE_REQUIREMENT = "a fraction per year, at most 400 in size over the time to expiry"
+_RATE_REQUIREMENT = "a fraction per year, at most 1e6 in size, and 400 over the time to expiry"
 # What the argument with this status must be.
 REQUIREMENTS: dict[int, tuple[str, str]] = {
     Status.BELOW_INTRINSIC: ("price", "at least the discounted intrinsic value"),
