@@ -150,6 +150,16 @@ async def test_a_long_import_is_a_job_that_portfolio_keeps(edge: Edge) -> None:
     assert "2.0" not in shown
 
 
+async def test_a_jobs_problem_is_told_as_one_of_an_answer(edge: Edge) -> None:
+    failed = job_pb2.Job(id=JOB, kind="import-transactions", status=job_pb2.JOB_STATUS_FAILED)
+    told = {"type": "/problems/unreadable-import", "title": "Unreadable import", "status": 422, "detail": "no header"}
+    failed.problem.update(told)
+    edge.peers["prediction"].answers["GetJob"] = job_pb2.GetJobResponse(job=failed)
+    answer = await edge.http.get(f"/api/v2/jobs/{JOB}")
+    assert answer.json()["problem"] == told | {"title": "Import not readable"}
+    assert "422.0" not in answer.text
+
+
 async def test_risk_is_of_a_portfolio_or_of_positions(edge: Edge) -> None:
     edge.peers["risk"].answers["ValueAtRisk"] = VALUE_AT_RISK
     positions = [{"symbol": "AAPL", "quantity": "-3"}]

@@ -3,6 +3,7 @@
 from typing import Any
 
 from quantmesh.api.common.v1 import job_pb2 as pb
+from quantmesh.gateway.http import catalogue
 from quantmesh.gateway.translation.common import instant, inverse, struct
 
 _STATUS_NAMES = inverse(
@@ -27,10 +28,16 @@ def job(message: pb.Job) -> dict[str, Any]:
         "progress": message.progress,
         "message": message.message,
         "result": whole(struct(message.result)) if message.HasField("result") else None,
-        "problem": struct(message.problem) if message.HasField("problem") else None,
+        "problem": _problem(whole(struct(message.problem))) if message.HasField("problem") else None,
         "created_at": instant(message, "created_at"),
         "updated_at": instant(message, "updated_at"),
     }
+
+
+def _problem(told: dict[str, Any]) -> dict[str, Any]:
+    """With the title that its type has everywhere."""
+    slug = str(told.get("type", "")).removeprefix("/problems/")
+    return told | {"title": catalogue.title(slug)} if slug else told
 
 
 def whole(value: Any) -> Any:
