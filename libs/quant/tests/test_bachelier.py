@@ -207,3 +207,12 @@ def test_a_quote_without_an_answer_says_why_and_spares_the_others(
         bachelier.implied_volatility(option_type="call", **(quote | wrong))
     unknown = bachelier.implied_volatilities(option_type=[1, 0, -1], **{name: quote[name] for name in quote})
     assert unknown.status[1] == Status.INVALID_OPTION_TYPE
+
+
+@pytest.mark.parametrize("unit", [1e-250, 1e-160, 1e90])
+def test_a_volatility_is_in_the_unit_of_its_amounts(unit: float) -> None:
+    price = bachelier.price("call", 11.0, 10.0, 2.0, 0.05, 3.0)
+    scaled = (price * unit, "call", 11.0 * unit, 10.0 * unit, 2.0, 0.05)
+    assert bachelier.implied_volatility(*scaled) == pytest.approx(3.0 * unit, rel=1e-14)
+    found = bachelier.implied_volatilities(np.full(3, scaled[0]), *scaled[1:])
+    np.testing.assert_allclose(found.volatility, 3.0 * unit, rtol=1e-14)

@@ -109,14 +109,14 @@ def time_value(sign: float, price: float, forward: float, strike: float, time: f
 def improved(distance: float, value: float, s: float) -> float:
     """The deviation after Householder's step of the fourth order on ln(s phi(h) (1 - h M(h))) - ln(value)."""
     h = distance / s
-    # The price over its vega.
-    d = s * mills_slope(h)
-    nu = d * (logarithm_of_ratio(value * ROOT_TWO_PI, d) + 0.5 * h * h)
+    squared = h * h
+    # The price over its vega, and what follows from it, in units of s: its powers would leave the range of doubles.
+    d = mills_slope(h)
+    nu = d * (logarithm_of_ratio(value * ROOT_TWO_PI, s * d) + 0.5 * squared)
     inverse = 1.0 / d
-    curvature = h * h / s
-    second = curvature - inverse
-    third = curvature * (curvature - 3.0 * (1.0 / s)) + inverse * (2.0 * inverse - 3.0 * curvature)
-    return s + nu * (1.0 + 0.5 * nu * second) / (1.0 + nu * (second + nu * third * (1.0 / 6.0)))
+    second = squared - inverse
+    third = squared * (squared - 3.0) + inverse * (2.0 * inverse - 3.0 * squared)
+    return s + s * nu * (1.0 + 0.5 * nu * second) / (1.0 + nu * (second + nu * third * (1.0 / 6.0)))
 
 
 def status_of(sign: float, price: float, forward: float, strike: float, time: float, rate: float, value: float) -> int:
