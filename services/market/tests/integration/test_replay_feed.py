@@ -20,7 +20,6 @@ from quantmesh.market.adapters.translate import quote_from
 from quantmesh.market.core.get_bars import get_bars
 from quantmesh.market.core.get_quotes import get_quotes
 from quantmesh.market.core.model import Quote
-from quantmesh.market.core.replay import Position
 from services.market.tests.integration.conftest import FIRST, LAST, SYMBOLS, SYSTEM_NOW, NewParts, Parts, rows, until
 
 
@@ -101,8 +100,9 @@ async def test_announces_the_bars_of_the_nights_and_weekends_that_it_leaves_out(
     bus: EventBus, new_parts: NewParts
 ) -> None:
     friday, monday = date(2019, 12, 20), date(2019, 12, 23)
+    stopped = await new_parts(days=(friday, monday))
+    await stopped.feed_store.rewind(stopped.plan.start, stopped.plan.market_time(stopped.plan.start))
     parts = await new_parts(seconds_per_session=0.5, days=(friday, monday))
-    await parts.feed_store.rewind(parts.plan.start, parts.plan.market_time(parts.plan.start))
     before = len(await announced(parts))
     async with playing(await parts.feed(bus)):
         await until(lambda: not parts.clock.is_open)
@@ -189,14 +189,23 @@ async def test_a_rewind_is_noticed_and_starts_over(parts: Parts, bus: EventBus, 
         assert quotes.quotes[0].time.date() <= LAST
 
 
-async def test_a_rewind_tells_those_who_keep_the_bars_that_are_unknown_again(parts: Parts) -> None:
-    ended = Position(ended=True, session=LAST, seconds=parts.plan.length(LAST))
-    await parts.feed_store.take()
-    assert await parts.feed_store.keep(FeedState(1, ended))
-    before = len(await announced(parts))
-    await parts.feed_store.rewind(parts.plan.start, parts.plan.market_time(parts.plan.start))
-    told = {event.symbol: (event.first_date, event.last_date) for event, _ in (await announced(parts))[before:]}
-    assert told == dict.fromkeys(["MTUM", "QUAL", "SP500"], (str(FIRST), str(LAST)))
+async def test_a_rewind_tells_those_who_keep_the_bars_that_are_unknown_again(
+    parts: Parts, bus: EventBus, new_parts: NewParts
+) -> None:
+    parts = await new_parts(seconds_per_session=0.5)
+    told: list[tuple[str, str, str]] = []
+
+    async def some_are_told() -> bool:
+        told[:] = [(event.symbol, event.first_date, event.last_date) for event, _ in (await announced(parts))[before:]]
+        return bool(told)
+
+    async with playing(await parts.feed(bus)):
+        await until(lambda: not parts.clock.is_open)
+        before = len(await announced(parts))
+        await parts.feed_store.rewind(parts.plan.start, parts.plan.market_time(parts.plan.start))
+        await until(some_are_told)
+        assert parts.clock.now() < parts.plan.closes_at(LAST), "whoever asks then is answered as of the time it is now"
+    assert told[:3] == [(symbol, str(FIRST), str(LAST)) for symbol in ("MTUM", "QUAL", "SP500")]
 
 
 async def test_who_played_before_does_not_remember_quotes_of_times_that_are_yet_to_come(

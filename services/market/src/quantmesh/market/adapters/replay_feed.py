@@ -122,6 +122,10 @@ class ReplayFeed:
         if state.epoch != self._epoch:
             # What was quoted in a later past must not look newer than what comes now.
             await self._quotes.drop(list(self._assets))
+            since = self._clock.now()
+            # Before it is told: what is asked for then is of the time that it went back to.
+            self._clock.show(state.position)
+            await self._store.went_back(self._clock.now(), since)
             self._epoch = state.epoch
             self._ticks = TickBuffer(NAME, self._epoch)
         log.info("feed plays", epoch=state.epoch, session=str(state.position.session), ended=state.position.ended)

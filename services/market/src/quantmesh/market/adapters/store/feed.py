@@ -1,7 +1,7 @@
 """Where the replayed feed stands, and who plays it."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.sql import text
@@ -36,7 +36,7 @@ _KEEP = text(
 _REWIND = text(
     """
     UPDATE feed SET epoch = epoch + 1, session = :session, seconds = :seconds, ended = false
-    WHERE name = :name RETURNING old.session
+    WHERE name = :name
     """
 )
 
@@ -84,15 +84,17 @@ class FeedStore:
                 return None
             return await announce_bars(session, opened_at, next_at)
 
+    async def went_back(self, to: datetime, since: datetime) -> None:
+        """Announce the bars that became known between the two, for those who keep answers that hold them."""
+        async with self._database.system_transaction() as session:
+            await announce_bars(session, to, since)
+
     async def rewind(self, start: Position, moment: datetime) -> None:
-        """Back to `start`, which is `moment` of market time; the ticks from there on are forgotten, and the bars are
-        announced again, for those who keep answers that hold them."""
+        """Back to `start`, which is `moment` of market time; the ticks from there on are forgotten."""
         async with self._database.system_transaction() as session:
             parameters = {"name": self._name, "session": start.session, "seconds": start.seconds}
-            reached = await session.scalar(_REWIND, parameters)
+            await session.execute(_REWIND, parameters)
             await forget_ticks_from(session, moment)
-            if reached is not None:
-                await announce_bars(session, moment, datetime.combine(reached + timedelta(1), time(), UTC))
 
     def _state(self, state: FeedState) -> dict[str, object]:
         position = state.position
