@@ -18,6 +18,8 @@ from quantmesh.chassis.errors import QuantmeshError, Unavailable
 from quantmesh.chassis.idempotency import TwinRunning
 
 from .commands import Account, Command, Wishes
+from .followers import Follower
+from .history import Violation
 from .replica import Watcher
 from .scheduler import Actor, Died, Scheduler, State, current_actor
 
@@ -35,10 +37,6 @@ _SCOPES = frozenset({"portfolio:read", "portfolio:write", "orders:write", "halts
 _NOBODY: Any = None
 # Or the service asks to come again.
 OUTCOME_IS_UNKNOWN = (Died, Unavailable, TwinRunning, ConcurrentUpdate)
-
-
-class Violation(Exception):
-    """What must never be seen was seen."""
 
 
 @dataclass
@@ -151,7 +149,7 @@ class Client:
     claims: dict[str, Claim]
     commands: int
     accounts: Sequence[Account]
-    seen_until: int = 0
+    follower: Follower
     mine: list[Command] = field(default_factory=list)
 
     async def live(self) -> None:
@@ -160,7 +158,7 @@ class Client:
             if self.mine and self.draw.random() < _IS_ASKED_AGAIN:
                 await self.insist(self.draw.choice(self.mine))
             elif self.draw.random() < _LOOKS:
-                await self.look()
+                await self.follower.look(self.draw, self._ask)
             elif (orders := self._orders()) and self.draw.random() < _IS_CHANGED:
                 await self.change(self.draw.choice(orders).id)
             else:
@@ -177,10 +175,15 @@ class Client:
         """Something new, or that what was recorded be taken back: perhaps for the second time, or needed since; or that
         an instrument be split on which an order rested when it was placed.
         """
-        answers = (self.claims[command.key].answer for command in self.mine if command.method == "RecordTransaction")
-        recorded = [pb.RecordTransactionResponse.FromString(answer).transaction.id for answer in answers if answer]
+        recorded = [
+            partial(self.wishes.reversal, key, pb.RecordTransactionResponse.FromString(answer).transaction.id)
+            for answer in self._answers("RecordTransaction")
+        ] + [
+            partial(self.wishes.reversal_of_import, key, pb.ImportTransactionsResponse.FromString(answer).import_id)
+            for answer in self._answers("ImportTransactions")
+        ]
         if recorded and self.draw.random() < _IS_TAKEN_BACK:
-            return self.wishes.reversal(key, self.draw.choice(recorded))
+            return self.draw.choice(recorded)()
         resting = [order.symbol for order in self._orders() if order.status == pb.ORDER_STATUS_ACCEPTED]
         if resting and self.draw.random() < _IS_SPLIT:
             return self.wishes.split(key, self.draw.choice(resting))
@@ -211,7 +214,7 @@ class Client:
             claim.lost()
 
     async def change(self, order_id: str) -> None:
-        """Cancel an order or ask for another quantity of it, as if it were still as it was last seen."""
+        """Cancel an order or ask for another quantity or price of it, as if it were still as it was last seen."""
         found = await self._ask("GetOrder", pb.GetOrderRequest(id=order_id))
         if not isinstance(found, pb.GetOrderResponse):
             return
@@ -220,30 +223,19 @@ class Client:
             await self._ask("CancelOrder", pb.CancelOrderRequest(id=order_id))
         else:
             request = pb.ReplaceOrderRequest(id=order_id, expected_version=found.order.version)
-            request.quantity.value = str(self.draw.randrange(1, 8))
+            if found.order.HasField("limit_price") and self.draw.random() < 0.5:
+                request.limit_price.value = self.wishes.near(found.order.symbol)
+            else:
+                request.quantity.value = str(self.draw.randrange(1, 8))
             await self._ask("ReplaceOrder", request)
 
     def _orders(self) -> list[pb.Order]:
         """As they were placed."""
-        answers = (self.claims[command.key].answer for command in self.mine if command.method == "PlaceOrder")
-        return [pb.PlaceOrderResponse.FromString(answer).order for answer in answers if answer is not None]
+        return [pb.PlaceOrderResponse.FromString(answer).order for answer in self._answers("PlaceOrder")]
 
-    async def look(self) -> None:
-        """The log goes on where it ended, and what is shown of the account is possible."""
-        request = pb.ListEventsRequest(
-            portfolio_id=self.account.portfolio_id, after=self.seen_until, limit=self.draw.randrange(1, 30)
-        )
-        log = await self._ask("ListEvents", request)
-        if isinstance(log, pb.ListEventsResponse):
-            numbers = [event.seq for event in log.events]
-            if numbers != list(range(self.seen_until + 1, self.seen_until + 1 + len(numbers))):
-                raise Violation(f"the log after {self.seen_until} goes on with {numbers}")
-            self.seen_until += len(numbers)
-        shown = await self._ask("GetPositions", pb.GetPositionsRequest(portfolio_id=self.account.portfolio_id))
-        if not isinstance(shown, pb.GetPositionsResponse) or self.account.margin_enabled:
-            return
-        if any(cash.amount.value.startswith("-") for cash in shown.cash):
-            raise Violation(f"cash is shown as {shown.cash}")
+    def _answers(self, method: str) -> list[bytes]:
+        answers = (self.claims[command.key].answer for command in self.mine if command.method == method)
+        return [answer for answer in answers if answer is not None]
 
     async def _attempt(self, command: Command) -> Outcome:
         claim = self.claims[command.key]

@@ -11,17 +11,18 @@ from google.protobuf.message import Message
 
 from quantmesh.api.common.v1.common_pb2 import Decimal as DecimalMessage
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
+from quantmesh.api.portfolio.v1.rebalance_pb2 import BasketOrder, ExecuteRebalanceRequest
 from quantmesh.chassis.times import to_timestamp
 from quantmesh.portfolio.core.market import Quote
 
 from .market import SYMBOLS
 
-Weights = tuple[int, int, int, int, int]
-# Of cash, trades, income and fees, orders, imports.
-EVERYTHING: Weights = (4, 4, 1, 8, 1)
-RECORDINGS: Weights = (8, 8, 2, 1, 0)
-ORDERS: Weights = (1, 1, 0, 12, 0)
-TRADES: Weights = (3, 4, 1, 10, 0)
+Weights = tuple[int, int, int, int, int, int]
+# Of cash, trades, income and fees, orders, imports, baskets.
+EVERYTHING: Weights = (4, 4, 1, 8, 2, 1)
+RECORDINGS: Weights = (8, 8, 2, 1, 0, 0)
+ORDERS: Weights = (1, 1, 0, 12, 0, 2)
+TRADES: Weights = (3, 4, 1, 10, 0, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Wishes:
     weights: Weights = EVERYTHING
 
     def command(self, key: str) -> Command:
-        kinds = [self._cash, self._trade, self._income, self._order, self._import]
+        kinds = [self._cash, self._trade, self._income, self._order, self._import, self._basket]
         method, request = self.draw.choices(kinds, self.weights)[0](key)
         return Command(self.account, key, method, request)
 
@@ -76,6 +77,15 @@ class Wishes:
             portfolio_id=self.account.portfolio_id, transaction_id=transaction_id, note=key
         )
         return Command(self.account, key, "ReverseTransaction", request)
+
+    def reversal_of_import(self, key: str, import_id: str) -> Command:
+        request = pb.ReverseImportRequest(portfolio_id=self.account.portfolio_id, import_id=import_id, note=key)
+        return Command(self.account, key, "ReverseImport", request)
+
+    def near(self, symbol: str) -> str:
+        """A price around its quote."""
+        (price,) = (quote.price for quote in self.quotes() if quote.symbol == symbol)
+        return str(price + Decimal(self.draw.randrange(-60, 61)) / 100)
 
     def _cash(self, key: str) -> tuple[str, Message]:
         kind = self.draw.choice([pb.TRANSACTION_TYPE_DEPOSIT, pb.TRANSACTION_TYPE_WITHDRAWAL])
@@ -113,13 +123,22 @@ class Wishes:
             client_order_id=self.draw.choice(["", key]),
         )
         if kind in {pb.ORDER_TYPE_LIMIT, pb.ORDER_TYPE_STOP_LIMIT}:
-            request.limit_price.value = str(self._near(quote.price))
+            request.limit_price.value = self.near(quote.symbol)
         if has_stop:
-            request.stop_price.value = str(self._near(quote.price))
+            request.stop_price.value = self.near(quote.symbol)
         return "PlaceOrder", request
 
-    def _near(self, price: Decimal) -> Decimal:
-        return price + Decimal(self.draw.randrange(-60, 61)) / 100
+    def _basket(self, key: str) -> tuple[str, Message]:
+        orders = [
+            BasketOrder(
+                symbol=symbol,
+                side=self.draw.choice([pb.ORDER_SIDE_BUY, pb.ORDER_SIDE_SELL]),
+                quantity=number(str(self.draw.randrange(1, 4))),
+            )
+            for symbol in self.draw.sample(SYMBOLS, self.draw.randrange(1, len(SYMBOLS) + 1))
+        ]
+        request = ExecuteRebalanceRequest(portfolio_id=self.account.portfolio_id, orders=orders)
+        return "ExecuteRebalance", request
 
     def _import(self, key: str) -> tuple[str, Message]:
         rows = "".join(

@@ -5,6 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
+class Violation(Exception):
+    """What must never be seen was seen."""
+
+
 @dataclass
 class History:
     """What happened; two runs of one seed have equal histories."""

@@ -9,9 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
+from quantmesh.api.portfolio.v1.rebalance_pb2 import ExecuteRebalanceRequest, ExecuteRebalanceResponse
 from quantmesh.portfolio.core.market import Quote
 
-from .clients import Claim, Violation
+from .clients import Claim
+from .history import Violation
 from .replica import Watcher
 
 # Each gives the rows that break it.
@@ -113,10 +115,14 @@ _ALWAYS = {
         WHERE r.reverses IS NOT NULL GROUP BY r.id, p.account, p.commodity HAVING sum(p.amount) <> 0
     """,
     "a key had its effect twice": """
-        SELECT note, count(*) FROM transaction WHERE note <> '' AND import_id IS NULL GROUP BY note HAVING count(*) > 1
-        UNION ALL
-        SELECT note, count(DISTINCT import_id) FROM transaction WHERE import_id IS NOT NULL
-        GROUP BY note HAVING count(DISTINCT import_id) > 1
+        SELECT note, count(DISTINCT effect) FROM (
+            SELECT t.note, coalesce(t.import_id, taken_back.import_id, t.id) AS effect FROM transaction t
+            LEFT JOIN transaction taken_back ON taken_back.portfolio_id = t.portfolio_id AND taken_back.id = t.reverses
+            WHERE t.note <> ''
+        ) AS effects GROUP BY note HAVING count(DISTINCT effect) > 1
+    """,
+    "a basket is not filled whole": """
+        SELECT basket_id, id, status FROM placed_order WHERE basket_id IS NOT NULL AND status <> 'filled'
     """,
 }
 
@@ -141,10 +147,11 @@ async def check_claims(watcher: Watcher, claims: Mapping[str, Claim]) -> None:
     acknowledged_orders = set()
     uncertain_orders = 0
     for key, claim in claims.items():
-        if claim.command.method == "PlaceOrder":
-            uncertain_orders += claim.answer is None and claim.may_have_happened
+        if isinstance(claim.command.request, pb.PlaceOrderRequest | ExecuteRebalanceRequest):
             if claim.answer is not None:
-                acknowledged_orders.add(pb.PlaceOrderResponse.FromString(claim.answer).order.id)
+                acknowledged_orders.update(_orders_of(claim.command.method, claim.answer))
+            elif claim.may_have_happened:
+                uncertain_orders += len(getattr(claim.command.request, "orders", ["one"]))
             continue
         if claim.answer is not None and key not in recorded:
             raise Violation(f"{key} was acknowledged, and is not in the ledger")
@@ -158,6 +165,12 @@ async def check_claims(watcher: Watcher, claims: Mapping[str, Claim]) -> None:
         raise Violation(f"orders were acknowledged, and are not there: {lost}")
     if len(orders - acknowledged_orders) > uncertain_orders:
         raise Violation(f"{len(orders)} orders came of {len(acknowledged_orders)} to {uncertain_orders} more wishes")
+
+
+def _orders_of(method: str, answer: bytes) -> list[str]:
+    if method == "ExecuteRebalance":
+        return [order.id for order in ExecuteRebalanceResponse.FromString(answer).orders]
+    return [pb.PlaceOrderResponse.FromString(answer).order.id]
 
 
 async def check_sizes(watcher: Watcher, quotes: Iterable[Quote]) -> None:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import groupby
 from operator import itemgetter
 
-from .clients import Violation
+from .history import Violation
 from .replica import Watcher
 
 _JOURNAL = """

@@ -8,7 +8,8 @@ from uuid import UUID
 from quantmesh.api.portfolio.v1 import halts_pb2 as pb
 from quantmesh.chassis.errors import QuantmeshError
 
-from .clients import OUTCOME_IS_UNKNOWN, Replica, Violation
+from .clients import OUTCOME_IS_UNKNOWN, Replica
+from .history import Violation
 from .market import SYMBOLS
 from .replica import Watcher
 from .scheduler import Died, Scheduler

@@ -14,6 +14,7 @@ from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.portfolio.adapters.risk_alerts import RiskAlerts
 from quantmesh.portfolio.adapters.rpc import PortfolioRpc
 from quantmesh.portfolio.adapters.rpc.halts import HaltRpc
+from quantmesh.portfolio.adapters.rpc.rebalance import RebalanceRpc
 from quantmesh.portfolio.core.execution import ExecutionCosts
 
 from .alarms import Alarms
@@ -23,6 +24,7 @@ from .cluster import Cluster
 from .commands import Account, Wishes
 from .couriers import Readers, Relays
 from .disasters import Disasters
+from .followers import Follower, check_snapshots
 from .groups import stepped_groups
 from .history import History
 from .identifiers import seeded_ids
@@ -35,6 +37,7 @@ from .invariants import (
     check_log_rebuilds_state,
     check_sizes,
 )
+from .ledgers import Snapshots, check_ledgers
 from .margins import check_margins
 from .market import SYMBOLS, SeededMarket
 from .operators import Operator
@@ -111,6 +114,7 @@ class _Run:
             scheduler, cluster, self.replicas, self._broker, self._market, self._shape.move_seconds
         )
         self._venues: list[Venue] = []
+        self._followers: list[Follower] = []
         self._steps = 0
         self._is_over = False
         self.claims: dict[str, Claim] = {}
@@ -128,7 +132,11 @@ class _Run:
             draw = scheduler.draws(f"wishes of {name}")
             wishes = Wishes(draw, account, scheduler.clock.now, self._market.latest, shape.weights)
             owned = [each for each in accounts if each.owner_id == account.owner_id]
-            client = Client(name, account, draw, wishes, scheduler, self.replicas, self.claims, shape.commands, owned)
+            follower = Follower(account)
+            self._followers.append(follower)
+            client = Client(
+                name, account, draw, wishes, scheduler, self.replicas, self.claims, shape.commands, owned, follower
+            )
             scheduler.add(name, client.live)
         watcher = self._cluster.portfolio_watcher
         operator = Operator(scheduler, self.replicas, scheduler.draws("halts"), watcher, self._clients_have_left)
@@ -146,6 +154,8 @@ class _Run:
             scheduler.add(name, partial(venue.trade, self._clients_have_left))
             scheduler.add(f"{name} hears", venue.hear)
             scheduler.add(f"{name} reads", venue.read)
+        snapshots = Snapshots(scheduler, self._cluster.portfolios[1].database, self._commits)
+        scheduler.add("snapshots", partial(snapshots.make, self._clients_have_left))
         self._alarms = Alarms(scheduler, bus, accounts, scheduler.draws("breaches"))
         scheduler.add("risk", lambda: self._alarms.run(self._over))
         alerts = Readers(scheduler, self._cluster.portfolios[1].database, bus, self._broker)
@@ -180,6 +190,9 @@ class _Run:
         await check_alarms(watcher, self._alarms.told)
         for venue in self._venues:
             await check_book(watcher, venue.versions)
+        for follower in self._followers:
+            await check_snapshots(watcher, follower.snapshots)
+        await check_ledgers(self._cluster.portfolios[0].database)
 
     async def tell_log(self) -> None:
         """The accounts' logs go into the history."""
@@ -192,7 +205,11 @@ class _Run:
 
     def _servicers(self, stepped: SteppedDatabase) -> list[object]:
         database, market, clock = stepped.database, self._market, self._scheduler.clock
-        return [PortfolioRpc(database, market, clock, _COSTS), HaltRpc(database, market, clock)]
+        return [
+            PortfolioRpc(database, market, clock, _COSTS),
+            RebalanceRpc(database, market, clock, _COSTS),
+            HaltRpc(database, market, clock),
+        ]
 
     def _commits(self) -> int:
         return sum(stepped.commits for stepped in self._cluster.portfolios)

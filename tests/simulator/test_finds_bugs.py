@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from quantmesh.chassis import idempotency, outbox
+from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import RuleBroken
 from quantmesh.chassis.events import inbox
 from quantmesh.chassis.outbox import APPEND_SERIES
@@ -23,13 +24,22 @@ from quantmesh.portfolio.adapters.store.appending import Overtaken, Piece
 from quantmesh.portfolio.adapters.store.portfolios import PortfolioStore
 from quantmesh.portfolio.adapters.store.shared_accounts import SharedAccounts
 from quantmesh.portfolio.adapters.venue.term import Term
-from quantmesh.portfolio.core import fill_order, order_work, place_order, record_transactions, split_orders
+from quantmesh.portfolio.core import (
+    fill_order,
+    fold_ledger,
+    order_work,
+    place_basket,
+    place_order,
+    record_transactions,
+    split_orders,
+)
 from quantmesh.portfolio.core.execution import Venue
 from quantmesh.portfolio.core.margin import require_margin
 from quantmesh.portfolio.core.model import TransactionType
+from quantmesh.portfolio.core.order_states import OrderStatus
 
-from .clients import Violation
 from .cluster import Cluster, open_cluster
+from .history import Violation
 from .replica import database_of
 from .scheduler import Stuck
 from .simulation import simulate
@@ -163,6 +173,25 @@ def margin_judged_where_something_touched_is_owed(patch: pytest.MonkeyPatch) -> 
     patch.setattr(record_transactions, "require_margin", require_of_touched)
 
 
+def baskets_that_are_filled_in_part(patch: pytest.MonkeyPatch) -> None:
+    async def placed_and_called_filled(*arguments: Any) -> Any:
+        order, fills = await place_order.place_order(*arguments)
+        return replace(order, status=OrderStatus.FILLED), fills
+
+    patch.setattr(place_basket, "place_order", placed_and_called_filled)
+
+
+def snapshots_of_several_moments(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Database, "snapshot", Database.transaction)
+
+
+def snapshots_that_know_of_nothing_late(patch: pytest.MonkeyPatch) -> None:
+    def none_late(*_: Any) -> dict[str, Any]:
+        return {}
+
+    patch.setattr(fold_ledger, "late_among", none_late)
+
+
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("broken", "seeds"),
@@ -179,6 +208,9 @@ def margin_judged_where_something_touched_is_owed(patch: pytest.MonkeyPatch) -> 
         (splits_that_leave_orders_alone, TRADERS),
         (fills_judged_before_they_are_written, BORROWERS),
         (margin_judged_where_something_touched_is_owed, BORROWERS),
+        (baskets_that_are_filled_in_part, TRADERS),
+        (snapshots_of_several_moments, TRADERS),
+        (snapshots_that_know_of_nothing_late, BORROWERS),
     ],
 )
 async def test_a_seed_fails_without(

@@ -15,7 +15,7 @@ from quantmesh.portfolio.core.execution import ExecutionCosts
 from quantmesh.portfolio.core.market import Quote
 
 from .broker import Broker, Stored
-from .clients import Violation
+from .history import Violation
 from .market import SeededMarket
 from .scheduler import Died, Scheduler, current_actor
 
