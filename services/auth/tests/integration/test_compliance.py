@@ -1,5 +1,6 @@
 """KYC decisions on a real Postgres, over a real channel."""
 
+import asyncio
 import uuid
 from datetime import UTC, datetime
 
@@ -136,3 +137,18 @@ async def test_a_kept_decision_cannot_be_changed(auth: Auth) -> None:
         with pytest.raises(InsufficientPrivilege, match="permission denied"):
             async with auth.database.system_transaction() as session:
                 await session.execute(text(statement))
+
+
+async def test_asking_twice_at_once_is_asking_once(auth: Auth) -> None:
+    """As somebody does who presses a button twice."""
+    stub = ComplianceServiceStub(auth.peer.channel)
+    user = await auth.register()
+    auth.act_as((await auth.login()).access_token)
+    async with auth.database.system_transaction() as session:
+        await session.execute(UNTOLD, {"user_id": user.id, "version": 1, "status": "pending"})
+        asked = asyncio.create_task(auth.peer.call(stub.SubmitKyc, pb.SubmitKycRequest()))
+        waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted")
+        while not await session.scalar(waiting):  # noqa: ASYNC110  Postgres tells nobody of a lock
+            await asyncio.sleep(0.01)
+    answer = (await asked).kyc
+    assert (answer.status, answer.version) == (pb.KYC_STATUS_PENDING, 1)

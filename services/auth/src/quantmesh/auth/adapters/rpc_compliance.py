@@ -9,7 +9,7 @@ from quantmesh.api.common.v1.common_pb2 import PageInfo
 from quantmesh.auth.adapters.kyc_store import KYC_NUMBERS, KYC_STATUSES, KycStore
 from quantmesh.auth.adapters.store import Store
 from quantmesh.auth.core import kyc
-from quantmesh.auth.core.errors import InvalidCursor, NoSuchUser
+from quantmesh.auth.core.errors import InvalidCursor, KycDecidedMeanwhile, NoSuchUser
 from quantmesh.auth.core.model import KycDecision
 from quantmesh.chassis import idempotency
 from quantmesh.chassis.clock import Clock
@@ -34,6 +34,13 @@ class ComplianceRpc(ComplianceServiceServicer):
 
     @requires("account:manage")
     async def SubmitKyc(self, request: pb.SubmitKycRequest, context: Any) -> pb.SubmitKycResponse:
+        try:
+            return await self._submit(request)
+        except KycDecidedMeanwhile:
+            # Asked for twice at once, which changes nothing, or decided: either can be read now.
+            return await self._submit(request)
+
+    async def _submit(self, request: pb.SubmitKycRequest) -> pb.SubmitKycResponse:
         user_id = current_caller().user_id
         async with self._database.transaction(user_id) as session:
 
