@@ -16,7 +16,7 @@ from quantmesh.client import Client
 from quantmesh.client.cli import login, tables
 from quantmesh.client.cli.app import app
 from quantmesh.client.cli.console import plain_console
-from quantmesh.client.models.analytics import ValueAtRisk
+from quantmesh.client.models.analytics import Optimization, ValueAtRisk
 from quantmesh.client.models.portfolios import Import, LedgerEntry, Portfolio, Posting, RejectedRow
 
 from .test_transport import Server
@@ -131,6 +131,23 @@ def test_a_confidence_is_shown_as_it_was_asked_for(capsys: pytest.CaptureFixture
     )
     plain_console().print(tables.risk_table([measured]))
     assert "99.5%, 1 d, USD" in capsys.readouterr().out
+
+
+def test_equal_weights_are_shown_in_one_order_whatever_the_answer_began_with(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def shown(*symbols: str) -> str:
+        weights = dict.fromkeys(symbols, 0.25)
+        statistics = {"weights": weights, "expected_return": 0.1, "volatility": 0.2, "sharpe": 0.5}
+        result = Optimization.model_validate(
+            statistics
+            | {"objective": "risk_parity", "observations": 500, "as_of": None, "solver": "newton", "orders": []}
+            | {"benchmarks": dict.fromkeys((f"as {symbol}" for symbol in symbols), statistics)}
+        )
+        plain_console().print(tables.optimization_table(result))
+        return capsys.readouterr().out
+
+    assert shown("MSFT", "AAPL", "JPM", "XOM") == shown("XOM", "JPM", "AAPL", "MSFT")
 
 
 def test_an_instant_of_the_past_is_asked_for_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:

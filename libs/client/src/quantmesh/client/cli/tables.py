@@ -188,7 +188,7 @@ def optimization_table(result: Optimization) -> Table:
     """The optimum beside what it is compared with."""
     columns = ("return", "volatility", "Sharpe")
     made = table("weights", *columns, "largest", right=columns)
-    for name, allocation in ((result.objective, result), *result.benchmarks.items()):
+    for name, allocation in ((result.objective, result), *sorted(result.benchmarks.items())):
         made.add_row(
             name.replace("_", " "),
             percent(allocation.expected_return),
@@ -224,7 +224,8 @@ def forecast_facts(forecast: Forecast) -> Table:
 
 
 def _largest(allocation: Allocation, count: int = 3) -> str:
-    ordered = sorted(allocation.weights.items(), key=lambda item: item[1], reverse=True)
+    """Of equal ones the first by name, whichever the answer began with."""
+    ordered = sorted(allocation.weights.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{symbol} {weight:.0%}" for symbol, weight in ordered[:count])
 
 
