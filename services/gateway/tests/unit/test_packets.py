@@ -18,6 +18,10 @@ class FakeTransport:
         self.packets.append(data)
 
     def writelines(self, pieces: Iterable[bytes]) -> None:
+        if self.closed:
+            # As uvloop does.
+            msg = "the handler is closed"
+            raise RuntimeError(msg)
         self.packets.append(b"".join(pieces))
 
     def close(self) -> None:
@@ -81,4 +85,12 @@ async def test_nothing_is_sent_to_a_client_that_went_away() -> None:
     transport.write(b"head")
     below.close()
     await asyncio.sleep(0)
+    assert below.packets == []
+
+
+async def test_who_leaves_between_the_head_and_the_body_is_no_error() -> None:
+    transport, below = gathered()
+    transport.write(b"head")
+    below.close()
+    transport.write(b"body")
     assert below.packets == []

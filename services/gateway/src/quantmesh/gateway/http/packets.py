@@ -27,7 +27,9 @@ class GatheredTransport:
     def write(self, data: bytes) -> None:
         if self._held:
             held, self._held = self._held, b""
-            self.transport.writelines((held, data))
+            # Of a client who has just left the protocol hears after this turn; uvloop refuses to write to him before.
+            if not self.transport.is_closing():
+                self.transport.writelines((held, data))
         else:
             self._held = data
             self._call_soon(self._flush)
