@@ -245,6 +245,7 @@ class BudgetSpec(Part):
     selector: Selector
     min_available: int | str | None = None
     max_unavailable: int | str | None = None
+    unhealthy_pod_eviction_policy: str = "IfHealthyBudget"
 
 
 class PodDisruptionBudget(Named):

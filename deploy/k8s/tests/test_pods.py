@@ -165,6 +165,13 @@ def test_a_budget_lets_at_least_one_pod_go(release: Release) -> None:
         assert kept is None or (isinstance(kept, int) and kept < replicas), f"{budget} keeps {kept} of {replicas}"
 
 
+def test_pods_that_serve_nobody_hold_up_no_drain(release: Release) -> None:
+    """Replicas that never get ready would keep their nodes for ever; NATS' members hold events all the same."""
+    for budget in release.of(PodDisruptionBudget):
+        held = budget.spec.unhealthy_pod_eviction_policy != "AlwaysAllow"
+        assert held is (budget.name == "nats"), str(budget)
+
+
 def test_what_has_replicas_is_spread_and_has_a_budget(release: Release) -> None:
     scalers = _scalers(release)
     budgets = release.of(PodDisruptionBudget)
