@@ -152,7 +152,12 @@ async def test_a_long_import_is_a_job_that_portfolio_keeps(edge: Edge) -> None:
 
 async def test_a_jobs_problem_is_told_as_one_of_an_answer(edge: Edge) -> None:
     failed = job_pb2.Job(id=JOB, kind="import-transactions", status=job_pb2.JOB_STATUS_FAILED)
-    told = {"type": "/problems/unreadable-import", "title": "Unreadable import", "status": 422, "detail": "no header"}
+    told: dict[str, Any] = {
+        "type": "/problems/unreadable-import",
+        "title": "Unreadable import",
+        "status": 422,
+        "detail": "no header",
+    }
     failed.problem.update(told)
     edge.peers["prediction"].answers["GetJob"] = job_pb2.GetJobResponse(job=failed)
     answer = await edge.http.get(f"/api/v2/jobs/{JOB}")
