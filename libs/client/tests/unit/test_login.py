@@ -1,5 +1,6 @@
 """The login that commands share: whoever renews it, all of them go on with it."""
 
+import json
 from pathlib import Path
 
 import httpx
@@ -62,6 +63,23 @@ def test_a_token_that_another_command_renewed_meanwhile_is_not_renewed_again(mon
             client.auth.me()
         following.auth.me()
     assert long.asked[0].headers["Authorization"] == "Bearer second"
+
+
+@pytest.mark.usefixtures("logged_in")
+@pytest.mark.parametrize("address", [ADDRESS, "http://elsewhere.test"])
+def test_another_login_meanwhile_is_neither_taken_nor_overwritten(
+    monkeypatch: pytest.MonkeyPatch, file: Path, address: str
+) -> None:
+    own = Server(tokens("second"), httpx.Response(200, json=ME))
+    answering(monkeypatch, own)
+    with login.signed_in() as following:
+        monkeypatch.setenv("QUANTMESH_ADDRESS", address)
+        answering(monkeypatch, Server(tokens("other")))
+        with login.signing_in() as client:
+            client.auth.login("operator@example.org", "secret")
+        following.auth.me()
+    assert own.asked[1].headers["Authorization"] == "Bearer second"
+    assert json.loads(file.read_text())["tokens"]["access_token"] == "other"
 
 
 @pytest.mark.usefixtures("logged_in")
