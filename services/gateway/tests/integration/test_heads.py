@@ -95,3 +95,11 @@ async def test_who_does_not_go_on_is_sent_away(edge: Edge, begun: bytes, monkeyp
     monkeypatch.setattr("quantmesh.gateway.http.server.IDLE_SECONDS", 0.3)
     edge.peers["auth"].answers["GetMe"] = lambda _: asyncio.sleep(0.5, GetMeResponse())
     assert (await told(edge, begun)).count(b"HTTP/1.1 200 ") == begun.count(b"\r\n\r\n")
+
+
+async def test_who_does_not_go_on_with_a_body_that_is_refused_already_is_sent_away(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quantmesh.gateway.http.server.IDLE_SECONDS", 0.3)
+    head = b"POST /api/v2/options/price HTTP/1.1\r\nHost: edge\r\nContent-Length: 100\r\n\r\n"
+    assert (await told(edge, head, b"{", b" ")).startswith(b"HTTP/1.1 401 ")

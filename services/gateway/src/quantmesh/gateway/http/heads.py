@@ -67,11 +67,14 @@ class BoundedProtocol(PacketProtocol):
         if self._has_told or self.transport.is_closing():
             self._untold_bytes = 0
             self._cease_to_expect()
-            return
-        self._untold_bytes += len(data)
-        if self._untold_bytes > MAXIMUM_HEAD_BYTES:
-            self.send_400_response(f"The head of a request may have {MAXIMUM_HEAD_BYTES} bytes.")
-        elif self._late is None:
+        else:
+            self._untold_bytes += len(data)
+            if self._untold_bytes > MAXIMUM_HEAD_BYTES:
+                self.send_400_response(f"The head of a request may have {MAXIMUM_HEAD_BYTES} bytes.")
+        # Between two requests uvicorn expects the next one by itself, but neither its head's end nor that of a body
+        # which is of no use any more.
+        is_between = self._has_told and self._in_head
+        if self._late is None and self._is_idle() and not is_between and not self.transport.is_closing():
             self._expect()
 
     def on_headers_complete(self) -> None:
@@ -100,8 +103,7 @@ class BoundedProtocol(PacketProtocol):
         """As a problem; but what was asked before is answered first, and gets no answer that is not its own."""
         if self.transport.is_closing():
             return
-        cycle = self.cycle
-        is_answered = cycle is None or cycle.response_complete
+        cycle, is_answered = self.cycle, self._is_idle()
         if self._in_head and not is_answered:
             cycle.keep_alive = False
             self.flow.pause_reading()
@@ -120,10 +122,13 @@ class BoundedProtocol(PacketProtocol):
             self._late = None
 
     def _give_up(self) -> None:
-        if self.cycle is None or self.cycle.response_complete:
+        if self._is_idle():
             self.transport.close()
         else:
             self._expect()
+
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
 
 
 def _has_body(headers: Iterable[Header]) -> bool:
