@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -94,3 +95,13 @@ async def test_what_is_no_handshake_is_answered(edge: Edge, head: bytes) -> None
         writer.close()
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b"/problems/malformed-request" in answer
+
+
+async def test_a_refused_stream_is_no_error_of_ours(edge: Edge, caplog: pytest.LogCaptureFixture) -> None:
+    async with served(edge) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET /api/v2/nowhere " + UPGRADE + KEY + b"\r\n")
+        answer = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]

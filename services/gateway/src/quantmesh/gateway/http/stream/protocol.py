@@ -33,6 +33,13 @@ class StreamProtocol(WebSocketsSansIOProtocol):
             self.transport.write(refusal(MalformedRequest(_NO_HANDSHAKE), dict(NOTHING_KNOWN), headers))
             self.transport.close()
 
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if self.close_sent:
+            # Also what was refused is over; else uvicorn tells of an error, and whoever asks for what is not there
+            # writes into the log of errors.
+            self.handshake_complete = True
+
     def handle_ping(self) -> None:
         if self.writable.is_set():
             super().handle_ping()
