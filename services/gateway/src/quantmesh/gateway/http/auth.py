@@ -130,12 +130,12 @@ class Auth:
             network=counted_as(call.edge.address),
         )
         answer = await self._auth.call(self._stub.Login, request, timeout_seconds=_HASHING_SECONDS)
-        return ok(translation.tokens(answer.tokens), headers=_NO_STORE)
+        return ok(translation.tokens(answer.tokens))
 
     async def refresh(self, body: models.RefreshBody) -> Answer:
         request = pb.RefreshRequest(refresh_token=body.refresh_token)
         answer = await self._auth.call(self._stub.Refresh, request)
-        return ok(translation.tokens(answer.tokens), headers=_NO_STORE)
+        return ok(translation.tokens(answer.tokens))
 
     async def logout(self) -> Answer:
         await self._auth.call(self._stub.Logout, pb.LogoutRequest())
@@ -170,7 +170,7 @@ class Auth:
         )
         answer, again = await self._auth.call_replayable(self._stub.CreateApiKey, request)
         shown = {**translation.api_key(answer.api_key), "key": answer.secret}
-        return created(shown, headers=(*_NO_STORE, *replayed(again)))
+        return created(shown, headers=replayed(again))
 
     async def api_keys(self, query: QueryOf[PageQuery]) -> Answer:
         request = pb.ListApiKeysRequest(page=page_request(query.limit, query.cursor))
@@ -182,6 +182,3 @@ class Auth:
     async def revoke_api_key(self, api_key_id: Id) -> Answer:
         await self._auth.call(self._stub.RevokeApiKey, pb.RevokeApiKeyRequest(id=api_key_id))
         return no_content()
-
-
-_NO_STORE = ((b"cache-control", b"no-store"),)
