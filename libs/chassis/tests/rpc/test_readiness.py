@@ -12,6 +12,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from quantmesh.api.common.v1 import job_pb2_grpc
 from quantmesh.chassis.identity import TokenVerifier
+from quantmesh.chassis.rpc import open_channel
 from quantmesh.chassis.rpc.server import RpcServer
 from quantmesh.chassis.rpc.tls import UnusableCertificate
 from quantmesh.chassis.service import Service
@@ -102,3 +103,24 @@ async def test_a_service_is_ready_without_its_peers_and_started_once_each_has_be
 def test_a_folder_without_certificates_keeps_a_service_from_starting(tmp_path: Path) -> None:
     with pytest.raises(UnusableCertificate, match=r"tls\.crt cannot be read"):
         Service("ledger", ServiceSettings(tls_folder=str(tmp_path)))
+
+
+async def test_a_channel_does_not_wait_with_another_one_that_found_nobody() -> None:
+    address = f"127.0.0.1:{free_port()}"
+    async with open_channel(address, []) as early:
+        early.get_state(try_to_connect=True)
+        async with asyncio.timeout(5):
+            while early.get_state() is not grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+                await early.wait_for_state_change(early.get_state())
+        # By now it waits the longest before it tries again.
+        await asyncio.sleep(0.9)
+        server = RpcServer(address, TokenVerifier(NoKeys()))
+        await server.start()
+        await server.set_serving(True)
+        try:
+            async with open_channel(address, []) as late:
+                health: Any = HealthStub(late)
+                answer = await health.Check(HealthCheckRequest(), timeout=5)
+        finally:
+            await server.stop(0)
+        assert answer.status == HealthCheckResponse.SERVING

@@ -62,6 +62,8 @@ def channel_options(retryable: list[tuple[str, str]]) -> list[tuple[str, int | s
         *_BOTH,
         ("grpc.service_config", json.dumps(config)),
         ("grpc.enable_retries", 1),
+        # A connection of its own: shared with another channel, it would fail at once while that one waits to try again.
+        ("grpc.use_local_subchannel_pool", 1),
         # A restarted peer is found again within a second, well under the promised five.
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 100),
