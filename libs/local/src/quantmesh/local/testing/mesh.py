@@ -178,10 +178,22 @@ def free_ports(workspace: Workspace) -> dict[str, str]:
 def running_mesh(root: Path, state_folder: Path, settings: Mapping[str, str]) -> Iterator[Mesh]:
     """Up on free ports, and down at the end whatever happened."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("QUANTMESH_")}
-    environ |= free_ports(Workspace.read(root))
-    mesh = Mesh(root, {**environ, "QUANTMESH_STATE_FOLDER": str(state_folder), **settings})
+    workspace = Workspace.read(root)
+
+    def mesh_on_free_ports() -> Mesh:
+        return Mesh(root, {**environ, **free_ports(workspace), "QUANTMESH_STATE_FOLDER": str(state_folder), **settings})
+
+    mesh = mesh_on_free_ports()
     try:
-        mesh.up()
+        try:
+            mesh.up()
+        except RuntimeError as error:
+            # Until a part listens, somebody else may be given its port.
+            if "Failed to bind" not in str(error):
+                raise
+            mesh.down()
+            mesh = mesh_on_free_ports()
+            mesh.up()
         yield mesh
     finally:
         mesh.down()
