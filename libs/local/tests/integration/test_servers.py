@@ -4,6 +4,7 @@ import socket
 import time
 
 import httpx
+import psutil
 import psycopg
 import pytest
 
@@ -30,6 +31,14 @@ def test_postgres_keeps_a_committed_row_when_killed(own_postgres: RunningServer)
     own_postgres.start_again()
     with psycopg.connect(own_postgres.url) as connection:
         assert connection.execute("select value from kept").fetchall() == [(42,)]
+
+
+def test_a_killed_postgres_leaves_no_backend_that_could_commit(own_postgres: RunningServer) -> None:
+    with psycopg.connect(own_postgres.url, autocommit=True) as connection:
+        backend = psutil.Process(connection.info.backend_pid)
+        backend.suspend()  # so that it does not notice by itself
+        own_postgres.kill()
+        assert not backend.is_running() or backend.status() == psutil.STATUS_ZOMBIE
 
 
 def test_nats_offers_jetstream(nats_server: RunningServer) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from quantmesh.local.errors import ToolMissing
 
 
@@ -42,6 +44,14 @@ def launcher(stop_signal: signal.Signals, account: Account | None) -> list[str]:
 
 def _group_of(user: str) -> int:
     return pwd.getpwnam(user).pw_gid
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    """One that nobody has reaped yet is not."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 class ChildProcess:
@@ -110,11 +120,28 @@ class ChildProcess:
             self._process.send_signal(self._stop_signal)
 
     def kill(self) -> None:
-        """End the whole process group at once, workers that outlived their parent included."""
+        """End it and all it has started, at once: its process group, workers that outlived it included, and what runs
+        in a session of its own (each backend of Postgres does, and would answer one more statement). Returns once they
+        are gone.
+        """
         if self._process is not None:
+            descendants = self._descendants()
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
+            for each in descendants:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.kill()
             self._process.wait()
+            while any(_is_alive(each) for each in descendants):
+                time.sleep(0.005)
+
+    def _descendants(self) -> list[psutil.Process]:
+        if self._process is None or self._process.poll() is not None:
+            return []
+        try:
+            return psutil.Process(self._process.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
 
     def stop(self, patience_seconds: float = 10.0) -> None:
         """Ask, wait, and kill what is left."""

@@ -1,23 +1,41 @@
 """Ports of this machine."""
 
+import fcntl
+import os
 import secrets
 import socket
+import tempfile
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 
 import psutil
 
 LOOPBACK = "127.0.0.1"
 _FREE_RANGE = range(20_000, 32_000)
+# The port that was given last; a file for each user, as nobody may write to another's.
+_LAST_GIVEN = Path(tempfile.gettempdir()) / f"quantmesh-last-port-{os.getuid()}"
 
 
 def free_port() -> int:
     """A port where nobody listens, from a range that the kernel takes none for outgoing connections from and that holds
-    no default of ours; chosen at random, so that two processes that ask at once hardly get the same."""
-    while True:
-        port = secrets.choice(_FREE_RANGE)
-        if is_free(port):
-            return port
+    no default of ours.
+
+    All processes of this user take theirs in turn, so that none is given twice until all others were: a server may take
+    its time before it listens. Drawn at random, one would now and then be somebody else's by then.
+    """
+    with _LAST_GIVEN.open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        given = file.read()
+        port = int(given) if given else secrets.choice(_FREE_RANGE)
+        while True:
+            port = port + 1 if port + 1 in _FREE_RANGE else _FREE_RANGE.start
+            if is_free(port):
+                break
+        file.truncate(0)
+        file.write(str(port))
+        return port
 
 
 def accepts_connections(port: int, host: str = LOOPBACK) -> bool:

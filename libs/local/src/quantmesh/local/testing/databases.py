@@ -1,4 +1,4 @@
-"""A database of its own for each test, cloned from one that was provisioned and migrated once per run."""
+"""A database of its own for each test, cloned from one that was provisioned and migrated once per server."""
 
 import asyncio
 import hashlib
@@ -63,24 +63,18 @@ def cloned_database(server: PostgresServer, service: str, migrations: Path | Non
 
 
 def _ensure_template(admin: psycopg.Connection, server: PostgresServer, service: str, migrations: Path | None) -> str:
-    """Made under a lock by the first of the run's processes to ask, under its final name only when it is whole."""
+    """Made by the first test to ask, under its final name only when it is whole."""
     suffix = hashlib.sha256(str(migrations).encode()).hexdigest()[:8] if migrations else "own"
     template = f"template_{service}_{suffix}"
-    admin.execute("SELECT pg_advisory_lock(hashtext(%s))", [template])
-    try:
-        if admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template]).fetchone() is None:
-            unfinished = ServiceDatabase(server, service, f"{template}_unfinished_{secrets.token_hex(4)}")
-            passwords = {service: service, "migrator": "migrator"}
-            # In a thread: an asynchronous test that asks for a database has a running loop of its own.
-            with ThreadPoolExecutor(1) as thread:
-                work = provision(server.url, (service,), passwords, database=unfinished.name)
-                thread.submit(asyncio.run, work).result()
-            run_migrations(service, unfinished.migration_url, migrations)
-            admin.execute(
-                sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
-                    sql.Identifier(unfinished.name), sql.Identifier(template)
-                )
-            )
-    finally:
-        admin.execute("SELECT pg_advisory_unlock(hashtext(%s))", [template])
+    if admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template]).fetchone() is None:
+        unfinished = ServiceDatabase(server, service, f"{template}_unfinished_{secrets.token_hex(4)}")
+        passwords = {service: service, "migrator": "migrator"}
+        # In a thread: an asynchronous test that asks for a database has a running loop of its own.
+        with ThreadPoolExecutor(1) as thread:
+            work = provision(server.url, (service,), passwords, database=unfinished.name)
+            thread.submit(asyncio.run, work).result()
+        run_migrations(service, unfinished.migration_url, migrations)
+        admin.execute(
+            sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(unfinished.name), sql.Identifier(template))
+        )
     return template

@@ -13,7 +13,7 @@ import httpx
 import psutil
 
 from quantmesh.local.logs import tail
-from quantmesh.local.network import LOOPBACK, free_port
+from quantmesh.local.network import LOOPBACK, free_port, holder_of
 from quantmesh.local.operator import Operator
 from quantmesh.local.plans import local_environment
 from quantmesh.local.secrets import Secrets
@@ -143,7 +143,10 @@ class Mesh:
             raise RuntimeError(msg)
 
     def _last_words(self) -> Iterator[str]:
-        """The ends of the services' logs: the folder is gone before anybody can look."""
+        """Who holds the mesh's ports, and the ends of its logs: the folder is gone before anybody can look."""
+        for variable, value in self._environ.items():
+            if variable.startswith("QUANTMESH_") and variable.endswith("_PORT") and (holder := holder_of(int(value))):
+                yield f"{variable} {value}: {holder}\n"
         for log in sorted(self._settings.logs.glob("*.log")):
             for line in tail(log, 3):
                 yield f"{log.stem}: {line[:2000]}\n"
@@ -168,32 +171,17 @@ def free_ports(workspace: Workspace) -> dict[str, str]:
     parts = [server.upper() for server in SERVER_PORTS]
     for service in workspace.services:
         parts += [f"{service.name.upper()}_{kind.upper()}" for kind in service.ports]
-    ports: set[int] = set()
-    while len(ports) < len(parts):
-        ports.add(free_port())
-    return {f"QUANTMESH_{part}_PORT": str(port) for part, port in zip(parts, ports, strict=True)}
+    return {f"QUANTMESH_{part}_PORT": str(free_port()) for part in parts}
 
 
 @contextmanager
 def running_mesh(root: Path, state_folder: Path, settings: Mapping[str, str]) -> Iterator[Mesh]:
     """Up on free ports, and down at the end whatever happened."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("QUANTMESH_")}
-    workspace = Workspace.read(root)
-
-    def mesh_on_free_ports() -> Mesh:
-        return Mesh(root, {**environ, **free_ports(workspace), "QUANTMESH_STATE_FOLDER": str(state_folder), **settings})
-
-    mesh = mesh_on_free_ports()
+    environ |= free_ports(Workspace.read(root))
+    mesh = Mesh(root, {**environ, "QUANTMESH_STATE_FOLDER": str(state_folder), **settings})
     try:
-        try:
-            mesh.up()
-        except RuntimeError as error:
-            # Until a part listens, somebody else may be given its port.
-            if "Failed to bind" not in str(error):
-                raise
-            mesh.down()
-            mesh = mesh_on_free_ports()
-            mesh.up()
+        mesh.up()
         yield mesh
     finally:
         mesh.down()

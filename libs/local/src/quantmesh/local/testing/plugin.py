@@ -1,11 +1,10 @@
 """Fixtures over real servers.
 
-Postgres is started once for the whole run, by the process that controls pytest-xdist's workers, and each test has a
+Postgres is started once by each of pytest-xdist's workers, as tests look at what the whole server does; each test has a
 database of its own in it. The other servers start within 0.2 s, so each test that asks for one has its own.
 """
 
 import secrets
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -19,60 +18,9 @@ from quantmesh.local.servers import EvmNode, NatsServer, PostgresServer, RedisSe
 from quantmesh.local.testing.databases import ServiceDatabase, cloned_database
 from quantmesh.local.testing.running import RunningServer, running
 
-_shared_postgres = pytest.StashKey[PostgresServer]()
-_cleanup = pytest.StashKey[ExitStack]()
-
 
 class NewDatabase(Protocol):
     def __call__(self, service: str, migrations: Path | None = None) -> ServiceDatabase: ...
-
-
-class WorkerNode(Protocol):
-    """What is used of xdist's untyped WorkerController."""
-
-    config: pytest.Config
-    workerinput: dict[str, object]
-
-
-class XdistHooks:
-    """Registered only where pytest-xdist runs, which is who calls them."""
-
-    @pytest.hookimpl
-    def pytest_configure_node(self, node: WorkerNode) -> None:
-        server = shared_postgres(node.config)
-        node.workerinput["quantmesh_postgres"] = {
-            "folder": str(server.folder),
-            "port": server.port,
-            "password": server.password,
-        }
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    if config.pluginmanager.hasplugin("dsession"):
-        config.pluginmanager.register(XdistHooks())
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    if _cleanup in config.stash:
-        config.stash[_cleanup].close()
-
-
-def shared_postgres(config: pytest.Config) -> PostgresServer:
-    """The run's one server: given by the controlling process, or started here by the first to ask."""
-    if _shared_postgres in config.stash:
-        return config.stash[_shared_postgres]
-    given = getattr(config, "workerinput", {}).get("quantmesh_postgres")
-    if given:
-        server = PostgresServer(Path(given["folder"]), given["port"], given["password"], durable=False)
-    else:
-        cleanup = config.stash[_cleanup] = ExitStack()
-        folder = Path(tempfile.mkdtemp(prefix="quantmesh-"))
-        folder.chmod(0o711)  # Postgres runs as another user when this is root
-        cleanup.callback(shutil.rmtree, folder)
-        server = PostgresServer(folder / "postgres", free_port(), secrets.token_hex(16), durable=False)
-        cleanup.enter_context(running(server, folder / "postgres.log"))
-    config.stash[_shared_postgres] = server
-    return server
 
 
 @pytest.fixture(scope="session")
@@ -82,9 +30,14 @@ def workspace(pytestconfig: pytest.Config) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(pytestconfig: pytest.Config) -> PostgresServer:
-    """The run's shared server; `url` is the superuser's."""
-    return shared_postgres(pytestconfig)
+def postgres_server() -> Iterator[PostgresServer]:
+    """The shared server; `url` is the superuser's."""
+    with tempfile.TemporaryDirectory(prefix="quantmesh-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # Postgres runs as another user when this is root
+        server = PostgresServer(folder / "postgres", free_port(), secrets.token_hex(16), durable=False)
+        with running(server, folder / "postgres.log"):
+            yield server
 
 
 @pytest.fixture
