@@ -1,7 +1,7 @@
 """Events for an edge: each replica gets all of them from its start on, also over a broker's restart."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope
@@ -27,10 +27,13 @@ class Edge:
         assert self.got == list(versions)
 
 
-async def send(bus: EventBus, *versions: int, subject: str = "qm.ledger.entry.posted.0") -> None:
+async def send(
+    bus: EventBus, *versions: int, subject: str = "qm.ledger.entry.posted.0", recorded_at: datetime | None = None
+) -> None:
     await ensure_stream(bus.jetstream, "ledger")
     for version in versions:
         envelope = EventEnvelope(event_id=str(uuid4()), aggregate_id="a", aggregate_version=version)
+        envelope.recorded_at.FromDatetime(recorded_at or datetime.now(UTC))
         await bus.jetstream.publish(subject, envelope.SerializeToString())
 
 
@@ -76,6 +79,26 @@ async def test_a_killed_broker_costs_an_edge_no_event(bus: EventBus, start: Star
             await asyncio.sleep(0.02)
     await send(bus, 3, 4)
     await edge.has(1, 2, 3, 4)
+
+
+async def test_a_broker_that_lost_all_costs_an_edge_no_event_and_gives_it_no_week_of_old_ones(
+    bus: EventBus, start: Start
+) -> None:
+    """Its relay publishes again what it still has, under other numbers, before the edge looks."""
+    await send(bus, *range(1, 6))
+    edge = Edge()
+    following = start(edge.broadcast.run(bus))
+    await followed(bus, 1)
+    await send(bus, 6, 7)
+    await edge.has(6, 7)
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+    await bus.jetstream.delete_stream("qm-ledger")
+    long_ago = datetime.now(UTC) - timedelta(hours=1)
+    await send(bus, 5, 6, recorded_at=long_ago)
+    await send(bus, 7, 8)
+    start(edge.broadcast.run(bus))
+    await edge.has(6, 7, 7, 8)
 
 
 async def test_what_is_no_envelope_does_not_stop_the_others(bus: EventBus, start: Start) -> None:

@@ -8,6 +8,7 @@ import pytest
 from nats.errors import BadSubjectError
 
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope
+from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.events import Broadcast, EventBus
 from quantmesh.chassis.events.streams import ensure_stream
 from quantmesh.local.testing import RunningServer
@@ -70,6 +71,24 @@ async def test_an_edge_gets_what_was_on_the_way_when_its_connection_broke(
     proxy.cut()
     proxy.swallows = False
     await until(lambda: heard.versions == [1, 2, 3])
+
+
+@pytest.mark.parametrize("patience_seconds", [0.1, 5.0], ids=["its asker left", "it was given up"])
+async def test_an_answer_that_comes_too_late_makes_nobody_deaf(
+    bus: EventBus, far_bus: EventBus, proxy: Proxy, patience_seconds: float
+) -> None:
+    await far_bus.connect()
+    heard = Heard()
+    await far_bus.subscribe("quotes.*", heard.core)
+    connections = far_bus.epoch
+    proxy.delay_seconds = 1.2
+    with pytest.raises((TimeoutError, Unavailable)):
+        await asyncio.wait_for(far_bus.ping(), patience_seconds)
+    proxy.delay_seconds = 0.0
+    await asyncio.sleep(1.4)
+    await bus.publish("quotes.AAPL", b"1.5")
+    await until(lambda: heard.payloads == [b"1.5"], seconds=1.0)
+    assert far_bus.epoch == connections
 
 
 @pytest.mark.parametrize("backlog", [timedelta(0), timedelta(milliseconds=1)])

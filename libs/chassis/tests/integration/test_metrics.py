@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
+from nats.js.api import DiscardPolicy
 from prometheus_client import REGISTRY
 
 from quantmesh.api.common.v1.common_pb2 import Money
@@ -13,11 +15,13 @@ from quantmesh.chassis.cache import Cache
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import RuleBroken, Unavailable
 from quantmesh.chassis.events import EventBus
+from quantmesh.chassis.events.streams import ensure_stream
 from quantmesh.chassis.jobs import JobWorker, RunningJob
+from quantmesh.chassis.leadership import leading
 from quantmesh.chassis.relay import Relay
 from quantmesh.local.testing import RunningServer, ServiceDatabase
 
-from .events import OWNER, Effects, Start, post, until
+from .events import OWNER, Effects, Start, post, unpublished, until
 
 
 def value(name: str, **labels: str) -> float | None:
@@ -79,6 +83,44 @@ async def test_what_a_leader_measures_ends_with_its_lead(
     consumer.cancel()
     await asyncio.gather(relay, consumer, return_exceptions=True)
     assert [value(name, **labels) for name, labels in shown] == [None] * 4
+
+
+async def test_what_a_relay_measures_stays_while_the_broker_refuses_its_events_until_another_leads(
+    database: Database, bus: EventBus, start: Start
+) -> None:
+    def lag() -> float | None:
+        return value("quantmesh_outbox_lag_seconds", schema="ledger")
+
+    full = (await ensure_stream(bus.jetstream, "ledger")).config.evolve(max_bytes=1, discard=DiscardPolicy.NEW)
+    await bus.jetstream.update_stream(full)
+    await post(database, "a", "ONE")
+    start(Relay(database, bus).run())
+    await until(lambda: lag() is not None)
+    seen = []
+    for _ in range(250):
+        await asyncio.sleep(0.01)
+        seen.append(lag())
+    assert None not in seen
+    assert (seen[-1] or 0.0) > (seen[0] or 0.0)
+    async with leading(database, "relay"):
+        await until(lambda: lag() is None)
+
+
+async def test_a_relay_that_waits_for_a_lock_shows_what_waits_with_it(
+    ledger: ServiceDatabase, database: Database, bus: EventBus, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quantmesh.chassis.relay._LOCK_SECONDS", 0.5)
+    effects = Effects(database)
+    start(effects.consumer().run(database, bus))
+    await post(database, "a", "ONE")
+    async with await psycopg.AsyncConnection.connect(ledger.admin_url) as admin:
+        await admin.execute("SELECT FROM ledger.outbox FOR UPDATE")
+        start(Relay(database, bus).run())
+        await until(lambda: effects.is_count(1))
+        await post(database, "b", "TWO")
+        await until(lambda: effects.is_count(2))
+        await until(lambda: (value("quantmesh_outbox_lag_seconds", schema="ledger") or 0.0) > 1.0)
+    await until(lambda: unpublished(database, 0))
 
 
 async def test_what_a_consumer_has_not_settled_is_pending_though_nothing_arrives(

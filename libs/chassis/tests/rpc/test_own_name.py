@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from quantmesh.api.auth.v1 import auth_pb2
 from quantmesh.api.common.v1 import job_pb2, job_pb2_grpc
@@ -99,6 +100,7 @@ class Auth(Peer):
     def __init__(self) -> None:
         super().__init__("auth", open_channel("127.0.0.1:1", []))
         self.is_away = False
+        self.asked = 0
         self.given = 0
         self._speaks = asyncio.Event()
         self._speaks.set()
@@ -110,6 +112,7 @@ class Auth(Peer):
         self._speaks.set()
 
     async def call(self, method: object, request: object, *, timeout_seconds: float | None = None) -> Any:
+        self.asked += 1
         if self.is_away:
             msg = "away"
             raise Unavailable(msg, retry_after_seconds=1.0)
@@ -130,6 +133,24 @@ async def test_a_token_that_cannot_be_renewed_serves_until_it_expires() -> None:
         await tokens.token()
     auth.is_away = False
     assert await tokens.token() == "token-2"
+    await auth.close()
+
+
+async def test_an_auth_that_is_away_is_named_and_asked_for_the_next_token_once_a_second_alone() -> None:
+    now = 1000.0
+    auth = Auth()
+    tokens = ServiceTokens(auth, "risk", "secret", monotonic=lambda: now)
+    await tokens.token()
+    auth.is_away = True
+    with capture_logs() as logged:
+        for moment in (1280.0, 1280.9, 1281.0):
+            now = moment
+            for _ in range(5):
+                assert await tokens.token() == "token-1"
+                await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert auth.asked == 3
+    assert [(each["log_level"], each["what"]) for each in logged] == [("warning", "the service's own token")] * 2
     await auth.close()
 
 

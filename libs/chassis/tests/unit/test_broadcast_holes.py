@@ -29,7 +29,7 @@ class LossyBus:
         return "_INBOX.1"
 
     async def ensure_stream(self, _: str) -> SimpleNamespace:
-        return SimpleNamespace(state=SimpleNamespace(last_seq=self._last))
+        return SimpleNamespace(state=SimpleNamespace(last_seq=self._last), created=None)
 
     async def add_consumer(self, _: str, config: ConsumerConfig) -> SimpleNamespace:
         self._last = 4

@@ -13,6 +13,9 @@ import pytest
 from quantmesh.chassis.service import Service
 from quantmesh.chassis.settings import ServiceSettings
 
+# After so long a cancellation that was swallowed is repeated.
+REPEATED_SECONDS = 1.0
+
 
 async def test_a_check_that_ends_in_the_turn_of_the_stop_delays_nothing() -> None:
     service = Service("ledger", ServiceSettings())
@@ -24,7 +27,7 @@ async def test_a_check_that_ends_in_the_turn_of_the_stop_delays_nothing() -> Non
     service.add_check("broker", check)
     started = time.monotonic()
     assert await asyncio.wait_for(service.run(), 5)
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < REPEATED_SECONDS
 
 
 async def test_a_check_that_swallows_its_cancellation_delays_nothing() -> None:
@@ -44,7 +47,7 @@ async def test_a_check_that_swallows_its_cancellation_delays_nothing() -> None:
     started = time.monotonic()
     service.stop()
     assert await asyncio.wait_for(running, 5)
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < REPEATED_SECONDS
 
 
 SCRIPT = """

@@ -27,10 +27,13 @@ class LeadLost(psycopg.OperationalError):
 
 
 @asynccontextmanager
-async def leading(database: Database, name: str) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+async def leading(
+    database: Database, name: str, *, on_another: Callable[[], None] = lambda: None
+) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
     """Waits for its turn; gives the connection that holds the lock, in the system role, committing each statement.
 
-    Raises psycopg.Error where Postgres is away. The caller has lost the lead when the connection fails.
+    `on_another` is called as often as somebody else is found to lead. Raises psycopg.Error where Postgres is away. The
+    caller has lost the lead when the connection fails.
     """
     async with await psycopg.AsyncConnection.connect(
         make_conninfo(database.url, **database.connection_options(name)),
@@ -39,7 +42,8 @@ async def leading(database: Database, name: str) -> AsyncIterator[psycopg.AsyncC
     ) as connection:
         await connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(database.system_role)))
         lock = f"quantmesh-{database.service}-{name}"
-        while not await _try_lock(connection, lock):  # noqa: ASYNC110  another process's end is no event here
+        while not await _try_lock(connection, lock):
+            on_another()
             await asyncio.sleep(_RETRY_SECONDS)
         yield connection
 

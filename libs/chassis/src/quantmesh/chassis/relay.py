@@ -31,6 +31,8 @@ _MARK_SECONDS = 0.1
 _MEASURE_SECONDS = 5.0
 _ACK_SECONDS = 2.0
 _SWEEP_SECONDS = 30.0
+# Who waits for a lock measures nothing, and would look well for as long.
+_LOCK_SECONDS = 30.0
 _FAULTS = (psycopg.Error, *BROKER_FAULTS)
 
 _MARK = """
@@ -53,6 +55,7 @@ _SETTINGS = """
     SELECT set_config(name, 'off', false)
     FROM unnest('{enable_bitmapscan,enable_seqscan,enable_sort,synchronous_commit}'::text[]) AS name
     UNION ALL SELECT set_config('plan_cache_mode', 'force_generic_plan', false)
+    UNION ALL SELECT set_config('lock_timeout', %s, false)
 """
 # The broker gave a sequence that it had given before: it was restored to an older state, and what we had published
 # from there on is lost. Only rows of earlier batches can be meant, since this batch is not marked yet.
@@ -84,21 +87,35 @@ class Relay:
 
     async def run(self) -> None:
         """Until cancelled. Ends at once where the service has no outbox."""
-        while True:
-            raise_if_cancelled()
-            following = asyncio.create_task(self._tell_leader())
-            try:
-                async with leading(self._database, "relay") as connection:
+        try:
+            while True:
+                raise_if_cancelled()
+                following = asyncio.create_task(self._tell_leader())
+                try:
+                    async with leading(self._database, "relay", on_another=self._show_nothing) as connection:
+                        await end(following)
+                        if not await _has_outbox(connection):
+                            log.info("no outbox, no relay")
+                            return
+                        await _Turn(connection, self._bus, self._database).relay()
+                except _FAULTS as fault:
+                    log.warning("relay waits", error=str(fault))
+                    if isinstance(fault, psycopg.Error):
+                        self._show_nothing()
+                    await asyncio.sleep(_POLL_SECONDS)
+                finally:
                     await end(following)
-                    if not await _has_outbox(connection):
-                        log.info("no outbox, no relay")
-                        return
-                    await _Turn(connection, self._bus, self._database).relay()
-            except _FAULTS as fault:
-                log.warning("relay waits", error=str(fault))
-                await asyncio.sleep(_POLL_SECONDS)
-            finally:
-                await end(following)
+        finally:
+            self._show_nothing()
+
+    def _show_nothing(self) -> None:
+        """Whoever leads measures; what this process last saw would stay for ever.
+
+        Not after a fault of the broker alone, which is when the backlog is looked at: it leads again within seconds, or
+        finds another that does.
+        """
+        _ROWS.remove(self._database.service)
+        _AGE.remove(self._database.service)
 
     async def _tell_leader(self) -> None:
         """What this process has written; the leader would find that too, within a second."""
@@ -129,7 +146,7 @@ class _Turn:
         self._measured_at = 0.0
 
     async def relay(self) -> None:
-        await self._connection.execute(_SETTINGS)
+        await self._connection.execute(_SETTINGS, [f"{_LOCK_SECONDS * 1000:.0f}"])
         await self._publisher.open()
         others = await self._bus.subscribe(_told_on(self._service), self._hear)
         _REPUBLISHED.labels(self._service)  # there from the start: what appears with a first one shows no increase
@@ -147,9 +164,6 @@ class _Turn:
                 await self._forget_some()
                 await self._wait_for_rows()
         finally:
-            # Whoever leads next measures; what this process last saw would stay for ever.
-            _ROWS.remove(self._service)
-            _AGE.remove(self._service)
             await asyncio.shield(others.close())
             await asyncio.shield(self._publisher.close())
 

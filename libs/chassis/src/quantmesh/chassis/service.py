@@ -5,10 +5,11 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 import uvloop
@@ -219,6 +220,8 @@ class Service(Generic[SettingsT]):
 
 
 Wire = Callable[[Service[SettingsT]], Awaitable[None]]
+# With the arguments behind its name; the answer is the exit status.
+Command = Callable[[SettingsT, Sequence[str]], Coroutine[Any, Any, int]]
 
 
 def serve(
@@ -227,18 +230,23 @@ def serve(
     wire: Wire[SettingsT],
     *,
     wire_worker: Wire[SettingsT] | None = None,
+    commands: Mapping[str, Command[SettingsT]] = MappingProxyType({}),
 ) -> None:
-    """The entry point of `python -m quantmesh.<name> [migrate | worker]`; ends the process."""
-    command = sys.argv[1] if len(sys.argv) > 1 else "serve"
+    """The entry point of `python -m quantmesh.<name> [migrate | worker | ...]`; ends the process.
+
+    `commands` are the service's own.
+    """
+    command, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("serve", [])
     if command == "migrate":
         return _migrate(name)
+    wires = {"serve": wire} if wire_worker is None else {"serve": wire, "worker": wire_worker}
+    known = ["migrate", *wires, *commands]
+    if command not in known:
+        sys.exit(f"{name}: unknown command {command!r}; it is one of {', '.join(known)}.")
     settings = load_or_exit(name, settings_type, os.environ)
+    if command in commands:
+        sys.exit(asyncio.run(commands[command](settings, arguments)))
     _tell_of_itself(name, command, settings)
-    chosen = {"serve": wire, "worker": wire_worker}.get(command)
-    if chosen is None:
-        sys.exit(
-            f"{name}: unknown command {command!r}; it is one of serve, migrate{', worker' if wire_worker else ''}."
-        )
     configure_tracing(
         f"quantmesh-{name}",
         endpoint=settings.otlp_endpoint,
@@ -249,7 +257,7 @@ def serve(
         service = Service(name, settings)
     except UnusableCertificate as error:
         sys.exit(f"{name}: QUANTMESH_TLS_FOLDER: {error}")
-    sys.exit(0 if uvloop.run(_run(service, chosen)) else 1)
+    sys.exit(0 if uvloop.run(_run(service, wires[command])) else 1)
 
 
 def _migrate(name: str) -> None:

@@ -1,13 +1,14 @@
 """Events for an edge: every replica gets each of them, in order, from now on."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from google.protobuf.message import DecodeError
 from nats.aio.msg import Msg
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamInfo
 
 from quantmesh.api.common.v1.common_pb2 import EventEnvelope
 from quantmesh.chassis.cancellation import raise_if_cancelled
@@ -19,6 +20,8 @@ from quantmesh.chassis.telemetry.logs import get_logger
 log = get_logger(__name__)
 
 _INACTIVE_SECONDS = 30.0
+# An event is recorded when its transaction begins, and comes when that is committed.
+_COMMITTED_SECONDS = 60.0
 EnvelopeHandle = Callable[[EventEnvelope], Awaitable[None]]
 
 
@@ -39,6 +42,11 @@ class Broadcast:
         # Behind which it goes on; 0 is the beginning of a stream, None where only the time to begin at is known.
         self._last_sequence: int | None = None
         self._begins_at: datetime | None = None
+        # Of the stream in which that place is.
+        self._stream_began: datetime | None = None
+        # Of the events given; and of those that another stream brings again, the first that may be new. Unix time.
+        self._newest_recorded = time.time()
+        self._first_recorded = 0.0
         self.began = asyncio.Event()
 
     async def run(self, bus: EventBus) -> None:
@@ -59,7 +67,7 @@ class Broadcast:
             stream_name(self._publisher),
             ConsumerConfig(
                 filter_subject=self.subject if self.subject.endswith(">") else f"{self.subject}.*",
-                **self._start(info.state.last_seq),
+                **self._start(info),
                 ack_policy=AckPolicy.NONE,
                 inactive_threshold=_INACTIVE_SECONDS,
                 mem_storage=True,
@@ -79,11 +87,17 @@ class Broadcast:
         finally:
             await asyncio.shield(pulled.close())
 
-    def _start(self, last_sequence: int) -> dict[str, Any]:
+    def _start(self, info: StreamInfo) -> dict[str, Any]:
         """Where to begin: behind the last event given; at first from now, or from the backlog.
 
         Without an event yet, a later beginning is the same as the first, so that what came meanwhile is given.
         """
+        last_sequence = info.state.last_seq
+        if self._last_sequence is not None and self._stream_began != info.created:
+            # Of a broker that lost all: its relay has published a week's events again, under other numbers.
+            self._last_sequence = 0
+            self._first_recorded = self._newest_recorded - _COMMITTED_SECONDS
+        self._stream_began = info.created
         if self._last_sequence is None and self._backlog:
             self._begins_at = self._begins_at or datetime.now(UTC) - self._backlog
             return {"deliver_policy": DeliverPolicy.BY_START_TIME, "opt_start_time": self._begins_at}
@@ -99,4 +113,7 @@ class Broadcast:
         except DecodeError:
             log.error("a message is no envelope", subject=message.subject, sequence=self._last_sequence)
             return
-        await self._handle(envelope)
+        recorded = envelope.recorded_at.ToNanoseconds() / 1e9
+        self._newest_recorded = max(self._newest_recorded, recorded)
+        if recorded >= self._first_recorded:
+            await self._handle(envelope)

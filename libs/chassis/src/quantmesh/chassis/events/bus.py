@@ -11,6 +11,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
 from nats.js.api import StreamInfo
 from nats.js.client import JetStreamContext
+from nats.protocol.parser import PERMISSIONS_ERR
 from prometheus_client import Counter
 
 from quantmesh.chassis.cancellation import end, raise_if_cancelled
@@ -27,6 +28,15 @@ Handle = Callable[[str, bytes], Awaitable[None]]
 MessageHandle = Callable[[Msg], Awaitable[None]]
 
 _DROPPED = Counter("quantmesh_bus_dropped_total", "Core messages dropped while the broker was away")
+
+
+class _Connection(Client):
+    """nats-py ceases to read once an answer comes whose asker has left or given up, and notices after seconds."""
+
+    async def _process_pong(self) -> None:
+        if self._pongs and self._pongs[0].done():
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
 
 
 @dataclass(eq=False)
@@ -165,7 +175,7 @@ class EventBus:
         while True:
             raise_if_cancelled()
             closed = asyncio.Event()
-            self._client = Client()
+            self._client = _Connection()
             try:
                 await self._open(self._client, closed)
                 await closed.wait()
@@ -191,7 +201,9 @@ class EventBus:
             closed.set()
 
         async def on_error(error: Exception) -> None:
-            log.debug("event broker", error=repr(error))
+            # Whoever published hears nothing: it waits for an answer that does not come.
+            tell = log.warning if PERMISSIONS_ERR in str(error) else log.debug
+            tell("event broker", error=repr(error))
 
         await client.connect(
             self._url,

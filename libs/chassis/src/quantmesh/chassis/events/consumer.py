@@ -133,8 +133,10 @@ class Consumer(Generic[M]):
             await asyncio.shield(settling.give_back(pulled.waiting()))
 
     async def apply(self, database: Database, durable: str, arrival: Arrival, *, accept_unseen: bool) -> inbox.Verdict:
-        """Handle one event in its transaction, where the verdict is that it takes effect."""
-        message = self._decode(arrival.envelope)
+        """Handle one event in its transaction, where the verdict is that it takes effect.
+
+        Raises PoisonError, once what it follows has been handled: given up before, it would take that along.
+        """
         with arrival.in_call(durable):
             async with self._transaction(database, arrival) as session:
                 if arrival.is_replay_for(durable):
@@ -144,7 +146,7 @@ class Consumer(Generic[M]):
                         session, durable, arrival.subject, arrival.envelope, accept_unseen=accept_unseen
                     )
                 if verdict.takes_effect:
-                    await self._handle(session, arrival.envelope, message)
+                    await self._handle(session, arrival.envelope, self._decode(arrival))
                 else:
                     await session.rollback()
         return verdict
@@ -159,7 +161,7 @@ class Consumer(Generic[M]):
 
         A commit is what an event costs most; while they come faster than one by one goes, they are handled together.
         """
-        messages = [self._decode(arrival.envelope) for arrival in arrivals]
+        messages = [self._decode(arrival) for arrival in arrivals]
         set_call(CallContext())  # not that of an event before
         async with self._transaction(database, arrivals[0]) as session:
             verdicts = await inbox.claim_together(
@@ -180,7 +182,11 @@ class Consumer(Generic[M]):
                     await self._handle_together(session, events)
         return verdicts
 
-    def _decode(self, envelope: EventEnvelope) -> M:
+    def _decode(self, arrival: Arrival) -> M:
+        envelope = arrival.envelope
+        if self._as_owner and arrival.owner_id is None:
+            msg = "the event has no owner to handle it as"
+            raise PoisonError(msg)
         wanted = self._message.DESCRIPTOR.full_name
         if envelope.type != wanted:
             msg = f"an event of type {envelope.type!r}, where {wanted} was expected"
@@ -193,13 +199,10 @@ class Consumer(Generic[M]):
 
     @asynccontextmanager
     async def _transaction(self, database: Database, arrival: Arrival) -> AsyncIterator[Session]:
-        if not self._as_owner:
+        if not self._as_owner or arrival.owner_id is None:
             async with database.system_transaction() as session:
                 yield session
             return
-        if arrival.owner_id is None:
-            msg = "the event has no owner to handle it as"
-            raise PoisonError(msg)
         async with database.transaction(arrival.owner_id) as session:
             yield session
 

@@ -9,10 +9,13 @@ from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 
 from quantmesh.api.common.v1 import job_pb2 as pb
-from quantmesh.chassis.errors import NotFound
+from quantmesh.chassis.errors import NotFound, TooManyRequests
 from quantmesh.chassis.sql import Executor, Row, text
 from quantmesh.chassis.times import to_timestamp
 
+# Of one owner, queued or running, where a service sets no other number.
+MOST_OPEN = 20
+_COME_BACK_SECONDS = 5.0
 _STATUS = {
     "queued": pb.JOB_STATUS_QUEUED,
     "running": pb.JOB_STATUS_RUNNING,
@@ -22,10 +25,13 @@ _STATUS = {
 }
 _COLUMNS = "id, kind, status, progress, message, result, problem, created_at, updated_at"
 # The search path is the service's schema, whose name the id begins with: that is how the edge finds a job's service.
+# An owner's requests are counted one after the other: at the same time each would see room for itself.
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' jobs ' || :owner, 0))")
 _ENQUEUE = text(
     f"""
     INSERT INTO job (id, owner_id, kind, parameters)
-    VALUES (current_schema() || '-' || uuidv7(), :owner_id, :kind, :parameters)
+    SELECT current_schema() || '-' || uuidv7(), :owner_id, :kind, :parameters
+    WHERE (SELECT count(*) FROM job WHERE owner_id = :owner_id AND status IN ('queued', 'running')) < :most
     RETURNING {_COLUMNS}
     """  # noqa: S608  a constant
 )
@@ -49,12 +55,29 @@ class JobNotFound(NotFound):
         super().__init__(f"There is no job {job_id[:64]!r}.", metadata={"job_id": job_id[:64]})
 
 
-async def enqueue(session: Executor, owner_id: UUID, kind: str, parameters: Message) -> pb.Job:
-    """Queue work in the transaction of the request that asked for it."""
-    added = await session.execute(
-        _ENQUEUE, {"owner_id": owner_id, "kind": kind, "parameters": parameters.SerializeToString()}
-    )
-    return _job(added.one())
+class TooManyJobs(TooManyRequests):
+    problem = "too-many-jobs"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"You have {most} jobs that have not ended, which is as many as there may be; wait for one, or cancel it.",
+            retry_after_seconds=_COME_BACK_SECONDS,
+        )
+
+
+async def enqueue(
+    session: Executor, owner_id: UUID, kind: str, parameters: Message, *, most: int = MOST_OPEN
+) -> pb.Job:
+    """Queue work in the transaction of the request that asked for it.
+
+    Raises TooManyJobs where `most` of the owner's have not ended.
+    """
+    await session.execute(_LOCK, {"owner": str(owner_id)})
+    asked = {"owner_id": owner_id, "kind": kind, "parameters": parameters.SerializeToString(), "most": most}
+    added = (await session.execute(_ENQUEUE, asked)).one_or_none()
+    if added is None:
+        raise TooManyJobs(most)
+    return _job(added)
 
 
 async def find(session: Executor, job_id: str) -> pb.Job:

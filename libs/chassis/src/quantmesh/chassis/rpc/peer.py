@@ -13,6 +13,7 @@ from prometheus_client import Histogram
 from quantmesh.chassis.context import CallContext, current_call
 from quantmesh.chassis.errors import QuantmeshError, Unavailable
 from quantmesh.chassis.rpc.breaker import Breaker
+from quantmesh.chassis.rpc.served import code_name
 from quantmesh.chassis.rpc.status import from_rpc_error
 from quantmesh.chassis.telemetry import tracing
 
@@ -134,6 +135,10 @@ class Peer:
         except grpc.aio.AioRpcError as error:
             code = error.code().name
             raise self._failure(error) from error
+        except BaseException as error:
+            # No token could be had, or nobody waits any more.
+            code = code_name(error)
+            raise
         else:
             return response, replayed
         finally:
@@ -165,6 +170,10 @@ class Peer:
         except grpc.aio.AioRpcError as error:
             code = error.code().name
             raise self._failure(error) from error
+        except BaseException as error:
+            # No token could be had, or nobody waits any more.
+            code = code_name(error)
+            raise
         finally:
             if call is not None and not call.done():
                 call.cancel()
