@@ -48,6 +48,7 @@ class Auth:
     verifier: TokenVerifier
     redis: Redis
     hasher: Argon2Hasher
+    cache: SessionCache
     clock: MovableClock
     address: str = "192.0.2.1"
     emails: list[str] = field(default_factory=list)
@@ -80,12 +81,13 @@ async def auth(service_database: Callable[[str], ServiceDatabase], redis_server:
     await keys.refresh()
     hasher = Argon2Hasher()
     redis, cache = open_redis(redis_server.url), Cache(redis_server.url, "auth")
+    sessions = SessionCache(cache)
     parts = AuthParts(
         database=database,
         keys=keys,
         hasher=hasher,
-        throttle=RedisThrottle(redis, Limits(per_account=3, per_address=20)),
-        cache=SessionCache(cache),
+        throttle=RedisThrottle(redis, Limits(per_address=20, per_account_and_address=3, per_account=6)),
+        cache=sessions,
         clock=clock,
         kept_answers=KeptAnswers(b"k" * 32),
         decoy_hash=await hasher.hash("decoy"),
@@ -97,7 +99,7 @@ async def auth(service_database: Callable[[str], ServiceDatabase], redis_server:
     server.add_servicer(add_ComplianceServiceServicer_to_server, ComplianceRpc(database, clock))
     await server.start()
     peer = Peer("auth", open_channel(f"127.0.0.1:{server.port}", []), timeout_seconds=10.0)
-    yield Auth(peer, AuthServiceStub(peer.channel), database, keys, verifier, redis, hasher, clock)
+    yield Auth(peer, AuthServiceStub(peer.channel), database, keys, verifier, redis, hasher, sessions, clock)
     await peer.close()
     await server.stop(0)
     hasher.close()

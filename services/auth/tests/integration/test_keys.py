@@ -56,6 +56,22 @@ async def test_an_api_key_becomes_a_short_token_with_its_scopes_alone(auth: Auth
     assert listed[0].HasField("last_used_at")
 
 
+@pytest.mark.parametrize("by", ["session", "key"])
+async def test_what_has_ended_makes_no_key_any_more_while_its_token_lives(auth: Auth, by: str) -> None:
+    await auth.register()
+    tokens = await auth.login()
+    made = await new_api_key(auth, scopes=["account:manage", "market:read"])
+    token = tokens.access_token if by == "session" else (await exchange(auth, made.secret)).token
+    auth.act_as(token)
+    assert (await auth.peer.call(auth.stub.CreateApiKey, pb.CreateApiKeyRequest(name="second", all_scopes=True))).secret
+    if by == "session":
+        await auth.peer.call(auth.stub.Logout, pb.LogoutRequest())
+    else:
+        await auth.peer.call(auth.stub.RevokeApiKey, pb.RevokeApiKeyRequest(id=made.api_key.id))
+    with pytest.raises(Unauthenticated):
+        await auth.peer.call(auth.stub.CreateApiKey, pb.CreateApiKeyRequest(name="third", all_scopes=True))
+
+
 async def test_a_key_has_all_scopes_only_where_that_was_asked_for(auth: Auth) -> None:
     await auth.register()
     with pytest.raises(InvalidInput) as refused:

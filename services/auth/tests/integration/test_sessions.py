@@ -125,15 +125,25 @@ async def test_every_session_is_listed_page_by_page(auth: Auth) -> None:
     assert refused.value.problem == "invalid-cursor"
 
 
-async def test_a_bcrypt_hash_is_accepted_and_upgraded(auth: Auth) -> None:
+async def register_with_bcrypt(auth: Auth) -> None:
+    """As an earlier system kept passwords."""
     await auth.register()
     old = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
     async with auth.database.system_transaction() as session:
         await session.execute(text("UPDATE user_account SET password_hash = :old"), {"old": old})
+
+
+async def test_a_bcrypt_hash_is_accepted_and_upgraded(auth: Auth) -> None:
+    await register_with_bcrypt(auth)
     await auth.login()
     async with auth.database.system_transaction() as session:
         assert str(await session.scalar(text("SELECT password_hash FROM user_account"))).startswith("$argon2id$")
     await auth.login()
+
+
+async def test_two_who_log_in_at_once_with_a_bcrypt_hash_both_get_in(auth: Auth) -> None:
+    await register_with_bcrypt(auth)
+    assert len({tokens.refresh_token for tokens in await asyncio.gather(auth.login(), auth.login())}) == 2
 
 
 async def test_guessing_is_throttled_even_in_parallel_and_the_owner_is_told_how_long(auth: Auth) -> None:

@@ -3,13 +3,13 @@
 import asyncio
 import base64
 import binascii
-from datetime import timedelta
 from functools import partial
 
 from pydantic import Field, SecretStr, field_validator
 
 from quantmesh.api.auth.v1.auth_pb2_grpc import add_AuthServiceServicer_to_server
 from quantmesh.api.auth.v1.compliance_pb2_grpc import add_ComplianceServiceServicer_to_server
+from quantmesh.auth.adapters.forgetting import forget_ended_sessions
 from quantmesh.auth.adapters.hashing import Argon2Hasher
 from quantmesh.auth.adapters.kept_answers import KeptAnswers
 from quantmesh.auth.adapters.operator import ensure_operator
@@ -18,7 +18,6 @@ from quantmesh.auth.adapters.rpc import AuthRpc
 from quantmesh.auth.adapters.rpc_compliance import ComplianceRpc
 from quantmesh.auth.adapters.session_cache import SessionCache
 from quantmesh.auth.adapters.signing import KeyRing
-from quantmesh.auth.adapters.store import Store
 from quantmesh.auth.adapters.throttle import Limits, RedisThrottle
 from quantmesh.auth.adapters.untold_decisions import tell_untold_decisions
 from quantmesh.auth.core.secrets import new_refresh_token
@@ -32,7 +31,6 @@ from quantmesh.chassis.telemetry.logs import get_logger
 log = get_logger(__name__)
 
 _KEY_REFRESH_SECONDS = 60.0
-_KEPT_AFTER_END = timedelta(days=7)
 
 
 class AuthSettings(ServiceSettings):
@@ -41,8 +39,9 @@ class AuthSettings(ServiceSettings):
     auth_service_secrets: dict[str, SecretStr] = Field(default_factory=dict)
     auth_operator_email: str = ""
     auth_operator_password: SecretStr = SecretStr("")
-    auth_logins_per_account: int = Field(default=10, ge=1)
     auth_logins_per_address: int = Field(default=100, ge=1)
+    auth_logins_per_account_and_address: int = Field(default=10, ge=1)
+    auth_logins_per_account: int = Field(default=100, ge=1)
 
     @field_validator("auth_key_encryption_key")
     @classmethod
@@ -67,7 +66,11 @@ async def wire(service: Service[AuthSettings]) -> None:
     hasher = Argon2Hasher()
     redis = open_redis(settings.redis_url)
     cache = Cache(settings.redis_url, "auth")
-    limits = Limits(settings.auth_logins_per_account, settings.auth_logins_per_address)
+    limits = Limits(
+        per_address=settings.auth_logins_per_address,
+        per_account_and_address=settings.auth_logins_per_account_and_address,
+        per_account=settings.auth_logins_per_account,
+    )
     parts = AuthParts(
         database=database,
         keys=keys,
@@ -93,13 +96,13 @@ async def wire(service: Service[AuthSettings]) -> None:
                     await ensure_operator(
                         database,
                         hasher,
+                        parts.cache,
                         clock,
                         settings.auth_operator_email,
                         settings.auth_operator_password.get_secret_value(),
                     )
                 seeded = True
-                async with database.system_transaction() as transaction:
-                    await Store(transaction).sweep_sessions(clock.now() - _KEPT_AFTER_END)
+                await forget_ended_sessions(database, clock.now())
             except Unavailable as error:
                 log.warning("keys not refreshed", error=error.detail)
                 await asyncio.sleep(1.0)

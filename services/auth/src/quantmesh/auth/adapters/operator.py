@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from quantmesh.auth.adapters.hashing import Argon2Hasher
 from quantmesh.auth.adapters.revocations import tell_key_revoked, tell_session_ended
+from quantmesh.auth.adapters.session_cache import SessionCache
 from quantmesh.auth.adapters.store import Store
 from quantmesh.auth.core import register
-from quantmesh.auth.core.model import User
+from quantmesh.auth.core.model import User, session_of_key
 from quantmesh.chassis.clock import Clock
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.ids import uuid7
@@ -15,7 +16,9 @@ from quantmesh.chassis.sql import Session
 _ROLES = frozenset({"operator"})
 
 
-async def ensure_operator(database: Database, hasher: Argon2Hasher, clock: Clock, email: str, password: str) -> None:
+async def ensure_operator(
+    database: Database, hasher: Argon2Hasher, cache: SessionCache, clock: Clock, email: str, password: str
+) -> None:
     """Create the account, or bring its password to what the settings say. Raises where they break the rules.
 
     Whoever is in the account by another password is out of it then; and where it was no operator's, anybody may have
@@ -27,6 +30,7 @@ async def ensure_operator(database: Database, hasher: Argon2Hasher, clock: Clock
     if found is not None and found.user.roles == _ROLES and await hasher.verify(found.password_hash, password):
         return
     password_hash = await hasher.hash(password)
+    ended: list[str] = []
     async with database.system_transaction() as transaction:
         store = Store(transaction)
         if await store.add_user(user, password_hash):
@@ -35,13 +39,19 @@ async def ensure_operator(database: Database, hasher: Argon2Hasher, clock: Clock
         if found is not None:
             await store.set_password_hash(found.user.id, password_hash)
             await store.set_roles(user.email, _ROLES)
-            await _shut_out(transaction, found.user, clock)
+            ended = await _shut_out(transaction, found.user, clock)
+    for session_id in ended:
+        await cache.ended(session_id)
 
 
-async def _shut_out(transaction: Session, former: User, clock: Clock) -> None:
-    store, now = Store(transaction), clock.now()
+async def _shut_out(transaction: Session, former: User, clock: Clock) -> list[str]:
+    """What tokens name as the sessions that have ended."""
+    store, now, ended = Store(transaction), clock.now(), []
     for session_id in await store.revoke_sessions(former.id, now):
         await tell_session_ended(transaction, former.id, session_id, now)
+        ended.append(str(session_id))
     if former.roles != _ROLES:
         for key_id in await store.revoke_api_keys(former.id, now):
             await tell_key_revoked(transaction, former.id, key_id, now)
+            ended.append(session_of_key(key_id))
+    return ended

@@ -11,8 +11,8 @@ from quantmesh.auth.adapters.parts import AuthParts
 from quantmesh.auth.adapters.revocations import tell_key_revoked
 from quantmesh.auth.adapters.store import Store
 from quantmesh.auth.core import api_keys
-from quantmesh.auth.core.errors import ApiKeyNotFound, UnknownService
-from quantmesh.auth.core.model import ApiKey, service_grant, session_of_key
+from quantmesh.auth.core.errors import ApiKeyNotFound, CredentialEnded, UnknownService
+from quantmesh.auth.core.model import KEY_SESSION, ApiKey, service_grant, session_of_key
 from quantmesh.auth.core.secrets import hash_of, new_api_key
 from quantmesh.chassis import idempotency
 from quantmesh.chassis.identity import current_caller, public, requires, service_only
@@ -31,6 +31,9 @@ class KeyRpc:
         caller = current_caller()
         expires_at = from_timestamp(request.expires_at) if request.HasField("expires_at") else None
         async with self._parts.database.transaction(caller.user_id) as transaction:
+            # A token lives on for minutes, and a key for years: who was shut out must not come back by one.
+            if not await _holds(Store(transaction), caller.session_id):
+                raise CredentialEnded
 
             async def add() -> pb.CreateApiKeyResponse:
                 secret, prefix = new_api_key()
@@ -103,6 +106,13 @@ class KeyRpc:
     @public
     async def GetJwks(self, request: pb.GetJwksRequest, context: Any) -> pb.GetJwksResponse:
         return pb.GetJwksResponse(jwks=self._parts.keys.jwks())
+
+
+async def _holds(store: Store, session_id: str) -> bool:
+    """Whether the session, or the key, that a token names is not ended."""
+    if session_id.startswith(KEY_SESSION):
+        return await store.hold_api_key(UUID(session_id.removeprefix(KEY_SESSION)))
+    return bool(session_id) and await store.hold_session(UUID(session_id))
 
 
 def _api_key(key: ApiKey) -> pb.ApiKey:

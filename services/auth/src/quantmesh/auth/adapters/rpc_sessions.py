@@ -12,10 +12,9 @@ from quantmesh.auth.adapters.revocations import tell_session_ended
 from quantmesh.auth.adapters.store import Store
 from quantmesh.auth.core import login, refresh, register
 from quantmesh.auth.core.errors import RefreshTokenReused, SessionNotFound, UserNotFound
-from quantmesh.auth.core.model import KEY_SESSION, Session, User, user_grant
+from quantmesh.auth.core.model import KEY_SESSION, Credentials, Session, User, user_grant
 from quantmesh.auth.core.secrets import hash_of, new_refresh_token
 from quantmesh.chassis import idempotency
-from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.identity import current_caller, public, requires
 from quantmesh.chassis.ids import uuid7
 from quantmesh.chassis.times import to_timestamp
@@ -53,29 +52,17 @@ class SessionRpc:
     @public
     async def Login(self, request: pb.LoginRequest, context: Any) -> pb.LoginResponse:
         email = login.login_name(request.email)
-        address = request.network or request.ip_address
         # Before the attempt counts: an outage would lock out those who try again until it is over.
-        async with self._parts.database.system_transaction() as transaction:
-            found = await Store(transaction).find_credentials(email)
-        await self._parts.throttle.admit(email, address)
-        try:
-            user = await login.check_credentials(found, request.password, self._parts.hasher, self._parts.decoy_hash)
-        except Unavailable:
-            await self._parts.throttle.withdraw(email, address)
-            raise
-        await self._parts.throttle.forgive(email, address)
-        upgraded = None
-        if found is not None and self._parts.hasher.is_outdated(found.password_hash):
-            upgraded = await self._parts.hasher.hash(request.password)
+        found = await self._find(email)
+        async with self._parts.throttle.attempt(email, request.network or request.ip_address):
+            checked = await self._check(found, request.password)
         now = self._parts.clock.now()
-        session = login.new_session(uuid7(), user, request.user_agent, request.ip_address, now)
+        session = login.new_session(uuid7(), checked.user, request.user_agent, request.ip_address, now)
         refresh_token = new_refresh_token()
-        async with self._parts.database.system_transaction() as transaction:
-            store = Store(transaction)
-            if upgraded is not None:
-                await store.set_password_hash(user.id, upgraded)
-            await store.add_session(session, hash_of(refresh_token))
-        return pb.LoginResponse(tokens=await self._tokens(session, user, refresh_token, now))
+        while not await self._open(session, refresh_token, checked, request.password):
+            # Another password by now, or the same one hashed anew by a twin of this login.
+            checked = await self._check(await self._find(email), request.password)
+        return pb.LoginResponse(tokens=await self._tokens(session, checked.user, refresh_token, now))
 
     @public
     async def Refresh(self, request: pb.RefreshRequest, context: Any) -> pb.RefreshResponse:
@@ -136,6 +123,24 @@ class SessionRpc:
         if not await self._revoke(current_caller().user_id, session_id):
             raise SessionNotFound(request.id)
         return pb.RevokeSessionResponse()
+
+    async def _find(self, email: str) -> Credentials | None:
+        async with self._parts.database.system_transaction() as transaction:
+            return await Store(transaction).find_credentials(email)
+
+    async def _check(self, found: Credentials | None, password: str) -> Credentials:
+        return await login.check_credentials(found, password, self._parts.hasher, self._parts.decoy_hash)
+
+    async def _open(self, session: Session, refresh_token: str, checked: Credentials, password: str) -> bool:
+        """Nothing, and False, where the account no longer has the hash that the password was checked against."""
+        kept_hash = checked.password_hash
+        if self._parts.hasher.is_outdated(kept_hash):
+            kept_hash = await self._parts.hasher.hash(password)
+        async with self._parts.database.system_transaction() as transaction:
+            store = Store(transaction)
+            if kept_hash != checked.password_hash:
+                await store.replace_password_hash(checked.user.id, checked.password_hash, kept_hash)
+            return await store.add_session(session, hash_of(refresh_token), kept_hash)
 
     async def _revoke(self, owner_id: UUID, session_id: UUID) -> bool:
         now = self._parts.clock.now()

@@ -15,11 +15,16 @@ _ADD_USER = text(
 _FIND_USER = text("SELECT * FROM user_account WHERE id = :id")
 _FIND_CREDENTIALS = text("SELECT * FROM user_account WHERE email = :email")
 _SET_PASSWORD = text("UPDATE user_account SET password_hash = :password_hash WHERE id = :id")
+_REPLACE_PASSWORD = text(
+    "UPDATE user_account SET password_hash = :password_hash WHERE id = :id AND password_hash = :former_hash"
+)
 _SET_ROLES = text("UPDATE user_account SET roles = :roles WHERE email = :email")
 
+# Whoever changes the password meanwhile waits, and then finds this session among those to be ended.
 _ADD_SESSION = text(
     "INSERT INTO session (id, owner_id, user_agent, ip_address, created_at, last_used_at, expires_at)"
-    " VALUES (:id, :owner_id, :user_agent, :ip_address, :created_at, :last_used_at, :expires_at)"
+    " SELECT :id, id, :user_agent, :ip_address, :created_at, :last_used_at, :expires_at FROM user_account"
+    " WHERE id = :owner_id AND password_hash = :password_hash FOR SHARE RETURNING id"
 )
 _ADD_REFRESH = text(
     "INSERT INTO refresh_token (token_hash, session_id, owner_id, created_at)"
@@ -43,11 +48,11 @@ _REVOKE_SESSION = text("UPDATE session SET revoked_at = :now WHERE id = :id AND 
 _REVOKE_SESSIONS = text(
     "UPDATE session SET revoked_at = :now WHERE owner_id = :owner_id AND revoked_at IS NULL RETURNING id"
 )
+_HOLD_SESSION = text("SELECT id FROM session WHERE id = :id AND revoked_at IS NULL FOR SHARE")
 _LIST_SESSIONS = text(
     "SELECT * FROM session WHERE revoked_at IS NULL AND expires_at > :now"
     " AND (CAST(:before AS uuid) IS NULL OR id < CAST(:before AS uuid)) ORDER BY id DESC LIMIT :limit"
 )
-_SWEEP_SESSIONS = text("DELETE FROM session WHERE coalesce(revoked_at, expires_at) < :before")
 
 _ADD_KEY = text(
     "INSERT INTO api_key (id, owner_id, name, prefix, key_hash, scopes, created_at, expires_at)"
@@ -56,6 +61,7 @@ _ADD_KEY = text(
 _FIND_KEY = text("SELECT * FROM api_key WHERE key_hash = :key_hash AND revoked_at IS NULL")
 _TOUCH_KEY = text("UPDATE api_key SET last_used_at = :now WHERE id = :id")
 _REVOKE_KEY = text("UPDATE api_key SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL RETURNING id")
+_HOLD_KEY = text("SELECT id FROM api_key WHERE id = :id AND revoked_at IS NULL FOR SHARE")
 _REVOKE_KEYS = text(
     "UPDATE api_key SET revoked_at = :now WHERE owner_id = :owner_id AND revoked_at IS NULL RETURNING id"
 )
@@ -94,11 +100,15 @@ class Store:
     async def set_password_hash(self, user_id: UUID, password_hash: str) -> None:
         await self._session.execute(_SET_PASSWORD, {"id": user_id, "password_hash": password_hash})
 
+    async def replace_password_hash(self, user_id: UUID, former_hash: str, password_hash: str) -> None:
+        values = {"id": user_id, "former_hash": former_hash, "password_hash": password_hash}
+        await self._session.execute(_REPLACE_PASSWORD, values)
+
     async def set_roles(self, email: str, roles: frozenset[str]) -> None:
         await self._session.execute(_SET_ROLES, {"email": email, "roles": sorted(roles)})
 
-    async def add_session(self, session: Session, token_hash: bytes) -> None:
-        await self._session.execute(
+    async def add_session(self, session: Session, token_hash: bytes, password_hash: str) -> bool:
+        added = await self._session.scalar(
             _ADD_SESSION,
             {
                 "id": session.id,
@@ -108,9 +118,13 @@ class Store:
                 "created_at": session.created_at,
                 "last_used_at": session.last_used_at,
                 "expires_at": session.expires_at,
+                "password_hash": password_hash,
             },
         )
+        if added is None:
+            return False
         await self._add_refresh(session, token_hash, session.created_at)
+        return True
 
     async def lock_refresh_token(self, token_hash: bytes) -> RefreshToken | None:
         row = (await self._session.execute(_LOCK_REFRESH, {"token_hash": token_hash})).one_or_none()
@@ -132,12 +146,13 @@ class Store:
     async def revoke_sessions(self, owner_id: UUID, now: datetime) -> list[UUID]:
         return list(await self._session.scalars(_REVOKE_SESSIONS, {"owner_id": owner_id, "now": now}))
 
+    async def hold_session(self, session_id: UUID) -> bool:
+        """Whether it has not been revoked, nor will be before the transaction ends."""
+        return await self._session.scalar(_HOLD_SESSION, {"id": session_id}) is not None
+
     async def list_sessions(self, before: UUID | None, limit: int, now: datetime) -> list[Session]:
         page = {"before": None if before is None else str(before), "limit": limit, "now": now}
         return [_session(row) for row in (await self._session.execute(_LIST_SESSIONS, page)).all()]
-
-    async def sweep_sessions(self, before: datetime) -> None:
-        await self._session.execute(_SWEEP_SESSIONS, {"before": before})
 
     async def add_api_key(self, key: ApiKey, key_hash: bytes) -> None:
         await self._session.execute(
@@ -163,6 +178,10 @@ class Store:
 
     async def revoke_api_key(self, key_id: UUID, now: datetime) -> bool:
         return await self._session.scalar(_REVOKE_KEY, {"id": key_id, "now": now}) is not None
+
+    async def hold_api_key(self, key_id: UUID) -> bool:
+        """Whether it has not been revoked, nor will be before the transaction ends."""
+        return await self._session.scalar(_HOLD_KEY, {"id": key_id}) is not None
 
     async def revoke_api_keys(self, owner_id: UUID, now: datetime) -> list[UUID]:
         return list(await self._session.scalars(_REVOKE_KEYS, {"owner_id": owner_id, "now": now}))

@@ -9,6 +9,7 @@ QuantmeshError
 │   ├── InvalidRefreshToken     unknown, expired, or of an ended session
 │   ├── RefreshTokenReused      the session has been ended for it
 │   ├── InvalidApiKey
+│   ├── CredentialEnded         what the caller's token was given for was ended or revoked
 │   └── UnknownService
 ├── PermissionDenied
 │   └── OwnKyc                  nobody decides on themself
@@ -157,6 +158,11 @@ class InvalidApiKey(Unauthenticated):
 
     def __init__(self) -> None:
         super().__init__("The API key is unknown, expired or revoked.")
+
+
+class CredentialEnded(Unauthenticated):
+    def __init__(self) -> None:
+        super().__init__("What this access token was given for has ended meanwhile; log in again.")
 
 
 class UnknownService(Unauthenticated):

@@ -20,13 +20,15 @@ def login_name(email: str) -> str:
         return ""
 
 
-async def check_credentials(found: Credentials | None, password: str, hasher: PasswordHasher, decoy_hash: str) -> User:
-    """The user; raises WrongCredentials after the same work, whether the account exists or not."""
+async def check_credentials(
+    found: Credentials | None, password: str, hasher: PasswordHasher, decoy_hash: str
+) -> Credentials:
+    """Those found; raises WrongCredentials after the same work, whether the account exists or not."""
     usable = password if len(password) <= MAXIMUM_LENGTH else ""
     right = await hasher.verify(found.password_hash if found else decoy_hash, usable)
     if found is None or not right:
         raise WrongCredentials
-    return found.user
+    return found
 
 
 def new_session(session_id: UUID, user: User, user_agent: str, ip_address: str, now: datetime) -> Session:

@@ -1,5 +1,6 @@
 """What the use cases need of the world."""
 
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -16,13 +17,18 @@ class Users(Protocol):
 
     async def find_credentials(self, email: str) -> Credentials | None: ...
     async def find_user(self, user_id: UUID) -> User | None: ...
-    async def set_password_hash(self, user_id: UUID, password_hash: str) -> None: ...
+    async def replace_password_hash(self, user_id: UUID, former_hash: str, password_hash: str) -> None:
+        """Where it is still the former one."""
+        ...
 
 
 class Sessions(Protocol):
     """Sessions and their refresh tokens, inside one transaction."""
 
-    async def add_session(self, session: Session, token_hash: bytes) -> None: ...
+    async def add_session(self, session: Session, token_hash: bytes, password_hash: str) -> bool:
+        """False where the account's password hash is another by now; it stays this one until the transaction ends."""
+        ...
+
     async def lock_refresh_token(self, token_hash: bytes) -> RefreshToken | None:
         """The token with its session, locked until the transaction ends."""
         ...
@@ -68,14 +74,10 @@ class Signer(Protocol):
 class Throttle(Protocol):
     """Counts failed attempts."""
 
-    async def admit(self, account: str, address: str) -> None:
-        """Raises TooManyLogins where too many have failed; counts this one as failed until `forgive`."""
-        ...
+    def attempt(self, account: str, address: str) -> AbstractAsyncContextManager[None]:
+        """Around one look at a password. Raises TooManyLogins before it where too many have failed.
 
-    async def forgive(self, account: str, address: str) -> None:
-        """The password was right: the account's failures are forgotten, of the address's this one alone."""
-        ...
-
-    async def withdraw(self, account: str, address: str) -> None:
-        """Nobody looked at the password: this one has not been."""
+        What raises in it has failed, except Unavailable: nobody looked then. Otherwise the failures of this address at
+        this account are forgotten, and what others fail at it elsewhere counts here no more.
+        """
         ...
