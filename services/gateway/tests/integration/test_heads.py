@@ -67,15 +67,17 @@ async def test_trailers_without_end_are_refused_unless_the_request_is_answered(
     assert re.findall(rb"HTTP/1.1 ([0-9]+)", answer) == answers
 
 
-async def test_what_is_not_http_is_a_problem(edge: Edge) -> None:
-    answer = await told(edge, b"GET / HTTP/1.1\r\nno header\r\n\r\n")
+@pytest.mark.parametrize("head", [b"GET / HTTP/1.1\r\nno header", b"FOO / HTTP/1.1", b"CONNECT edge:80 HTTP/1.1"])
+async def test_what_is_not_http_is_a_problem(edge: Edge, head: bytes) -> None:
+    answer = await told(edge, head + b"\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert problem(answer)["type"] == "/problems/malformed-request"
 
 
-async def test_what_is_malformed_does_not_answer_the_request_before_it(edge: Edge) -> None:
+@pytest.mark.parametrize("malformed", [b"NONSENSE", b"CONNECT edge:80 HTTP/1.1"])
+async def test_what_is_malformed_does_not_answer_the_request_before_it(edge: Edge, malformed: bytes) -> None:
     edge.peers["auth"].answers["GetMe"] = lambda _: asyncio.sleep(0.2, GetMeResponse(user=User(id="ada")))
-    answer = await told(edge, ME + ADA + b"\r\n", b"NONSENSE\r\n\r\n")
+    answer = await told(edge, ME + ADA + b"\r\n", malformed + b"\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert answer.count(b"HTTP/1.1") == 1
     assert b'"id":"ada"' in answer

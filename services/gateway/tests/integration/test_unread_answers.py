@@ -48,12 +48,13 @@ async def test_an_answer_that_is_not_read_keeps_no_connection(
     monkeypatch.setattr("quantmesh.gateway.http.server.IDLE_SECONDS", 0.3)
     monkeypatch.setattr("quantmesh.gateway.http.packets.UNREAD_SECONDS", 0.3)
     request = head("GET", "/api/v2/auth/me", f"Connection: {'keep-alive' if kept else 'close'}")
-    async with served(edge) as server, asked(server.port, request):
-        await asyncio.sleep(0.2)
+    async with served(edge) as server, asked(server.port, request) as client:
+        assert await asyncio.get_running_loop().sock_recv(client, 1)
         connections = server._server.server_state.connections
         assert connections
-        await asyncio.sleep(1.5)
-        assert not connections
+        async with asyncio.timeout(10):
+            while connections:  # noqa: ASYNC110  the server tells nobody
+                await asyncio.sleep(0.02)
 
 
 async def test_an_answer_that_is_read_slowly_comes_whole(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +72,7 @@ async def test_an_answer_that_is_read_slowly_comes_whole(edge: Edge, monkeypatch
 async def test_who_does_not_read_prices_keeps_no_place_of_those_who_do(
     edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("quantmesh.gateway.http.answer._UNREAD_SECONDS", 0.3)
+    monkeypatch.setattr("quantmesh.gateway.http.answer._UNREAD_SECONDS", 1.0)
 
     def priced(_: object) -> Iterable[PriceBatchResponse]:
         return (PriceBatchResponse(arrow=bytes(100_000)) for _ in range(100))
@@ -82,8 +83,12 @@ async def test_who_does_not_read_prices_keeps_no_place_of_those_who_do(
     async with served(edge) as server, AsyncExitStack() as unread, httpx.AsyncClient() as http:
         for _ in range(2):
             await unread.enter_async_context(asked(server.port, request))
-        await asyncio.sleep(0.1)
         url, headers = f"http://127.0.0.1:{server.port}{path}", {"Authorization": "Bearer ada", "Content-Type": ARROW}
-        assert (await http.post(url, content=b"x", headers=headers)).status_code == 503
-        await asyncio.sleep(0.5)
-        assert (await http.post(url, content=b"x", headers=headers)).status_code == 200
+
+        async def status() -> int:
+            return (await http.post(url, content=b"x", headers=headers)).status_code
+
+        async with asyncio.timeout(10):
+            for expected in (503, 200):
+                while await status() != expected:
+                    pass

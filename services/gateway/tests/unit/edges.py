@@ -15,7 +15,9 @@ from quantmesh.gateway.adapters.forecast_feed import ForecastFeed
 from quantmesh.gateway.adapters.halt_feed import HaltFeed
 from quantmesh.gateway.adapters.quote_feed import LastQuotes, QuoteFeed
 from quantmesh.gateway.adapters.response_cache import ResponseCache
+from quantmesh.gateway.core.errors import TooManyFollowed, TooManyStreams
 from quantmesh.gateway.core.rates import Charge, LocalBuckets, Policy, Verdict
+from quantmesh.gateway.core.stream.places import Places
 from quantmesh.gateway.http.app import build
 from quantmesh.gateway.http.assets import Assets
 from quantmesh.gateway.http.auth import Auth
@@ -130,7 +132,13 @@ class Edge:
 
 
 def make_edge(
-    *, limits: LimitPolicies | None = None, slow_seconds: float = 10.0, numbered_from: int = 0, **callers: Caller
+    *,
+    limits: LimitPolicies | None = None,
+    slow_seconds: float = 10.0,
+    numbered_from: int = 0,
+    streams: int = 1000,
+    followed: int = 1000,
+    **callers: Caller,
 ) -> Edge:
     peers: dict[str, Any] = {name: FakePeer() for name in PEERS}
     credentials: Any = FakeCredentials({"ada": caller(), **callers})
@@ -146,7 +154,18 @@ def make_edge(
     halts = HaltFeed(peers["portfolio"], SystemClock(), numbered_from)
     directory = JobDirectory({name: peers[name] for name in ("portfolio", "prediction", "pricing")})
     limiting = Limits(limiter, limits or policies())
-    desk = StreamDesk(credentials, limiting, KnownSymbols(peers["market"]), quotes, forecasts, halts, logs, directory)
+    desk = StreamDesk(
+        credentials,
+        limiting,
+        KnownSymbols(peers["market"]),
+        quotes,
+        forecasts,
+        halts,
+        logs,
+        directory,
+        Places(streams, TooManyStreams),
+        Places(followed, TooManyFollowed),
+    )
     stream = StreamServer(desk, slow_seconds=slow_seconds)
     waiting_for: list[str] = []
     letters = FakeLetters()

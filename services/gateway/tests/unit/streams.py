@@ -33,6 +33,7 @@ class StreamClient:
         scope = {
             "type": "websocket",
             "path": "/api/v2/stream",
+            "raw_path": b"/api/v2/stream",
             "headers": self._headers,
             "client": ("127.0.0.1", 5000),
             "query_string": b"",

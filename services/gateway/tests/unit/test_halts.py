@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from quantmesh.api.common.v1.common_pb2 import EventEnvelope
+from quantmesh.api.common.v1.common_pb2 import EventEnvelope, PageInfo
 from quantmesh.api.portfolio.v1 import halts_pb2 as pb
 from quantmesh.chassis.errors import AlreadyExists, Unavailable
 from quantmesh.gateway.http.models.halts import HaltShown, HaltsShown
@@ -105,6 +105,17 @@ async def test_a_missed_event_is_told_once_the_halts_are_read_again(edge: Edge, 
     assert client.nothing_waits(), "what did not change is not told again"
 
 
+async def test_halts_of_which_there_are_many_are_read_to_the_last_page(edge: Edge, client: StreamClient) -> None:
+    """A halt that is left out would be told as lifted."""
+    pages = {
+        "": pb.ListHaltsResponse(halts=[halt("AAPL")], page=PageInfo(next_cursor="more")),
+        "more": pb.ListHaltsResponse(halts=[halt("MSFT")]),
+    }
+    edge.peers["portfolio"].answers["ListHalts"] = lambda request: pages[request.page.cursor]
+    await client.ask(op="subscribe", channels=["halts"])
+    assert [item["symbol"] for item in (await client.hear())["data"]["in_force"]] == ["AAPL", "MSFT"]
+
+
 async def test_a_reading_that_an_event_overtook_does_not_count(edge: Edge) -> None:
     late = halt()
 
@@ -124,6 +135,28 @@ async def test_while_the_halts_cannot_be_read_following_them_is_refused(edge: Ed
     assert (refused["op"], refused["channel"], refused["problem"]["status"]) == ("error", "halts", 503)
     for name in ("halts.", "halts.AAPL"):
         assert (await client.ask(op="subscribe", channels=[name]))["problem"]["status"] == 404
+
+
+async def test_a_halt_of_a_kind_that_only_a_newer_release_knows_is_told_as_any_other(
+    edge: Edge, client: StreamClient
+) -> None:
+    """Whose portfolio service runs beside this gateway: it must neither fall over it nor keep it to itself."""
+    edge.peers["portfolio"].answers["ListHalts"] = pb.ListHaltsResponse(halts=[halt(kind=99)])
+    listed = await edge.http.get(PATH)
+    assert (listed.status_code, [item["kind"] for item in listed.json()["data"]]) == (200, ["unknown"])
+    await client.ask(op="subscribe", channels=["halts"])
+    assert [item["kind"] for item in (await client.hear())["data"]["in_force"]] == ["unknown"]
+    await announce(edge, pb.HaltImposed(halt=halt("MSFT", kind=99)))
+    assert (await client.hear())["data"]["halt"]["kind"] == "unknown"
+
+
+async def test_an_event_of_a_kind_that_only_a_newer_release_knows_lifts_no_halt(edge: Edge) -> None:
+    imposed = pb.HaltImposed(halt=halt())
+    await announce(edge, imposed)
+    told = edge.halts.topic.latest
+    changed = EventEnvelope(type="quantmesh.api.portfolio.v1.HaltChanged", payload=imposed.SerializeToString())
+    await edge.halts.handle(changed)
+    assert edge.halts.topic.latest is told is not None
 
 
 async def test_an_event_that_is_no_halt_is_left_out(edge: Edge) -> None:

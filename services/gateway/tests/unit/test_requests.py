@@ -102,6 +102,13 @@ async def test_an_id_that_can_be_nobodys_is_404(edge: Edge) -> None:
     assert (await edge.http.get("/api/v2/jobs/nowhere-019aa2b0-0f4e-7c3a-8b1d-3f2b7c1d9e10")).status_code == 404
 
 
+async def test_what_is_encoded_in_a_path_divides_and_ends_nothing(edge: Edge) -> None:
+    """An id that somebody was given, and encodes as he should, reaches nothing beside it."""
+    for path in ("%2Fpositions", "%2fpositions", "/positions%0A"):
+        assert (await edge.http.get(PORTFOLIO + path)).status_code == 404, path
+    assert edge.peers["portfolio"].asked == []
+
+
 async def test_control_characters_and_lone_surrogates_are_no_names(edge: Edge) -> None:
     for name in (r"a\u0000b", r"\ud800", r"tab\there"):
         answer = await edge.http.post(

@@ -42,6 +42,8 @@ async def test_new_bars_void_what_was_kept_also_where_redis_was_away_when_they_c
     await cache.handle(bars("e-2"))
     memory.is_down = False
     assert [await read(cache, market) for _ in range(2)] == [3, 3]
+    await cache.handle(bars("e-3"))
+    assert [await read(cache, market) for _ in range(2)] == [4, 4]
 
 
 async def test_what_was_voided_is_not_found_again_where_redis_misses_the_generation() -> None:

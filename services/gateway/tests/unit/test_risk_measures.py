@@ -12,6 +12,7 @@ from quantmesh.gateway.http.models.exposure import ExposureShown
 from quantmesh.gateway.http.models.margin import MarginShown
 from quantmesh.gateway.http.models.risk import ValueAtRiskShown
 from quantmesh.gateway.http.models.stress import StressShown
+from quantmesh.gateway.translation import risk_measures
 
 from .edges import ADA, Edge
 
@@ -225,3 +226,11 @@ async def test_a_broken_rule_is_named_by_its_place(edge: Edge, path: str, body: 
     answer = await edge.http.post(f"/api/v2/risk/{path}", json=body)
     assert answer.status_code == 422, answer.text
     assert pointer in [item["pointer"] for item in answer.json()["errors"]]
+
+
+def test_rules_and_zones_that_only_a_newer_release_knows_are_shown_as_unknown() -> None:
+    later: Any = 99
+    shown = risk_measures.margin(margin_pb2.MarginResponse(rule=later, lines=[margin_pb2.MarginLine(rule=later)]))
+    assert (shown["rule"], shown["lines"][0]["rule"]) == ("unknown", "unknown")
+    tested = risk_measures.backtest(backtest_pb2.BacktestResponse(traffic_light=backtest_pb2.TrafficLight(zone=later)))
+    assert tested["traffic_light"]["zone"] == "unknown"

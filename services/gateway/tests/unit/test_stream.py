@@ -12,7 +12,7 @@ from quantmesh.api.portfolio.v1.portfolio_pb2 import ListEventsRequest, ListEven
 from quantmesh.chassis.errors import NotFound, PermissionDenied, Unavailable
 from quantmesh.gateway.adapters.account_logs import EARLY
 
-from .edges import Edge, caller, make_edge
+from .edges import Edge, caller, make_edge, policies
 from .streams import CHANNEL, Account, StreamClient, tick
 
 
@@ -241,6 +241,22 @@ async def test_a_channel_needs_its_own_scope_alone() -> None:
         assert (await client.ask(op="subscribe", channels=["predictions.AAPL"]))["op"] == "subscribed"
     assert [name for name, _ in edge.peers["market"].in_own_name().asked] == ["GetAsset"]
     assert edge.peers["market"].asked == []
+
+
+@pytest.mark.parametrize("headers", [{"Authorization": "Bearer ada"}, {}])
+async def test_a_channel_counts_as_a_request(headers: dict[str, str]) -> None:
+    """Else whoever asks on one stream loads the services behind as much as he likes."""
+    edge = make_edge(limits=policies(quota=4))
+    Account(edge)
+    async with StreamClient(edge, **headers) as client:
+        if not headers:
+            assert (await client.ask(op="auth", token="ada"))["op"] == "authenticated"
+        client.say(op="subscribe", channels=[f"portfolio.{uuid4()}" for _ in range(6)])
+        statuses = [(await client.hear())["problem"]["status"] for _ in range(6)]
+    # To connect with a credential counts too.
+    admitted = 3 if headers else 4
+    assert statuses == [404] * admitted + [429] * (6 - admitted)
+    assert len(edge.peers["portfolio"].asked) == admitted
 
 
 @pytest.mark.parametrize(

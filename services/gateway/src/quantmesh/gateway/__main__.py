@@ -19,8 +19,10 @@ from quantmesh.chassis.service import Service, serve
 from quantmesh.chassis.settings import ServiceSettings
 from quantmesh.gateway.adapters import account_logs, credentials, forecast_feed, halt_feed, quote_feed, response_cache
 from quantmesh.gateway.adapters.limiter import RateLimiter
+from quantmesh.gateway.core.errors import TooManyFollowed, TooManyStreams
 from quantmesh.gateway.core.rates import Policy
 from quantmesh.gateway.core.shedding import BURST, STANDING, Crowd
+from quantmesh.gateway.core.stream.places import FOLLOWED, STREAMS, Places
 from quantmesh.gateway.http.admission import Admission
 from quantmesh.gateway.http.app import build
 from quantmesh.gateway.http.assets import Assets
@@ -64,6 +66,8 @@ class GatewaySettings(ServiceSettings):
     # Requests below one path prefix that are under way at once, and while more come than that.
     gateway_burst: int = Field(default=BURST, ge=1)
     gateway_standing: int = Field(default=STANDING, ge=1)
+    # Of one account, or of one address before it has said whose it is; in each replica.
+    gateway_streams: int = Field(default=STREAMS, ge=1)
 
     def policies(self) -> LimitPolicies:
         tiers = {tier: Policy(f"user-{tier}", quota, _MINUTE) for tier, quota in self.gateway_tier_quotas.items()}
@@ -115,7 +119,18 @@ async def wire(service: Service[GatewaySettings]) -> None:
     halts = halt_feed.HaltFeed(portfolio, service.clock, numbered_from)
     logs = account_logs.AccountLogs(portfolio)
     directory = JobDirectory({"portfolio": portfolio, "prediction": prediction, "pricing": pricing})
-    desk = StreamDesk(known, limits, KnownSymbols(market), quotes, forecasts, halts, logs, directory)
+    desk = StreamDesk(
+        known,
+        limits,
+        KnownSymbols(market),
+        quotes,
+        forecasts,
+        halts,
+        logs,
+        directory,
+        Places(settings.gateway_streams, TooManyStreams),
+        Places(FOLLOWED, TooManyFollowed),
+    )
     stream = StreamServer(desk, slow_seconds=settings.gateway_slow_reader_seconds)
     known.on_revoked = stream.revoke
 

@@ -22,6 +22,9 @@ log = get_logger(__name__)
 SUBJECT = "qm.portfolio.halt.>"
 _CHECK_SECONDS = 15.0
 _PAGE = 500
+_CARRIERS: dict[str, type[pb.HaltImposed | pb.HaltLifted]] = {
+    carrier.DESCRIPTOR.full_name: carrier for carrier in (pb.HaltImposed, pb.HaltLifted)
+}
 
 
 class HaltFeed:
@@ -38,19 +41,25 @@ class HaltFeed:
 
     async def handle(self, envelope: EventEnvelope) -> None:
         """One JetStream event."""
-        imposed = envelope.type == pb.HaltImposed.DESCRIPTOR.full_name
-        carrier = pb.HaltImposed if imposed else pb.HaltLifted
+        carrier = _CARRIERS.get(envelope.type)
+        if carrier is None:
+            # Of a newer release; what it did shows when the halts are read again.
+            return
         try:
-            shown = halt(carrier.FromString(envelope.payload).halt)
-        except (DecodeError, KeyError):
+            message = carrier.FromString(envelope.payload).halt
+        except DecodeError:
+            message = pb.Halt()
+        if not message.id:
             log.error("an event is no halt", event_id=envelope.event_id, type=envelope.type)
             return
+        shown = halt(message)
         self._events += 1
-        if imposed:
-            self._in_force[shown["id"]] = shown
+        if carrier is pb.HaltImposed:
+            self._in_force[message.id] = shown
+            self._tell("halt.imposed", shown)
         else:
-            self._in_force.pop(shown["id"], None)
-        self._tell("halt.imposed" if imposed else "halt.lifted", shown)
+            self._in_force.pop(message.id, None)
+            self._tell("halt.lifted", shown)
 
     async def demand(self) -> None:
         """Once what is in force is known. Raises Unavailable."""
@@ -60,16 +69,24 @@ class HaltFeed:
     async def read(self) -> None:
         """Told where it is news; left alone where an event came meanwhile, which is newer. Raises Unavailable."""
         events = self._events
-        request = pb.ListHaltsRequest(in_force=True)
-        request.page.limit = _PAGE
-        answer = await self._portfolio.call(self._stub.ListHalts, request)
-        found = {message.id: halt(message) for message in answer.halts}
+        found = await self._listed()
         if events != self._events:
             return
         if not self._read or found != self._in_force:
             self._in_force = found
             self._tell("halts", None)
         self._read = True
+
+    async def _listed(self) -> dict[str, dict[str, Any]]:
+        request = pb.ListHaltsRequest(in_force=True)
+        request.page.limit = _PAGE
+        found = {}
+        while True:
+            answer = await self._portfolio.call(self._stub.ListHalts, request)
+            found.update({message.id: halt(message) for message in answer.halts})
+            request.page.cursor = answer.page.next_cursor
+            if not request.page.cursor:
+                return found
 
     async def keep_level(self) -> None:
         """Until cancelled."""

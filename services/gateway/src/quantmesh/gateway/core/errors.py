@@ -21,7 +21,9 @@ QuantmeshError
 ├── TooEarly
 │   └── LeafUnderWay        recorded, and not yet arrived where it is anchored 425
 ├── TooManyRequests
-│   └── RateLimited         over the limit of an address, a user or a tier 429
+│   ├── RateLimited         over the limit of an address, a user or a tier 429
+│   ├── TooManyStreams      more streams than one holder may have open     429
+│   └── TooManyFollowed     more portfolios and jobs than one may follow   429
 └── Unavailable
     ├── BulkheadFull        too many such calls are under way              503
     └── SlowReader          a stream's client does not keep up             503
@@ -178,6 +180,25 @@ class RateLimited(TooManyRequests):
             f"Over the limit {policy!r}: {quota} requests in {window_seconds} s.",
             retry_after_seconds=retry_after_seconds,
         )
+
+
+class TooManyStreams(TooManyRequests):
+    problem = "too-many-streams"
+
+    def __init__(self, most: int) -> None:
+        # One that broke without a word is noticed only once it has answered no ping.
+        super().__init__(
+            f"{most} streams are open already, the most that one account may have here, or one address before it has"
+            " said whose it is.",
+            retry_after_seconds=20.0,
+        )
+
+
+class TooManyFollowed(TooManyRequests):
+    problem = "too-many-followed"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"The streams of one account follow at most {most} portfolios and jobs here.")
 
 
 class BulkheadFull(Unavailable):

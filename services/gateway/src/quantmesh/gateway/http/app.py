@@ -24,6 +24,7 @@ _DESCRIPTION = """Portfolios, option prices, risk, forecasts and on-chain proofs
 
 Money and quantities are decimal strings, model numbers are JSON numbers; rates, yields and volatilities are
 fractions per year, times are RFC 3339 in UTC. Errors are problems (RFC 9457). Lists are pages: follow next_cursor.
+Enumerations may grow: what this release has no name for yet is shown as unknown.
 
 Send Authorization: Bearer with the access token of /api/v2/auth/login, or X-Api-Key. The WebSocket at
 /api/v2/stream carries quotes, the account's log, jobs and forecasts."""

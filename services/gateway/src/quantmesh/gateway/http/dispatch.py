@@ -39,6 +39,10 @@ class Dispatch:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         path: str = scope["path"]
+        if b"%2f" in scope["raw_path"].lower():
+            # Within a part of a path it is no separator (RFC 3986, 2.2), or else whoever encodes an id that he was
+            # given would ask for something else; and nothing has a name with a slash.
+            raise NoSuchPath(path[:256])
         if scope["type"] == "websocket":
             stream = self._streams.get(path)
             if stream is None:
@@ -54,7 +58,7 @@ class Dispatch:
 
     def _match(self, path: str, scope: Scope) -> dict[str, Servant]:
         for pattern, by_method in self._templates.items():
-            found = pattern.match(path)
+            found = pattern.fullmatch(path)
             if found is not None:
                 scope["path_params"] = found.groupdict()
                 return by_method

@@ -85,8 +85,9 @@ class BoundedProtocol(PacketProtocol):
             msg = "Only a WebSocket can be upgraded to; send what has a body without the header Upgrade."
             self.send_400_response(msg)
             raise ValueError(msg)
-        self._in_head = False
         super().on_headers_complete()
+        # Only now: of a target that cannot be read, as CONNECT's, the parser tells here.
+        self._in_head = False
         if not switches:
             # What follows the body are no headers (RFC 9110, 6.5.1): no proxy has looked at them.
             self.headers = []

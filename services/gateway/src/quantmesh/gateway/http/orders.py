@@ -136,7 +136,7 @@ class Orders:
         return _shown((await self._portfolio.call(self._stub.CancelOrder, request)).order)
 
     async def execute(self, body: models.TradeBody) -> Answer:
-        """Filled now or not at all."""
+        """Filled now or not at all: its `status` is then `rejected`, and its `reason` says why."""
         answer, again = await self._portfolio.call_replayable(
             self._stub.PlaceOrder, translation.trade_request(body), timeout_seconds=_FILL_SECONDS
         )

@@ -5,21 +5,7 @@ from typing import Any
 
 import orjson
 
-from quantmesh.chassis.errors import (
-    AlreadyExists,
-    Conflict,
-    InvalidInput,
-    NotFound,
-    PermissionDenied,
-    PreconditionFailed,
-    QuantmeshError,
-    RuleBroken,
-    TooEarly,
-    TooManyRequests,
-    Unauthenticated,
-    Unavailable,
-    Violation,
-)
+from quantmesh.chassis.errors import HTTP_STATUS, QuantmeshError, Violation
 from quantmesh.gateway.core.errors import (
     IdempotencyKeyMissing,
     IfMatchMissing,
@@ -36,27 +22,18 @@ from quantmesh.gateway.http.edge import Header
 
 PROBLEM_JSON = b"application/problem+json"
 
-_STATUS: tuple[tuple[type[QuantmeshError], int], ...] = (
-    (InvalidInput, 422),
-    (RuleBroken, 422),
-    (NotFound, 404),
-    (Unauthenticated, 401),
-    (PermissionDenied, 403),
-    (Conflict, 409),
-    (AlreadyExists, 409),
-    (PreconditionFailed, 412),
-    (TooEarly, 425),
-    (TooManyRequests, 429),
-    (Unavailable, 503),
-    (MalformedRequest, 400),
-    (IdempotencyKeyMissing, 400),
-    (MethodNotAllowed, 405),
-    (RequestTimedOut, 408),
-    (PayloadTooLarge, 413),
-    (UnsupportedMediaType, 415),
-    (UnsupportedCoding, 415),
-    (IfMatchMissing, 428),
-)
+# What is of no kind that services share, then the kinds, the most general one last.
+_STATUS: dict[type[QuantmeshError], int] = {
+    MalformedRequest: 400,
+    IdempotencyKeyMissing: 400,
+    MethodNotAllowed: 405,
+    RequestTimedOut: 408,
+    PayloadTooLarge: 413,
+    UnsupportedMediaType: 415,
+    UnsupportedCoding: 415,
+    IfMatchMissing: 428,
+    **HTTP_STATUS,
+}
 # Messages that nest on the wire what the JSON has flat; a violation names the JSON's place.
 _ENVELOPES = (
     "transaction.",
@@ -75,7 +52,7 @@ _OBJECTS = ("denials", "suggestion")
 
 
 def status_of(error: QuantmeshError) -> int:
-    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+    return next(status for kind, status in _STATUS.items() if isinstance(error, kind))
 
 
 def problem_document(error: QuantmeshError, *, instance: str, request_id: str, field_root: str = "#") -> dict[str, Any]:

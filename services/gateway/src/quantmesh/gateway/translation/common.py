@@ -71,6 +71,22 @@ def day_request(day: date | None) -> str:
     return "" if day is None else day.isoformat()
 
 
-def inverse(names: Mapping[str, int]) -> dict[int, str]:
+class EnumNames(dict[int, str]):
+    """What the API calls an enum's numbers.
+
+    Two releases run side by side: a number of a newer peer's has no name here yet, and spoils nothing of what is told
+    beside it.
+    """
+
+    def __missing__(self, number: int) -> str:
+        return "unknown"
+
+
+def inverse(names: Mapping[str, int]) -> EnumNames:
     """From an enum's number to the API's name."""
-    return {int(number): name for name, number in names.items()}
+    return EnumNames({int(number): name for name, number in names.items()})
+
+
+def names_of(enum: Any, prefix: str) -> dict[str, Any]:
+    """All of an enum's by what stands behind `prefix`, but for the one that says nothing (0)."""
+    return {name.removeprefix(prefix).lower(): number for name, number in enum.items() if number}

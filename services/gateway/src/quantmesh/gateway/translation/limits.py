@@ -5,20 +5,14 @@ from typing import Any
 from quantmesh.api.risk.v1 import limits_pb2 as pb
 from quantmesh.api.risk.v1 import margin_pb2, risk_pb2
 from quantmesh.gateway.http.models.limits import LimitBody, TriedOrderBody, WhatIfBody
-from quantmesh.gateway.translation.common import decimal, decimal_request, instant, inverse, optional
+from quantmesh.gateway.translation.common import decimal, decimal_request, instant, inverse, names_of, optional
 from quantmesh.gateway.translation.orders import SIDES
-from quantmesh.gateway.translation.risk import METHODS
-from quantmesh.gateway.translation.risk_measures import MARGIN_RULES
+from quantmesh.gateway.translation.risk import METHOD_NAMES, METHODS
+from quantmesh.gateway.translation.risk_measures import MARGIN_RULE_NAMES, MARGIN_RULES
 
-RULES = {
-    name.removeprefix("LIMIT_RULE_").lower(): number
-    for name, number in pb.LimitRule.items()
-    if number != pb.LIMIT_RULE_UNSPECIFIED
-}
+RULES = names_of(pb.LimitRule, "LIMIT_RULE_")
 _RULE_NAMES = inverse(RULES)
-_METHOD_NAMES = inverse(METHODS)
-_MARGIN_RULE_NAMES = inverse(MARGIN_RULES)
-_STATE_NAMES = {number: name.removeprefix("LIMIT_STATE_").lower() for name, number in pb.LimitState.items()}
+_STATE_NAMES = inverse(names_of(pb.LimitState, "LIMIT_STATE_"))
 
 
 def limit_request(body: LimitBody) -> pb.Limit:
@@ -50,10 +44,10 @@ def limit(message: pb.Limit) -> dict[str, Any]:
         "limit": decimal(message, "limit"),
         "warning": decimal(message, "warning"),
         "symbol": message.symbol or None,
-        "method": _METHOD_NAMES.get(message.method),
+        "method": METHOD_NAMES[message.method] if message.method else None,
         "confidence": message.confidence or None,
         "horizon_days": message.horizon_days or None,
-        "margin_rule": _MARGIN_RULE_NAMES.get(message.margin_rule),
+        "margin_rule": MARGIN_RULE_NAMES[message.margin_rule] if message.margin_rule else None,
     }
 
 

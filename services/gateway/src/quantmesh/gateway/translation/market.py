@@ -29,7 +29,7 @@ def asset(message: pb.Asset) -> dict[str, Any]:
         "calendar": message.calendar,
         "tick_size": decimal(message, "tick_size"),
         "lot_size": decimal(message, "lot_size"),
-        "adjustment": _ADJUSTMENT_NAMES.get(message.adjustment),
+        "adjustment": _ADJUSTMENT_NAMES[message.adjustment] if message.adjustment else None,
         "tradable": message.tradable,
         "metadata": struct(message.metadata),
     }
@@ -88,7 +88,7 @@ def bars(answer: pb.GetBarsResponse, interval: str) -> dict[str, Any]:
     return {
         "symbol": answer.symbol,
         "interval": interval,
-        "adjustment": _ADJUSTMENT_NAMES.get(answer.adjustment),
+        "adjustment": _ADJUSTMENT_NAMES[answer.adjustment] if answer.adjustment else None,
         "source": answer.source,
         "currency": answer.currency,
         "data": [bar(item) for item in answer.bars],

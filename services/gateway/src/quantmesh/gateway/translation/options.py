@@ -124,7 +124,7 @@ def quote_record(record: pb.GetQuoteRecordResponse) -> dict[str, Any]:
             "strike": contract.strike,
             "time_to_expiry": contract.time_to_expiry,
             "rate": contract.rate,
-            **{name: getattr(own, name) for name in PARAMETERS[model]},
+            **{name: getattr(own, name) for name in PARAMETERS.get(model, ())},
             **({"dividends": _dividends(contract)} if contract.dividends else {}),
             **({"accuracy": _ACCURACY_NAMES[request.accuracy]} if request.accuracy else {}),
             "greeks": "all" if request.higher_orders else request.greeks,

@@ -36,7 +36,7 @@ STATUSES = {
     "expired": pb.ORDER_STATUS_EXPIRED,
     "rejected": pb.ORDER_STATUS_REJECTED,
 }
-_SIDE_NAMES = inverse(SIDES)
+SIDE_NAMES = inverse(SIDES)
 _TYPE_NAMES = inverse(TYPES)
 _TIME_IN_FORCE_NAMES = inverse(TIMES_IN_FORCE)
 _STATUS_NAMES = inverse(STATUSES)
@@ -134,7 +134,7 @@ def preview(message: pb.OrderPreview) -> dict[str, Any]:
         "dry_run": True,
         "order": {
             **_asked(shown),
-            "status": _STATUS_NAMES.get(shown.status),
+            "status": _STATUS_NAMES[shown.status] if shown.status else None,
             "filled_quantity": decimal(shown, "filled_quantity"),
             "reason": shown.reason or None,
             "expires_at": instant(shown, "expires_at"),
@@ -163,7 +163,7 @@ def _asked(message: pb.Order) -> dict[str, Any]:
         "portfolio_id": message.portfolio_id,
         "client_order_id": message.client_order_id or None,
         "symbol": message.symbol,
-        "side": _SIDE_NAMES[message.side],
+        "side": SIDE_NAMES[message.side],
         "type": _TYPE_NAMES[message.type],
         "quantity": message.quantity.value,
         "limit_price": decimal(message, "limit_price"),

@@ -19,7 +19,7 @@ LOT_METHODS = {
     "lifo": pb.LOT_METHOD_LIFO,
     "specific": pb.LOT_METHOD_SPECIFIC,
 }
-_LOT_METHOD_NAMES = inverse(LOT_METHODS)
+LOT_METHOD_NAMES = inverse(LOT_METHODS)
 
 
 def portfolio(message: pb.Portfolio) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def portfolio(message: pb.Portfolio) -> dict[str, Any]:
         "id": message.id,
         "name": message.name,
         "base_currency": message.base_currency,
-        "lot_method": _LOT_METHOD_NAMES[message.lot_method],
+        "lot_method": LOT_METHOD_NAMES[message.lot_method],
         "margin_enabled": message.margin_enabled,
         "version": message.version,
         "created_at": instant(message, "created_at"),

@@ -4,13 +4,10 @@ from typing import Any
 
 from quantmesh.api.portfolio.v1 import rebalance_pb2 as pb
 from quantmesh.gateway.http.models.rebalance import BasketBody, RebalanceBody
-from quantmesh.gateway.translation.common import decimal_request, instant, inverse
-from quantmesh.gateway.translation.orders import SIDES, order
-from quantmesh.gateway.translation.portfolios import LOT_METHODS, translation_rate
+from quantmesh.gateway.translation.common import decimal_request, instant
+from quantmesh.gateway.translation.orders import SIDE_NAMES, SIDES, order
+from quantmesh.gateway.translation.portfolios import LOT_METHOD_NAMES, translation_rate
 from quantmesh.gateway.translation.transactions import TYPE_NAMES
-
-_SIDE_NAMES = inverse(SIDES)
-_LOT_METHOD_NAMES = inverse(LOT_METHODS)
 
 
 def plan_request(portfolio_id: str, body: RebalanceBody) -> pb.PlanRebalanceRequest:
@@ -47,7 +44,7 @@ def plan(answer: pb.PlanRebalanceResponse) -> dict[str, Any]:
         "fees": answer.fees.value,
         "slippage": answer.slippage.value,
         "realized_gain": answer.realized_gain.value,
-        "lot_method": _LOT_METHOD_NAMES[answer.lot_method],
+        "lot_method": LOT_METHOD_NAMES[answer.lot_method],
         "as_of": instant(answer, "as_of"),
         "seq": answer.seq,
         "cash_by_currency": [_cash(each) for each in answer.cash_by_currency],
@@ -61,7 +58,7 @@ def basket(answer: pb.ExecuteRebalanceResponse) -> dict[str, Any]:
 
 
 def _order(each: pb.PlannedTrade | pb.BasketOrder) -> dict[str, Any]:
-    return {"symbol": each.symbol, "side": _SIDE_NAMES[each.side], "quantity": each.quantity.value}
+    return {"symbol": each.symbol, "side": SIDE_NAMES[each.side], "quantity": each.quantity.value}
 
 
 def _trade(each: pb.PlannedTrade) -> dict[str, Any]:

@@ -26,7 +26,7 @@ COVARIANCES = {
     "garch_dcc": pb.COVARIANCE_ESTIMATOR_GARCH_DCC,
 }
 _DISTRIBUTIONS = {"normal": pb.SHOCK_DISTRIBUTION_NORMAL, "student_t": pb.SHOCK_DISTRIBUTION_STUDENT_T}
-_METHOD_NAMES = inverse(METHODS)
+METHOD_NAMES = inverse(METHODS)
 
 
 def value_at_risk_request(body: ValueAtRiskBody) -> pb.ValueAtRiskRequest:
@@ -71,7 +71,7 @@ def value_at_risk(answer: pb.ValueAtRiskResponse) -> dict[str, Any]:
         "as_of": instant(answer, "as_of"),
         "currency": answer.currency,
         "market_value": answer.market_value,
-        "method": _METHOD_NAMES[answer.method],
+        "method": METHOD_NAMES[answer.method],
         "confidence": answer.confidence,
         "horizon_days": answer.horizon_days,
         "stale": answer.stale,

@@ -7,12 +7,14 @@ from quantmesh.gateway.http.models.backtest import BacktestBody
 from quantmesh.gateway.http.models.exposure import ExposureBody
 from quantmesh.gateway.http.models.margin import MarginBody
 from quantmesh.gateway.http.models.stress import StressBody
-from quantmesh.gateway.translation.common import instant, inverse, optional
+from quantmesh.gateway.translation.common import instant, inverse, names_of, optional
 from quantmesh.gateway.translation.positions import measured_book, option, position
 from quantmesh.gateway.translation.risk import COVARIANCES, METHODS
 
 MARGIN_RULES = {"regulation_t": margin_pb2.MARGIN_RULE_REGULATION_T, "portfolio": margin_pb2.MARGIN_RULE_PORTFOLIO}
-_RULE_NAMES = inverse(MARGIN_RULES)
+MARGIN_RULE_NAMES = inverse(MARGIN_RULES)
+_LINE_RULE_NAMES = inverse(names_of(margin_pb2.MarginLineRule, "MARGIN_LINE_RULE_"))
+_ZONE_NAMES = inverse(names_of(backtest_pb2.TrafficLightZone, "TRAFFIC_LIGHT_ZONE_"))
 
 
 def stress_request(body: StressBody) -> stress_pb2.StressRequest:
@@ -88,7 +90,7 @@ def margin_request(body: MarginBody) -> margin_pb2.MarginRequest:
 
 def margin(answer: margin_pb2.MarginResponse) -> dict[str, Any]:
     return {
-        "rule": _RULE_NAMES[answer.rule],
+        "rule": MARGIN_RULE_NAMES[answer.rule],
         "requirement": answer.requirement,
         "initial": optional(answer, "initial"),
         "lines": [_line(item) for item in answer.lines],
@@ -114,7 +116,7 @@ def margin(answer: margin_pb2.MarginResponse) -> dict[str, Any]:
 
 def _line(item: margin_pb2.MarginLine) -> dict[str, Any]:
     return {
-        "rule": margin_pb2.MarginLineRule.Name(item.rule).removeprefix("MARGIN_LINE_RULE_").lower(),
+        "rule": _LINE_RULE_NAMES[item.rule],
         "positions": [position(held) for held in item.positions],
         "units": item.units,
         "initial": item.initial,
@@ -164,7 +166,7 @@ def backtest(answer: backtest_pb2.BacktestResponse) -> dict[str, Any]:
         "independence": _ratio(answer.independence),
         "conditional_coverage": _ratio(answer.conditional_coverage),
         "traffic_light": {
-            "zone": backtest_pb2.TrafficLightZone.Name(light.zone).removeprefix("TRAFFIC_LIGHT_ZONE_").lower(),
+            "zone": _ZONE_NAMES[light.zone],
             "cumulative_probability": light.cumulative_probability,
             "multiplier_increase": optional(light, "multiplier_increase"),
         },

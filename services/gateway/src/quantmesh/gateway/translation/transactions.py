@@ -75,7 +75,7 @@ def transaction(message: pb.Transaction) -> dict[str, Any]:
         "currency": given.currency,
         "split_ratio": decimal(given, "split_ratio"),
         "note": given.note or None,
-        "side": _SIDE_NAMES.get(given.side),
+        "side": _SIDE_NAMES[given.side] if given.side else None,
         "lots": [{"transaction_id": lot.transaction_id, "quantity": lot.quantity.value} for lot in given.lots],
         "option": _option(message.option) if message.HasField("option") else None,
         "executed_at": instant(given, "executed_at"),

@@ -46,13 +46,15 @@ class PositionOptionBody(Body):
 
 
 class PositionBody(Body):
+    """`option` may be given, or a listed contract's own symbol: it then has the terms that market lists."""
+
     symbol: Symbol
     quantity: DecimalText
     option: PositionOptionBody | None = None
 
 
 class MeasuredBody(Body):
-    """A portfolio of the caller's, or positions given here."""
+    """A portfolio of the caller's, whose listed options count by their underlyings, or positions given here."""
 
     portfolio_id: OwnPortfolio = None
     positions: Annotated[list[PositionBody] | None, Field(min_length=1, max_length=1000)] = None

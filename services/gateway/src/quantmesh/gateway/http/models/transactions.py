@@ -190,7 +190,9 @@ class ImportShown(Shown):
     """
 
     dry_run: bool
-    import_id: str | None
+    import_id: Annotated[
+        str | None, Field(description="By which it can be taken back; null where nothing was recorded.")
+    ]
     accepted_rows: int
     rejected_rows: int
     duplicate_rows: int

@@ -13,6 +13,7 @@ from quantmesh.chassis.context import CallContext, set_call
 from quantmesh.chassis.errors import PermissionDenied, QuantmeshError, Unauthenticated, Unavailable
 from quantmesh.chassis.telemetry.logs import get_logger
 from quantmesh.gateway.adapters.credentials import is_api_key
+from quantmesh.gateway.core.addresses import counted_as
 from quantmesh.gateway.core.errors import InvalidRequest, TokenMissing, TooManyChannels
 from quantmesh.gateway.core.stream import messages
 from quantmesh.gateway.core.stream.frames import Frame
@@ -44,7 +45,6 @@ class Connection:
         self._receive = receive
         self._send = send
         self._write_now = write_now
-        self._caller = edge.caller
         # What the caller can be renewed from: an API key outlives the tokens it is exchanged for.
         self._credential = edge.header(b"x-api-key") if not edge.header(b"authorization") else ""
         self._opened_at = time.monotonic()
@@ -60,7 +60,12 @@ class Connection:
 
     @property
     def session_id(self) -> str:
-        return self._caller.session_id if self._caller is not None else ""
+        return self._edge.caller.session_id if self._edge.caller is not None else ""
+
+    @property
+    def holder(self) -> str:
+        """Whose streams it is one of."""
+        return self._edge.caller.subject if self._edge.caller is not None else counted_as(self._edge.address)
 
     @property
     def is_ending(self) -> bool:
@@ -88,7 +93,7 @@ class Connection:
         set_call(
             CallContext(
                 request_id=self._edge.request_id,
-                caller=self._caller,
+                caller=self._edge.caller,
                 deadline=time.monotonic() + _CALL_SECONDS,
                 traceparent=self._edge.traceparent,
             )
@@ -120,17 +125,17 @@ class Connection:
         A key is exchanged for the next token ahead of time. Where auth cannot answer until the last one expires, the
         answer is no: the key may have been revoked meanwhile.
         """
-        if self._caller is None:
+        if self._edge.caller is None:
             if now - self._opened_at > AUTHENTICATION_SECONDS:
                 self.end(CLOSE_UNAUTHENTICATED, TokenMissing())
             return
-        left = self._caller.expires_at - time.time()
+        left = self._edge.caller.expires_at - time.time()
         if left < _RENEWAL_SECONDS and self._credential:
             try:
-                self._caller = await self._desk.verify(self._credential)
+                self._edge.caller = await self._desk.verify(self._credential)
             except Unavailable as away:
                 log.info("a stream's key cannot be renewed yet", request_id=self._edge.request_id)
-                if self._caller.expires_at <= time.time():
+                if self._edge.caller.expires_at <= time.time():
                     self.end(CLOSE_UNAUTHENTICATED, away)
             except QuantmeshError as error:
                 self.end(CLOSE_UNAUTHENTICATED, error)
@@ -195,19 +200,21 @@ class Connection:
         # A key is exchanged by the gateway itself, not by who was here before.
         set_call(CallContext(request_id=self._edge.request_id, traceparent=self._edge.traceparent))
         caller = await self._desk.admit(self._edge, token)
-        if self._caller is not None and caller.subject != self._caller.subject:
+        if self._edge.caller is None:
+            self._desk.places.move(self.holder, caller.subject)
+        elif caller.subject != self._edge.caller.subject:
             msg = "This connection belongs to another user; open a new one."
             raise PermissionDenied(msg)
-        self._caller = caller
+        self._edge.caller = caller
         self._credential = token if is_api_key(token) else ""
         self._say({"op": "authenticated", "expires_in": max(0, int(caller.expires_at - time.time()))})
 
     async def _open(self, name: str, after_seq: int | None) -> dict[str, Any] | None:
         try:
-            if self._caller is None:
+            if self._edge.caller is None:
                 raise TokenMissing
             channel = messages.channel(name)
-            demand_scope(self._caller, channel)
+            demand_scope(self._edge.caller, channel)
             name = str(channel)
             known = self._subscriptions.get(name)
             if known is not None:
@@ -215,6 +222,7 @@ class Connection:
             if len(self._subscriptions) >= MAXIMUM_CHANNELS:
                 raise TooManyChannels(MAXIMUM_CHANNELS)
             self.act()
+            await self._desk.charge(self._edge)
             subscription = await self._desk.subscription(self, channel)
             first = await subscription.open(after_seq)
         except QuantmeshError as error:

@@ -14,6 +14,7 @@ from quantmesh.gateway.adapters.forecast_feed import ForecastFeed
 from quantmesh.gateway.adapters.halt_feed import HaltFeed
 from quantmesh.gateway.adapters.quote_feed import QuoteFeed
 from quantmesh.gateway.core.stream.messages import Channel
+from quantmesh.gateway.core.stream.places import Places
 from quantmesh.gateway.http.edge import Edge
 from quantmesh.gateway.http.jobs import JobDirectory
 from quantmesh.gateway.http.middleware.limits import Limits
@@ -67,6 +68,8 @@ class StreamDesk:
         halts: HaltFeed,
         logs: AccountLogs,
         jobs: JobDirectory,
+        places: Places,
+        followed: Places,
     ) -> None:
         self._credentials = credentials
         self._limits = limits
@@ -76,12 +79,18 @@ class StreamDesk:
         self._halts = halts
         self._logs = logs
         self._jobs = jobs
+        self.places = places
+        self._followed = followed
 
     async def admit(self, edge: Edge, token: str) -> Caller:
         """As `verify`, of who may be guessing: keys that were not seen before are counted as everywhere."""
         if is_api_key(token) and not self._credentials.is_known_key(token):
             await self._limits.charge_stranger(edge)
         return await self.verify(token)
+
+    async def charge(self, edge: Edge) -> None:
+        """For a channel others are asked, as for a request. Raises RateLimited."""
+        await self._limits.charge(edge, edge.route)
 
     async def verify(self, token: str) -> Caller:
         """A bearer token, or an API key, as the first message carries it."""
@@ -100,9 +109,9 @@ class StreamDesk:
                 await self._halts.demand()
                 return TopicSubscription(client, self._halts.topic)
             case "portfolio":
-                return PortfolioSubscription(client, self._logs, channel.key)
+                return PortfolioSubscription(client, self._followed, self._logs, channel.key)
             case "jobs":
-                return JobSubscription(client, self._jobs.get, channel.key)
+                return JobSubscription(client, self._followed, self._jobs.get, channel.key)
 
 
 def demand_scope(caller: Caller, channel: Channel) -> None:

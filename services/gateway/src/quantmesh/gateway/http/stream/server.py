@@ -30,11 +30,18 @@ class StreamServer:
         if edge.refusal is not None:
             # A credential on the connect that is no good is refused before there is a stream.
             raise edge.refusal
-        await receive()
-        await send({"type": "websocket.accept"})
         # Without uvicorn below there is no short way, and every frame goes through ASGI.
         write_now = scope.get("extensions", {}).get(EXTENSION, _never)
         connection = Connection(self._desk, edge, receive, send, write_now)
+        self._desk.places.take(connection.holder)
+        try:
+            await receive()
+            await send({"type": "websocket.accept"})
+            await self._run(connection)
+        finally:
+            self._desk.places.leave(connection.holder)
+
+    async def _run(self, connection: Connection) -> None:
         task = asyncio.create_task(connection.run())
         self._connections[connection] = task
         _CONNECTIONS.inc()

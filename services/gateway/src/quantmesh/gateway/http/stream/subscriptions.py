@@ -12,6 +12,7 @@ from quantmesh.chassis.telemetry.logs import get_logger
 from quantmesh.gateway.adapters.account_logs import PAGE, AccountLogs, frame
 from quantmesh.gateway.core.stream.account_log import Arrival, LogPlace
 from quantmesh.gateway.core.stream.frames import Frame, event_frame
+from quantmesh.gateway.core.stream.places import Places
 from quantmesh.gateway.core.stream.topic import Topic
 from quantmesh.gateway.translation.jobs import FINAL, job
 
@@ -25,6 +26,9 @@ _LOG_RETRY_SECONDS = 1.0
 
 class Client(Protocol):
     """One connection, as its subscriptions see it."""
+
+    @property
+    def holder(self) -> str: ...
 
     @property
     def has_room(self) -> bool: ...
@@ -70,14 +74,19 @@ class TopicSubscription:
 
 
 class _Worked:
-    """A subscription with a task of its own."""
+    """A subscription with a task of its own, of which one holder has only so many."""
 
-    def __init__(self, client: Client, channel: str) -> None:
+    def __init__(self, client: Client, followed: Places, channel: str) -> None:
         self._client = client
+        self._followed = followed
         self._channel = channel
         self._task: asyncio.Task[None] | None = None
 
     def start(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Raises TooManyFollowed."""
+        holder = self._client.holder
+        self._followed.take(holder)
+
         async def run() -> None:
             try:
                 await work()
@@ -88,6 +97,7 @@ class _Worked:
                 self._client.give_up(self._channel, QuantmeshError("internal"))
 
         self._task = asyncio.create_task(run())
+        self._task.add_done_callback(lambda _: self._followed.leave(holder))
 
     async def close(self) -> None:
         if self._task is not None:
@@ -98,8 +108,8 @@ class _Worked:
 class PortfolioSubscription(_Worked):
     """Every event of the account once and in order: from the broker while they follow on, else from the log."""
 
-    def __init__(self, client: Client, logs: AccountLogs, portfolio_id: str) -> None:
-        super().__init__(client, f"portfolio.{portfolio_id}")
+    def __init__(self, client: Client, followed: Places, logs: AccountLogs, portfolio_id: str) -> None:
+        super().__init__(client, followed, f"portfolio.{portfolio_id}")
         self._logs = logs
         self._portfolio_id = portfolio_id
         self._place = LogPlace(0)
@@ -112,6 +122,7 @@ class PortfolioSubscription(_Worked):
         try:
             await self._logs.follow(self._portfolio_id, self._on_live)
             page = await self._logs.read(self._portfolio_id, after_seq or 0, 1)
+            self.start(self._keep_level)
         except BaseException:
             self._logs.unfollow(self._portfolio_id, self._on_live)
             raise
@@ -119,7 +130,6 @@ class PortfolioSubscription(_Worked):
         self._place.seq = first
         if not self._is_level(page.last_seq):
             self._fall_behind()
-        self.start(self._keep_level)
         return first + 1
 
     @property
@@ -190,17 +200,18 @@ class PortfolioSubscription(_Worked):
 class JobSubscription(_Worked):
     """A job's progress, asked for twice a second until it ends; the present state is event 1."""
 
-    def __init__(self, client: Client, read: Callable[[str], Awaitable[Job]], job_id: str) -> None:
-        super().__init__(client, f"jobs.{job_id}")
+    def __init__(self, client: Client, followed: Places, read: Callable[[str], Awaitable[Job]], job_id: str) -> None:
+        super().__init__(client, followed, f"jobs.{job_id}")
         self._read = read
         self._job_id = job_id
         self._seq = 0
         self._last = b""
 
     async def open(self, after_seq: int | None) -> int:  # noqa: ARG002  a job has no past to resume
-        shown = await self._read(self._job_id)
-        if not self._show(shown):
+        message = await self._read(self._job_id)
+        if job(message)["status"] not in FINAL:
             self.start(self._poll)
+        self._show(message)
         return 1
 
     @property
