@@ -10,7 +10,6 @@ from prometheus_client import REGISTRY
 
 from quantmesh.blockchain.core.errors import (
     BroadcastRefused,
-    CallRefused,
     NodeUnavailable,
     NotYetAnchored,
     ProofNotFound,
@@ -201,18 +200,6 @@ async def test_many_senders_at_once_anchor_each_root_once(anchorage: Anchorage) 
     assert await anchorage.submissions() == [("deploy", "mined"), ("anchor", "mined")]
 
 
-async def test_a_paused_contract_is_named_and_anchoring_goes_on_after_it(anchorage: Anchorage) -> None:
-    await anchorage.turn_until_confirmed(await anchorage.record())
-    await _call_contract(anchorage, "0x8456cb59")  # pause()
-    transaction = await anchorage.record()
-
-    with pytest.raises(CallRefused, match="EnforcedPause"):
-        await anchorage.loop.turn()
-
-    await _call_contract(anchorage, "0x3f4ba83a")  # unpause()
-    await anchorage.turn_until_confirmed(transaction)
-
-
 async def test_the_node_killed_and_back_loses_no_leaf(anchorage: Anchorage) -> None:
     transaction = await anchorage.record()
     running = asyncio.create_task(anchorage.loop.run())
@@ -258,11 +245,3 @@ async def test_the_database_killed_and_back_loses_no_leaf(
             running.cancel()
             with suppress(asyncio.CancelledError):
                 await running
-
-
-async def _call_contract(anchorage: Anchorage, data: str) -> None:
-    await anchorage.rpc(
-        "eth_sendTransaction",
-        {"from": anchorage.signer.address, "to": anchorage.anchoring.contract.address, "data": data},
-    )
-    await anchorage.mine()

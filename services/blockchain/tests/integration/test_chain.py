@@ -26,7 +26,8 @@ from .conftest import Anchorage
 
 ANYONE = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 SIGNER = signer_for(LOCAL_CHAIN_ID, "")
-RAW = SIGNER.sign(Call(ANYONE, b""), 0, 21_000, Fees(10**10, 10**9), datetime(2026, 1, 2, tzinfo=UTC)).raw
+FEES = Fees(10**10, 10**9)
+RAW = SIGNER.sign(Call(ANYONE, b""), 0, 21_000, FEES, datetime(2026, 1, 2, tzinfo=UTC)).raw
 QUESTIONS: dict[str, Callable[[EvmChain], Awaitable[object]]] = {
     "head": lambda chain: chain.head(),
     "block_hash": lambda chain: chain.block_hash(0),
@@ -38,7 +39,7 @@ QUESTIONS: dict[str, Callable[[EvmChain], Awaitable[object]]] = {
     "knows": lambda chain: chain.knows(bytes(32)),
     "next_nonce": lambda chain: chain.next_nonce(ANYONE),
     "suggested_priority_fee": lambda chain: chain.suggested_priority_fee(),
-    "estimate_gas": lambda chain: chain.estimate_gas(ANYONE, Call(ANYONE, b"")),
+    "estimate_gas": lambda chain: chain.estimate_gas(ANYONE, Call(ANYONE, b""), FEES),
     "broadcast": lambda chain: chain.broadcast(RAW),
 }
 
@@ -166,7 +167,7 @@ async def test_a_call_by_a_stranger_is_refused_by_the_contracts_own_error(anchor
     await anchorage.turn_until_confirmed(await anchorage.record())
 
     with pytest.raises(CallRefused, match="AccessControlUnauthorizedAccount"):
-        await anchorage.chain.estimate_gas(ANYONE, anchorage.anchoring.contract.anchor(b"\x01" * 32))
+        await anchorage.chain.estimate_gas(ANYONE, anchorage.anchoring.contract.anchor(b"\x01" * 32), FEES)
 
 
 async def test_blocks_and_roots_that_are_not_there_are_none(anchorage: Anchorage) -> None:

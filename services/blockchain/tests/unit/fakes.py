@@ -102,7 +102,7 @@ class FakeChain:
         return self.blocks[number].hash if number < len(self.blocks) else None
 
     async def has_code(self, address: str) -> bool:
-        return address == CONTRACT and any(sent.call.to == DEPLOYER for _, sent in self._mined())
+        return address == DEPLOYER or any(sent.call.to == DEPLOYER for _, sent in self._mined())
 
     async def anchored_at(self, contract: str, root: bytes) -> int:
         place = await self.place_of(contract, root)
@@ -136,7 +136,7 @@ class FakeChain:
     async def suggested_priority_fee(self) -> int:
         return 10
 
-    async def estimate_gas(self, sender: str, call: Call) -> int:
+    async def estimate_gas(self, sender: str, call: Call, fees: Fees) -> int:
         return 50_000
 
     async def broadcast(self, raw: bytes) -> None:

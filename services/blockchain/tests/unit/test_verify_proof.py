@@ -20,7 +20,7 @@ from quantmesh.blockchain.core.merkle import build_tree, leaf_of
 from quantmesh.blockchain.core.model import Network
 from quantmesh.blockchain.core.verify_proof import Refuted, verify_proof
 
-from .fakes import CONTRACT, FakeChain, FakeContract, FakeSigner
+from .fakes import CONTRACT, SENDER, FakeChain, FakeContract, FakeSigner
 
 NETWORK = Network("fake", 31337, confirmations=3, contract=CONTRACT, public_rpc_url="http://unreachable.invalid")
 PAYLOAD = {
@@ -42,7 +42,7 @@ class Scene:
     """A chain with one confirmed root, and a proof under it."""
 
     def __init__(self) -> None:
-        self.chain = FakeChain()
+        self.chain, self.network = FakeChain(), NETWORK
         leaf = leaf_of(canonical(PAYLOAD), keccak256)
         tree = build_tree([leaf, *(keccak256(bytes([index])) for index in range(7))], keccak256)
         now = datetime(2026, 1, 2, tzinfo=UTC)
@@ -68,7 +68,7 @@ class Scene:
         """Why the proof does not hold; None where it does."""
         try:
             proof = read_proof(json.dumps(self.document) if text is None else text)
-            await verify_proof(proof, self.chain, NETWORK, canonical, keccak256)
+            await verify_proof(proof, self.chain, self.network, canonical, keccak256)
         except Refuted as refutation:
             return str(refutation)
         return None
@@ -89,6 +89,15 @@ async def test_spelling_that_json_does_not_care_about_changes_nothing(scene: Sce
     scene.document["anchor"]["contract"] = CONTRACT.lower()
 
     assert await scene.verify(json.dumps(scene.document, indent=3, ensure_ascii=False)) is None
+
+
+async def test_a_proof_of_a_contract_that_was_ours_before_holds_and_one_of_a_strangers_does_not(scene: Scene) -> None:
+    scene.network = replace(NETWORK, contract=SENDER)
+    assert "Roots are recorded by" in (await scene.verify() or "")
+    scene.network = replace(scene.network, former_contracts=frozenset({CONTRACT}))
+    assert await scene.verify() is None
+    scene.document["anchor"]["contract"] = SENDER
+    assert "is not anchored by" in (await scene.verify() or "")
 
 
 async def test_the_address_of_a_node_in_the_proof_is_never_used(scene: Scene) -> None:

@@ -77,7 +77,6 @@ class Parts:
         assets = await self.market.assets.find(SYMBOLS)
         return ReplayFeed(
             self.plan,
-            self.market.calendars["XNYS"],
             Pace(ticks_per_second, half_spread_bps=2.0),
             self.feed_store,
             self.market.bars,
@@ -155,6 +154,14 @@ async def empty_database(service_database: NewDatabase) -> AsyncIterator[Databas
     opened = Database(service_database("market").url, "market")
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def empty(empty_database: Database) -> AsyncIterator[Parts]:
+    """Without its data."""
+    parts = await build(empty_database, NO_REDIS)
+    yield parts
+    await parts.quotes.close()
 
 
 @pytest.fixture

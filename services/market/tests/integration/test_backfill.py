@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 
 import pytest
 
-from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Unavailable
-from quantmesh.local.testing import RunningServer
 from quantmesh.market.adapters.bundled import LAST_SESSION, BundledProvider
 from quantmesh.market.core.backfill import backfill
+from quantmesh.market.core.get_quotes import get_quotes
 from quantmesh.market.core.parse_bars import RawBar
-from services.market.tests.integration.conftest import SYMBOLS, Parts, SomeSeries, build, rows
+from services.market.tests.integration.conftest import SYMBOLS, SYSTEM_NOW, Parts, SomeSeries, rows
 
 
 class CutOff(SomeSeries):
@@ -34,9 +34,8 @@ class Counting(SomeSeries):
         return super().bars(symbol)
 
 
-async def test_the_whole_of_the_bundled_data_is_taken_in(empty_database: Database, redis_server: RunningServer) -> None:
-    parts = await build(empty_database, redis_server.url)
-    done = await backfill(parts.market, BundledProvider())
+async def test_the_whole_of_the_bundled_data_is_taken_in(empty: Parts) -> None:
+    done = await backfill(empty.market, BundledProvider())
     counts = {one.asset.symbol: len(one.bars) for one in done}
     assert len(counts) == 37
     assert counts["AAPL"] == counts["SP500"] == 8313
@@ -48,10 +47,10 @@ async def test_the_whole_of_the_bundled_data_is_taken_in(empty_database: Databas
     tradable = [one for one in done if one.asset.listing.tradable]
     assert len(tradable) == 25
     assert {one.bars[-1].day for one in tradable} == {LAST_SESSION}
-    assert await rows(empty_database, "SELECT count(*) FROM bar") == [(sum(counts.values()),)]
-    assert await rows(empty_database, "SELECT count(*) FROM bar_staging") == [(0,)]
+    assert await rows(empty.database, "SELECT count(*) FROM bar") == [(sum(counts.values()),)]
+    assert await rows(empty.database, "SELECT count(*) FROM bar_staging") == [(0,)]
     apple = await rows(
-        empty_database, "SELECT close FROM bar JOIN asset USING (series) WHERE symbol = 'AAPL' AND day = '2020-01-02'"
+        empty.database, "SELECT close FROM bar JOIN asset USING (series) WHERE symbol = 'AAPL' AND day = '2020-01-02'"
     )
     assert [str(close) for (close,) in apple] == ["73.348000000000000000"]
 
@@ -70,14 +69,34 @@ async def test_what_was_taken_in_is_not_asked_for_again(parts: Parts) -> None:
     assert provider.asked == []
 
 
-async def test_goes_on_where_it_was_cut_off(empty_database: Database, redis_server: RunningServer) -> None:
-    parts = await build(empty_database, redis_server.url)
+async def test_goes_on_where_it_was_cut_off(empty: Parts) -> None:
     with pytest.raises(Unavailable):
-        await backfill(parts.market, CutOff())
+        await backfill(empty.market, CutOff())
     provider = Counting()
-    await backfill(parts.market, provider)
+    await backfill(empty.market, provider)
     assert provider.asked == list(SYMBOLS[2:])
-    assert await rows(empty_database, "SELECT count(*) FROM checkpoint") == [(len(SYMBOLS),)]
+    assert await rows(empty.database, "SELECT count(*) FROM checkpoint") == [(len(SYMBOLS),)]
+
+
+class Corrected(SomeSeries):
+    """Another version of the S&P 500, whose last known close is higher."""
+
+    version = "corrected"
+
+    def __init__(self) -> None:
+        super().__init__(["SP500"])
+
+    def bars(self, symbol: str) -> list[RawBar]:
+        return [row._replace(close="3600") if row.date == "2022-09-30" else row for row in super().bars(symbol)]
+
+
+async def test_a_corrected_close_takes_the_place_of_the_cached_one(parts: Parts) -> None:
+    prices = []
+    for _ in range(2):
+        (quote,) = (await get_quotes(parts.market, ["SP500"], None, SYSTEM_NOW)).quotes
+        prices.append(quote.price)
+        await backfill(parts.market, Corrected())
+    assert prices == [Decimal("3585.62"), Decimal(3600)]
 
 
 async def test_announces_the_bars_that_are_known_and_not_those_to_come(parts: Parts) -> None:

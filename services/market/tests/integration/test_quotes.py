@@ -1,16 +1,20 @@
 """Quotes come from the cache while there is one, are overwritten by updates, and survive its loss."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from quantmesh.local.testing import RunningServer
+from quantmesh.market.adapters.store.bars import BarStore
 from quantmesh.market.adapters.translate import quote_to
 from quantmesh.market.core.get_quotes import get_quotes
 from quantmesh.market.core.import_bars import import_bars
-from quantmesh.market.core.model import Adjustment, Quote
+from quantmesh.market.core.model import Adjustment, Asset, Bar, Quote
 from quantmesh.market.core.ports import Market
 from services.market.tests.integration.conftest import SYSTEM_NOW, NewParts, Parts, until
+
+CORRECTED = b"symbol,date,close\nSP500,2022-09-30,3585.63\n"
 
 
 def live(parts: Parts, price: str) -> Quote:
@@ -74,14 +78,13 @@ async def test_an_older_quote_in_redis_does_not_win(parts: Parts) -> None:
     feed(parts, live(parts, "150"))
     await until(lambda: saved(parts))
     older = replace(live(parts, "140"), time=parts.clock.now() - timedelta(minutes=1))
-    await parts.quotes.put([older], parts.quotes.drops)
+    await parts.quotes.put([older])
     assert await price_of(parts.market) == ("replay", Decimal(150), False)
 
 
 async def test_an_import_drops_the_cached_close(parts: Parts) -> None:
     assert await price_of(parts.market, "SP500") == ("close", Decimal("3585.62"), False)
-    content = b"symbol,date,close\nSP500,2022-09-30,3585.63\n"
-    result = await import_bars(parts.market, content, Adjustment.RAW, "desk")
+    result = await import_bars(parts.market, CORRECTED, Adjustment.RAW, "desk")
     assert (result.accepted, result.rejected) == (1, [])
     assert await price_of(parts.market, "SP500") == ("close", Decimal("3585.63"), False)
 
@@ -92,11 +95,20 @@ async def test_a_cached_close_becomes_stale_when_a_session_closes_without_a_newe
     assert (await price_of(parts.market, "SP500"))[2] is False
 
 
-async def test_a_close_that_was_read_before_an_update_is_not_cached_after_it(parts: Parts) -> None:
-    drops = parts.quotes.drops
-    (read_before,) = (await get_quotes(parts.market, ["SP500"], parts.clock.now(), SYSTEM_NOW)).quotes
-    await import_bars(parts.market, b"symbol,date,close\nSP500,2022-09-30,3585.63\n", Adjustment.RAW, "desk")
-    await parts.quotes.put([read_before], drops)
+async def test_a_close_that_another_replica_corrects_while_it_is_read_is_not_kept(
+    parts: Parts, new_parts: NewParts
+) -> None:
+    other = await new_parts(holder="b")
+
+    class CorrectedMeanwhile(BarStore):
+        async def last(
+            self, assets: Sequence[Asset], as_of: datetime, recorded_by: datetime | None = None
+        ) -> Mapping[str, Bar]:
+            found = await super().last(assets, as_of, recorded_by)
+            await import_bars(other.market, CORRECTED, Adjustment.RAW, "desk")
+            return found
+
+    await price_of(replace(parts.market, bars=CorrectedMeanwhile(parts.database)), "SP500")
     assert await price_of(parts.market, "SP500") == ("close", Decimal("3585.63"), False)
 
 

@@ -1,48 +1,19 @@
-"""The replayed feed as a live one: quotes, closes, its end, restarts and rewinds."""
+"""The replayed feed as a live one: quotes, closes, its end, and restarts."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 from prometheus_client import REGISTRY
 
 from quantmesh.api.market.v1.events_pb2 import BarsIngested
-from quantmesh.api.market.v1.market_pb2 import Quote as QuoteMessage
-from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.events import EventBus
-from quantmesh.chassis.times import from_timestamp
-from quantmesh.market.adapters.replay_feed import NAME, ReplayFeed
-from quantmesh.market.adapters.store.feed import FeedState, FeedStore
+from quantmesh.market.adapters.replay_feed import NAME
 from quantmesh.market.adapters.tick_recorder import SUBJECT
-from quantmesh.market.adapters.translate import quote_from
 from quantmesh.market.core.get_bars import get_bars
 from quantmesh.market.core.get_quotes import get_quotes
-from quantmesh.market.core.model import Quote
-from services.market.tests.integration.conftest import FIRST, LAST, SYMBOLS, SYSTEM_NOW, NewParts, Parts, rows, until
-
-
-@asynccontextmanager
-async def playing(feed: ReplayFeed) -> AsyncIterator[None]:
-    task = asyncio.create_task(feed.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-async def hear(bus: EventBus, subject: str) -> list[Quote]:
-    heard: list[Quote] = []
-
-    async def handle(_subject: str, payload: bytes) -> None:
-        heard.append(quote_from(QuoteMessage.FromString(payload)))
-
-    await bus.subscribe(subject, handle)
-    await bus.client.flush()
-    return heard
+from services.market.tests.integration.conftest import FIRST, LAST, SYSTEM_NOW, NewParts, Parts, rows, until
+from services.market.tests.integration.feeds import AwayAtTimes, announced, hear, playing
 
 
 async def test_plays_to_the_end_and_says_so(parts: Parts, bus: EventBus, new_parts: NewParts) -> None:
@@ -78,11 +49,6 @@ async def test_quotes_that_no_broker_takes_leave_their_age_growing(parts: Parts,
         await until(lambda: sent_at() == parts.system_clock.moment.timestamp())
 
 
-async def announced(parts: Parts) -> list[tuple[BarsIngested, datetime]]:
-    found = await rows(parts.database, "SELECT payload, occurred_at FROM outbox ORDER BY position")
-    return [(BarsIngested.FromString(bytes(payload)), when) for payload, when in found]
-
-
 async def test_announces_each_bar_when_its_session_closes(parts: Parts, bus: EventBus, new_parts: NewParts) -> None:
     before = len(await announced(parts))
     parts = await new_parts(seconds_per_session=0.5)
@@ -101,12 +67,12 @@ async def test_announces_the_bars_of_the_nights_and_weekends_that_it_leaves_out(
 ) -> None:
     friday, monday = date(2019, 12, 20), date(2019, 12, 23)
     stopped = await new_parts(days=(friday, monday))
-    await stopped.feed_store.rewind(stopped.plan.start, stopped.plan.market_time(stopped.plan.start))
+    await stopped.feed_store.rewind(stopped.plan)
     parts = await new_parts(seconds_per_session=0.5, days=(friday, monday))
     before = len(await announced(parts))
     async with playing(await parts.feed(bus)):
         await until(lambda: not parts.clock.is_open)
-    events = [event for event, _ in (await announced(parts))[before:] if event.symbol == "LTC-USD"]
+    (_rewound, *events) = [event for event, _ in (await announced(parts))[before:] if event.symbol == "LTC-USD"]
     assert events == [BarsIngested(symbol="LTC-USD", first_date="2019-12-20", last_date="2019-12-22", count=3)]
     assert (await get_bars(parts.market, "LTC-USD", start=str(friday))).bars[-1].day == date(2019, 12, 22)
 
@@ -169,72 +135,6 @@ async def test_another_replica_takes_over_when_the_first_is_gone(
         heard = await hear(bus, "quotes.MTUM")
         await until(lambda: len(heard) > 0)
         assert heard[0].time >= seen
-
-
-async def test_a_rewind_is_noticed_and_starts_over(parts: Parts, bus: EventBus, new_parts: NewParts) -> None:
-    parts = await new_parts(seconds_per_session=0.5)
-    await bus.subscribe(SUBJECT, parts.recorder().handle)
-    heard: list[tuple[datetime, str]] = []
-
-    async def handle(subject: str, payload: bytes) -> None:
-        heard.append((from_timestamp(QuoteMessage.FromString(payload).time), subject))
-
-    async with playing(await parts.feed(bus)):
-        await until(lambda: not parts.clock.is_open)
-        await bus.subscribe("quotes.MTUM", handle)
-        await parts.feed_store.rewind(parts.plan.start, parts.plan.market_time(parts.plan.start))
-        await until(lambda: len(heard) > 3)
-        assert heard[0][0].date() == FIRST
-        quotes = await get_quotes(parts.market, list(SYMBOLS[:1]), None, SYSTEM_NOW)
-        assert quotes.quotes[0].time.date() <= LAST
-
-
-async def test_a_rewind_tells_those_who_keep_the_bars_that_are_unknown_again(
-    parts: Parts, bus: EventBus, new_parts: NewParts
-) -> None:
-    parts = await new_parts(seconds_per_session=0.5)
-    told: list[tuple[str, str, str]] = []
-
-    async def some_are_told() -> bool:
-        told[:] = [(event.symbol, event.first_date, event.last_date) for event, _ in (await announced(parts))[before:]]
-        return bool(told)
-
-    async with playing(await parts.feed(bus)):
-        await until(lambda: not parts.clock.is_open)
-        before = len(await announced(parts))
-        await parts.feed_store.rewind(parts.plan.start, parts.plan.market_time(parts.plan.start))
-        await until(some_are_told)
-        assert parts.clock.now() < parts.plan.closes_at(LAST), "whoever asks then is answered as of the time it is now"
-    assert told[:3] == [(symbol, str(FIRST), str(LAST)) for symbol in ("MTUM", "QUAL", "SP500")]
-
-
-async def test_who_played_before_does_not_remember_quotes_of_times_that_are_yet_to_come(
-    parts: Parts, bus: EventBus, new_parts: NewParts
-) -> None:
-    async with playing(await parts.feed(bus)):
-        await until(lambda: parts.clock.now() > parts.plan.market_time(parts.plan.start) + timedelta(minutes=2))
-    other = await new_parts(holder="b")
-    heard = await hear(bus, "quotes.MTUM")
-    async with playing(await other.feed(bus)):
-        await until(lambda: len(heard) > 0)
-        await parts.feed_store.rewind(parts.plan.start, parts.plan.market_time(parts.plan.start))
-        async with playing(await parts.feed(bus)):
-            await until(lambda: heard[-1].time < heard[0].time)
-            await until(lambda: parts.clock.now() > parts.plan.market_time(parts.plan.start))
-            (quote,) = (await get_quotes(parts.market, ["MTUM"], None, SYSTEM_NOW)).quotes
-            assert (quote.source, quote.time < heard[0].time) == ("replay", True)
-
-
-class AwayAtTimes(FeedStore):
-    """A database that can be away."""
-
-    away = False
-
-    async def keep(self, state: FeedState) -> bool:
-        if self.away:
-            msg = "The database cannot be reached."
-            raise Unavailable(msg)
-        return await super().keep(state)
 
 
 async def test_while_the_database_is_away_market_time_stands_still(parts: Parts, bus: EventBus) -> None:

@@ -68,8 +68,10 @@ class FakeMarket:
 
     @property
     def now(self) -> datetime:
-        last = datetime.fromisoformat(f"{self._dates[self.sessions - 1]}T21:00:00").replace(tzinfo=UTC)
-        return last + timedelta(minutes=5)
+        return self._closed_at(self.sessions) + timedelta(minutes=5)
+
+    def _closed_at(self, sessions: int) -> datetime:
+        return datetime.fromisoformat(f"{self._dates[sessions - 1]}T21:00:00").replace(tzinfo=UTC)
 
     async def get_clock(self, request: market_pb2.GetClockRequest, _context: Any) -> market_pb2.GetClockResponse:
         return market_pb2.GetClockResponse(
@@ -98,7 +100,7 @@ class FakeMarket:
         return market_pb2.GetClosesResponse(
             dates=[str(date) for date in self._dates[first:known]],
             series=[market_pb2.CloseSeries(symbol=symbol, closes=self._closes[row, first:known])],
-            as_of=to_timestamp(self.now - timedelta(minutes=5)),
+            as_of=to_timestamp(self._closed_at(known)),
         )
 
     def _assets(self) -> list[market_pb2.Asset]:

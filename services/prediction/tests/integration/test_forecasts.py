@@ -8,9 +8,11 @@ import pytest
 from quantmesh.api.common.v1 import common_pb2
 from quantmesh.api.prediction.v1 import events_pb2
 from quantmesh.api.prediction.v1 import prediction_pb2 as pb
+from quantmesh.chassis.cache import Cache, open_redis
 from quantmesh.chassis.errors import InvalidInput, NotFound, PermissionDenied, RuleBroken, Unavailable
 from quantmesh.local.testing import RunningServer
-from quantmesh.prediction.adapters.standing import LIFETIME_SECONDS
+from quantmesh.prediction.adapters.forecast_cache import ForecastCache
+from quantmesh.prediction.adapters.standing import LIFETIME_SECONDS, StandingMemo
 from quantmesh.prediction.core.model import AssetClass, ModelVersion, Skill, Timeframe
 
 from .conftest import Prediction
@@ -75,13 +77,30 @@ async def test_a_corrected_close_is_seen_once_market_says_so(prediction: Predict
     assert (await prediction.forecast()).id != made.id
 
 
-async def test_an_answer_that_was_under_way_while_closes_changed_is_not_kept(prediction: Prediction) -> None:
-    entry = await prediction.cache.entry("AAA", Timeframe.WEEK, AssetClass.STOCK)
+async def test_an_answer_that_was_under_way_while_another_replica_heard_of_changed_closes_is_not_kept(
+    prediction: Prediction, redis_server: RunningServer
+) -> None:
+    redis = Cache(redis_server.url, "prediction")
+    other = ForecastCache(redis, StandingMemo(prediction.market_peer, prediction.store))
+    under_way = await prediction.cache.look_up("AAA", Timeframe.WEEK, AssetClass.STOCK)
     before = pb.GetForecastResponse(forecast=await prediction.forecast())
-    await prediction.cache.drop("AAA")
-    await entry.put(before)
-    again = await prediction.cache.entry("AAA", Timeframe.WEEK, AssetClass.STOCK)
-    assert await again.get() is None
+    await other.drop("AAA")
+    await prediction.cache.put(under_way, before, of_newest_close=True)
+    assert (await other.look_up("AAA", Timeframe.WEEK, AssetClass.STOCK)).answer is None
+    await redis.close()
+
+
+async def test_a_forecast_that_a_replica_of_market_behind_the_others_led_to_is_kept_briefly(
+    prediction: Prediction, redis_server: RunningServer
+) -> None:
+    prediction.market.short["AAA"] = prediction.market.sessions - 1
+    lasts = []
+    async with open_redis(redis_server.url) as redis:
+        for symbol in ("AAA", "BBB"):
+            forecast = await prediction.forecast(symbol)
+            (key,) = await redis.keys(f"prediction:forecast:stock:{symbol}:*")
+            lasts.append(("before the market's date" in forecast.note, await redis.ttl(key) <= 10))
+    assert lasts == [(True, True), (False, False)]
 
 
 async def test_closes_that_change_while_redis_is_away_are_told_again(

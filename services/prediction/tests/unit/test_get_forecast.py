@@ -1,6 +1,6 @@
 import math
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 import numpy as np
@@ -15,6 +15,7 @@ from quantmesh.prediction.core.errors import (
 )
 from quantmesh.prediction.core.features import daily_volatility
 from quantmesh.prediction.core.get_forecast import get_forecast
+from quantmesh.prediction.core.market_day import MarketDay
 from quantmesh.prediction.core.model import AssetClass, Closes, Direction, Forecast, Timeframe
 from quantmesh.prediction.core.naive import closes_needed
 from quantmesh.prediction.core.panel import CLOSES_NEEDED
@@ -23,6 +24,8 @@ from .fakes import AS_OF, NOW, FakeMarket, FakePredictor, FakePredictors, FakeSt
 from .prices import first, random_walk
 
 SERIES = random_walk(2600)
+DAY = MarketDay(AS_OF.date(), AS_OF.date())
+NEXT_DAY = MarketDay(date(2022, 6, 2), date(2022, 6, 2))
 
 
 async def ask(
@@ -31,6 +34,7 @@ async def ask(
     predictor: FakePredictor | None = None,
     symbol: str = "AAA",
     asset_class: AssetClass = AssetClass.STOCK,
+    day: MarketDay = DAY,
 ) -> Forecast:
     return await get_forecast(
         symbol,
@@ -39,6 +43,7 @@ async def ask(
         market=market,
         store=store or FakeStore(),
         predictors=FakePredictors(predictor or FakePredictor()),
+        day=day,
         new_id=uuid4(),
         now=NOW,
     )
@@ -100,6 +105,44 @@ async def test_a_model_that_learnt_from_later_closes_does_not_answer() -> None:
     forecast = await ask(market(), FakeStore(later))
     assert (forecast.model, forecast.skill.windows) == ("naive", (await ask(market())).skill.windows)
     assert "has learnt from closes up to 2022-06-02, later than this one" in forecast.note
+
+
+async def test_a_forecast_from_an_old_close_says_how_old_it_is_and_its_record_does_not() -> None:
+    store = FakeStore(model())
+    fresh = await ask(market(), store)
+    later = await ask(market(), store, day=MarketDay(date(2024, 6, 3), date(2024, 6, 3)))
+    assert (fresh.note, later.id, store.forecasts) == ("", fresh.id, [fresh])
+    assert later.note == (
+        "The last close of AAA that is known is of 2022-06-01, 733 days before the market's date, 2024-06-03: this"
+        " looks ahead from then, and not from now."
+    )
+    assert "No model is trained for 1m on AAA yet" in (naive := await ask(market(), day=NEXT_DAY)).note
+    assert "1 day before the market's date" in naive.note
+
+
+@pytest.mark.parametrize(
+    ("as_of", "day", "old"),
+    [
+        (AS_OF, MarketDay(None, date(2022, 6, 1)), False),
+        (AS_OF, DAY, False),
+        (AS_OF, MarketDay(DAY.last_session, date(2022, 6, 2)), False),
+        (AS_OF, NEXT_DAY, True),
+        (AS_OF, MarketDay(date(2022, 5, 31), date(2022, 6, 1)), False),
+    ],
+)
+async def test_a_close_is_old_once_another_session_has_closed(as_of: datetime, day: MarketDay, old: bool) -> None:
+    forecast = await ask(FakeMarket({"AAA": SERIES}, as_of=as_of), day=day)
+    assert ("before the market's date" in forecast.note) is old
+    assert day.holds_newest(forecast, AssetClass.STOCK) is (day.last_session == DAY.last_session)
+
+
+@pytest.mark.parametrize(("date_there", "old"), [(date(2022, 6, 5), False), (date(2022, 6, 6), True)])
+async def test_a_coin_closes_every_midnight(date_there: date, old: bool) -> None:
+    midnight = datetime(2022, 6, 5, tzinfo=UTC)
+    coins = FakeMarket({"BTC-USD": random_walk(2600, 3, "BTC-USD")}, {"BTC-USD": AssetClass.CRYPTO}, as_of=midnight)
+    day = MarketDay(date(2022, 6, 3), date_there)
+    forecast = await ask(coins, symbol="BTC-USD", asset_class=AssetClass.CRYPTO, day=day)
+    assert ("before the market's date" in forecast.note) is old
 
 
 async def test_the_same_close_and_model_give_the_same_stored_forecast() -> None:
@@ -171,6 +214,7 @@ async def test_a_series_that_stood_still_before_it_moved_has_no_interval(turn: f
             market=FakeMarket({"AAA": still}),
             store=store,
             predictors=FakePredictors(),
+            day=DAY,
             new_id=uuid4(),
             now=NOW,
         )
@@ -210,6 +254,7 @@ async def test_a_missing_model_is_unavailable_and_not_replaced_by_another() -> N
             market=market(),
             store=store,
             predictors=FakePredictors(None),
+            day=DAY,
             new_id=uuid4(),
             now=NOW,
         )

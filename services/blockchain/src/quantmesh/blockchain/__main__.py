@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
+from eth_utils.address import to_checksum_address
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from quantmesh.api.blockchain.v1.blockchain_pb2_grpc import add_BlockchainServiceServicer_to_server
@@ -34,6 +35,8 @@ class BlockchainSettings(ServiceSettings):
     blockchain_private_key: SecretStr = SecretStr("")
     # Empty: deployed by this service, on the local chain alone.
     blockchain_contract: str = Field(default="", pattern=r"^(0x[0-9a-fA-F]{40})?$")
+    # Where roots were recorded before, addresses with commas between them: proofs of that time still hold.
+    blockchain_former_contracts: str = Field(default="", pattern=r"^(0x[0-9a-fA-F]{40}(,0x[0-9a-fA-F]{40})*)?$")
     blockchain_artifact: Path | None = None
     # What proofs name as a node to ask; the local chain's own where it is empty.
     blockchain_public_rpc_url: str = ""
@@ -74,6 +77,7 @@ async def wire(service: Service[BlockchainSettings]) -> None:
         contract = deployed_by_others(settings.blockchain_contract)
     else:
         contract = deployed_by_us(artifact, signer.address)
+    former_contracts = settings.blockchain_former_contracts.split(",") if settings.blockchain_former_contracts else []
     local_rpc_url = settings.evm_url if chain_id == LOCAL_CHAIN_ID else ""
     network = Network(
         name=settings.blockchain_network,
@@ -81,6 +85,7 @@ async def wire(service: Service[BlockchainSettings]) -> None:
         confirmations=settings.blockchain_confirmations,
         contract=contract.address,
         public_rpc_url=settings.blockchain_public_rpc_url or local_rpc_url,
+        former_contracts=frozenset(to_checksum_address(address) for address in former_contracts),
     )
     chain = EvmChain(network.name, chain_id, settings.evm_url, artifact, settings.blockchain_node_timeout_seconds)
     store = Store(service.database, network, signer.address)

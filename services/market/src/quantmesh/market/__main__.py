@@ -1,10 +1,10 @@
 """Serve, migrate or rewind the replay: `python -m quantmesh.market [migrate | rewind]`."""
 
+import argparse
 import asyncio
-import os
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import TypeVar
@@ -83,7 +83,6 @@ async def wire(service: Service[MarketSettings]) -> None:
     assets = await _patiently(lambda: market.assets.find(provider.symbols()))
     feed = ReplayFeed(
         plan,
-        calendars[_CALENDAR],
         Pace(
             settings.market_ticks_per_second,
             settings.market_half_spread_bps,
@@ -127,17 +126,19 @@ async def take_in(market: Market, provider: BundledProvider) -> None:
         )
 
 
-async def rewind(settings: MarketSettings) -> None:
+async def rewind(settings: MarketSettings, arguments: Sequence[str]) -> int:
     """Back to the start of the replay; the process that plays it notices within a second."""
+    argparse.ArgumentParser(prog="python -m quantmesh.market rewind").parse_args(arguments)
     if settings.database_url is None:
         sys.exit("market needs QUANTMESH_DATABASE_URL, which is not set.")
     plan = settings.plan(load_calendars())
     database = Database(settings.database_url.get_secret_value(), "market")
     try:
-        await FeedStore(database, replay_feed.NAME, holder="").rewind(plan.start, plan.market_time(plan.start))
+        await FeedStore(database, replay_feed.NAME, holder="").rewind(plan)
     finally:
         await database.close()
     sys.stdout.write(f"market: the replay starts again at the open of {plan.start.session}.\n")
+    return 0
 
 
 async def _patiently(step: Callable[[], Awaitable[T]]) -> T:
@@ -163,7 +164,4 @@ async def _every(seconds: float, step: Callable[[], Awaitable[None]]) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["rewind"]:
-        asyncio.run(rewind(MarketSettings.load(os.environ)))
-    else:
-        serve("market", MarketSettings, wire)
+    serve("market", MarketSettings, wire, commands={"rewind": rewind})

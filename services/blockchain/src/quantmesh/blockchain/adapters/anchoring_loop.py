@@ -69,5 +69,7 @@ class AnchoringLoop:
         if advance.confirmed:
             log.info("anchors confirmed", anchors=advance.confirmed)
             _ANCHORS.labels("confirmed").inc(advance.confirmed)
+        if advance.refused is not None:
+            raise advance.refused
         for raw in advance.broadcast:
             await self._anchoring.chain.broadcast(raw)

@@ -16,12 +16,13 @@ from web3.exceptions import (
     Web3Exception,
     Web3RPCError,
 )
-from web3.types import BlockData, LogReceipt, TxReceipt
+from web3.types import BlockData, LogReceipt, TxReceipt, Wei
 
 from quantmesh.blockchain.adapters.hashing import keccak256
 from quantmesh.blockchain.adapters.merkle_anchor import Artifact
 from quantmesh.blockchain.adapters.node_provider import NodeProvider
 from quantmesh.blockchain.core.errors import BroadcastRefused, CallRefused, NodeUnavailable
+from quantmesh.blockchain.core.fees import Fees
 from quantmesh.blockchain.core.model import Call, ChainTransaction, Head, Place, Receipt
 
 Answer = TypeVar("Answer")
@@ -132,9 +133,16 @@ class EvmChain:
         fee = await self._ask(self._web3.eth.max_priority_fee)
         return self._read(lambda: int(fee))
 
-    async def estimate_gas(self, sender: str, call: Call) -> int:
+    async def estimate_gas(self, sender: str, call: Call, fees: Fees) -> int:
+        # Without an offer nodes do not look at what the sender has.
         question = self._web3.eth.estimate_gas(
-            {"from": _checksummed(sender), "to": _checksummed(call.to), "data": HexBytes(call.data)}
+            {
+                "from": _checksummed(sender),
+                "to": _checksummed(call.to),
+                "data": HexBytes(call.data),
+                "maxFeePerGas": Wei(fees.max_fee_per_gas),
+                "maxPriorityFeePerGas": Wei(fees.max_priority_fee_per_gas),
+            }
         )
         try:
             gas = await self._ask(question, ContractLogicError, Web3RPCError)

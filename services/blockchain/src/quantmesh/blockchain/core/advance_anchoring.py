@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from quantmesh.blockchain.core.errors import CallRefused
 from quantmesh.blockchain.core.fees import Fees, opening_fees, replacement_fees
 from quantmesh.blockchain.core.merkle import build_tree
 from quantmesh.blockchain.core.model import Call, Head, Network, Submission
@@ -42,15 +43,19 @@ class Anchoring:
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """What a turn did. `broadcast` goes out once the turn is committed, so that no sent nonce is ever forgotten."""
+    """What a turn did. `broadcast` goes out once the turn is committed, so that no sent nonce is ever forgotten.
+
+    `refused` is why nothing could be sent: an answer too, and what was seen before it is written down all the same.
+    """
 
     withdrawn: int = 0
     confirmed: int = 0
     broadcast: tuple[bytes, ...] = ()
+    refused: CallRefused | None = None
 
 
 async def advance_anchoring(anchoring: Anchoring, turn: Turn, submission_id: UUID, now: datetime) -> Advance:
-    """`submission_id` names a submission, should this turn open one. Raises NodeUnavailable, CallRefused."""
+    """`submission_id` names a submission, should this turn open one. Raises NodeUnavailable."""
     head = await anchoring.chain.head()
     withdrawn = await _withdraw_lost(anchoring.chain, turn, head)
     confirmed = await turn.confirm(head.number - anchoring.network.confirmations + 1, now)
@@ -64,7 +69,10 @@ async def advance_anchoring(anchoring: Anchoring, turn: Turn, submission_id: UUI
     if needed is None:
         return Advance(withdrawn, confirmed)
     purpose, call = needed
-    raw = await _submit(anchoring, turn, head, submission_id=submission_id, purpose=purpose, call=call, now=now)
+    try:
+        raw = await _submit(anchoring, turn, head, submission_id=submission_id, purpose=purpose, call=call, now=now)
+    except CallRefused as refused:
+        return Advance(withdrawn, confirmed, refused=refused)
     return Advance(withdrawn, confirmed, raw)
 
 
@@ -148,9 +156,13 @@ async def _submit(
     anchoring: Anchoring, turn: Turn, head: Head, *, submission_id: UUID, purpose: str, call: Call, now: datetime
 ) -> tuple[bytes, ...]:
     chain, signer = anchoring.chain, anchoring.signer
-    nonce = await chain.next_nonce(signer.address)
-    gas_limit = await chain.estimate_gas(signer.address, call) * _GAS_MARGIN_NUMERATOR // _GAS_MARGIN_DENOMINATOR
-    attempt = signer.sign(call, nonce, gas_limit, await _fresh_fees(anchoring, head), now)
+    if not await chain.has_code(call.to):
+        # It would succeed, since nobody is there to refuse it, and be paid for in every block.
+        raise CallRefused(call.to, "nothing is deployed there")
+    nonce, fees = await chain.next_nonce(signer.address), await _fresh_fees(anchoring, head)
+    estimate = await chain.estimate_gas(signer.address, call, fees)
+    gas_limit = estimate * _GAS_MARGIN_NUMERATOR // _GAS_MARGIN_DENOMINATOR
+    attempt = signer.sign(call, nonce, gas_limit, fees, now)
     await turn.open(
         Submission(id=submission_id, purpose=purpose, nonce=nonce, call=call, gas_limit=gas_limit, attempts=(attempt,))
     )

@@ -12,13 +12,22 @@ HASH_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """One EVM chain. A block with `confirmations` counts from one: the head itself has one."""
+    """One EVM chain. A block with `confirmations` counts from one: the head itself has one.
+
+    Roots are recorded by `contract`; what `former_contracts` recorded before it stays proven.
+    """
 
     name: str
     chain_id: int
     confirmations: int
     contract: str
     public_rpc_url: str
+    former_contracts: frozenset[str] = frozenset()
+
+    def our_contract(self, address: str) -> str | None:
+        """The one of ours that `address` means, whatever its spelling."""
+        contracts = (self.contract, *self.former_contracts)
+        return next((contract for contract in contracts if contract.lower() == address.lower()), None)
 
     def confirmations_of(self, block_number: int, head_number: int) -> int:
         return max(0, head_number - block_number + 1)

@@ -51,8 +51,8 @@ class Chain(Protocol):
 
     async def suggested_priority_fee(self) -> int: ...
 
-    async def estimate_gas(self, sender: str, call: Call) -> int:
-        """Raises CallRefused where the call would revert."""
+    async def estimate_gas(self, sender: str, call: Call, fees: Fees) -> int:
+        """Raises CallRefused where the call would revert, or `sender` cannot pay for it."""
         ...
 
     async def broadcast(self, raw: bytes) -> None:

@@ -43,8 +43,8 @@ async def verify_proof(
 ) -> None:
     """Returns where the proof holds. Raises Refuted where it does not, NodeUnavailable where the node cannot say."""
     root = _recompute_root(proof, canonical, keccak256)
-    transaction_hash = _require_our_chain(proof.anchor, network)
-    await _require_anchored(root, transaction_hash, proof.anchor.block_number, chain, network)
+    contract = _require_our_contract(proof.anchor, network)
+    await _require_anchored(root, contract, proof.anchor, chain, network)
 
 
 def _recompute_root(proof: Proof, canonical: Canonical, keccak256: Keccak256) -> bytes:
@@ -67,33 +67,33 @@ def _recompute_root(proof: Proof, canonical: Canonical, keccak256: Keccak256) ->
     return root
 
 
-def _require_our_chain(anchor: AnchorClaim, network: Network) -> bytes:
-    """The contract is ours by configuration: one of the sender's own would answer whatever the sender likes."""
+def _require_our_contract(anchor: AnchorClaim, network: Network) -> str:
+    """It is ours by configuration: one of the sender's own would answer whatever the sender likes."""
     if (anchor.chain_id, anchor.network) != (network.chain_id, network.name):
         msg = (
             f"The anchor is on {anchor.network} (chain id {anchor.chain_id}); "
             f"this verifier asks {network.name} (chain id {network.chain_id}) alone."
         )
         raise Refuted(msg)
-    if anchor.contract.lower() != network.contract.lower():
+    contract = network.our_contract(anchor.contract)
+    if contract is None:
         msg = f"Roots are recorded by the contract {network.contract}, not by {anchor.contract}."
         raise Refuted(msg)
-    return _hash_of(anchor.transaction_hash, "anchor.transaction_hash")
+    return contract
 
 
-async def _require_anchored(
-    root: bytes, transaction_hash: bytes, claimed_block: int, chain: Chain, network: Network
-) -> None:
+async def _require_anchored(root: bytes, contract: str, claim: AnchorClaim, chain: Chain, network: Network) -> None:
+    transaction_hash = _hash_of(claim.transaction_hash, "anchor.transaction_hash")
     head = await chain.head()
-    block_number = await chain.anchored_at(network.contract, root)
+    block_number = await chain.anchored_at(contract, root)
     if block_number == 0:
-        msg = f"The root 0x{root.hex()} is not anchored by {network.contract} on {network.name}."
+        msg = f"The root 0x{root.hex()} is not anchored by {contract} on {network.name}."
         raise Refuted(msg)
-    if block_number != claimed_block:
-        msg = f"The root is anchored in block {block_number}, not in {claimed_block}; ask for the proof again."
+    if block_number != claim.block_number:
+        msg = f"The root is anchored in block {block_number}, not in {claim.block_number}; ask for the proof again."
         raise Refuted(msg)
     receipt = await chain.receipt(transaction_hash)
-    if receipt is None or (network.contract, root) not in receipt.anchored_roots:
+    if receipt is None or (contract, root) not in receipt.anchored_roots:
         msg = f"The transaction 0x{transaction_hash.hex()} did not anchor this root; ask for the proof again."
         raise Refuted(msg)
     confirmations = network.confirmations_of(block_number, head.number)

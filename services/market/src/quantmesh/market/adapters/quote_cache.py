@@ -21,7 +21,6 @@ class QuoteCache:
         self._live: dict[str, Quote] = {}
         self._unsaved: dict[str, bytes] = {}
         self._saver: asyncio.Task[None] | None = None
-        self.drops = 0
 
     async def get(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
         found = dict(zip(symbols, await self._cache.get_many([_key(symbol) for symbol in symbols]), strict=True))
@@ -34,16 +33,10 @@ class QuoteCache:
                 quotes[symbol] = quote
         return quotes
 
-    async def put(self, quotes: Sequence[Quote], drops: int) -> None:
-        if drops != self.drops:
-            return
+    async def put(self, quotes: Sequence[Quote]) -> None:
         await self._save({quote.symbol: quote_to(quote).SerializeToString() for quote in quotes})
-        if drops != self.drops:
-            # Dropped meanwhile, and perhaps before they were there.
-            await self._cache.delete(*(_key(quote.symbol) for quote in quotes))
 
     async def drop(self, symbols: Sequence[str]) -> None:
-        self.drops += 1
         for symbol in symbols:
             self._live.pop(symbol, None)
             self._unsaved.pop(symbol, None)

@@ -16,7 +16,6 @@ from quantmesh.market.adapters.quote_cache import QuoteCache
 from quantmesh.market.adapters.store.feed import FeedState, FeedStore
 from quantmesh.market.adapters.tick_buffer import TickBuffer
 from quantmesh.market.adapters.translate import quote_to, ticks_to
-from quantmesh.market.core.calendars import Calendar
 from quantmesh.market.core.feed_clock import FeedClock
 from quantmesh.market.core.get_closes import to_micros
 from quantmesh.market.core.model import Asset, Quote
@@ -68,7 +67,6 @@ class ReplayFeed:
     def __init__(
         self,
         plan: ReplayPlan,
-        calendar: Calendar,
         pace: Pace,
         store: FeedStore,
         bars: Bars,
@@ -83,7 +81,6 @@ class ReplayFeed:
     ) -> None:
         self._plays = plays
         self._plan = plan
-        self._calendar = calendar
         self._pace = pace
         self._store = store
         self._bars = bars
@@ -122,10 +119,9 @@ class ReplayFeed:
         if state.epoch != self._epoch:
             # What was quoted in a later past must not look newer than what comes now.
             await self._quotes.drop(list(self._assets))
-            since = self._clock.now()
             # Before it is told: what is asked for then is of the time that it went back to.
             self._clock.show(state.position)
-            await self._store.went_back(self._clock.now(), since)
+            await self._store.tell(self._clock.now())
             self._epoch = state.epoch
             self._ticks = TickBuffer(NAME, self._epoch)
         log.info("feed plays", epoch=state.epoch, session=str(state.position.session), ended=state.position.ended)
@@ -161,8 +157,8 @@ class ReplayFeed:
     async def _close(self, position: Position) -> Position | None:
         following = self._plan.next_session(position)
         # Up to the next open: what never closes has bars of the nights and weekends that are left out.
-        times = self._calendar.open(position.session), self._plan.market_time(following)
-        known = await self._store.close_session(FeedState(self._epoch, following), *times)
+        next_at = self._plan.market_time(following)
+        known = await self._store.close_session(FeedState(self._epoch, following), next_at)
         if known is None:
             return None
         # Of these a newer close than the cached one is known now; the live ones are about to be quoted again.

@@ -1,6 +1,7 @@
 """Take in what a provider has, from where it stopped."""
 
 from quantmesh.market.core.find_gaps import find_gaps
+from quantmesh.market.core.ingest import ingest
 from quantmesh.market.core.parse_bars import parse_bars
 from quantmesh.market.core.ports import Ingestion, Market, Provider
 
@@ -23,6 +24,6 @@ async def backfill(market: Market, provider: Provider) -> list[Ingestion]:
         parsed = parse_bars(provider.bars(symbol), calendar)
         gaps = find_gaps([bar.day for bar in parsed.bars], calendar)
         ingestion = Ingestion(assets[symbol], provider.name, parsed.bars, parsed.rejections, provider.version, gaps)
-        await market.bars.record(ingestion, market.clock.now())
+        await ingest(market, ingestion)
         done.append(ingestion)
     return done

@@ -42,13 +42,24 @@ async def get_quotes(
 
 async def _latest(market: Market, assets: Mapping[str, Asset], system_now: datetime) -> Mapping[str, Quote]:
     now = market.clock.now()
-    drops = market.quotes.drops
     kept = await market.quotes.get(list(assets))
     cached = {symbol: quote for symbol, quote in kept.items() if _answers(market, assets[symbol], quote, now)}
-    closes = await _closes(market, [assets[symbol] for symbol in assets if symbol not in cached], now)
-    if closes:
-        await market.quotes.put(list(closes.values()), drops)
+    closes = await _kept_closes(market, [asset for symbol, asset in assets.items() if symbol not in cached], now)
     return {symbol: _fresh(market, assets[symbol], quote, system_now) for symbol, quote in (cached | closes).items()}
+
+
+async def _kept_closes(market: Market, assets: Sequence[Asset], now: datetime) -> dict[str, Quote]:
+    """Closes that answer from here on, read again once they are kept: a bar that any replica recorded in between has
+    dropped what was kept before it, and not what was put there after it."""
+    closes = await _closes(market, assets, now)
+    if not closes:
+        return closes
+    await market.quotes.put(list(closes.values()))
+    confirmed = await _closes(market, assets, now)
+    outdated = [symbol for symbol, quote in closes.items() if confirmed.get(symbol) != quote]
+    if outdated:
+        await market.quotes.drop(outdated)
+    return confirmed
 
 
 def _answers(market: Market, asset: Asset, quote: Quote, now: datetime) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from quantmesh.market.core.errors import InvalidCsv, InvalidRequest, InvalidSymbol
+from quantmesh.market.core.ingest import ingest
 from quantmesh.market.core.model import Adjustment, Asset, AssetClass, AssetListing, Rejection, checked_symbol
 from quantmesh.market.core.parse_bars import RawBar, parse_bars, read_csv, rows_by_symbol
 from quantmesh.market.core.ports import Ingestion, Market
@@ -56,8 +57,7 @@ async def import_bars(
             refused += [Rejection(row.line, name, reason, symbol) for row in group]
             continue
         parsed = parse_bars(group, market.calendars[asset.listing.calendar], market.clock.now())
-        changed = await market.bars.record(Ingestion(asset, source, parsed.bars, parsed.rejections), market.clock.now())
-        await market.quotes.drop([symbol])
+        changed = await ingest(market, Ingestion(asset, source, parsed.bars, parsed.rejections))
         result.accepted += changed
         result.unchanged += len(parsed.bars) - changed
         result.rejected += parsed.rejections

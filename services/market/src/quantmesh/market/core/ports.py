@@ -125,19 +125,11 @@ class Chains(Protocol):
 class Quotes(Protocol):
     """The latest quote of each symbol, for a few minutes; losing it costs a read of the last bar."""
 
-    @property
-    def drops(self) -> int:
-        """How often something was dropped: to be looked up before the bars of what is then put are read."""
-        ...
-
     async def get(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
         """Those that are there."""
         ...
 
-    async def put(self, quotes: Sequence[Quote], drops: int) -> None:
-        """Unless something was dropped since `drops`: it may have been for a newer bar than theirs."""
-        ...
-
+    async def put(self, quotes: Sequence[Quote]) -> None: ...
     async def drop(self, symbols: Sequence[str]) -> None: ...
 
 

@@ -1,7 +1,7 @@
 """gRPC out: closes from market."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 import numpy as np
@@ -12,6 +12,7 @@ from quantmesh.api.market.v1.market_pb2_grpc import MarketServiceStub
 from quantmesh.chassis.errors import NotFound, RuleBroken
 from quantmesh.chassis.rpc import Peer
 from quantmesh.chassis.times import from_timestamp
+from quantmesh.prediction.core.market_day import MarketDay
 from quantmesh.prediction.core.model import AssetClass, Closes
 from quantmesh.prediction.core.ports import Asset, History
 
@@ -24,14 +25,6 @@ _CLASSES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class MarketDay:
-    """Changes whenever another close can have become known: on exchanges, and at midnight UTC."""
-
-    last_session: str
-    date: str
-
-
 class MarketPeer:
     def __init__(self, peer: Peer) -> None:
         # Prices are everybody's: whoever may ask this service is told what it makes of them.
@@ -40,7 +33,8 @@ class MarketPeer:
 
     async def day(self) -> MarketDay:
         clock = await self._peer.call(self._stub.GetClock, pb.GetClockRequest())
-        return MarketDay(clock.last_session, from_timestamp(clock.market_time).date().isoformat())
+        last_session = date.fromisoformat(clock.last_session) if clock.last_session else None
+        return MarketDay(last_session, from_timestamp(clock.market_time).date())
 
     async def asset(self, symbol: str) -> Asset | None:
         try:

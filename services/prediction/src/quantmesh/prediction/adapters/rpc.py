@@ -61,10 +61,10 @@ class PredictionRpc(PredictionServiceServicer):
             asset_class = AssetClass(request.asset_class)
         except ValueError:
             raise PathUnknown(request.asset_class) from None
-        entry = await self._cache.entry(request.symbol, timeframe, asset_class)
-        cached = await entry.get()
-        if cached is not None:
-            return cached
+        entry = await self._cache.look_up(request.symbol, timeframe, asset_class)
+        if entry.answer is not None:
+            return entry.answer
+        day = entry.standing.day
         forecast = await get_forecast(
             request.symbol,
             timeframe,
@@ -72,11 +72,12 @@ class PredictionRpc(PredictionServiceServicer):
             market=self._market,
             store=self._store,
             predictors=self._predictors,
+            day=day,
             new_id=uuid7(),
             now=self._clock.now(),
         )
         response = pb.GetForecastResponse(forecast=forecast_message(forecast))
-        await entry.put(response)
+        await self._cache.put(entry, response, of_newest_close=day.holds_newest(forecast, asset_class))
         return response
 
     @requires(_SCOPE)

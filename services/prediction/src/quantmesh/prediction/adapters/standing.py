@@ -8,8 +8,9 @@ from typing import Final
 from prometheus_client import Gauge
 
 from quantmesh.api.prediction.v1 import prediction_pb2 as pb
-from quantmesh.prediction.adapters.peers import MarketDay, MarketPeer
+from quantmesh.prediction.adapters.peers import MarketPeer
 from quantmesh.prediction.adapters.store import Store
+from quantmesh.prediction.core.market_day import MarketDay
 from quantmesh.prediction.core.model import AssetClass, Timeframe
 from quantmesh.prediction.core.naive import NAIVE_VERSION
 
@@ -35,7 +36,7 @@ class Standing:
     def key(self, symbol: str, timeframe: Timeframe, asset_class: AssetClass) -> str:
         """Of a cached forecast: a new close or a new model leads to another key, and so drops the old entry."""
         version = self.versions.get(timeframe, NAIVE_VERSION)
-        return f"forecast:{asset_class}:{symbol}:{timeframe}:{version}:{self.day.last_session}:{self.day.date}"
+        return f"forecast:{asset_class}:{symbol}:{timeframe}:{version}:{self.day.last_session}:{self.day.today}"
 
 
 class StandingMemo:
@@ -61,3 +62,7 @@ class StandingMemo:
                 # Counted from the question: what became true after it may not be in the answer.
                 self._good_until = asked + LIFETIME_SECONDS
             return self._standing
+
+    def forget(self) -> None:
+        """With what was answered under it."""
+        self._good_until = 0.0

@@ -9,6 +9,7 @@ import numpy as np
 
 from quantmesh.prediction.core.errors import HistoryTooShort, ModelNotFinite, SeriesUnadjusted, SymbolUnknown
 from quantmesh.prediction.core.features import daily_volatility
+from quantmesh.prediction.core.market_day import MarketDay
 from quantmesh.prediction.core.model import (
     AssetClass,
     Direction,
@@ -45,10 +46,12 @@ async def get_forecast(
     market: Market,
     store: ForecastStore,
     predictors: Predictors,
+    day: MarketDay,
     new_id: UUID,
     now: datetime,
 ) -> Forecast:
-    """By the active model where it was trained on this symbol and on no later closes, else naive; `note` says why."""
+    """By the active model where it was trained on this symbol and on no later closes, else naive; `note` says why, and
+    where its last close is old on `day`."""
     asset = await market.asset(symbol)
     if asset is None or asset.asset_class is not asset_class:
         raise SymbolUnknown(symbol, asset_class)
@@ -69,12 +72,13 @@ async def get_forecast(
     version = NAIVE_VERSION if model is None else model.version
     stored = await store.find(symbol, timeframe, version, history.as_of, last_price)
     if stored is not None:
-        return stored
+        return day.dated(stored, asset_class)
     if model is None:
         prediction = forecast_naively(history.closes, horizon, why_naive)
     else:
         prediction = _by_model(history, horizon, model, await predictors.load(model))
-    return await store.publish(forecast_of(prediction, history, timeframe, new_id, now))
+    published = await store.publish(forecast_of(prediction, history, timeframe, new_id, now))
+    return day.dated(published, asset_class)
 
 
 def forecast_of(

@@ -144,7 +144,7 @@ class BarStore:
 
 
 async def announce_bars(session: Session, after: datetime, until: datetime) -> list[str]:
-    """An event per symbol for the bars that market time has passed from `after` on, or goes back by; their symbols."""
+    """An event per symbol for the bars that became known between the two, or are unknown again; their symbols."""
     found = (await session.execute(_BETWEEN, {"after": after, "until": until})).all()
     for row in found:
         event = BarsIngested(

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from quantmesh.chassis.database import Database
-from quantmesh.chassis.sql import text
+from quantmesh.chassis.sql import Row, Session, text
 from quantmesh.market.adapters.store.bars import announce_bars
 from quantmesh.market.adapters.store.ticks import forget_ticks_from
-from quantmesh.market.core.replay import Position
+from quantmesh.market.core.replay import Position, ReplayPlan
 
 _BEGIN = text(
     """
@@ -16,6 +16,7 @@ _BEGIN = text(
     """
 )
 _READ = text("SELECT epoch, session, seconds, ended FROM feed WHERE name = :name")
+_LOCK = text("SELECT epoch, session, seconds, ended FROM feed WHERE name = :name FOR UPDATE")
 # A lease on the database's clock: the one who holds it plays, the others look on.
 _TAKE = text(
     """
@@ -33,9 +34,11 @@ _KEEP = text(
     RETURNING epoch
     """
 )
+_TELL = text("UPDATE feed SET told = :market_time WHERE name = :name RETURNING old.told")
 _REWIND = text(
     """
-    UPDATE feed SET epoch = epoch + 1, session = :session, seconds = :seconds, ended = false
+    UPDATE feed SET epoch = epoch + 1, session = :session, seconds = :seconds, ended = false,
+                    told = greatest(told, :left)
     WHERE name = :name
     """
 )
@@ -63,38 +66,53 @@ class FeedStore:
     async def read(self) -> FeedState:
         async with self._database.system_transaction() as session:
             row = (await session.execute(_READ, {"name": self._name})).one()
-        return FeedState(row.epoch, Position(row.ended, row.session, row.seconds))
+        return _state_of(row)
 
     async def take(self) -> FeedState | None:
         """The state to go on from, for whom it is the turn; None while another holds it."""
         async with self._database.system_transaction() as session:
             row = (await session.execute(_TAKE, self._mine)).one_or_none()
-        return None if row is None else FeedState(row.epoch, Position(row.ended, row.session, row.seconds))
+        return None if row is None else _state_of(row)
 
     async def keep(self, state: FeedState) -> bool:
         """Before the feed moves up to `state`; false where it must not move, because the turn is over."""
         async with self._database.system_transaction() as session:
             return (await session.execute(_KEEP, self._state(state))).one_or_none() is not None
 
-    async def close_session(self, state: FeedState, opened_at: datetime, next_at: datetime) -> list[str] | None:
-        """Move on to `state`, which is `next_at`, and announce the bars known by then and not when the session opened;
-        their symbols, or None where the turn is over."""
+    async def close_session(self, state: FeedState, next_at: datetime) -> list[str] | None:
+        """Move on to `state`, which is `next_at`, and announce the bars that are known by then; their symbols, or None
+        where the turn is over."""
         async with self._database.system_transaction() as session:
             if (await session.execute(_KEEP, self._state(state))).one_or_none() is None:
                 return None
-            return await announce_bars(session, opened_at, next_at)
+            return await self._tell(session, next_at)
 
-    async def went_back(self, to: datetime, since: datetime) -> None:
-        """Announce the bars that became known between the two, for those who keep answers that hold them."""
+    async def tell(self, market_time: datetime) -> None:
+        """Announce the bars that market time has passed, or gone back by, since it was last told: whoever keeps answers
+        that hold them, or lack them, is told of every move, whichever process saw it and whether one did."""
         async with self._database.system_transaction() as session:
-            await announce_bars(session, to, since)
+            await self._tell(session, market_time)
 
-    async def rewind(self, start: Position, moment: datetime) -> None:
-        """Back to `start`, which is `moment` of market time; the ticks from there on are forgotten."""
+    async def rewind(self, plan: ReplayPlan) -> None:
+        """Back to the start of `plan`; the ticks from there on are forgotten.
+
+        Told by who plays next, once market time went back: told before, answers of the time that it left would be kept
+        again.
+        """
+        start = plan.start
         async with self._database.system_transaction() as session:
-            parameters = {"name": self._name, "session": start.session, "seconds": start.seconds}
+            row = (await session.execute(_LOCK, {"name": self._name})).one_or_none()
+            if row is None:
+                return
+            # A session's close is seen some moments before it is told.
+            left = plan.market_time(_state_of(row).position)
+            parameters = {"name": self._name, "session": start.session, "seconds": start.seconds, "left": left}
             await session.execute(_REWIND, parameters)
-            await forget_ticks_from(session, moment)
+            await forget_ticks_from(session, plan.market_time(start))
+
+    async def _tell(self, session: Session, market_time: datetime) -> list[str]:
+        told: datetime | None = await session.scalar(_TELL, {"name": self._name, "market_time": market_time})
+        return [] if told is None else await announce_bars(session, *sorted((told, market_time)))
 
     def _state(self, state: FeedState) -> dict[str, object]:
         position = state.position
@@ -104,3 +122,7 @@ class FeedStore:
             "seconds": position.seconds,
             "ended": position.ended,
         }
+
+
+def _state_of(row: Row) -> FeedState:
+    return FeedState(row.epoch, Position(row.ended, row.session, row.seconds))
