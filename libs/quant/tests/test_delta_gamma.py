@@ -152,3 +152,17 @@ def test_any_quadratic_book_has_a_figure_whose_parts_add_up(seed: int, confidenc
 def test_gammas_of_the_wrong_kind_are_refused(gammas: Floats) -> None:
     with pytest.raises(DomainError, match="gammas"):
         value_at_risk.parametric(COVARIANCE, DELTAS, gammas=gammas)
+
+
+@pytest.mark.parametrize("beyond", [1e-3, 1e-5, 1e-7, 1e-9, 1e-12, 2.0**-53])
+@pytest.mark.parametrize(("delta", "gamma"), [(1e4, 1e6), (0.0, 1e6), (1.0, 1e7), (1e4, 5e7)])
+def test_a_quantile_reaches_the_largest_loss_and_no_further(delta: float, gamma: float, beyond: float) -> None:
+    """Against the noncentral chi-squared distance of one normal number from where the loss is largest."""
+    deviation, confidence = 0.012, 1.0 - beyond
+    centre, end = delta / (gamma * deviation), 0.5 * delta**2 / gamma
+    square = stats.ncx2.ppf(1.0 - confidence, 1, centre**2)
+    figure = value_at_risk.parametric([[deviation**2]], [delta], gammas=[gamma], confidence=confidence)
+    scale = math.hypot(delta * deviation, gamma * deviation**2)
+    assert figure.value == pytest.approx(end - 0.5 * gamma * deviation**2 * square, abs=1e-11 * scale)
+    assert figure.value - 1e-12 * scale <= figure.expected_shortfall <= end + 1e-12 * scale
+    assert figure.contributions.sum() == pytest.approx(figure.value, abs=1e-11 * scale)

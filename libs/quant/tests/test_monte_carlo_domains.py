@@ -122,6 +122,16 @@ def test_a_correlation_matrix_must_be_semidefinite() -> None:
         CorrelatedAssets((1.0,) * 3, 0.0, (0.0,) * 3, (0.2,) * 3, rows)
 
 
+@pytest.mark.parametrize("volatility", [0.2, 1e-3, 1e-9])
+def test_assets_that_cancel_each_other_leave_a_price(volatility: float) -> None:
+    """Their geometric basket has no variance but that of rounding, below zero as often as above."""
+    opposed = ((1.0, -1.0), (-1.0, 1.0))
+    for spot in range(60, 140, 7):
+        pair = CorrelatedAssets((100.0, spot), 0.03, (0.0, 0.0), (volatility, 0.5 * volatility), opposed)
+        found = price(Basket("call", 50.0, 1.0, (1.0, 200.0 / spot)), pair, paths=1_024, steps=1)
+        assert found.value == pytest.approx(300.0 - 50.0 * math.exp(-0.03), rel=1e-10)
+
+
 def test_every_payoff_and_process_has_its_name() -> None:
     for name, kind in (monte_carlo.PAYOFFS | monte_carlo.PROCESSES).items():
         assert kind.__name__ == name.title().replace("_", "")

@@ -42,6 +42,30 @@ def test_more_expiries_than_a_caller_waits_for_are_refused(parametrization: Para
         fit_surface(quotes, forwards_from_parity=False, parametrization=parametrization)
 
 
+@pytest.mark.parametrize(
+    ("spot", "rate", "dividend_yield", "field"),
+    [(0.0, 0.0, 0.0, "spot"), (100.0, 900.0, 0.0, "rate"), (100.0, 50.0, -900.0, "dividend_yield")],
+)
+def test_a_forward_out_of_reach_is_told_by_what_was_sent(
+    spot: float, rate: float, dividend_yield: float, field: str
+) -> None:
+    volatilities = np.full(STRIKES.size, 0.2)
+    times = np.full(STRIKES.size, 1.0)
+    quotes = MarketQuotes(SIGNS, STRIKES, times, volatilities, False, None, None, spot, rate, dividend_yield)
+    with pytest.raises(InvalidArgument, match=f"{field} must be such that the forward") as caught:
+        fit_surface(quotes, forwards_from_parity=False, parametrization="svi")
+    assert [violation.field for violation in caught.value.violations] == [field]
+
+
+def test_a_forward_that_parity_cannot_mean_is_said_of_the_quotes() -> None:
+    signs, strikes = np.tile(np.array([1, -1], np.int8), 2), np.array([100.0, 100.0, 110.0, 110.0])
+    prices = np.array([1.0, 300.0, 0.5, 309.5])
+    quotes = MarketQuotes(signs, strikes, np.ones(4), prices, True, None, None, 100.0, 0.0, 0.0)
+    with pytest.raises(InvalidArgument, match="quotes must be such that the forward, here -") as caught:
+        fit_surface(quotes, forwards_from_parity=True, parametrization="ssvi")
+    assert [violation.field for violation in caught.value.violations] == ["quotes"]
+
+
 @pytest.mark.parametrize("parametrization", ["svi", "ssvi"])
 def test_a_quote_far_in_the_wing_with_a_wide_spread_hardly_counts(parametrization: Parametrization) -> None:
     quotes = market(0.2, 0.02)

@@ -2,16 +2,18 @@
 
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import jwt
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from quantmesh.api.common.v1.common_pb2 import Decimal as DecimalMessage
+from quantmesh.api.pricing.v1 import pricing_pb2
 from quantmesh.api.risk.v1 import risk_pb2 as pb
 from quantmesh.api.risk.v1.backtest_pb2_grpc import add_BacktestServiceServicer_to_server
 from quantmesh.api.risk.v1.exposure_pb2_grpc import add_ExposureServiceServicer_to_server
@@ -29,10 +31,23 @@ from quantmesh.risk.adapters.rpc.margin import MarginRpc
 from quantmesh.risk.adapters.rpc.stress import StressRpc
 from quantmesh.risk.core.errors import MissingHistory
 from quantmesh.risk.core.model import Book, History, Terms
+from quantmesh.risk.core.options import Chain, Contract
 
 KEY = Ed25519PrivateKey.generate()
 PRICES = {"AAPL": 150.0, "AAPL-RAW": 600.0, "JPM": 110.0, "XOM": 90.0}
 CLOSE = datetime(2022, 10, 3, 20, tzinfo=UTC)
+PUT_SYMBOL, UNQUOTED, EXPIRED, ON_NOTHING = (
+    "AAPL221216P00140000",
+    "AAPL221216P00130000",
+    "AAPL221003P00140000",
+    "SPY221216C00400000",
+)
+CONTRACTS = {
+    PUT_SYMBOL: Contract("AAPL", "put", "american", 140.0, CLOSE + timedelta(days=73), 100.0),
+    UNQUOTED: Contract("AAPL", "put", "american", 130.0, CLOSE + timedelta(days=73), 100.0),
+    EXPIRED: Contract("AAPL", "put", "american", 140.0, CLOSE, 100.0),
+    ON_NOTHING: Contract("SPY", "call", "american", 400.0, CLOSE + timedelta(days=73), 100.0),
+}
 
 
 class OneKey:
@@ -41,8 +56,9 @@ class OneKey:
 
 
 class StandInMarket:
-    def __init__(self, market_time: datetime = CLOSE) -> None:
+    def __init__(self, market_time: datetime = CLOSE, chain_time: datetime = CLOSE) -> None:
         self.market_time = market_time
+        self.chain_time = chain_time
 
     async def history(
         self, symbols: Sequence[str], closes: int, as_of: datetime | None, known_at: datetime | None
@@ -71,11 +87,17 @@ class StandInMarket:
         """A hundred a day between the days; JPM alone has volumes."""
         return {symbol: 100.0 * (last - first).days for symbol in symbols if symbol == "JPM"}
 
-    async def terms(self, symbols: Sequence[str]) -> list[Terms]:
+    async def terms(self, symbols: Collection[str]) -> dict[str, Terms]:
         """XOM alone is in euros."""
-        return [
-            Terms("EUR" if symbol == "XOM" else "USD", Decimal(1), is_raw=symbol == "AAPL-RAW") for symbol in symbols
-        ]
+        return {
+            symbol: Terms("EUR" if symbol == "XOM" else "USD", Decimal(1), symbol == "AAPL-RAW", CONTRACTS.get(symbol))
+            for symbol in symbols
+        }
+
+    async def chains(self, underlyings: Collection[str], as_of: datetime | None) -> dict[str, Chain]:
+        """On AAPL alone."""
+        chain = Chain(self.chain_time, {PUT_SYMBOL: 0.4, EXPIRED: 0.4})
+        return {symbol: chain for symbol in underlyings if symbol == "AAPL"}
 
     async def now(self) -> datetime:
         return self.market_time
@@ -83,11 +105,16 @@ class StandInMarket:
 
 class StandInPortfolios:
     async def book(self, portfolio_id: str, as_of: datetime | None, known_at: datetime | None) -> Book:
-        if portfolio_id != "mine":
+        held = {
+            "mine": {"AAPL": (Decimal(10), "USD"), "JPM": (Decimal(5), "USD")},
+            "hedged": {"AAPL": (Decimal(100), "USD"), "JPM": (Decimal(-3), "USD"), PUT_SYMBOL: (Decimal(1), "USD")},
+        }.get(portfolio_id)
+        if held is None:
             msg = f"You have no portfolio {portfolio_id}."
             raise NotFound(msg)
-        held = {"AAPL": (Decimal(10), "USD"), "JPM": (Decimal(5), "USD")}
-        return Book.of(held, cash={"USD": Decimal(100)}, stale=True)
+        # What nobody quotes has a stale price.
+        stale = frozenset({"mine": {"AAPL"}, "hedged": {PUT_SYMBOL}}[portfolio_id])
+        return Book.of(held, cash={"USD": Decimal(100)}, stale=stale)
 
 
 @asynccontextmanager
@@ -121,3 +148,22 @@ def positions(**quantities: str) -> pb.InlinePositions:
             pb.InlinePosition(symbol=symbol, quantity=DecimalMessage(value=text)) for symbol, text in quantities.items()
         ]
     )
+
+
+PUT = pb.InlinePosition(
+    symbol="AAPL",
+    quantity=DecimalMessage(value="1"),
+    option=pb.PositionOption(
+        option_type=pricing_pb2.OPTION_TYPE_PUT,
+        style=pricing_pb2.EXERCISE_STYLE_AMERICAN,
+        strike=160,
+        time_to_expiry=0.5,
+        volatility=0.3,
+        multiplier=100,
+    ),
+)
+HEDGED = pb.InlinePositions(positions=[*positions(AAPL="100", JPM="-3").positions, PUT])
+
+
+def book(held: pb.InlinePositions, **fields: Any) -> pb.MeasuredBook:
+    return pb.MeasuredBook(positions=held, **fields)

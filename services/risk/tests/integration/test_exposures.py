@@ -8,8 +8,7 @@ from quantmesh.api.risk.v1 import exposure_pb2
 from quantmesh.api.risk.v1.exposure_pb2_grpc import ExposureServiceStub
 from quantmesh.chassis.rpc import Peer
 
-from .served_risk import positions, served
-from .test_measures import HEDGED, book
+from .served_risk import HEDGED, book, positions, served
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import pytest
 from quantmesh.quant import black_scholes
 from quantmesh.risk.core.backtest import Method, Series, check_rolling, report, rolling
 from quantmesh.risk.core.errors import MissingHistory, NotMeasurable, OutOfDomain, UnknownChoice
-from quantmesh.risk.core.model import Book, History, Option, Position
+from quantmesh.risk.core.model import Book, History, Position
+from quantmesh.risk.core.options import Option
 from quantmesh.risk.core.value_at_risk import Wanted, value_at_risk_of
 
 NOW = datetime(2022, 10, 3, 20, tzinfo=UTC)
@@ -71,9 +72,9 @@ def test_options_are_backtested_by_their_past_profits_alone_and_within_bounds() 
     option = Position("AAPL", Decimal(1), Option("put", "american", 95.0, 0.5, 0.25))
     several = Book.in_one_currency([(option, "USD")] * 500, cash={})
     with pytest.raises(UnknownChoice, match="method must be historical where positions are options"):
-        check_rolling(several, "parametric", 250, 500)
+        rolling(several, history(), "parametric", 0.99, 250, 500)
     with pytest.raises(OutOfDomain, match="window must be at most 750 with 250 days for 500 positions, 500 of them"):
-        check_rolling(several, "historical", 250, 800)
+        rolling(several, history(), "historical", 0.99, 250, 800)
 
 
 def test_days_and_window_together_must_be_there() -> None:
@@ -94,7 +95,7 @@ def test_a_book_that_stood_still_has_no_forecast_to_test(method: Method, reason:
 @pytest.mark.parametrize(("field", "days", "window"), [("days", 2_501, 10), ("days", 1, 10), ("window", 10, 2_501)])
 def test_more_than_an_answer_may_take_is_refused(field: str, days: int, window: int) -> None:
     with pytest.raises(OutOfDomain) as caught:
-        check_rolling(BOOK, "historical", days, window)
+        check_rolling(days, window)
     assert [violation.field for violation in caught.value.violations] == [field]
 
 

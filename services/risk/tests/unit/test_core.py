@@ -38,8 +38,8 @@ def book(**quantities: str) -> Book:
     return Book.of({symbol: (Decimal(text), "USD") for symbol, text in quantities.items()}, cash={"USD": Decimal(1000)})
 
 
-def in_lots_of(lot_size: str) -> list[Terms]:
-    return [Terms("USD", Decimal(lot_size))] * 3
+def in_lots_of(lot_size: str) -> dict[str, Terms]:
+    return dict.fromkeys(SYMBOLS, Terms("USD", Decimal(lot_size)))
 
 
 def test_a_book_is_in_one_currency_and_holds_something() -> None:
@@ -121,6 +121,23 @@ def test_bounds_that_cannot_be_met_answer_with_a_change_that_passes() -> None:
         (Wanted("risk_parity", 300, Constraints(minimum=-0.5)), "constraints.minimum_weight"),
         (Wanted("risk_parity", 300, budgets={"AAPL": 1e308, "JPM": 1.0, "XOM": 1.0}), "budgets.AAPL"),
         (Wanted("risk_parity", 300, budgets={"TSLA": 1.0}), "budgets"),
+        (Wanted("risk_parity", 300, budgets={"AAPL": 1.0, "JPM": 1.0}), "budgets.XOM"),
+        (
+            Wanted("risk_parity", 300, Constraints(minimum=0.0, by_symbol={"JPM": (0.3, None)})),
+            "constraints.bounds.JPM.minimum",
+        ),
+        (
+            Wanted("minimum_variance", 300, Constraints(by_symbol={"JPM": (-0.3, None)}, minimum_position=0.1)),
+            "constraints.bounds.JPM.minimum",
+        ),
+        (
+            Wanted("minimum_variance", 300, Constraints(groups=[Group("tech", (), maximum=0.5)])),
+            "constraints.groups[0].symbols",
+        ),
+        (
+            Wanted("minimum_variance", 300, Constraints(groups=[Group("tech", ("AAPL",), maximum=float("inf"))])),
+            "constraints.groups[0]",
+        ),
         (Wanted("black_litterman", 300, views=[View({"JPM": 1.0}, 0.1, 0.0)]), "views[0].confidence"),
         (
             Wanted("minimum_variance", 300, Constraints(groups=[Group("tech", ("AAPL", "AAPL"), maximum=0.5)])),
@@ -132,6 +149,19 @@ def test_what_an_optimisation_refuses_is_named_as_the_request_has_it(wanted: Wan
     with pytest.raises(InvalidInput) as caught:
         optimum_of(history(), wanted)
     assert [violation.field for violation in caught.value.violations] == [field]
+
+
+@pytest.mark.parametrize(
+    ("constraints", "said"),
+    [
+        (Constraints(maximum=0.3), "maximum_weight must be left out: risk_parity has no room for it; it is 0.3."),
+        (Constraints(cost=0.1), "cost must be left out: risk_parity has no room for it; it is 0.1."),
+        (Constraints(groups=[Group("tech", ("AAPL",), maximum=0.5)]), "groups must be .* for it; it is 1 of them."),
+    ],
+)
+def test_what_was_asked_for_is_repeated_as_it_was_sent(constraints: Constraints, said: str) -> None:
+    with pytest.raises(OutOfDomain, match=f"constraints.{said}"):
+        optimum_of(history(), Wanted("risk_parity", 300, constraints, held=np.ones(3)))
 
 
 def test_a_long_list_of_symbols_is_not_repeated_in_an_error() -> None:

@@ -9,12 +9,13 @@ import pytest
 
 from quantmesh.chassis.errors import RuleBroken
 from quantmesh.risk.core.errors import InvalidLimits, MissingHistory
-from quantmesh.risk.core.limits.account import Account
+from quantmesh.risk.core.limits.account import Account, Instrument
 from quantmesh.risk.core.limits.definition import Limit, Rule, checked_limits
 from quantmesh.risk.core.limits.measures import INFINITE, measure
 from quantmesh.risk.core.limits.rehearsal import rehearse
 from quantmesh.risk.core.limits.utilisation import State, crossings, utilisation, utilisations
 from quantmesh.risk.core.model import History
+from quantmesh.risk.core.options import Listed, Option
 
 from .limit_samples import account, buy, closes, instrument, limit, sell
 
@@ -196,3 +197,21 @@ def test_a_rehearsal_measures_every_rule() -> None:
     found = rehearse()
     assert {each.limit.rule for each in found} == set(Rule)
     assert State.UNKNOWN not in {each.state for each in found}
+
+
+def test_an_option_is_measured_by_its_underlying_where_no_quote_is_needed() -> None:
+    put = Option("put", "american", 95.0, 0.5, 0.25, 100.0)
+    history = replace(closes(), listed={"AAPL-PUT": Listed("AAPL", put, stale=False)})
+    contract = Instrument("AAPL-PUT", Decimal(1), "USD", None, Decimal(1), is_option=True, multiplier=Decimal(100))
+    hedged = replace(BOOK, instruments={**BOOK.instruments, "AAPL-PUT": contract})
+    for rule in (Rule.VALUE_AT_RISK, Rule.EXPECTED_SHORTFALL):
+        assert 0 < value(rule, hedged, history) < value(rule, BOOK, history)
+    assert "AAPL-PUT has no price" in measure(limit(Rule.MARGIN_UTILISATION, "1"), hedged, history).reason
+
+
+def test_a_figure_that_takes_too_long_is_not_told() -> None:
+    option = Option("put", "european", 95.0, 0.5, 0.25)
+    symbols = [f"S{number}" for number in range(101)]
+    history = replace(closes(), listed={symbol: Listed(symbol, option, stale=False) for symbol in symbols})
+    held = replace(BOOK, instruments={each: Instrument(each, Decimal(1), "USD", None, Decimal(1)) for each in symbols})
+    assert "100 at most" in measure(limit(Rule.VALUE_AT_RISK, "1", method="parametric"), held, history).reason

@@ -8,7 +8,8 @@ import pytest
 
 from quantmesh.risk.core.errors import OutOfDomain
 from quantmesh.risk.core.margin import Rule, Wanted, margin_of
-from quantmesh.risk.core.model import Book, History, Option, Position
+from quantmesh.risk.core.model import Book, History, Position
+from quantmesh.risk.core.options import Option
 
 HISTORY = History(("AAPL", "JPM"), np.array([[99.0, 51.0], [100.0, 50.0]]), datetime(2022, 10, 3, 20, tzinfo=UTC))
 

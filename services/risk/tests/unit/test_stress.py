@@ -11,7 +11,8 @@ from quantmesh.quant import black_scholes
 from quantmesh.quant.stress import Shock
 from quantmesh.risk.core.episodes import EPISODES, episode_of
 from quantmesh.risk.core.errors import EpisodeNotCovered, NotMeasurable, OutOfDomain, UnknownChoice
-from quantmesh.risk.core.model import Book, History, Option, Position
+from quantmesh.risk.core.model import Book, History, Position
+from quantmesh.risk.core.options import Option
 from quantmesh.risk.core.stress import custom_stress, episode_stress, reverse_stress
 
 NOW = datetime(2022, 10, 3, 20, tzinfo=UTC)

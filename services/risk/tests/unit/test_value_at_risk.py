@@ -10,7 +10,8 @@ from scipy.stats import norm, t
 
 from quantmesh.quant import black_scholes
 from quantmesh.risk.core.errors import NotMeasurable, OutOfDomain, UnknownChoice
-from quantmesh.risk.core.model import Book, History, Option, Position
+from quantmesh.risk.core.model import Book, History, Position
+from quantmesh.risk.core.options import Option
 from quantmesh.risk.core.value_at_risk import Method, Wanted, value_at_risk_of
 
 NOW = datetime(2022, 10, 3, 20, tzinfo=UTC)

@@ -10,6 +10,9 @@ along a line through tau (Martin, Thompson and Browne, Taking to the saddle, 200
 hyperbola: M's branch points lie on the real axis, so that the ends may lean by 30 degrees to the side where the
 integrand falls exponentially, with normal factors falling too. A position's contribution puts its own mean loss under
 the complex tilt of t in the place of K'.
+
+Losses count from `Quadratic.origin`: near the largest one that there is they differ from it by less than a double of
+their size can tell, and K(t) less t times that loss has a form in which nothing cancels.
 """
 
 import math
@@ -33,6 +36,8 @@ _NEWTON_STEPS = 100
 _TOLERANCE = 1e-13
 _ROUNDING = 1e-13
 _LARGEST_EXPONENT = 600.0
+# Deviations from the mean that no quantile is beyond.
+_NEAR = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +72,40 @@ class Quadratic:
         """The largest loss there is: finite where every direction curves down, or has no slope."""
         if np.any((self.curvatures > 0.0) | ((self.curvatures == 0.0) & (self.slopes != 0.0))):
             return math.inf
+        return float(self.depths.sum())
+
+    @property
+    def has_end(self) -> bool:
+        """Whether a quantile may lie at the largest loss."""
+        return self.bound - self.mean <= _NEAR * self.deviation
+
+    @property
+    def origin(self) -> float:
+        """What losses count from: the largest, where one is near."""
+        return self.bound if self.has_end else 0.0
+
+    @property
+    def depths(self) -> Floats:
+        """Of directions that curve down: what their slopes add to the largest loss."""
         curved = self.curvatures < 0.0
-        return -float((self.slopes[curved] ** 2 / (4.0 * self.curvatures[curved])).sum())
+        depths: Floats = np.where(curved, -(self.slopes**2) / np.where(curved, 4.0 * self.curvatures, 1.0), 0.0)
+        return depths
+
+    def exponent(self, t: Complexes) -> Complexes:
+        """K(t) from the origin, for each t."""
+        rest = 1.0 - 2.0 * np.outer(t, self.curvatures)
+        exponent: Complexes = -0.5 * np.log(rest).sum(axis=1)
+        if self.has_end:
+            exponent -= t * (self.depths / rest).sum(axis=1)
+        else:
+            exponent += 0.5 * t**2 * (self.slopes**2 / rest).sum(axis=1)
+        return exponent
 
     def tilted_mean(self, t: float) -> float:
-        """K'(t)."""
+        """K'(t) from the origin."""
         rest = 1.0 - 2.0 * t * self.curvatures
+        if self.has_end:
+            return float((self.curvatures / rest - self.depths / rest**2).sum())
         return float((self.curvatures / rest + self.slopes**2 * t * (1.0 - t * self.curvatures) / rest**2).sum())
 
     def tilted_variance(self, t: float) -> float:
@@ -81,7 +114,7 @@ class Quadratic:
         return float((2.0 * (self.curvatures / rest) ** 2 + self.slopes**2 / rest**3).sum())
 
     def saddlepoint(self, x: float) -> float:
-        """The t > 0 with K'(t) = x, and not so small that the pole at 0 is felt."""
+        """The t > 0 with K'(t) = x, both from the origin, and not so small that the pole at 0 is felt."""
         steepest = float(self.curvatures.max())
         end = 0.5 / steepest if steepest > 0.0 else math.inf
         low = min(0.5 / self.deviation, 0.5 * end)
@@ -104,7 +137,7 @@ class Quadratic:
 @dataclass(frozen=True, slots=True)
 class Contour:
     """Nodes t from the real axis upwards, and weights such that an integral over M(t) exp(-t x) g(t) / (2 pi i) is the
-    sum of the real parts of weights times g."""
+    sum of the real parts of weights times g; x is from the origin."""
 
     nodes: Complexes
     weights: Complexes
@@ -118,10 +151,7 @@ class Contour:
         for lean in (0.0, _LEAN, -_LEAN):
             nodes = tau + scale * (1j * np.sinh(_COORDINATE) + lean * (np.cosh(_COORDINATE) - 1.0))
             speeds = scale * (1j * np.cosh(_COORDINATE) + lean * np.sinh(_COORDINATE))
-            rest = 1.0 - 2.0 * np.outer(nodes, loss.curvatures)
-            exponent = (
-                -nodes * x - 0.5 * np.log(rest).sum(axis=1) + 0.5 * nodes**2 * (loss.slopes**2 / rest).sum(axis=1)
-            )
+            exponent = loss.exponent(nodes) - nodes * x
             if float(exponent.real.max()) > _LARGEST_EXPONENT:
                 continue
             weights = np.exp(exponent) * speeds * (step / (1j * math.pi))
@@ -145,16 +175,17 @@ def delta_gamma(
     """
     loss = Quadratic.of(covariance, exposures, gammas)
     count = exposures.size
-    random_part = quantile(loss, confidence)
+    beyond = quantile(loss, confidence)
+    random_part = loss.origin + beyond
     value = random_part - float(thetas.sum())
     incremental = np.empty(count)
     for asset in range(count):
         kept = np.arange(count) != asset
         rest = Quadratic.of(covariance, exposures * kept, gammas * np.outer(kept, kept))
-        incremental[asset] = random_part - quantile(rest, confidence) - thetas[asset]
+        incremental[asset] = random_part - rest.origin - quantile(rest, confidence) - thetas[asset]
     if loss.deviation == 0.0:
         return ValueAtRisk(value, value, -thetas, -thetas, np.zeros(count), incremental)
-    contour = Contour.through(loss, random_part)
+    contour = Contour.through(loss, beyond)
     rest_of = 1.0 / (1.0 - 2.0 * np.outer(contour.nodes, loss.curvatures))
     means = (contour.nodes[:, None] * loss.slopes * rest_of) @ loss.directions.T
     curved = gammas @ loss.directions
@@ -163,7 +194,8 @@ def delta_gamma(
     density = contour.integral(1.0)
     contributions = (contour.weights @ losses).real / density - thetas
     tail = contour.weights / contour.nodes
-    shortfall_contributions = (tail @ losses).real / (1.0 - confidence) - thetas
+    # Near a largest loss the probability changes by much more than the quantile does.
+    shortfall_contributions = (tail @ losses).real / contour.integral(1.0 / contour.nodes) - thetas
     return ValueAtRisk(
         value=value,
         expected_shortfall=float(shortfall_contributions.sum()),
@@ -175,7 +207,7 @@ def delta_gamma(
 
 
 def quantile(loss: Quadratic, confidence: float) -> float:
-    """The loss beside theta that is exceeded with probability 1 - confidence.
+    """The loss beside theta, from the origin, that is exceeded with probability 1 - confidence.
 
     Newton's method on the logarithm of the probability, within a shrinking bracket.
     """
@@ -184,10 +216,10 @@ def quantile(loss: Quadratic, confidence: float) -> float:
         return 0.0
     from scipy.special import ndtri
 
-    bound = loss.bound
-    x = loss.mean + float(ndtri(confidence)) * deviation
+    bound = loss.bound - loss.origin
+    x = loss.mean - loss.origin + float(ndtri(confidence)) * deviation
     if x >= bound:
-        x = 0.5 * (loss.mean + bound)
+        x = 0.5 * (loss.mean - loss.origin)
     low, high = -math.inf, bound
     for _ in range(_NEWTON_STEPS):
         contour = Contour.through(loss, x)
@@ -196,7 +228,7 @@ def quantile(loss: Quadratic, confidence: float) -> float:
         if probability > 0.0 and density > 0.0:
             step = (math.log(probability) - math.log(1.0 - confidence)) * probability / density
             if abs(step) <= _TOLERANCE * deviation:
-                return x + step
+                return x + step if x + step < bound else x
         else:
             step = deviation if low == x else -deviation
         following = x + min(max(step, -deviation), deviation)

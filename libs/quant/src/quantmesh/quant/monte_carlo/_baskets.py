@@ -146,7 +146,8 @@ def _geometric_control(
     covariance = process.variances(schedule).sum(axis=0)
     drifts = process.carries(schedule)[-1] - 0.5 * np.diagonal(covariance)
     discount = schedule.discount(process.rate)
-    variance = float(exponents @ covariance @ exponents)
+    # Assets that cancel each other leave rounding alone, of either sign.
+    variance = max(float(exponents @ covariance @ exponents), 0.0)
     price = discounted_lognormal(sign, math.log(basket) + float(exponents @ drifts), variance, strike, discount)
 
     def fill(block: Floats, values: Floats, row: int) -> None:

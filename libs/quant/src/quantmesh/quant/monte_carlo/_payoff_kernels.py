@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 from numba import njit, types
 
-from quantmesh.quant._elementary import TINY, exponential
+from quantmesh.quant._elementary import TINY, exponential, logarithm_of_ratio, mills_ratio, mills_slope, square_root
 from quantmesh.quant._elementary_kernels import INLINE, unsigned
 from quantmesh.quant.monte_carlo._tiles import OPTIONS, TILE
+
+# Deviations beyond which the time of a hit is as good as certain; and a second barrier that nothing reaches.
+_FARTHEST = 1e3
+_NO_WIDTH = 1e9
 
 
 def _european(block: Any, asset: int, sign: float, strike: float, discount: float, values: Any, row: int) -> None:
@@ -74,6 +78,30 @@ def _hits_either(distances: Any, following: Any, variances: Any, hits: Any, coun
         hits[j] = 1.0 - min(max(stays, 0.0), 1.0)
 
 
+def _paid_within(
+    distances: Any, following: Any, variances: Any, width: float, first: float, last: float, paid: Any, count: int
+) -> None:
+    """What 1 is worth that a hit within the step pays, between the discount factors at its ends.
+
+    From the mean m and the variance of the hit's time, as a share of the step: with the distances at the ends in
+    deviations, a and b, and Mills' ratio M of their sum c, the Laplace transforms of the first passage and of what
+    follows it give m = a M and the mean square a^2 (1 - c M) + a (M - c (1 - c M)) / 2. Of two barriers that one
+    counts which a bridge is likelier to touch.
+    """
+    decay = logarithm_of_ratio(first, last)
+    for j in range(count):
+        a, b = distances[j], following[j]
+        upper = (width - a) * (width - b) < a * b
+        a = max(width - a if upper else a, 0.0)
+        b = abs(width - b if upper else b)
+        c = min((a + b) / square_root(max(variances[j], TINY)), _FARTHEST)
+        a = a / max(a + b, TINY) * c
+        ratio, slope = mills_ratio(c), mills_slope(c)
+        mean = a * ratio
+        spread = max(a * a * slope + 0.5 * a * (ratio - c * slope) - mean * mean, 0.0)
+        paid[j] = first * exponential(-decay * mean) * (1.0 + 0.5 * decay * decay * spread)
+
+
 def _hits_observed(block: Any, step: int, begin: int, lower: float, upper: float, hits: Any, count: int) -> None:
     for j in range(count):
         x = block[step, 0, unsigned(begin + j)]
@@ -98,15 +126,15 @@ def _barrier(
     """One barrier or two, as logarithms; minus or plus infinity where there is none.
 
     Between two steps of a continuous one the logarithm is a Brownian bridge, whose probability to touch is known: one
-    exponential for one barrier, a series for two. A value is the expectation over all bridges. A rebate for a hit
-    within a step is discounted from the step's middle.
+    exponential for one barrier, a series for two. A value is the expectation over all bridges.
     """
     paths, steps = block.shape[2], block.shape[0]
     # Distances are from the lower barrier, or down from the upper where there is no lower.
     side, origin = (1.0, lower) if lower > -np.inf else (-1.0, upper)
     two_sided = lower > -np.inf and upper < np.inf
+    width = upper - lower if two_sided else _NO_WIDTH
     distances, following, variances = np.empty(TILE), np.empty(TILE), np.empty(TILE)
-    alive, hits, rebates = np.empty(TILE), np.empty(TILE), np.empty(TILE)
+    alive, hits, rebates, paid = np.empty(TILE), np.empty(TILE), np.empty(TILE), np.empty(TILE)
     discount = discounts[steps]
     for begin in range(0, paths, TILE):
         count = min(TILE, paths - begin)
@@ -114,16 +142,18 @@ def _barrier(
         alive[:] = 1.0
         rebates[:] = 0.0
         for step in range(stride - 1, steps, stride):
-            paid = rebate * discounts[step + 1]
+            paid[:] = discounts[step + 1]
             if continuous:
-                paid = 0.5 * rebate * (discounts[step] + discounts[step + 1])
                 for j in range(count):
                     following[j] = side * (block[step, 0, unsigned(begin + j)] - origin)
                     variances[j] = block[step, 1, unsigned(begin + j)]
                 if two_sided:
-                    hits_either(distances, following, variances, hits, count, upper - lower)
+                    hits_either(distances, following, variances, hits, count, width)
                 else:
                     hits_one(distances, following, variances, hits, count)
+                if rebate > 0.0 and not knocks_in:
+                    first, last = discounts[step], discounts[step + 1]
+                    paid_within(distances, following, variances, width, first, last, paid, count)
                 for j in range(count):
                     distances[j] = following[j]
             else:
@@ -131,7 +161,7 @@ def _barrier(
             for j in range(count):
                 struck = alive[j] * hits[j]
                 alive[j] -= struck
-                rebates[j] += paid * struck
+                rebates[j] += rebate * paid[j] * struck
         for j in range(count):
             vanilla = discount * max(sign * (exponential(block[steps - 1, 0, unsigned(begin + j)]) - strike), 0.0)
             knocked_in = (1.0 - alive[j]) * vanilla + alive[j] * (rebate * discount)
@@ -141,6 +171,7 @@ def _barrier(
 hits_one = njit(**INLINE)(_hits_one)
 hits_either = njit(**INLINE)(_hits_either)
 hits_observed = njit(**INLINE)(_hits_observed)
+paid_within = njit(**INLINE)(_paid_within)
 
 _BLOCK = types.float64[:, :, ::1]
 _VECTOR = types.float64[::1]

@@ -1,5 +1,8 @@
 """A surface of implied volatilities without arbitrage, from what the market says (PRC-5, NEW-5)."""
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,6 +11,7 @@ import numpy as np
 from quantmesh.pricing.core.errors import InvalidArgument
 from quantmesh.pricing.core.market_quotes import Floats, MarketQuotes, errors_at_their_quote
 from quantmesh.quant import black_76, black_scholes, forwards, svi
+from quantmesh.quant.errors import DomainError
 
 Parametrization = Literal["svi", "ssvi"]
 # Slices that cross their neighbours are kept apart at a cost that grows with the square of their number: so many are
@@ -36,7 +40,10 @@ def fit_surface(market: MarketQuotes, *, forwards_from_parity: bool, parametriza
     expiries, most = np.unique(market.time_to_expiry).size, _MOST_EXPIRIES[parametrization]
     if expiries > most:
         raise InvalidArgument("quotes", f"{expiries} expiries", f"of at most {most} expiries for {parametrization}")
-    with errors_at_their_quote({"volatility": "implied_volatility", "forward": "forwards"}):
+    with (
+        errors_at_their_quote({"volatility": "implied_volatility"}),
+        _forwards_as_given(market, from_parity=forwards_from_parity),
+    ):
         if forwards_from_parity:
             found = _parity(market)
             expiry = np.searchsorted(found.time_to_expiry, market.time_to_expiry)
@@ -47,7 +54,8 @@ def fit_surface(market: MarketQuotes, *, forwards_from_parity: bool, parametriza
                 market.values, market.sign, forward, market.strike, market.time_to_expiry, rate
             )
         else:
-            forward = market.spot * np.exp((market.rate - market.dividend_yield) * market.time_to_expiry)
+            with np.errstate(over="ignore"):
+                forward = market.spot * np.exp((market.rate - market.dividend_yield) * market.time_to_expiry)
             discount_factors = None
             volatility = (
                 black_scholes.implied_volatility(market.values, *market.contract)
@@ -65,6 +73,23 @@ def fit_surface(market: MarketQuotes, *, forwards_from_parity: bool, parametriza
             parametrization=parametrization,
         )
     return FittedSurface(fit, discount_factors)
+
+
+@contextmanager
+def _forwards_as_given(market: MarketQuotes, *, from_parity: bool) -> Iterator[None]:
+    """What is wrong with a forward, or with a rate of parity, said of what it came from: a request has neither."""
+    try:
+        yield
+    except DomainError as error:
+        if error.argument not in ({"forward", "rate"} if from_parity else {"forward"}):
+            raise
+        needed = f"such that the {error.argument}, here {error.value:g}, is {error.requirement}"
+        if from_parity:
+            raise InvalidArgument("quotes", "these, by put-call parity", needed) from error
+        field = "spot"
+        if 0.0 < market.spot < math.inf:
+            field = max(("rate", "dividend_yield"), key=lambda name: abs(getattr(market, name)))
+        raise InvalidArgument(field, getattr(market, field), needed) from error
 
 
 def _parity(market: MarketQuotes) -> forwards.Forwards:

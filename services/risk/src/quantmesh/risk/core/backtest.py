@@ -45,8 +45,10 @@ def rolling(
     returns' profits at those closes, whose sample variance is the book's under the sample covariance. Options (under
     `rate` per year) count on every day with their strikes as far from the spot as they are now and as long to live, so
     that a profit goes with the spot's level; what they earn includes a day of their time. Raises NotMeasurable where a
-    forecast is no loss.
+    forecast is no loss, OutOfDomain for more work than an answer may take, and UnknownChoice for options under normal
+    profits, which theirs are not.
     """
+    _check_options(book, method, days, window)
     past = history.require(days + window)
     levels = past.closes[-days - 1 : -1] / past.last
     profits, earned = _profits(book, past, rate)
@@ -96,19 +98,23 @@ def report(series: Series, confidence: float, seed: int) -> backtest.Report:
         )
 
 
-def check_rolling(book: Book, method: Method, days: int, window: int) -> None:
-    """Raises OutOfDomain, and UnknownChoice for options under normal profits, which theirs are not."""
+def check_rolling(days: int, window: int) -> None:
+    """Raises OutOfDomain."""
     if not 2 <= days <= MOST_DAYS:
         raise OutOfDomain("days", days, f"from 2 to {MOST_DAYS}")
     if not 2 <= window <= MOST_DAYS:
         raise OutOfDomain("window", window, f"from 2 to {MOST_DAYS}")
-    if book.has_options:
-        if method != "historical":
-            raise UnknownChoice("method", "must be historical where positions are options")
-        # At once and over a day.
-        most, described = most_scenarios(book)
-        if 2 * (days + window) > most:
-            raise OutOfDomain("window", window, f"at most {max(most // 2 - days, 0)} with {days} days for {described}")
+
+
+def _check_options(book: Book, method: Method, days: int, window: int) -> None:
+    if not book.has_options:
+        return
+    if method != "historical":
+        raise UnknownChoice("method", "must be historical where positions are options")
+    # At once and over a day.
+    most, described = most_scenarios(book)
+    if 2 * (days + window) > most:
+        raise OutOfDomain("window", window, f"at most {max(most // 2 - days, 0)} with {days} days for {described}")
 
 
 def _forecast(profits: Floats, method: Method, confidence: float) -> value_at_risk.ValueAtRisk:

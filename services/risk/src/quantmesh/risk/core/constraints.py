@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -40,6 +40,14 @@ class Constraints:
     maximum_holdings: int | None = None
     minimum_position: float | None = None
 
+    def bound_of(self, side: Literal["minimum", "maximum"], symbols: Sequence[str]) -> tuple[str, float | None]:
+        """Where the request bounds the weight of one of `symbols` on that side, and by what."""
+        for symbol in symbols:
+            own = self.by_symbol.get(symbol, (None, None))[side == "maximum"]
+            if own is not None:
+                return f"constraints.bounds.{symbol}.{side}", own
+        return f"constraints.{side}_weight", self.minimum if side == "minimum" else self.maximum
+
     def over(self, symbols: Sequence[str], current: Floats | None) -> optimize.Constraints:
         """Long only up to the whole where nothing else is said. Raises UnknownChoice for a symbol outside."""
         for name in self.by_symbol:
@@ -49,6 +57,8 @@ class Constraints:
                 require_symbol(name, symbols, f"constraints.groups[{index}].symbols")
             if len(set(group.symbols)) < len(group.symbols):
                 raise UnknownChoice(f"constraints.groups[{index}].symbols", "gives a symbol twice")
+            if not group.symbols:
+                raise UnknownChoice(f"constraints.groups[{index}].symbols", "must name one at least")
         lower = np.full(len(symbols), 0.0 if self.minimum is None else self.minimum)
         upper = np.full(len(symbols), 1.0 if self.maximum is None else self.maximum)
         for symbol, (minimum, maximum) in self.by_symbol.items():

@@ -6,6 +6,10 @@ from contextlib import contextmanager
 from quantmesh.quant.errors import DomainError, SolverError
 from quantmesh.risk.core.errors import NoFigure, NotMeasurable, OutOfDomain
 
+# What quant calls otherwise than requests do, and what it has many of where a request has one, or one per symbol.
+_FIELDS = {"rate_shifts": "rate"}
+_WITHOUT_PLACES = frozenset({"rate", "rate_shift", "shocks"})
+
 
 @contextmanager
 def quant_domain(**fields: str) -> Iterator[None]:
@@ -13,8 +17,8 @@ def quant_domain(**fields: str) -> Iterator[None]:
     try:
         yield
     except DomainError as error:
-        field = fields.get(error.argument, error.argument)
-        place = field if error.index is None else f"{field}[{error.index}]"
+        field = (_FIELDS | fields).get(error.argument, error.argument)
+        place = field if error.index is None or field in _WITHOUT_PLACES else f"{field}[{error.index}]"
         raise OutOfDomain(place, error.value, error.requirement) from error
     except SolverError as error:
         raise NoFigure(str(error)) from error

@@ -114,12 +114,15 @@ class EmptyBook(RuleBroken):
 class MissingHistory(RuleBroken):
     problem = "missing-history"
 
-    def __init__(self, symbols: Sequence[str], found: int, needed: int) -> None:
+    def __init__(self, symbols: Sequence[str], found: int, needed: int, period: str = "") -> None:
         names = listed(symbols)
-        super().__init__(
-            f"{needed} closes that {names} have in common are needed, there are {found}; ask for fewer observations.",
-            metadata={"symbols": names},
+        detail = (
+            f"{needed} closes that {names} have in common are needed, there are {found}; ask for fewer observations."
         )
+        if not found:
+            lacking = f"{names} {period}".rstrip()
+            detail = f"There are no closes of {lacking}, by which they and options on them are measured."
+        super().__init__(detail, metadata={"symbols": names})
 
 
 class SeveralCurrencies(RuleBroken):

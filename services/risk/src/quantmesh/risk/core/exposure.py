@@ -1,5 +1,6 @@
 """Greeks by underlying, concentration, and the days that selling takes (RSK-4)."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,7 +9,7 @@ import numpy as np
 
 from quantmesh.quant import exposure
 from quantmesh.risk.core.domain import quant_domain
-from quantmesh.risk.core.errors import require_symbol
+from quantmesh.risk.core.errors import OutOfDomain, require_symbol
 from quantmesh.risk.core.model import Book, History
 from quantmesh.risk.core.priced_book import priced
 
@@ -43,7 +44,9 @@ def exposure_of(
 
 
 def symbols_without(daily_volumes: Mapping[str, float], symbols: Sequence[str]) -> list[str]:
-    """Those whose volume is not given. Raises UnknownChoice for a volume of another symbol."""
-    for symbol in daily_volumes:
+    """Those whose volume is not given. Raises UnknownChoice for a volume of another symbol, and OutOfDomain."""
+    for symbol, volume in daily_volumes.items():
         require_symbol(symbol, symbols, "daily_volumes")
+        if not 0.0 <= volume < math.inf:
+            raise OutOfDomain(f"daily_volumes.{symbol}", volume, "a finite number, 0 or more")
     return [symbol for symbol in symbols if symbol not in daily_volumes]

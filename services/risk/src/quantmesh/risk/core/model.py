@@ -1,22 +1,21 @@
 """Books and what is asked of them, as values."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quantmesh.risk.core.errors import EmptyBook, MissingHistory, OutOfDomain, require_one_currency
+from quantmesh.risk.core.options import Contract, Listed, Option
 
 Floats = NDArray[np.float64]
 
 DEFAULT_OBSERVATIONS = 500
 TRADING_DAYS = 252
-STALE_AFTER = timedelta(days=5)
 _OBSERVATIONS = range(2, 10_001)
 
 
@@ -30,24 +29,14 @@ def checked_observations(count: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What an order for an instrument must respect."""
+    """What an order for an instrument must respect, and what it is priced by."""
 
     currency: str
     lot_size: Decimal
     is_raw: bool = False
     """Splits and dividends show in its closes as jumps."""
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """`multiplier` is how many units of the underlying one contract stands for; the time is in years (Act/365F)."""
-
-    option_type: Literal["call", "put"]
-    style: Literal["european", "american"]
-    strike: float
-    time_to_expiry: float
-    volatility: float
-    multiplier: float = 1.0
+    contract: Contract | None = None
+    """Of a listed option."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +53,14 @@ class Book:
     """Positions in one currency; `cash` is what lies beside them, by currency.
 
     `rates`: what one unit of a currency is in a currency that all of them have in common; without those that nobody
-    knows.
+    knows. `stale`: symbols whose prices are old, or unknown.
     """
 
     positions: tuple[Position, ...]
     currency: str
     cash: Mapping[str, Decimal] = field(default_factory=dict)
     rates: Mapping[str, Decimal] = field(default_factory=dict)
-    stale: bool = False
+    stale: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -80,7 +69,7 @@ class Book:
         *,
         cash: Mapping[str, Decimal],
         rates: Mapping[str, Decimal] = MappingProxyType({}),
-        stale: bool = False,
+        stale: frozenset[str] = frozenset(),
     ) -> "Book":
         """From quantity and currency per symbol; raises SeveralCurrencies."""
         held = ((Position(symbol, quantity), currency) for symbol, (quantity, currency) in positions.items())
@@ -93,7 +82,7 @@ class Book:
         *,
         cash: Mapping[str, Decimal],
         rates: Mapping[str, Decimal] = MappingProxyType({}),
-        stale: bool = False,
+        stale: frozenset[str] = frozenset(),
     ) -> "Book":
         """Of positions and their currencies; empty ones are left out. Raises SeveralCurrencies."""
         held = [(position, currency) for position, currency in positions if position.quantity]
@@ -129,6 +118,17 @@ class Book:
     def has_options(self) -> bool:
         return any(position.option is not None for position in self.positions)
 
+    def with_listed(self, listed: Mapping[str, Listed]) -> "Book":
+        """The contracts among its symbols as options on their underlyings; those are as stale as their volatilities."""
+        positions = tuple(
+            replace(position, symbol=found.underlying, option=found.option)
+            if (found := listed.get(position.symbol)) is not None
+            else position
+            for position in self.positions
+        )
+        stale = (self.stale - listed.keys()) | {symbol for symbol, found in listed.items() if found.stale}
+        return replace(self, positions=positions, stale=stale)
+
     def require_positions(self) -> "Book":
         if not self.positions:
             raise EmptyBook("the book holds no positions")
@@ -137,12 +137,17 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Closes on the `days` that all symbols share (days by symbols); `as_of` is when the last became known."""
+    """Closes on the `days` that all symbols share (days by symbols); `as_of` is when the last became known.
+
+    `listed`: contracts on these symbols, by their own. `is_stale`: the last close is of long before it was asked for.
+    """
 
     symbols: tuple[str, ...]
     closes: Floats
     as_of: datetime
     days: tuple[date, ...] = ()
+    listed: Mapping[str, Listed] = field(default_factory=dict)
+    is_stale: bool = False
     returns: Floats = field(init=False)
 
     def __post_init__(self) -> None:
@@ -154,10 +159,6 @@ class History:
         if self.returns.shape[0] < observations:
             raise MissingHistory(self.symbols, self.closes.shape[0], observations + 1)
         return self
-
-    def is_stale(self, now: datetime) -> bool:
-        """Whether the last close that all symbols share lies further back than a long weekend."""
-        return now - self.as_of > STALE_AFTER
 
     @property
     def last(self) -> Floats:

@@ -138,37 +138,44 @@ def quant_errors(symbols: Sequence[str], wanted: Wanted) -> Iterator[None]:
     except SolverError as error:
         raise NoSolution(str(error)) from error
     except DomainError as error:
-        raise _refused(error, wanted) from error
+        raise _refused(error, wanted, symbols) from error
 
 
 _PLACES = {
-    "minimum": "constraints.minimum_weight",
-    "maximum": "constraints.maximum_weight",
     "groups": "constraints.groups",
-    "maximum_turnover": "constraints.maximum_turnover",
     "costs": "constraints.cost",
+    "maximum_turnover": "constraints.maximum_turnover",
     "maximum_holdings": "constraints.maximum_holdings",
     "minimum_position": "constraints.minimum_position",
     "view_returns": "views",
 }
 
 
-def _refused(error: DomainError, wanted: Wanted) -> OutOfDomain:
+def _refused(error: DomainError, wanted: Wanted, symbols: Sequence[str]) -> OutOfDomain:
     """As the request has it: quant works per day, and on arrays."""
+    place, index = _PLACES.get(error.argument, error.argument), error.index
+    value, requirement = error.value, error.requirement
     match error.argument:
         case "risk_free_rate":
-            requirement = "below what these weights can earn in a year"
-            return OutOfDomain("risk_free_rate", wanted.risk_free_rate, requirement)
+            value, requirement = wanted.risk_free_rate, "below what these weights can earn in a year"
         case "returns":
-            return OutOfDomain("observations", wanted.observations, f"enough for this covariance: {error.requirement}")
+            place, value = "observations", wanted.observations
+            requirement = f"enough for this covariance: {error.requirement}"
         case "current":
-            return OutOfDomain("portfolio_id", "none that holds any of it", error.requirement)
-        case "minimum" if wanted.constraints.minimum is not None and error.index is None:
-            return OutOfDomain(_PLACES["minimum"], wanted.constraints.minimum, error.requirement)
+            place, value = "portfolio_id", "none that holds any of it"
+        case "minimum" | "maximum" as side:
+            place, value = wanted.constraints.bound_of(side, symbols if index is None else [symbols[index]])
+        case "groups" if index is None:
+            value = f"{len(wanted.constraints.groups)} of them"
+        case "groups":
+            place = f"{place}[{index}]"
+        case "costs":
+            value = wanted.constraints.cost
+        case "budgets" if index is not None:
+            place = f"budgets.{symbols[index]}"
         case "confidence" if wanted.objective == "black_litterman":
-            return OutOfDomain(f"views[{error.index}].confidence", error.value, error.requirement)
-        case name:
-            return OutOfDomain(_PLACES.get(name, name), error.value, error.requirement)
+            place = f"views[{index}].confidence"
+    return OutOfDomain(place, value, requirement)
 
 
 def _solve(wanted: Wanted, sample: Sample, symbols: Sequence[str]) -> optimize.Optimum:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from quantmesh.risk.core.limits.account import Account
 from quantmesh.risk.core.model import Book, History, Terms
+from quantmesh.risk.core.options import Chain
 
 
 class Market(Protocol):
@@ -31,7 +32,13 @@ class Market(Protocol):
         """Market time."""
         ...
 
-    async def terms(self, symbols: Sequence[str]) -> list[Terms]: ...
+    async def terms(self, symbols: Collection[str]) -> dict[str, Terms]:
+        """By symbol; what nobody knows is NotFound."""
+        ...
+
+    async def chains(self, underlyings: Collection[str], as_of: datetime | None) -> dict[str, Chain]:
+        """The last one on each underlying that has any."""
+        ...
 
 
 class Portfolios(Protocol):

@@ -17,6 +17,7 @@ from quantmesh.risk.core.work import check_estimation
 # A search over the moves of that many underlyings, with that many options, takes about two seconds.
 _MOST_SEARCHED_UNDERLYINGS = 20
 _MOST_SEARCHED_OPTIONS = 50
+_OF_SHOCKS = ("spot_moves", "spot_shifts", "volatility_moves", "volatility_shifts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def custom_stress(
             raise OutOfDomain(f"shocks.{symbol}", shock.spot_move, "such that the spot stays at 0 or above")
         if shock.volatility_move < -1.0:
             raise OutOfDomain(f"shocks.{symbol}.volatility_move", shock.volatility_move, "at least -1")
-    with quant_domain(rate_shifts="rate_shift"):
+    with quant_domain(rate_shifts="rate_shift", **dict.fromkeys(_OF_SHOCKS, "shocks")):
         return stress.custom(priced(book, history, rate), shocks, rate_shift=rate_shift, elapsed_years=elapsed_years)
 
 

@@ -1,12 +1,12 @@
 """Closes for limits, kept a minute: they change once a day, and an order does not wait for them."""
 
-import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
 
 from quantmesh.chassis.errors import NotFound, RuleBroken
-from quantmesh.risk.core.errors import NotMeasurable, UnadjustedSeries
+from quantmesh.risk.core.closes import history_of
+from quantmesh.risk.core.errors import NotMeasurable
 from quantmesh.risk.core.model import DEFAULT_OBSERVATIONS, History
 from quantmesh.risk.core.ports import Market
 
@@ -38,12 +38,9 @@ class Histories:
 
     async def _asked(self, symbols: tuple[str, ...]) -> History | RuleBroken:
         try:
-            history, terms = await asyncio.gather(
-                self._market.history(symbols, DEFAULT_OBSERVATIONS + 1, None, None), self._market.terms(symbols)
-            )
+            terms = await self._market.terms(symbols)
+            return await history_of(self._market, terms, DEFAULT_OBSERVATIONS + 1, None, None)
         except NotFound as unknown:
             return NotMeasurable(unknown.detail)
         except RuleBroken as lacking:
             return lacking
-        raw = [symbol for symbol, each in zip(symbols, terms, strict=True) if each.is_raw]
-        return UnadjustedSeries(raw) if raw else history

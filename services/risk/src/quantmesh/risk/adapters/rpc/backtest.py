@@ -11,7 +11,7 @@ from quantmesh.api.risk.v1.backtest_pb2_grpc import BacktestServiceServicer
 from quantmesh.chassis.identity import requires
 from quantmesh.chassis.times import to_timestamp
 from quantmesh.quant import backtest
-from quantmesh.risk.adapters.rpc.base import Methods, chosen, instant
+from quantmesh.risk.adapters.rpc.base import Methods, chosen
 from quantmesh.risk.core.backtest import (
     DEFAULT_DAYS,
     DEFAULT_WINDOW,
@@ -46,12 +46,8 @@ class BacktestRpc(Methods, BacktestServiceServicer):
         asked = request.rolling
         method = chosen("method", asked.method, _METHODS)
         days, window = asked.days or DEFAULT_DAYS, asked.window or DEFAULT_WINDOW
-        as_of, known_at = instant(asked.book, "as_of"), instant(asked.book, "known_at")
-        book = (await self._book(asked.book, as_of, known_at)).require_positions()
-        check_rolling(book, method, days, window)
-        history, _ = await asyncio.gather(
-            self._market.history(book.symbols, days + window + 1, as_of, known_at), self._adjusted(book.symbols)
-        )
+        check_rolling(days, window)
+        book, history = await self._measured(asked.book, days + window + 1)
 
         def work() -> tuple[Series, backtest.Report]:
             series = rolling(book, history, method, request.confidence, days, window, asked.book.rate)

@@ -1,6 +1,5 @@
 """What every method needs: the book that is meant, and the prices it is measured by."""
 
-import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -12,7 +11,8 @@ from quantmesh.api.risk.v1 import risk_pb2 as pb
 from quantmesh.chassis.decimals import from_proto
 from quantmesh.chassis.times import from_timestamp
 from quantmesh.risk.adapters.rpc.positions import option_of
-from quantmesh.risk.core.errors import UnadjustedSeries, UnknownChoice
+from quantmesh.risk.core.closes import history_of
+from quantmesh.risk.core.errors import UnknownChoice
 from quantmesh.risk.core.estimators import Estimator
 from quantmesh.risk.core.model import Book, History, Position, Terms
 from quantmesh.risk.core.ports import Market, Portfolios
@@ -33,34 +33,24 @@ class Methods:
         self._market = market
         self._portfolios = portfolios
 
-    async def _adjusted(self, symbols: list[str]) -> list[Terms]:
-        """The symbols' terms; raises UnadjustedSeries."""
-        terms = await self._market.terms(symbols)
-        raw = [symbol for symbol, each in zip(symbols, terms, strict=True) if each.is_raw]
-        if raw:
-            raise UnadjustedSeries(raw)
-        return terms
-
-    async def _book(self, request: Any, as_of: datetime | None, known_at: datetime | None) -> Book:
-        """Of a request with the oneof `book`."""
+    async def _measured(
+        self, request: pb.MeasuredBook | pb.ValueAtRiskRequest, closes: int = 2
+    ) -> tuple[Book, History]:
+        """The book, its listed contracts as options, and the last closes that it is measured by; raises EmptyBook."""
+        as_of, known_at = instant(request, "as_of"), instant(request, "known_at")
         match request.WhichOneof("book"):
             case "portfolio_id":
-                return await self._portfolios.book(request.portfolio_id, as_of, known_at)
+                book = await self._portfolios.book(request.portfolio_id, as_of, known_at)
+                terms = await self._market.terms(book.symbols)
             case "positions":
-                return await self._inline(request.positions)
+                book, terms = await self._inline(request.positions)
             case _:
                 raise UnknownChoice("book", "must be a portfolio_id or positions")
+        symbols = book.require_positions().symbols
+        history = await history_of(self._market, {symbol: terms[symbol] for symbol in symbols}, closes, as_of, known_at)
+        return book.with_listed(history.listed), history
 
-    async def _measured(self, request: pb.MeasuredBook, closes: int = 2) -> tuple[Book, History]:
-        """The book and the last closes of its symbols; raises EmptyBook."""
-        as_of, known_at = instant(request, "as_of"), instant(request, "known_at")
-        book = (await self._book(request, as_of, known_at)).require_positions()
-        history, _ = await asyncio.gather(
-            self._market.history(book.symbols, closes, as_of, known_at), self._adjusted(book.symbols)
-        )
-        return book, history
-
-    async def _inline(self, positions: pb.InlinePositions) -> Book:
+    async def _inline(self, positions: pb.InlinePositions) -> tuple[Book, dict[str, Terms]]:
         check_count(len(positions.positions))
         given: list[Position] = []
         held: set[str] = set()
@@ -74,9 +64,12 @@ class Methods:
             quantity = from_proto(position.quantity, f"{place}.quantity")
             option = option_of(position.option, f"{place}.option") if is_option else None
             given.append(Position(position.symbol, quantity, option))
-        symbols = list(dict.fromkeys(position.symbol for position in given))
-        terms = dict(zip(symbols, await self._market.terms(symbols), strict=True))
-        return Book.in_one_currency([(each, terms[each.symbol].currency) for each in given], cash={})
+        terms = await self._market.terms({position.symbol for position in given})
+        for index, each in enumerate(given):
+            if each.option is not None and terms[each.symbol].contract is not None:
+                detail = f"must be what the option is on; {each.symbol} is an option itself, and told by its symbol"
+                raise UnknownChoice(f"positions[{index}].symbol", detail)
+        return Book.in_one_currency(((each, terms[each.symbol].currency) for each in given), cash={}), terms
 
 
 def check_count(count: int) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from quantmesh.chassis.decimals import to_proto
 from quantmesh.chassis.identity import requires
 from quantmesh.chassis.times import to_timestamp
 from quantmesh.risk.adapters.rpc.base import ESTIMATORS, Methods, check_count, chosen, instant
+from quantmesh.risk.core.closes import history_of
 from quantmesh.risk.core.constraints import Constraints, Group
-from quantmesh.risk.core.errors import EmptyBook, OutOfDomain, UnknownChoice, require_one_currency
+from quantmesh.risk.core.errors import EmptyBook, OutOfDomain, UnknownChoice, listed, require_one_currency
 from quantmesh.risk.core.frontier import frontier_of
 from quantmesh.risk.core.model import Book, Floats, History, Terms, checked_observations
 from quantmesh.risk.core.optimize import Allocation, Objective, View, Wanted, optimum_of
@@ -72,17 +74,15 @@ class OptimizeMethods(Methods):
 
     async def _prepared(
         self, request: pb.OptimizeRequest, objective: Objective
-    ) -> tuple[History, Wanted, Book | None, list[Terms]]:
+    ) -> tuple[History, Wanted, Book | None, Mapping[str, Terms]]:
         observations = checked_observations(request.observations)
         as_of, known_at = instant(request, "as_of"), instant(request, "known_at")
         book = None
         if request.portfolio_id:
             book = await self._portfolios.book(request.portfolio_id, as_of, known_at)
-        symbols = _universe(request, book)
-        history, terms = await asyncio.gather(
-            self._market.history(symbols, observations + 1, as_of, known_at), self._adjusted(symbols)
-        )
-        require_one_currency(each.currency for each in terms)
+        terms = await self._universe(request, book)
+        history = await history_of(self._market, terms, observations + 1, as_of, known_at)
+        require_one_currency(each.currency for each in terms.values())
         wanted = Wanted(
             objective=objective,
             observations=observations,
@@ -101,18 +101,26 @@ class OptimizeMethods(Methods):
         )
         return history, wanted, book, terms
 
+    async def _universe(self, request: pb.OptimizeRequest, book: Book | None) -> Mapping[str, Terms]:
+        """The symbols that weights are sought for, with their terms: those asked for, or what is held but options."""
+        asked = _distinct(request.symbols)
+        held = [symbol for symbol, quantity in book.quantities.items() if quantity > 0] if book is not None else []
+        terms = await self._market.terms(asked or held)
+        options = [symbol for symbol, each in terms.items() if each.contract is not None]
+        if asked and options:
+            raise UnknownChoice("symbols", f"has {listed(options)}; an option has no weight of its own")
+        assets = {symbol: each for symbol, each in terms.items() if each.contract is None}
+        if not assets:
+            raise EmptyBook("give symbols, or a portfolio that holds some")
+        return assets
 
-def _universe(request: pb.OptimizeRequest, book: Book | None) -> list[str]:
-    if request.symbols:
-        check_count(len(request.symbols))
-        symbol, count = Counter(request.symbols).most_common(1)[0]
+
+def _distinct(symbols: Sequence[str]) -> list[str]:
+    check_count(len(symbols))
+    for symbol, count in Counter(symbols).most_common(1):
         if count > 1:
             raise UnknownChoice("symbols", f"gives {symbol} twice")
-        return list(request.symbols)
-    held = [symbol for symbol, quantity in book.quantities.items() if quantity > 0] if book is not None else []
-    if not held:
-        raise EmptyBook("give symbols, or a portfolio that holds some")
-    return held
+    return list(symbols)
 
 
 def _market_values(book: Book, history: History) -> Floats:

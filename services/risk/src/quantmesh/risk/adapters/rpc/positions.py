@@ -1,19 +1,19 @@
 """Positions and their options: messages to values and back."""
 
 import math
-from typing import Literal
 
 from quantmesh.api.pricing.v1 import pricing_pb2
 from quantmesh.api.risk.v1 import risk_pb2 as pb
 from quantmesh.chassis.decimals import to_proto
 from quantmesh.risk.core.errors import OutOfDomain, UnknownChoice
-from quantmesh.risk.core.model import Option, Position
+from quantmesh.risk.core.model import Position
+from quantmesh.risk.core.options import Option, OptionType, Style
 
-_OPTION_TYPES: dict[pricing_pb2.OptionType.ValueType, Literal["call", "put"]] = {
+_OPTION_TYPES: dict[pricing_pb2.OptionType.ValueType, OptionType] = {
     pricing_pb2.OPTION_TYPE_CALL: "call",
     pricing_pb2.OPTION_TYPE_PUT: "put",
 }
-_STYLES: dict[pricing_pb2.ExerciseStyle.ValueType, Literal["european", "american"]] = {
+_STYLES: dict[pricing_pb2.ExerciseStyle.ValueType, Style] = {
     pricing_pb2.EXERCISE_STYLE_EUROPEAN: "european",
     pricing_pb2.EXERCISE_STYLE_AMERICAN: "american",
 }

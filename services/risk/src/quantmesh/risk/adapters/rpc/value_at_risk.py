@@ -6,7 +6,7 @@ from typing import Any
 from quantmesh.api.risk.v1 import risk_pb2 as pb
 from quantmesh.chassis.identity import requires
 from quantmesh.chassis.times import to_timestamp
-from quantmesh.risk.adapters.rpc.base import ESTIMATORS, Methods, chosen, instant
+from quantmesh.risk.adapters.rpc.base import ESTIMATORS, Methods, chosen
 from quantmesh.risk.adapters.rpc.positions import option_to
 from quantmesh.risk.core.model import checked_observations
 from quantmesh.risk.core.value_at_risk import (
@@ -47,13 +47,7 @@ class ValueAtRiskMethods(Methods):
             distribution=chosen("distribution", request.distribution, _DISTRIBUTIONS),
             degrees_of_freedom=request.degrees_of_freedom or DEFAULT_DEGREES_OF_FREEDOM,
         )
-        as_of, known_at = instant(request, "as_of"), instant(request, "known_at")
-        book = (await self._book(request, as_of, known_at)).require_positions()
-        history, now, _ = await asyncio.gather(
-            self._market.history(book.symbols, wanted.observations + 1, as_of, known_at),
-            self._market.now(),
-            self._adjusted(book.symbols),
-        )
+        book, history = await self._measured(request, wanted.observations + 1)
         risk = await asyncio.to_thread(value_at_risk_of, book, history, wanted)
         return pb.ValueAtRiskResponse(
             value_at_risk=risk.figure.value,
@@ -66,7 +60,7 @@ class ValueAtRiskMethods(Methods):
             method=request.method,
             confidence=request.confidence,
             horizon_days=request.horizon_days,
-            stale=book.stale or history.is_stale(now if as_of is None else min(as_of, now)),
+            stale=bool(book.stale) or history.is_stale,
             standard_error=risk.figure.standard_error,
             shortfall_standard_error=risk.figure.shortfall_standard_error,
         )

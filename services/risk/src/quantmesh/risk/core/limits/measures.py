@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from quantmesh.chassis.errors import RuleBroken
 from quantmesh.risk.core import margin, value_at_risk
-from quantmesh.risk.core.errors import NotMeasurable
+from quantmesh.risk.core.errors import NotMeasurable, OutOfDomain
 from quantmesh.risk.core.limits.account import ZERO, Account
 from quantmesh.risk.core.limits.definition import TAIL_RULES, Limit, Rule
 from quantmesh.risk.core.model import DEFAULT_OBSERVATIONS, Book, History, Position
@@ -38,7 +38,7 @@ def measure(
         if limit.rule in _ON_HISTORY:
             return Reading(_ON_HISTORY[limit.rule](limit, account, history))
         return Reading(_ON_QUOTES[limit.rule](account))
-    except RuleBroken as unknown:
+    except (RuleBroken, OutOfDomain) as unknown:
         return Reading(None, reason=unknown.detail)
 
 
@@ -90,7 +90,8 @@ def _tail(limit: Limit, account: Account, history: History | RuleBroken | None) 
     if not account.held:
         return ZERO
     wanted = value_at_risk.Wanted(limit.method, limit.confidence, limit.horizon_days, DEFAULT_OBSERVATIONS)
-    risk = value_at_risk.value_at_risk_of(_book(account), _known(history), wanted)
+    known = _known(history)
+    risk = value_at_risk.value_at_risk_of(_book(account, known), known, wanted)
     found = risk.figure.value if limit.rule is Rule.VALUE_AT_RISK else risk.figure.expected_shortfall
     return max(_decimal(found) * account.held[0].rate, ZERO)
 
@@ -100,7 +101,8 @@ def _margin_utilisation(limit: Limit, account: Account, history: History | RuleB
     if not account.held:
         return ZERO
     wanted = margin.Wanted(limit.margin_rule)
-    found = margin.margin_of(_book(account), _known(history), wanted, has_cash=False)
+    known = _known(history)
+    found = margin.margin_of(_book(account, known), known, wanted, has_cash=False)
     return _ratio(_decimal(found.requirement) * account.held[0].rate, account.equity)
 
 
@@ -118,9 +120,10 @@ def _initial_margin(account: Account) -> Decimal:
     return _ratio(required, account.equity)
 
 
-def _book(account: Account) -> Book:
+def _book(account: Account, history: History) -> Book:
     """Raises SeveralCurrencies, which no figure of price moves alone is true of."""
-    return Book.of({each.symbol: (each.quantity, each.currency) for each in account.held}, cash={})
+    held = Book.of({each.symbol: (each.quantity, each.currency) for each in account.held}, cash={})
+    return held.with_listed(history.listed)
 
 
 def _known(history: History | RuleBroken | None) -> History:
