@@ -272,7 +272,8 @@ class Service:
         """Long imports are done while this is open."""
         job = ImportJob(self.database, self.market, self.clock)
         reversal = ReversalJob(self.database, self.clock)
-        worker = JobWorker(self.database, {IMPORT_JOB: job.run, REVERSAL_JOB: reversal.run})
+        functions = {IMPORT_JOB: job.run, REVERSAL_JOB: reversal.run}
+        worker = JobWorker(self.database, functions, pause_seconds=0.1)
         working = asyncio.create_task(worker.run())
         yield
         working.cancel()

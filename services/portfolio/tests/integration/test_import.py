@@ -92,6 +92,18 @@ async def test_a_file_without_good_rows_records_nothing(service: Service) -> Non
     assert (await user.events(portfolio.id)).last_seq == 0
 
 
+@pytest.mark.parametrize(
+    "row", ["deposit,,,,10,,,2020-01-02T15:00:00Z,", "sell,MSFT,1,10,,,,2020-01-03T15:00:00Z,", ""]
+)
+async def test_a_file_of_which_nothing_is_recorded_has_no_id_that_nobody_would_find(service: Service, row: str) -> None:
+    """Every row is known already, or refused, or there is none."""
+    user = service.user()
+    portfolio = await user.create()
+    assert (await user.import_csv(portfolio.id, f"{HEADER}\ndeposit,,,,10,,,2020-01-02T15:00:00Z,\n")).import_id
+    answer = await user.import_csv(portfolio.id, f"{HEADER}\n{row}\n")
+    assert (answer.dry_run, answer.import_id, list(answer.accepted)) == (False, "", [])
+
+
 async def test_the_same_file_under_another_key_records_nothing_twice(service: Service) -> None:
     user = service.user()
     portfolio = await user.create()

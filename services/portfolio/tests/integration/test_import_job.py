@@ -16,13 +16,15 @@ from quantmesh.api.common.v1.job_pb2 import (
     CancelJobRequest,
     Job,
 )
-from quantmesh.chassis.jobs import JobRpc
+from quantmesh.chassis.jobs import JobRpc, TooManyJobs
 from quantmesh.portfolio.adapters.import_job import INLINE_ROWS
+from quantmesh.portfolio.adapters.rpc import PortfolioRpc
 from quantmesh.portfolio.adapters.store.imports import JOB_SCOPES
 from quantmesh.portfolio.core.errors import UnreadableImport
+from quantmesh.portfolio.core.execution import ExecutionCosts
 from quantmesh.portfolio.core.import_report import LISTED_ROWS
 
-from .fakes import NO_CONTEXT, Service, User
+from .fakes import COSTS, NO_CONTEXT, Service, User
 
 HEADER = "type,symbol,quantity,price,amount,currency,executed_at,note"
 ROWS = INLINE_ROWS + 500
@@ -98,6 +100,7 @@ async def test_a_long_file_again_under_another_key_is_all_duplicates(service: Se
     await imported(service, user, portfolio.id, LONG)
     again = await imported(service, user, portfolio.id, LONG)
     assert (again["accepted_rows"], again["duplicate_rows"]) == (0, ROWS)
+    assert (again["dry_run"], again["import_id"]) == (False, None)
     assert (await user.events(portfolio.id)).last_seq == ROWS
 
 
@@ -129,6 +132,42 @@ async def test_a_job_that_is_cancelled_leaves_nothing_and_the_file_may_come_agai
     assert job.status == JOB_STATUS_CANCELLED
     assert (await user.events(portfolio.id)).last_seq == 0
     assert (await imported(service, user, portfolio.id, LONG))["accepted_rows"] == ROWS
+
+
+async def test_an_import_whose_backend_is_terminated_is_recorded_all_the_same_and_once(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    queued = await user.import_csv(portfolio.id, LONG)
+    async with service.worker():
+        async with await psycopg.AsyncConnection.connect(
+            service.admin_url, options="-c search_path=portfolio"
+        ) as other:
+            await other.execute("SELECT FROM portfolio WHERE id = %s FOR UPDATE", [portfolio.id])
+            await until_it_waits(other)
+            ended = await other.execute(WAITING.replace("SELECT 1", "SELECT pg_terminate_backend(pid)"))
+            assert await ended.fetchall() == [(True,)]
+        job = await service.ended(user, queued.job.id)
+    assert result_of(job)["accepted_rows"] == ROWS
+    assert (await user.events(portfolio.id)).last_seq == ROWS
+    assert (await user.positions(portfolio.id)).cash[0].amount.value == TOTAL
+
+
+async def test_an_owner_queues_so_many_long_files_and_the_next_once_one_has_ended(service: Service) -> None:
+    costs = ExecutionCosts(**COSTS)
+    user = User(PortfolioRpc(service.database, service.market, service.clock, costs, jobs_per_owner=2))
+    portfolio = await user.create()
+    first = await user.import_csv(portfolio.id, LONG)
+    await user.import_csv(portfolio.id, LONG, dry_run=True)
+    with pytest.raises(TooManyJobs) as refused:
+        await user.import_csv(portfolio.id, LONG, key="third")
+    assert refused.value.retry_after_seconds
+    # What is answered at once is no job, and a stranger's are his own.
+    assert not (await user.import_csv(portfolio.id, HEADER)).HasField("job")
+    stranger = User(user.rpc)
+    await stranger.import_csv((await stranger.create()).id, LONG)
+    user.call()
+    await JobRpc(service.database, JOB_SCOPES).CancelJob(CancelJobRequest(id=first.job.id), NO_CONTEXT)
+    assert (await user.import_csv(portfolio.id, LONG, key="third")).job.status == JOB_STATUS_QUEUED
 
 
 async def test_a_cancellation_after_the_commit_changes_nothing(service: Service) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.portfolio.adapters.option_expiry import OptionExpiry
-from quantmesh.portfolio.core.errors import InsufficientHolding
+from quantmesh.portfolio.core.errors import BeforeSplit, InsufficientHolding
 
 from .fakes import Service, User
 from .test_corrections import held, listed, reverse
@@ -146,3 +146,36 @@ async def test_what_pays_out_an_index_option_keeps_what_it_was_paid_for(service:
     await reverse(user, portfolio_id, paid.transaction.id)
     await reverse(user, portfolio_id, opened.transaction.id)
     assert await held(user, portfolio_id) == {"USD": "50000.00"}
+
+
+async def test_what_a_split_was_counted_without_is_no_longer_opened_for_delivery(service: Service) -> None:
+    """The split's units are those of what was held without the delivery, which could never be posted."""
+    user, portfolio_id = await account(service, margin=True)
+    await user.buy(portfolio_id, "10", "100", "2020-01-03", "IBM")
+    split = await user.record(portfolio_id, type="split", symbol="IBM", split_ratio="2", at="2020-07-01")
+    before = await held(user, portfolio_id)
+    for kind, symbol, side in (("option_open", CALL, {}), ("option_open", PUT, SHORT), ("buy", CALL, {})):
+        with pytest.raises(
+            BeforeSplit, match=f"{symbol} may deliver IBM when it expires, and IBM has a split recorded"
+        ):
+            await record(user, portfolio_id, kind, symbol, "1", price="4.00", **side)
+    file = f"type,symbol,quantity,price,executed_at\noption_open,{CALL},1,4,2020-03-02T15:00:00Z"
+    for rehearsal in (True, False):
+        (row,) = (await user.import_csv(portfolio_id, file, dry_run=rehearsal)).rejected
+        assert (row.field, row.reason.split(",")[0]) == ("executed_at", f"{CALL} may deliver IBM when it expires")
+    assert await held(user, portfolio_id) == before
+    # As a trade of the underlying would be: before the split, which is posted again.
+    await reverse(user, portfolio_id, split.transaction.id)
+    await record(user, portfolio_id, "option_open", CALL, "1", price="4.00")
+    await closing(service, "120.00").settle_due()
+    await user.record(portfolio_id, type="split", symbol="IBM", split_ratio="2", at="2020-07-01")
+    assert (await held(user, portfolio_id))["IBM"] == "220"
+
+
+async def test_an_option_that_outlives_a_split_is_opened_before_it(service: Service) -> None:
+    user, portfolio_id = await account(service)
+    await user.buy(portfolio_id, "10", "100", "2020-01-03", "IBM")
+    await user.record(portfolio_id, type="split", symbol="IBM", split_ratio="2", at="2020-06-19")
+    await record(user, portfolio_id, "option_open", CALL, "1", price="4.00")
+    await closing(service, "120.00").settle_due()
+    assert (await held(user, portfolio_id))["IBM"] == "120"

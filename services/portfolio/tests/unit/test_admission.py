@@ -19,7 +19,7 @@ from quantmesh.portfolio.core.errors import (
 from quantmesh.portfolio.core.market import Adjustment, Asset
 from quantmesh.portfolio.core.posting_rules import CASH, SECURITIES
 
-from .samples import asked, buy, day, deposit, sell
+from .samples import CALL, INDEX_CALL, asked, buy, contracts, day, deposit, sell
 
 ASSETS = {
     adjustment.name: Asset(adjustment.name, "USD", adjustment, Decimal("0.01"), Decimal(1), tradable=True)
@@ -160,6 +160,35 @@ def test_a_trade_before_a_recorded_split_is_refused_with_the_reason() -> None:
     assert admit(buy("1", "1", day(5)), "USD", split)
 
 
+@pytest.mark.parametrize("written", [False, True])
+def test_before_a_split_contracts_that_it_would_find_delivered_are_closed_and_no_more_opened(*, written: bool) -> None:
+    """They expire on day 30; the split, counted on what was held, is on day 40."""
+    sign = -1 if written else 1
+    more, fewer = ("sell", "buy") if written else ("buy", "sell")
+    for symbol, underlying, refused in ((CALL, "AAPL", True), (INDEX_CALL, "VIX", False)):
+        split = books(cash="10000")
+        split.may_owe = True
+        split.balances[SECURITIES, symbol] = BalanceHistory(Decimal(2 * sign))
+        split.counted_at[underlying] = day(40)
+        assert admit(contracts(fewer, symbol, "1", price="1"), "USD", split)
+        assert admit(contracts("option_close", symbol, "1", price="1"), "USD", split)
+        opening = contracts(more, symbol, "1", price="1")
+        if refused:
+            with pytest.raises(
+                BeforeSplit, match=f"{symbol} may deliver {underlying} when it expires, and {underlying}"
+            ):
+                admit(opening, "USD", split)
+        else:
+            assert admit(opening, "USD", split)
+        split.counted_at[underlying] = day(30)
+        assert admit(opening, "USD", split)
+
+
 def test_what_is_touched_is_the_cash_and_the_instrument() -> None:
     assert touched(deposit("1"), "USD") == {(CASH, "USD")}
     assert touched(buy("1", "1"), "USD") == {(CASH, "USD"), (SECURITIES, "AAPL")}
+    cash = {(CASH, "USD"), (SECURITIES, CALL)}
+    # What may be delivered later is asked about as what is delivered now.
+    for kind in ("option_open", "buy", "option_exercise"):
+        assert touched(contracts(kind, CALL, "1"), "USD") == cash | {(SECURITIES, "AAPL")}
+    assert touched(contracts("option_expiry", CALL, "1"), "USD") == cash

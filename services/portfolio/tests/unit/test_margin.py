@@ -144,6 +144,10 @@ def only_close(oracle: Oracle, moves: list[Move]) -> bool:
     recorded=[("sell", "AAPL", 20, 100)], rows=[("buy", "AAPL", 10, 150), ("withdrawal", "", 1, 1)], newest_first=True
 )
 @example(recorded=[], rows=[("buy", "AAPL", 30, 100), ("deposit", "", 500, 1)], newest_first=True)
+# Once what lacks is there, it is there to the last place, which an average cost is rounded to.
+@example(
+    recorded=[], rows=[("sell", "IBM", 10, 39), ("sell", "IBM", 14, 50), ("buy", "IBM", 8, 126)], newest_first=False
+)
 def test_a_file_is_recorded_if_the_account_as_it_leaves_it_is_carried(
     recorded: list[Move], rows: list[Move], *, newest_first: bool
 ) -> None:

@@ -1,8 +1,6 @@
 """Serve, migrate, do long work, or verify ledgers: `python -m quantmesh.portfolio [migrate | worker | verify]`."""
 
 import argparse
-import asyncio
-import os
 import sys
 from collections.abc import Sequence
 from decimal import Decimal
@@ -20,7 +18,7 @@ from quantmesh.api.portfolio.v1.portfolio_pb2_grpc import add_PortfolioServiceSe
 from quantmesh.api.portfolio.v1.rebalance_pb2_grpc import add_RebalanceServiceServicer_to_server
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Unavailable
-from quantmesh.chassis.jobs import JobRpc, JobWorker
+from quantmesh.chassis.jobs import MOST_OPEN, JobRpc, JobWorker
 from quantmesh.chassis.service import Service, serve
 from quantmesh.portfolio.adapters import quotes
 from quantmesh.portfolio.adapters.accounts import Accounts
@@ -52,13 +50,14 @@ _VERIFICATION_SECONDS = 600.0
 
 class PortfolioSettings(VenueSettings):
     """The costs of the paper venue, the least fee in the instrument's currency; how often ledgers are verified; who may
-    trade, and how long that may take to find out."""
+    trade, and how long that may take to find out; how many jobs of one owner may be open."""
 
     portfolio_fee_basis_points: Decimal = Field(default=Decimal(1), ge=0, le=1000)
     portfolio_minimum_fee: Decimal = Field(default=Decimal(0), ge=0, le=1000)
     portfolio_slippage_basis_points: Decimal = Field(default=Decimal(1), ge=0, le=1000)
     portfolio_kyc_required: bool = False
     portfolio_pre_trade_seconds: float = Field(default=0.3, gt=0.0, le=10.0)
+    portfolio_jobs_per_owner: int = Field(default=MOST_OPEN, ge=1, le=1000)
     portfolio_verify_hours: float = Field(default=24.0, gt=0.0, le=24.0 * 31)
 
 
@@ -75,7 +74,8 @@ async def wire(service: Service[PortfolioSettings]) -> None:
     accounts = Accounts(service.database, market)
     pre_trade = _pre_trade(service, accounts)
     early_copies = EarlyCopies(service.bus.publish)
-    rpc = PortfolioRpc(service.database, market, service.clock, costs, pre_trade, early_copies)
+    most_jobs = settings.portfolio_jobs_per_owner
+    rpc = PortfolioRpc(service.database, market, service.clock, costs, pre_trade, early_copies, most_jobs)
     service.add_servicer(add_PortfolioServiceServicer_to_server, rpc)
     service.add_servicer(add_HaltServiceServicer_to_server, HaltRpc(service.database, market, service.clock))
     service.add_servicer(add_AccountServiceServicer_to_server, AccountRpc(accounts))
@@ -142,6 +142,4 @@ async def verify(settings: PortfolioSettings, arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["verify"]:
-        sys.exit(asyncio.run(verify(PortfolioSettings.load(os.environ), sys.argv[2:])))
-    serve("portfolio", PortfolioSettings, wire, wire_worker=wire_worker)
+    serve("portfolio", PortfolioSettings, wire, wire_worker=wire_worker, commands={"verify": verify})

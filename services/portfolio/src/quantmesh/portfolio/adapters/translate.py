@@ -153,7 +153,7 @@ def _fill_entry(message: pb.Transaction, value: Entry) -> None:
 
 def import_outcome(value: ImportOutcome) -> pb.ImportTransactionsResponse:
     return pb.ImportTransactionsResponse(
-        dry_run=value.import_id is None,
+        dry_run=value.dry_run,
         import_id="" if value.import_id is None else str(value.import_id),
         accepted=[
             entry(row.entry) if row.transaction is None else transaction(row.transaction) for row in value.accepted

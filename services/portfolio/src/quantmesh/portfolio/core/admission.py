@@ -1,6 +1,6 @@
 """Whether a transaction may be recorded, given the books and the market: the rules beyond single fields."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -23,6 +23,7 @@ from quantmesh.portfolio.core.market import Adjustment, Asset
 from quantmesh.portfolio.core.model import Entry, PositionSide, Posting, TransactionInput, TransactionType
 from quantmesh.portfolio.core.named_lots import NamedLots
 from quantmesh.portfolio.core.numbers import ZERO, exactly
+from quantmesh.portfolio.core.option_terms import Settlement
 from quantmesh.portfolio.core.posting_rules import ASSETS, CASH, SECURITIES, delivers, entry_of
 from quantmesh.portfolio.core.times import rfc3339
 
@@ -34,6 +35,8 @@ MOVES_NO_UNITS = frozenset({TransactionType.DIVIDEND})
 _ENDS_LONG = frozenset({TransactionType.OPTION_EXERCISE})
 _ENDS_SHORT = frozenset({TransactionType.OPTION_ASSIGNMENT})
 _ENDS_EITHER = frozenset({TransactionType.OPTION_CLOSE, TransactionType.OPTION_EXPIRY})
+# Of an option they go either way.
+_TRADES = frozenset({TransactionType.BUY, TransactionType.SELL, TransactionType.OPTION_OPEN})
 # The least that a split needs to be held, as stored.
 _ANY = Decimal("1e-18")
 
@@ -71,7 +74,7 @@ def touched(asked: TransactionInput, currency: str) -> set[Holding]:
     found = {(CASH, currency)}
     if asked.symbol:
         found.add((SECURITIES, asked.symbol))
-    if asked.option is not None and delivers(asked):
+    if asked.option is not None and (delivers(asked) or _may_deliver_later(asked)):
         found.add((SECURITIES, asked.option.underlying))
     return found
 
@@ -108,10 +111,11 @@ def admit(asked: TransactionInput, currency: str, books: Books) -> Entry:
     where an option's end that was recorded for later would not find what it ended, BeforeSplit or BeforeExercise where
     an entry recorded earlier was made out of what this changes, LotNotOpen where one names a lot that this takes.
     """
-    _require_uncounted(asked, currency, books)
+    _require_uncounted(asked, books)
     held = _held(asked, books)
     entry = entry_of(asked, currency, held)
     effects = [posting for posting in entry.postings if posting.account in ASSETS]
+    _require_deliverable(asked, effects, books)
     if not books.may_owe:
         for posting in effects:
             if posting.amount < ZERO:
@@ -133,12 +137,33 @@ def admit(asked: TransactionInput, currency: str, books: Books) -> Entry:
     return entry
 
 
-def _require_uncounted(asked: TransactionInput, currency: str, books: Books) -> None:
-    for account, symbol in touched(asked, currency):
-        if account == SECURITIES and asked.type not in MOVES_NO_UNITS:
-            at = books.counted_at.get(symbol)
-            if at is not None and asked.executed_at < at:
-                raise already_counted(symbol, at, is_option=asked.option is not None and symbol == asked.symbol)
+def _require_uncounted(asked: TransactionInput, books: Books) -> None:
+    moved = [] if asked.type in MOVES_NO_UNITS else [asked.symbol]
+    if asked.option is not None and delivers(asked):
+        moved.append(asked.option.underlying)
+    for symbol in moved:
+        at = books.counted_at.get(symbol)
+        if at is not None and asked.executed_at < at:
+            raise already_counted(symbol, at, is_option=asked.option is not None and symbol == asked.symbol)
+
+
+def _may_deliver_later(asked: TransactionInput) -> bool:
+    """Whether it may leave contracts that deliver when they expire."""
+    return asked.type in _TRADES and asked.option is not None and asked.option.settlement is Settlement.PHYSICAL
+
+
+def _require_deliverable(asked: TransactionInput, effects: Sequence[Posting], books: Books) -> None:
+    """What more of them it leaves would find a split already counted on what was held without their delivery."""
+    if asked.option is None or not _may_deliver_later(asked):
+        return
+    underlying, expiry = asked.option.underlying, asked.option.expiry
+    split_at = books.counted_at.get(underlying)
+    if split_at is None or expiry >= split_at:
+        return
+    left = books.balance((SECURITIES, asked.symbol)).at(expiry)
+    moved = sum((posting.amount for posting in effects if posting.commodity == asked.symbol), ZERO)
+    if abs(left + moved) > abs(left):
+        raise BeforeSplit(underlying, split_at, delivered_by=asked.symbol)
 
 
 def already_counted(symbol: str, at: datetime, *, is_option: bool) -> BeforeSplit | BeforeExercise:

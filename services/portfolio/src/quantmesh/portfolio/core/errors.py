@@ -196,9 +196,10 @@ class AlreadyAdjusted(RuleBroken):
 class BeforeSplit(RuleBroken):
     problem = "before-split"
 
-    def __init__(self, symbol: str, split_at: datetime) -> None:
+    def __init__(self, symbol: str, split_at: datetime, delivered_by: str = "") -> None:
+        due = f"{delivered_by} may deliver {symbol} when it expires, and " if delivered_by else ""
         description = (
-            f"{symbol} has a split recorded on {rfc3339(split_at)}, counted on what was held then; "
+            f"{due}{symbol} has a split recorded on {rfc3339(split_at)}, counted on what was held then; "
             f"trades up to that instant have to be recorded before the split"
         )
         super().__init__(f"{description}.", violations=[Violation("executed_at", description)])

@@ -15,7 +15,7 @@ LISTED_REJECTIONS = 10_000
 def import_report(portfolio_id: UUID, outcome: ImportOutcome) -> dict[str, object]:
     """The counts are of rows of the file, whatever is listed of them."""
     return {
-        "dry_run": outcome.import_id is None,
+        "dry_run": outcome.dry_run,
         "import_id": None if outcome.import_id is None else str(outcome.import_id),
         "accepted_rows": len(outcome.accepted),
         "rejected_rows": len({row.line for row in outcome.rejected}),

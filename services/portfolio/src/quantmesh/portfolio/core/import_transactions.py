@@ -78,8 +78,9 @@ class AcceptedRow:
 
 @dataclass(frozen=True, slots=True)
 class ImportOutcome:
-    """All in the order of the file; `import_id` is None on a dry run."""
+    """All in the order of the file; `import_id` is None where nothing was recorded, as on a dry run."""
 
+    dry_run: bool
     import_id: UUID | None
     columns: Sequence[str]
     accepted: Sequence[AcceptedRow]
@@ -131,12 +132,11 @@ async def import_transactions(
     )
     verdict = await _check(ledger, portfolio, read)
     progress(_CHECKED, f"{len(read.rows)} rows checked")
-    if dry_run:
-        return _outcome(read, verdict, None, [AcceptedRow(row.line, entry) for row, entry in verdict.entries])
-    import_id = new_id()
     count = len(verdict.entries)
-    if not count:
-        return _outcome(read, verdict, import_id, [])
+    if dry_run or not count:
+        accepted = [AcceptedRow(row.line, entry) for row, entry in verdict.entries]
+        return _outcome(read, verdict, accepted, None, dry_run=dry_run)
+    import_id = new_id()
     await verdict.resting.cancel_ended(ledger, portfolio, recorded_at, new_id)
     portfolio, recorded_at = await ledger.advance(portfolio_id, count, now)
     first = portfolio.seq - count + 1
@@ -154,7 +154,7 @@ async def import_transactions(
         portfolio_id, {row.fingerprint.own: item.id for row, item in zip(rows, transactions, strict=True)}
     )
     accepted = [AcceptedRow(row.line, item.entry, item) for row, item in zip(rows, transactions, strict=True)]
-    return _outcome(read, verdict, import_id, accepted)
+    return _outcome(read, verdict, accepted, import_id, dry_run=False)
 
 
 async def _check(ledger: Ledger, portfolio: Portfolio, read: ReadImport) -> _Verdict:
@@ -257,9 +257,10 @@ def _as_they_happened(rows: Sequence[Row]) -> Sequence[Row]:
 
 
 def _outcome(
-    read: ReadImport, verdict: _Verdict, import_id: UUID | None, accepted: Sequence[AcceptedRow]
+    read: ReadImport, verdict: _Verdict, accepted: Sequence[AcceptedRow], import_id: UUID | None, *, dry_run: bool
 ) -> ImportOutcome:
     return ImportOutcome(
+        dry_run,
         import_id,
         read.columns,
         sorted(accepted, key=_line),

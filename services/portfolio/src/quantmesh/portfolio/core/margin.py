@@ -27,6 +27,8 @@ from quantmesh.portfolio.core.posting_rules import ASSETS, SECURITIES
 from quantmesh.portfolio.core.snapshots import LedgerState
 
 _OF_STRIKE = Decimal("0.2")
+# Of any currency: what average costs are rounded to in their last places is no debt.
+_ROUNDED = Decimal("1e-9")
 _OPENING = frozenset({TransactionType.BUY, TransactionType.SELL})
 
 
@@ -40,6 +42,10 @@ class MarginState:
     def shortfall(self) -> Decimal:
         """What is lacking; negative where more is there than has to be."""
         return self.required - self.equity
+
+    @exactly
+    def lacks_more_than(self, amount: Decimal) -> bool:
+        return self.shortfall - amount > _ROUNDED
 
 
 @exactly
@@ -159,12 +165,14 @@ async def _short(
     `unrecorded` are terms of options that the ledger may not know yet.
     """
     found = await _margins(ledger, portfolio, currencies, state, unrecorded)
-    short = {currency: margin for currency, margin in found.items() if margin.shortfall > ZERO}
+    short = {currency: margin for currency, margin in found.items() if margin.lacks_more_than(ZERO)}
     if not short:
         return {}
     earlier = await fold_ledger(ledger, portfolio.id, portfolio.lot_method, before)
     lacked = await _margins(ledger, portfolio, short, earlier, unrecorded)
-    return {currency: margin for currency, margin in short.items() if margin.shortfall > lacked[currency].shortfall}
+    return {
+        currency: margin for currency, margin in short.items() if margin.lacks_more_than(lacked[currency].shortfall)
+    }
 
 
 async def _margins(

@@ -17,6 +17,7 @@ from quantmesh.chassis.clock import Clock
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import QuantmeshError, Unavailable
 from quantmesh.chassis.identity import current_caller
+from quantmesh.chassis.jobs import MOST_OPEN
 from quantmesh.portfolio.adapters.early_copies import EarlyCopies
 from quantmesh.portfolio.adapters.rpc.known_accounts import KnownAccounts
 from quantmesh.portfolio.adapters.store import Store
@@ -40,6 +41,7 @@ class Methods:
         costs: ExecutionCosts,
         pre_trade: PreTrade | None = None,
         early_copies: EarlyCopies | None = None,
+        jobs_per_owner: int = MOST_OPEN,
     ) -> None:
         self._database = database
         self._market = market
@@ -47,6 +49,7 @@ class Methods:
         self._costs = costs
         self._pre_trade = pre_trade
         self._early_copies = early_copies
+        self._jobs_per_owner = jobs_per_owner
         self._known_accounts = KnownAccounts()
 
     @asynccontextmanager

@@ -105,7 +105,7 @@ class TransactionMethods(Methods):
         async def reverse(store: Store) -> pb.ReverseImportResponse:
             await store.portfolio(portfolio_id)
             if await store.imported_rows(portfolio_id, import_id) > INLINE_ROWS:
-                return pb.ReverseImportResponse(job=await store.enqueue_reversal(request))
+                return pb.ReverseImportResponse(job=await store.enqueue_reversal(request, self._jobs_per_owner))
             done = await reverse_import(store, portfolio_id, import_id, note, self._clock.now(), uuid7)
             return pb.ReverseImportResponse(
                 import_id=str(done.import_id),
@@ -136,7 +136,7 @@ class TransactionMethods(Methods):
 
         async def run(store: Store) -> pb.ImportTransactionsResponse:
             if read is None:
-                return pb.ImportTransactionsResponse(job=await store.enqueue_import(request))
+                return pb.ImportTransactionsResponse(job=await store.enqueue_import(request, self._jobs_per_owner))
             outcome = await import_transactions(
                 store, portfolio_id, read, self._clock.now(), uuid7, dry_run=request.dry_run
             )

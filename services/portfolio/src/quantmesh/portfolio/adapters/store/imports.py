@@ -33,11 +33,13 @@ _REMEMBER = text(
 
 
 class ImportStore(Owned):
-    async def enqueue_import(self, request: ImportTransactionsRequest) -> Job:
-        return await jobs.enqueue(self._session, self._owner_id, IMPORT_JOB, request)
+    async def enqueue_import(self, request: ImportTransactionsRequest, most: int) -> Job:
+        """Raises TooManyJobs where `most` of the owner's have not ended."""
+        return await jobs.enqueue(self._session, self._owner_id, IMPORT_JOB, request, most=most)
 
-    async def enqueue_reversal(self, request: ReverseImportRequest) -> Job:
-        return await jobs.enqueue(self._session, self._owner_id, REVERSAL_JOB, request)
+    async def enqueue_reversal(self, request: ReverseImportRequest, most: int) -> Job:
+        """As an import."""
+        return await jobs.enqueue(self._session, self._owner_id, REVERSAL_JOB, request, most=most)
 
     async def imported_rows(self, portfolio_id: UUID, import_id: UUID) -> int:
         """How many an import recorded."""
