@@ -16,8 +16,9 @@ from quantmesh.client import Client
 from quantmesh.client.cli import login, tables
 from quantmesh.client.cli.app import app
 from quantmesh.client.cli.console import plain_console
-from quantmesh.client.models.analytics import Optimization, ValueAtRisk
+from quantmesh.client.models.optimization import Optimization
 from quantmesh.client.models.portfolios import Import, LedgerEntry, Portfolio, Posting, RejectedRow
+from quantmesh.client.models.risk import ValueAtRisk
 
 from .test_transport import Server
 
@@ -142,6 +143,7 @@ def test_equal_weights_are_shown_in_one_order_whatever_the_answer_began_with(
         result = Optimization.model_validate(
             statistics
             | {"objective": "risk_parity", "observations": 500, "as_of": None, "solver": "newton", "orders": []}
+            | {"objective_value": 0.0, "bound": None, "gap": None, "iterations": 1}
             | {"benchmarks": dict.fromkeys((f"as {symbol}" for symbol in symbols), statistics)}
         )
         plain_console().print(tables.optimization_table(result))
@@ -166,6 +168,22 @@ def test_an_instant_of_the_past_is_asked_for_in_utc(monkeypatch: pytest.MonkeyPa
     done = CliRunner().invoke(app, ["positions", "p1", "--as-of", "2022-01-03"])
     assert done.exit_code == 0, done.output
     assert server.asked[0].url.params["as_of"] == "2022-01-03T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("trade", "p1", "buy", "some", "AAPL"),
+        ("orders", "place", "p1", "buy", "1", "AAPL", "--limit", "some"),
+        ("deposit", "p1", "some"),
+        ("rebalance", "review", "p1", "AAPL=some"),
+        ("rebalance", "place", "p1", "AAPL=0.5", "aapl=0.4", "--yes"),
+    ],
+)
+def test_what_is_no_number_or_none_that_is_meant_is_refused_before_anybody_is_asked(arguments: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 2
+    assert "Invalid value" in done.output
 
 
 @pytest.mark.parametrize("text", ["{}", "no json", json.dumps({"leaf": 1})])

@@ -158,6 +158,7 @@ def test_a_denied_order_brings_the_request_that_passes() -> None:
         "instance": "/api/v2/orders",
         "request_id": "r",
         "rule": "gross_exposure",
+        "denials": [{"rule": "gross_exposure", "before": "450", "after": "1750", "limit": "1000.50"}],
         "suggestion": {"quantity": "3"},
     }
 
@@ -168,3 +169,5 @@ def test_a_denied_order_brings_the_request_that_passes() -> None:
     with pytest.raises(Problem) as refused:
         client.orders.trade("p1", "AAPL", "buy", Decimal(10))
     assert refused.value.suggestion == {"quantity": "3"}
+    assert str(refused.value) == 'no\n  What would pass: {"quantity": "3"}'
+    assert (refused.value.rule, refused.value.denials[0]["limit"]) == ("gross_exposure", "1000.50")

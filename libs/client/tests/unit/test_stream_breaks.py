@@ -3,13 +3,15 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
-from quantmesh.client import Client, NotSignedIn, Problem, StreamClosed, Unsendable
+from quantmesh.client import Client, NotSignedIn, Overloaded, Problem, StreamClosed, Unsendable
 
 CHANNEL = "portfolio.p1"
 TOO_SLOW = {"type": "/problems/slow-reader", "status": 429, "detail": "You read too slowly."}
@@ -197,3 +199,24 @@ def test_an_event_behind_a_refusal_that_ends_nothing_is_not_lost(server: Server)
         with pytest.raises(Problem, match="too slowly"):
             next(stream.events(timeout_seconds=5))
         assert next(stream.events(timeout_seconds=5)).seq == 1
+
+
+def test_a_stream_that_is_refused_at_its_door_says_why() -> None:
+    told = {"type": "/problems/too-many-streams", "status": 429, "detail": "200 streams are open already."}
+
+    def refuse(connection: ServerConnection, _: Request) -> Response:
+        answer = connection.respond(HTTPStatus.TOO_MANY_REQUESTS, json.dumps(told))
+        answer.headers["Retry-After"] = "20"
+        return answer
+
+    with serve(lambda _: None, "127.0.0.1", 0, process_request=refuse) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            address = f"http://127.0.0.1:{server.socket.getsockname()[1]}"
+            with Client(address, api_key="key") as client, pytest.raises(Overloaded, match="open already") as refused:
+                client.stream().__enter__()
+        finally:
+            server.shutdown()
+            thread.join()
+    assert (refused.value.kind, refused.value.retry_after_seconds) == ("too-many-streams", 20.0)

@@ -4,7 +4,6 @@ from types import TracebackType
 
 import httpx
 
-from quantmesh.client.api.analytics import Options, Predictions, Risk
 from quantmesh.client.api.auth import Auth
 from quantmesh.client.api.chain import Chain
 from quantmesh.client.api.compliance import Compliance
@@ -13,9 +12,12 @@ from quantmesh.client.api.halts import Halts
 from quantmesh.client.api.jobs import Jobs
 from quantmesh.client.api.limits import RiskLimits
 from quantmesh.client.api.market import Market
+from quantmesh.client.api.options import Options
 from quantmesh.client.api.orders import Orders
 from quantmesh.client.api.portfolios import Portfolios
+from quantmesh.client.api.predictions import Predictions
 from quantmesh.client.api.rebalance import Rebalance
+from quantmesh.client.api.risk import Risk
 from quantmesh.client.stream import Stream
 from quantmesh.client.transport import Transport
 
@@ -35,7 +37,7 @@ class Client:
         self.portfolios = Portfolios(self.transport, self.jobs)
         self.orders = Orders(self.transport)
         self.rebalance = Rebalance(self.transport)
-        self.options = Options(self.transport)
+        self.options = Options(self.transport, self.jobs)
         self.risk = Risk(self.transport)
         self.limits = RiskLimits(self.transport)
         self.predictions = Predictions(self.transport)

@@ -13,6 +13,7 @@ ClientError
 └── StreamClosed      the WebSocket ended and could not be resumed
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,9 +60,13 @@ class Problem(ClientError):
         request_id: str = "",
         retry_after_seconds: float = 1.0,
         violations: Sequence[Violation] = (),
+        rule: str | None = None,
+        denials: Sequence[Mapping[str, Any]] = (),
         suggestion: Mapping[str, Any] | None = None,
     ) -> None:
         lines = [detail, *(f"{violation.pointer}: {violation.detail}" for violation in violations)]
+        if suggestion is not None:
+            lines.append(f"What would pass: {json.dumps(suggestion)}")
         super().__init__("\n  ".join(lines))
         self.status = status
         self.kind = kind
@@ -70,6 +75,9 @@ class Problem(ClientError):
         self.request_id = request_id
         self.retry_after_seconds = retry_after_seconds
         self.violations = tuple(violations)
+        self.rule = rule
+        """The rule that denies an order, the first of `denials`: each has its value, its limit and the value after."""
+        self.denials = tuple(denials)
         self.suggestion = suggestion
         """What to put into the request for it to pass, where that is known."""
 
@@ -119,11 +127,8 @@ def problem_of(response: httpx.Response) -> Problem:
 
 def problem_from(status: int, body: Mapping[str, Any], retry_after_seconds: float = 1.0) -> Problem:
     """From a problem document, as calls and the stream answer it."""
-    errors = body.get("errors")
     violations = [
-        Violation(str(error.get("pointer", "")), str(error.get("detail", "")))
-        for error in (errors if isinstance(errors, list) else [])
-        if isinstance(error, dict)
+        Violation(str(error.get("pointer", "")), str(error.get("detail", ""))) for error in _objects(body.get("errors"))
     ]
     suggestion = body.get("suggestion")
     kind = str(body.get("type", "about:blank")).rpartition("/")[2]
@@ -134,5 +139,11 @@ def problem_from(status: int, body: Mapping[str, Any], retry_after_seconds: floa
         request_id=str(body.get("request_id", "")),
         retry_after_seconds=retry_after_seconds,
         violations=violations,
+        rule=str(body["rule"]) if body.get("rule") else None,
+        denials=_objects(body.get("denials")),
         suggestion=suggestion if isinstance(suggestion, dict) else None,
     )
+
+
+def _objects(told: object) -> list[dict[str, Any]]:
+    return [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []

@@ -9,10 +9,11 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+import httpx
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.sync.client import ClientConnection, connect
 
-from quantmesh.client.errors import Overloaded, StreamClosed, Unreachable, Unsendable, problem_from
+from quantmesh.client.errors import Overloaded, StreamClosed, Unreachable, Unsendable, problem_from, problem_of
 from quantmesh.client.transport import Transport
 
 RECONNECT_SECONDS = 15.0
@@ -112,6 +113,10 @@ class Stream:
             self._connection = self._held.enter_context(connect(self._url, max_size=2**24))
         except (ValueError, InvalidURI) as error:
             raise Unsendable(str(error)) from error
+        except InvalidStatus as error:
+            answer = error.response
+            headers = [*answer.headers.raw_items()]
+            raise problem_of(httpx.Response(answer.status_code, headers=headers, content=bytes(answer.body))) from error
         except (OSError, InvalidHandshake) as error:
             raise Unreachable(self._url, str(error)) from error
         self._authenticate()

@@ -4,11 +4,13 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any, Literal, Protocol, TypedDict, TypeVar, Unpack
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from quantmesh.client.encoding import encoded, parameters
 from quantmesh.client.errors import Overloaded, StillRunning, Unreachable, Unreadable, Unsendable, problem_of
 from quantmesh.client.models.accounts import Tokens
 from quantmesh.client.models.base import Page
@@ -16,11 +18,14 @@ from quantmesh.client.models.base import Page
 ModelT = TypeVar("ModelT", bound=BaseModel)
 ItemT = TypeVar("ItemT")
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-Query = Mapping[str, str | int | bool | None]
+# What is None is left out.
+Query = Mapping[str, object]
 
 # A service that was killed is back within five seconds.
 RETRY_SECONDS = 10.0
 _REFRESH_BEFORE_SECONDS = 15.0
+# What the list of one's sessions names a login by.
+_AGENT = f"quantmesh-client/{version('quantmesh-client')}"
 
 
 class Options(TypedDict, total=False):
@@ -61,7 +66,7 @@ class Kept(Protocol):
 class Transport:
     def __init__(self, address: str, *, api_key: str | None = None, http: httpx.Client | None = None) -> None:
         self.address = address.rstrip("/")
-        self._http = http or httpx.Client(timeout=httpx.Timeout(30.0, connect=5.0))
+        self._http = http or httpx.Client(timeout=httpx.Timeout(30.0, connect=5.0), headers={"User-Agent": _AGENT})
         self._api_key = api_key
         self.session: Session | None = None
         self.kept: Kept | None = None
@@ -101,9 +106,14 @@ class Transport:
 
     def call(self, method: Method, path: str, answer: type[ModelT], **options: Unpack[Options]) -> ModelT:
         """Raises Problem for every answer from 400 on."""
-        content = self.send(method, path, **options).content
+        return self.read(answer, self.send(method, path, **options).content)
+
+    def read(self, answer: type[ModelT], content: bytes | Mapping[str, object] | None) -> ModelT:
+        """What was answered, or a job came to. Raises Unreadable where it is no such answer."""
         try:
-            return answer.model_validate_json(content)
+            if isinstance(content, bytes):
+                return answer.model_validate_json(content)
+            return answer.model_validate(content)
         except ValidationError as error:
             raise Unreadable(self.address, answer.__name__) from error
 
@@ -119,14 +129,16 @@ class Transport:
 
     def send(self, method: Method, path: str, **options: Unpack[Options]) -> httpx.Response:
         """As `call`, for answers that are no JSON."""
-        headers = {"Content-Type": options["content_type"]} if "content_type" in options else {}
-        if (version := options.get("if_match")) is not None:
-            headers["If-Match"] = f'"{version}"'
+        content, content_type = options.get("content"), options.get("content_type")
+        if (json := options.get("json")) is not None:
+            content, content_type = encoded(json), "application/json"
+        headers = {} if content_type is None else {"Content-Type": content_type}
+        if (seen := options.get("if_match")) is not None:
+            headers["If-Match"] = f'"{seen}"'
         idempotent = options.get("idempotent", False)
         if idempotent:
             headers["Idempotency-Key"] = str(uuid.uuid4())
-        given = {name: value for name, value in (options.get("query") or {}).items() if value is not None}
-        body = {"json": options.get("json"), "content": options.get("content"), "params": given}
+        body = {"content": content, "params": parameters(options.get("query") or {})}
         deadline = time.monotonic() + RETRY_SECONDS
         while True:
             try:

@@ -1,10 +1,10 @@
-"""/blockchain: proofs."""
+"""/blockchain: proofs, and what is on chain."""
 
 import time
 
 from quantmesh.client.errors import NotYet
 from quantmesh.client.models.base import Page
-from quantmesh.client.models.chain import Network, Proof, Verdict
+from quantmesh.client.models.chain import ChainTransaction, Network, Proof, Verdict
 from quantmesh.client.transport import Transport
 
 
@@ -29,3 +29,7 @@ class Chain:
 
     def networks(self) -> tuple[Network, ...]:
         return self._transport.call("GET", "/blockchain/networks", Page[Network]).data
+
+    def transaction(self, transaction_hash: str) -> ChainTransaction:
+        """As a proof's anchor names it."""
+        return self._transport.call("GET", f"/blockchain/transactions/{transaction_hash}", ChainTransaction)

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from quantmesh.client.models.base import Page
-from quantmesh.client.models.compliance import Kyc, KycDecision
+from quantmesh.client.models.compliance import Kyc, KycDecision, KycHistory
 from quantmesh.client.transport import Transport
 
 
@@ -12,8 +11,8 @@ class Compliance:
         self._transport = transport
 
     def kyc(self, user_id: str | None = None) -> Kyc:
-        """One's own status, or a user's."""
-        return self._transport.call("GET", _path(user_id), Kyc)
+        """One's own status, or a user's, which is a KycHistory: with the latest decisions."""
+        return self._transport.call("GET", _path(user_id), Kyc if user_id is None else KycHistory)
 
     def submit(self) -> Kyc:
         """Ask to be looked at."""
@@ -21,7 +20,7 @@ class Compliance:
 
     def history(self, user_id: str) -> Iterator[KycDecision]:
         """The latest decision first."""
-        return self._transport.pages(_path(user_id), Page[KycDecision])
+        return self._transport.pages(_path(user_id), KycHistory)
 
     def decide(self, user_id: str, status: str, reason: str, *, if_version: int | None = None) -> Kyc:
         body = {"status": status, "reason": reason}

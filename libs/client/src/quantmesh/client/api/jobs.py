@@ -2,10 +2,13 @@
 
 import time
 from collections.abc import Callable
+from http import HTTPStatus
+
+import httpx
 
 from quantmesh.client.errors import JobFailed
 from quantmesh.client.models.jobs import Job
-from quantmesh.client.transport import Transport
+from quantmesh.client.transport import ModelT, Transport
 
 _POLL_SECONDS = 0.5
 
@@ -32,3 +35,9 @@ class Jobs:
         if job.status != "succeeded":
             raise JobFailed(job.id, job.status, str((job.problem or {}).get("detail") or job.message))
         return job
+
+    def outcome(self, response: httpx.Response, answer: type[ModelT], on_progress: OnProgress | None) -> ModelT:
+        """What was answered at once, or what the job came to that the work became; raises JobFailed where it failed."""
+        if response.status_code != HTTPStatus.ACCEPTED:
+            return self._transport.read(answer, response.content)
+        return self._transport.read(answer, self.wait(self._transport.read(Job, response.content), on_progress).result)

@@ -14,17 +14,17 @@ class RiskLimits:
 
     def get(self, portfolio_id: str, known_at: datetime | None = None) -> LimitsUsed:
         """With what is used of them; without, as they were known at an earlier time."""
-        query = {"known_at": None if known_at is None else known_at.isoformat()}
-        return self._transport.call("GET", f"/risk/limits/{portfolio_id}", LimitsUsed, query=query)
+        path = f"/risk/limits/{portfolio_id}"
+        return self._transport.call("GET", path, LimitsUsed, query={"known_at": known_at})
 
     def set(
         self, portfolio_id: str, limits: Sequence[Mapping[str, Any]], *, if_version: int | None = None
     ) -> LimitDefinition:
         """The whole definition, each limit as the API's reference has it."""
-        path, body = f"/risk/limits/{portfolio_id}", {"limits": [dict(each) for each in limits]}
+        path, body = f"/risk/limits/{portfolio_id}", {"limits": [*limits]}
         return self._transport.call("PUT", path, LimitDefinition, json=body, if_match=if_version)
 
-    def what_if(self, portfolio_id: str, orders: Sequence[Mapping[str, str]]) -> WhatIf:
+    def what_if(self, portfolio_id: str, orders: Sequence[Mapping[str, Any]]) -> WhatIf:
         """Orders tried together: `symbol`, `side`, `quantity` and, of a limit or a stop, `price`."""
-        body = {"orders": [dict(each) for each in orders]}
-        return self._transport.call("POST", f"/risk/limits/{portfolio_id}/what-if", WhatIf, json=body)
+        path = f"/risk/limits/{portfolio_id}/what-if"
+        return self._transport.call("POST", path, WhatIf, json={"orders": [*orders]})

@@ -1,9 +1,11 @@
 """/orders and /trade: what is to be bought and sold."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from decimal import Decimal
+from typing import Any
 
+from quantmesh.client.encoding import given
 from quantmesh.client.models.base import Page
 from quantmesh.client.models.orders import Order, OrderPreview
 from quantmesh.client.transport import Transport
@@ -37,22 +39,42 @@ class Orders:
 
     def preview(self, order: NewOrder) -> OrderPreview:
         """What placing it now would do; nothing is placed."""
-        query = {"dry_run": "true"}
+        query = {"dry_run": True}
         return self._transport.call("POST", "/orders", OrderPreview, json=_body(order), query=query, idempotent=True)
 
-    def trade(self, portfolio_id: str, symbol: str, side: str, quantity: Decimal) -> Order:
+    def trade(
+        self, portfolio_id: str, symbol: str, side: str, quantity: Decimal, *, client_order_id: str | None = None
+    ) -> Order:
         """A market order, filled now or not at all."""
-        body = {"portfolio_id": portfolio_id, "symbol": symbol, "side": side, "quantity": f"{quantity:f}"}
+        body = {
+            "portfolio_id": portfolio_id,
+            "symbol": symbol,
+            "side": side,
+            "quantity": quantity,
+            **given(client_order_id=client_order_id),
+        }
         return self._transport.call("POST", "/trade/execute", Order, json=body, idempotent=True)
 
     def get(self, order_id: str) -> Order:
         return self._transport.call("GET", f"/orders/{order_id}", Order)
 
     def all(
-        self, portfolio_id: str | None = None, *, status: str | None = None, symbol: str | None = None
+        self,
+        portfolio_id: str | None = None,
+        *,
+        status: str | None = None,
+        symbol: str | None = None,
+        side: str | None = None,
+        client_order_id: str | None = None,
     ) -> Iterator[Order]:
         """The newest first; `status` "open" is for all that may still fill."""
-        query: dict[str, str | None] = {"portfolio_id": portfolio_id, "status": status, "symbol": symbol}
+        query = {
+            "portfolio_id": portfolio_id,
+            "status": status,
+            "symbol": symbol,
+            "side": side,
+            "client_order_id": client_order_id,
+        }
         return self._transport.pages("/orders", Page[Order], query)
 
     def replace(
@@ -64,18 +86,12 @@ class Orders:
         stop_price: Decimal | None = None,
     ) -> Order:
         """Refused where the order is not any more as `order` shows it."""
-        changes = {"quantity": quantity, "limit_price": limit_price, "stop_price": stop_price}
-        path = f"/orders/{order.id}"
-        return self._transport.call("PATCH", path, Order, json=_shown(changes), if_match=order.version)
+        changes = given(quantity=quantity, limit_price=limit_price, stop_price=stop_price)
+        return self._transport.call("PATCH", f"/orders/{order.id}", Order, json=changes, if_match=order.version)
 
-    def cancel(self, order_id: str) -> Order:
-        return self._transport.call("DELETE", f"/orders/{order_id}", Order)
-
-
-def _body(order: NewOrder) -> dict[str, str]:
-    return _shown({**asdict(order), "type": order.type})
+    def cancel(self, order_id: str, *, if_version: int | None = None) -> Order:
+        return self._transport.call("DELETE", f"/orders/{order_id}", Order, if_match=if_version)
 
 
-def _shown(values: Mapping[str, str | Decimal | None]) -> dict[str, str]:
-    given = {name: value for name, value in values.items() if value is not None}
-    return {name: f"{value:f}" if isinstance(value, Decimal) else value for name, value in given.items()}
+def _body(order: NewOrder) -> dict[str, Any]:
+    return given(**asdict(order), type=order.type)

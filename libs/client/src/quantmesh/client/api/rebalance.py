@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from quantmesh.client.encoding import given
 from quantmesh.client.models.rebalance import Basket, BasketOrder, RebalancePlan
 from quantmesh.client.transport import Transport
 
@@ -21,20 +22,15 @@ class Rebalance:
         maximum_realized_gain: Decimal | None = None,
     ) -> RebalancePlan:
         """What an optimisation answers as `weights` will do. Nothing is recorded."""
-        amounts = {
-            "cash_buffer": cash_buffer,
-            "minimum_trade": minimum_trade,
-            "maximum_realized_gain": maximum_realized_gain,
-        }
         body = {
-            "target_weights": dict(target_weights),
+            "target_weights": target_weights,
             "tax_aware": maximum_realized_gain is not None,
-            **{name: f"{amount:f}" for name, amount in amounts.items() if amount is not None},
+            **given(cash_buffer=cash_buffer, minimum_trade=minimum_trade, maximum_realized_gain=maximum_realized_gain),
         }
         return self._transport.call("POST", f"/portfolios/{portfolio_id}/rebalance", RebalancePlan, json=body)
 
     def execute(self, portfolio_id: str, trades: Sequence[BasketOrder]) -> Basket:
         """All of them are filled, or none is placed."""
-        orders = [{"symbol": each.symbol, "side": each.side, "quantity": f"{each.quantity:f}"} for each in trades]
+        orders = [{"symbol": each.symbol, "side": each.side, "quantity": each.quantity} for each in trades]
         path, body = f"/portfolios/{portfolio_id}/rebalance/execute", {"orders": orders}
         return self._transport.call("POST", path, Basket, json=body, idempotent=True)

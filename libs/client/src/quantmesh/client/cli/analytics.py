@@ -8,8 +8,8 @@ import typer
 from quantmesh.client.cli import tables
 from quantmesh.client.cli.console import plain_console
 from quantmesh.client.cli.login import signed_in
-from quantmesh.client.cli.portfolios import PortfolioId
 from quantmesh.client.cli.progress import progress_bar
+from quantmesh.client.cli.values import PortfolioId
 
 console = plain_console()
 

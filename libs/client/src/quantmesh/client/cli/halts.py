@@ -6,6 +6,7 @@ import typer
 
 from quantmesh.client.cli.console import plain_console
 from quantmesh.client.cli.login import signed_in
+from quantmesh.client.cli.values import upper
 from quantmesh.client.models.halts import Halt
 
 console = plain_console()
@@ -26,7 +27,7 @@ def list_halts() -> None:
 @halts.command()
 def impose(
     cause: Annotated[str, typer.Argument(help="Why, for everyone to read.")],
-    symbol: Annotated[str | None, typer.Option(help="One instrument; else the whole market.")] = None,
+    symbol: Annotated[str | None, typer.Option(callback=upper, help="One instrument; else the whole market.")] = None,
     kill: Annotated[bool, typer.Option("--kill", help="Refuse new orders and cancel open ones as well.")] = False,
 ) -> None:
     """Stop trading until the halt is lifted."""

@@ -11,6 +11,7 @@ import typer.core
 from quantmesh.client.cli import tables
 from quantmesh.client.cli.console import plain_console
 from quantmesh.client.cli.login import signed_in
+from quantmesh.client.cli.values import AsOf, KnownAt, PortfolioId, in_utc
 
 console = plain_console()
 
@@ -27,10 +28,11 @@ ledger = typer.Typer(cls=_Ledger, no_args_is_help=True, help="The postings of a 
 
 
 @ledger.command()
-def show(portfolio: Annotated[str, typer.Argument(metavar="PORTFOLIO", help="Its id.")]) -> None:
+def show(portfolio: PortfolioId, as_of: AsOf = None, known_at: KnownAt = None) -> None:
     """Every posting, in double entry."""
     with signed_in() as client:
-        console.print(tables.ledger_table(client.portfolios.ledger(portfolio)))
+        entries = client.portfolios.ledger(portfolio, in_utc(as_of), in_utc(known_at))
+        console.print(tables.ledger_table(entries))
 
 
 @ledger.command()

@@ -9,11 +9,11 @@ import typer
 from quantmesh.client.cli.console import plain_console
 from quantmesh.client.cli.login import signed_in
 from quantmesh.client.cli.tables import percent, table
+from quantmesh.client.cli.values import PortfolioId
 from quantmesh.client.models.limits import LimitUtilisation
 
 console = plain_console()
 limits = typer.Typer(help="What a portfolio may risk, and what is used of it.", no_args_is_help=True)
-PortfolioId = Annotated[str, typer.Argument(help="The portfolio's id.")]
 
 
 @limits.command()

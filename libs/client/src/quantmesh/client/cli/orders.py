@@ -1,6 +1,7 @@
 """Commands about orders."""
 
-from decimal import Decimal, InvalidOperation
+import json
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
@@ -10,17 +11,17 @@ from quantmesh.client.api.orders import NewOrder
 from quantmesh.client.cli import tables
 from quantmesh.client.cli.console import plain_console
 from quantmesh.client.cli.login import signed_in
+from quantmesh.client.cli.values import PortfolioId, decimal
 from quantmesh.client.models.orders import Order, OrderPreview
 
 console = plain_console()
 orders = typer.Typer(help="Orders: placed, previewed, changed, cancelled.", no_args_is_help=True)
 
-PortfolioId = Annotated[str, typer.Argument(metavar="PORTFOLIO", help="Its id, as `quantmesh portfolios` shows it.")]
 OrderId = Annotated[str, typer.Argument(metavar="ORDER", help="Its id, as `list` shows it.")]
-Quantity = Annotated[str, typer.Argument(help="How many, as a decimal.")]
+Quantity = Annotated[Decimal, typer.Argument(parser=decimal, help="How many, as a decimal.")]
 Symbol = Annotated[str, typer.Argument()]
-LimitPrice = Annotated[str | None, typer.Option("--limit", help="The worst price to trade at.")]
-StopPrice = Annotated[str | None, typer.Option("--stop", help="The price from which on it trades.")]
+LimitPrice = Annotated[Decimal | None, typer.Option("--limit", parser=decimal, help="The worst price to trade at.")]
+StopPrice = Annotated[Decimal | None, typer.Option("--stop", parser=decimal, help="The price from which on it trades.")]
 
 
 class Side(StrEnum):
@@ -51,9 +52,9 @@ def place(
         portfolio_id=portfolio,
         symbol=symbol.upper(),
         side=side,
-        quantity=_decimal(quantity, "QUANTITY"),
-        limit_price=None if limit is None else _decimal(limit, "--limit"),
-        stop_price=None if stop is None else _decimal(stop, "--stop"),
+        quantity=quantity,
+        limit_price=limit,
+        stop_price=stop,
         time_in_force=tif,
     )
     with signed_in() as client:
@@ -79,22 +80,29 @@ def list_orders(
     console.print(made)
 
 
+@orders.command("show")
+def show_order(order_id: OrderId) -> None:
+    """How it stands, and each part that was filled."""
+    with signed_in() as client:
+        order = client.orders.get(order_id)
+    show(order)
+    for fill in order.fills:
+        console.print(f"  {tables.minute(fill.executed_at)}  {fill.quantity:f} at {fill.price:f}", highlight=False)
+
+
 @orders.command()
 def replace(
     order_id: OrderId,
-    quantity: Annotated[str | None, typer.Option(help="The whole one, what is filled included.")] = None,
+    quantity: Annotated[
+        Decimal | None, typer.Option(parser=decimal, help="The whole one, what is filled included.")
+    ] = None,
     limit: LimitPrice = None,
     stop: StopPrice = None,
 ) -> None:
     """Another quantity or price of an order that is open."""
     with signed_in() as client:
-        replaced = client.orders.replace(
-            client.orders.get(order_id),
-            quantity=None if quantity is None else _decimal(quantity, "--quantity"),
-            limit_price=None if limit is None else _decimal(limit, "--limit"),
-            stop_price=None if stop is None else _decimal(stop, "--stop"),
-        )
-    show(replaced)
+        order = client.orders.get(order_id)
+        show(client.orders.replace(order, quantity=quantity, limit_price=limit, stop_price=stop))
 
 
 @orders.command()
@@ -106,9 +114,8 @@ def cancel(order_id: OrderId) -> None:
 
 def trade(portfolio: PortfolioId, side: Annotated[Side, typer.Argument()], quantity: Quantity, symbol: Symbol) -> None:
     """A market order, filled now or not at all."""
-    wanted = _decimal(quantity, "QUANTITY")
     with signed_in() as client:
-        show(client.orders.trade(portfolio, symbol.upper(), side, wanted))
+        show(client.orders.trade(portfolio, symbol.upper(), side, quantity))
 
 
 def show(order: Order) -> None:
@@ -120,7 +127,7 @@ def show(order: Order) -> None:
     if order.reason:
         console.print(order.reason)
     if order.transaction_id:
-        console.print(f"Transaction {order.transaction_id}; `quantmesh proof` proves it.")
+        console.print(f"Transaction {order.transaction_id}; `quantmesh proof get` proves it.")
     if order.status in {"accepted", "partially_filled"}:
         console.print(f"Order {order.id} waits.")
 
@@ -140,7 +147,7 @@ def _show_preview(preview: OrderPreview) -> None:
     if preview.denial is not None:
         console.print(f"Denied: {preview.denial.detail}")
         if preview.denial.suggestion is not None:
-            console.print(f"What would pass: {preview.denial.suggestion}")
+            console.print(f"What would pass: {json.dumps(preview.denial.suggestion)}")
 
 
 def _worded(order: Order) -> str:
@@ -150,13 +157,6 @@ def _worded(order: Order) -> str:
         if price is not None
     ]
     return " ".join([order.side, f"{order.quantity:f}", order.symbol, *prices, order.time_in_force])
-
-
-def _decimal(text: str, name: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise typer.BadParameter(f"{text!r} is not a decimal number", param_hint=name) from None
 
 
 def add_to(app: typer.Typer) -> None:

@@ -17,7 +17,7 @@ def watch(
     with signed_in() as client, client.stream() as stream:
         stream.subscribe(channels)
         for event in stream.events(timeout_seconds=seconds):
-            typer.echo(json.dumps(asdict(event), default=str))
+            typer.echo(json.dumps({**asdict(event), "time": event.time.isoformat()}))
 
 
 def add_to(app: typer.Typer) -> None:

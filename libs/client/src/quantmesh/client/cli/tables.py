@@ -1,6 +1,7 @@
 """How answers look in a terminal."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -8,9 +9,10 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from quantmesh.client.models.analytics import Allocation, Forecast, Optimization, OptionPrice, ValueAtRisk
 from quantmesh.client.models.base import Money
 from quantmesh.client.models.events import DeadLetter
+from quantmesh.client.models.optimization import Allocation, Optimization
+from quantmesh.client.models.options import OptionPrice
 from quantmesh.client.models.portfolios import (
     Import,
     LedgerEntry,
@@ -20,6 +22,8 @@ from quantmesh.client.models.portfolios import (
     Portfolio,
     Positions,
 )
+from quantmesh.client.models.predictions import Forecast
+from quantmesh.client.models.risk import ValueAtRisk
 
 
 def money(value: Decimal | float | None) -> str:
@@ -32,6 +36,10 @@ def percent(value: float | None) -> str:
 
 def number(value: float | None, digits: int = 4) -> str:
     return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def minute(instant: datetime | None) -> str:
+    return "-" if instant is None else f"{instant:%Y-%m-%d %H:%M}"
 
 
 class _Whole(Table):
@@ -64,7 +72,7 @@ def facts(*rows: tuple[str, str]) -> Table:
 def portfolios_table(portfolios: Iterable[Portfolio]) -> Table:
     made = table("id", "name", "currency", "created")
     for portfolio in portfolios:
-        made.add_row(portfolio.id, portfolio.name, portfolio.base_currency, f"{portfolio.created_at:%Y-%m-%d %H:%M}")
+        made.add_row(portfolio.id, portfolio.name, portfolio.base_currency, minute(portfolio.created_at))
     return made
 
 

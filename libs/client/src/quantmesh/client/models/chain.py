@@ -1,6 +1,7 @@
 """Proofs and what is on chain."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from quantmesh.client.models.base import Answer
 
@@ -36,3 +37,15 @@ class Network(Answer):
     block_number: int
     confirmations: int
     available: bool
+
+
+class ChainTransaction(Answer):
+    hash: str
+    network: str
+    status: str
+    block_number: int | None
+    confirmations: int
+    from_address: str | None
+    to_address: str | None
+    gas_used: int | None
+    block_time: datetime | None

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from quantmesh.client.models.base import Answer
+from quantmesh.client.models.base import Answer, Page
 
 
 class Kyc(Answer):
@@ -21,3 +21,7 @@ class KycDecision(Answer):
     decided_by: str
     decided_at: datetime | None
     version: int
+
+
+class KycHistory(Kyc, Page[KycDecision]):
+    """The latest decision first."""

@@ -1,6 +1,7 @@
 """Long work."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from quantmesh.client.models.base import Answer
 
@@ -14,6 +15,8 @@ class Job(Answer):
     message: str
     result: Mapping[str, object] | None
     problem: Mapping[str, object] | None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
 
     @property
     def ended(self) -> bool:

@@ -1,5 +1,6 @@
 """Assets, quotes, bars and option chains."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -12,8 +13,12 @@ class Asset(Answer):
     name: str
     asset_class: str
     currency: str
+    calendar: str
+    tick_size: Decimal | None
+    lot_size: Decimal | None
     adjustment: str | None
     tradable: bool
+    metadata: Mapping[str, object]
 
 
 class Quote(Answer):
@@ -27,6 +32,7 @@ class Quote(Answer):
     source: str
     stale: bool
     currency: str
+    received_at: datetime | None
 
 
 class ExchangeRate(Answer):
@@ -40,11 +46,16 @@ class ExchangeRate(Answer):
 
 
 class ExchangeRates(Answer):
+    """`missing`: quote currencies without a rate by that date."""
+
     data: tuple[ExchangeRate, ...]
     missing: tuple[str, ...] = ()
+    source: str
 
 
 class Quotes(Answer):
+    """`degraded`: the market service did not answer, and these are the last quotes known."""
+
     data: tuple[Quote, ...]
     missing: tuple[str, ...] = ()
     degraded: bool = False
@@ -101,3 +112,5 @@ class Clock(Answer):
     last_session: date | None
     current_session: date | None
     session_close: datetime | None = None
+    detail: str | None = None
+    """Why the market is not open, and what to do."""

@@ -50,13 +50,26 @@ class Order(Answer):
     transaction_id: str | None
     reason: str | None
     version: int
+    basket_id: str | None = None
     fills: tuple[Fill, ...] = ()
 
 
 class PreviewedOrder(Answer):
+    """The order as it would be answered."""
+
+    portfolio_id: str
+    client_order_id: str | None
+    symbol: str
+    side: str
+    type: str
+    quantity: Decimal
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    time_in_force: str
     status: str | None
     filled_quantity: Decimal | None
     reason: str | None
+    expires_at: datetime | None
 
 
 class Denial(Answer):
@@ -78,6 +91,7 @@ class FigureChange(Answer):
 class OrderPreview(Answer):
     """Cash and position are those once it is filled whole at the estimated price."""
 
+    dry_run: bool
     order: PreviewedOrder
     estimated_price: Decimal | None
     estimated_fee: Money

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
-from quantmesh.client.models.base import Answer, Money
+from quantmesh.client.models.base import Answer, Money, Page
 from quantmesh.client.models.orders import Order, Reservation
 
 
@@ -26,6 +26,12 @@ class Lot(Answer):
     quantity: Decimal
     cost: Decimal
     unrealized_pnl: Decimal | None
+
+
+class LotPage(Page[Lot]):
+    """`seq` is the number of the account's log that every page is true at."""
+
+    seq: int
 
 
 class Position(Answer):
@@ -65,8 +71,25 @@ class Positions(Answer):
     seq: int
 
 
+class LotChoice(Answer):
+    """So many units of the lot that a transaction opened."""
+
+    transaction_id: str
+    quantity: Decimal
+
+
+class OptionTerms(Answer):
+    underlying: str
+    option_type: str
+    strike: Decimal
+    expiry: datetime
+    multiplier: Decimal
+    exercise: str
+    settlement: str
+
+
 class Transaction(Answer):
-    """`id` is None for a row of a dry run, which recorded nothing."""
+    """`id` is None for a row of a dry run, which recorded nothing; `option` holds the terms it was posted under."""
 
     id: str | None
     portfolio_id: str
@@ -77,10 +100,16 @@ class Transaction(Answer):
     amount: Decimal | None
     fee: Decimal | None
     currency: str
+    split_ratio: Decimal | None = None
+    note: str | None = None
+    side: str | None = None
+    lots: tuple[LotChoice, ...] = ()
+    option: OptionTerms | None = None
     executed_at: datetime
     recorded_at: datetime | None
     cash_effect: Money | None
     order_id: str | None
+    import_id: str | None = None
     position: Position | None = None
     cash: Money | None = None
     reverses: str | None = None
@@ -202,6 +231,7 @@ class Performance(Answer):
     next_cursor: str | None
     exchange_rates: tuple[TranslationRate, ...]
     as_of: datetime | None
+    known_at: datetime | None = None
 
 
 class Posting(Answer):
@@ -222,14 +252,16 @@ class LedgerEntry(Answer):
 class AccountEvent(Answer):
     """`seq` counts up by one in the account's log, the same on the stream."""
 
+    channel: str
     seq: int
     time: datetime
     type: str
     data: Mapping[str, object]
 
 
-class AccountEvents(Answer):
-    data: tuple[AccountEvent, ...]
+class AccountEvents(Page[AccountEvent]):
+    """`next_cursor` is the `after` of the next page."""
+
     last_seq: int
 
 
