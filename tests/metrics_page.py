@@ -1,4 +1,4 @@
-"""docs/metrics.md as data: what processes promise to export, and what rules record."""
+"""docs/metrics.md as data: what processes promise to export, what rules record, and what they read of the servers."""
 
 import re
 from dataclasses import dataclass
@@ -9,6 +9,8 @@ PAGE = Path(__file__).parent.parent / "docs" / "metrics.md"
 _ROW = re.compile(
     r"^\| (?P<names>`[a-z].*?`) \| (?P<type>[a-z]+) \| (?P<labels>.*?) ?\| (?P<meaning>.+) \|$", re.MULTILINE
 )
+# | `name`, `name` | `label`, `label` | meaning |
+_SERVERS_ROW = re.compile(r"^\| (?P<names>`[a-z][^|]*`) \| (?P<labels>(?:`[^|]*` )?)\| [^|]+ \|$", re.MULTILINE)
 _QUOTED = re.compile(r"`([^`]+)`")
 _SERIES = {
     "counter": ("",),
@@ -46,4 +48,13 @@ def series_labels() -> dict[str, frozenset[str]]:
         series: metric.labels | ({"le"} if series.endswith("_bucket") else set())
         for metric in documented().values()
         for series in metric.series
+    }
+
+
+def server_labels() -> dict[str, frozenset[str]]:
+    """The same of what others export for the servers, in a cluster alone."""
+    return {
+        name: frozenset(_QUOTED.findall(row["labels"]))
+        for row in _SERVERS_ROW.finditer(PAGE.read_text())
+        for name in _QUOTED.findall(row["names"])
     }

@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterator
 
 TARGET_LABELS = frozenset({"job", "instance"})
-_SERIES = re.compile(r"\b((?:[a-z_]+:)[a-z0-9_:]+|quantmesh_\w+|up|process_\w+)(\{[^}]*\})?")
+_SERIES = re.compile(
+    r"\b((?:[a-z_]+:)[a-z0-9_:]+|(?:quantmesh|process|kubelet|jetstream|cnpg|barman_cloud)_\w+|up)(\{[^}]*\})?"
+)
 _QUOTED = re.compile(r'"[^"]*"')
 _MATCHED = re.compile(r"(\w+)\s*(?:=|!=|=~|!~)\"")
 _GROUPING = re.compile(r"\bby \(([^)]*)\)")

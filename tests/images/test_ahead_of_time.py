@@ -69,17 +69,22 @@ def compiled() -> Kernels:
 
 
 @pytest.fixture(scope="module")
-def linked(compiled: Kernels, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernels]:
+def ahead() -> Iterator[ModuleType]:
+    yield module_of(DOCKER / "ahead" / "numba" / "__init__.py", "ahead")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "ahead"]:
+        del sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def linked(compiled: Kernels, ahead: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernels]:
     folder = tmp_path_factory.mktemp("kernels")
     link_kernels = module_of(DOCKER / "link_kernels.py", "link_kernels")
-    ahead = module_of(DOCKER / "ahead" / "numba" / "__init__.py", "ahead")
     for kernel in compiled.values():
         (folder / f"{link_kernels.name_of(kernel)}.o").write_bytes(link_kernels.object_of(link_kernels.alone(kernel)))
     assert link_kernels.link(folder, folder / "kernels.so") == len(SIGNATURES)
     library = ctypes.CDLL(str(folder / "kernels.so"))
     yield {f.__name__: ahead.Kernel(f, signature(ahead.types), library) for f, signature in SIGNATURES.items()}
-    for name in [name for name in sys.modules if name == "link_kernels" or name.partition(".")[0] == "ahead"]:
-        del sys.modules[name]
+    del sys.modules["link_kernels"]
 
 
 def test_answers_and_arrays_are_those_of_numba_to_the_last_bit(compiled: Kernels, linked: Kernels) -> None:
@@ -121,3 +126,18 @@ def test_what_may_not_be_written_is_not(linked: Kernels) -> None:
 def test_a_tuple_of_another_length_is_refused(linked: Kernels) -> None:
     with pytest.raises(TypeError, match="2 in a tuple, not 1"):
         linked["add_pair"]((np.ones(3),), np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    ("flags", "missing"),
+    [
+        ("flags\t\t: fpu sse4_2 avx avx2 bmi1 bmi2 f16c fma movbe abm aes", set()),
+        ("flags\t\t: fpu sse4_2 avx f16c aes", {"abm", "avx2", "bmi1", "bmi2", "fma", "movbe"}),
+        ("Features\t: fp asimd", set()),
+    ],
+    ids=["of the third level", "of the second", "emulated"],
+)
+def test_a_processor_that_the_code_would_die_on_is_named_before(
+    ahead: ModuleType, flags: str, missing: set[str]
+) -> None:
+    assert ahead._kernels.missing_features(f"processor\t: 0\n{flags}\nprocessor\t: 1\n") == missing

@@ -165,6 +165,7 @@ class PodSpec(Part):
     restart_policy: str = "Always"
     termination_grace_period_seconds: int = 30
     topology_spread_constraints: list["TopologySpread"] = []
+    node_selector: dict[str, str] = {}
     host_network: bool = False
     host_p_i_d: bool = Field(default=False, alias="hostPID")
 
@@ -174,6 +175,7 @@ class PodSpec(Part):
 
 
 class TopologySpread(Part):
+    topology_key: str = ""
     label_selector: Selector = Selector()
     when_unsatisfiable: str = "DoNotSchedule"
     node_taints_policy: str = "Ignore"

@@ -115,8 +115,13 @@ class Bootstrap(Part):
     recovery: BootstrapBy | None = None
 
 
+class Storage(Part):
+    size: str
+
+
 class ClusterSpec(Part):
     instances: int
+    wal_storage: Storage | None = None
     superuser_secret: SecretName
     bootstrap: Bootstrap
     env: list[Variable]

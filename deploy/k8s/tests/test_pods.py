@@ -10,7 +10,7 @@ from objects import (
     ServiceAccount,
     Workload,
 )
-from release import COMPONENT, NAME, Release
+from release import COMPONENT, NAME, Release, release
 
 # By this multiple of QUANTMESH_SHUTDOWN_SECONDS a process has ended (quantmesh.chassis.service).
 _BOUND = 1.4
@@ -192,6 +192,25 @@ def test_a_drained_node_holds_up_no_replica(release: Release) -> None:
         for spread in workload.pod.topology_spread_constraints:
             waits = spread.when_unsatisfiable == "DoNotSchedule"
             assert not waits or spread.node_taints_policy == "Honor", str(workload)
+
+
+def test_a_node_that_fails_takes_no_quorum_of_production_with_it() -> None:
+    """Two of three on one node would go together."""
+    for workload in release("prod").workloads():
+        if workload.kind == "StatefulSet":
+            kept_apart = {
+                spread.topology_key
+                for spread in workload.pod.topology_spread_constraints
+                if spread.when_unsatisfiable == "DoNotSchedule"
+            }
+            assert kept_apart == {"kubernetes.io/hostname"}, str(workload)
+
+
+def test_our_images_run_where_they_can(release: Release) -> None:
+    """They are built for x86-64: on another node a container would end with "exec format error"."""
+    for workload in release.workloads():
+        if any("/quantmesh-" in container.image for container in workload.pod.all_containers):
+            assert workload.pod.node_selector == {"kubernetes.io/arch": "amd64"}, str(workload)
 
 
 def test_labels_say_what_a_pod_is(release: Release) -> None:

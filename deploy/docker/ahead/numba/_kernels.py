@@ -13,6 +13,8 @@ _GOOD = (0, -2)
 # Where kernels write what nobody reads: a null for "nothing", and a pointer to what went wrong.
 _UNREAD = ctypes.c_uint64()
 _PROBLEM = ctypes.byref(ctypes.c_void_p())
+# abm is what others call lzcnt.
+_THIRD_LEVEL = frozenset({"abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"})
 
 
 class Kernel:
@@ -42,4 +44,18 @@ class Kernel:
 
 @cache
 def library() -> ctypes.CDLL:
+    """Raises ImportError where the processor lacks what the code is made of: it would die in the midst of a call."""
+    if missing := missing_features(Path("/proc/cpuinfo").read_text()):
+        msg = (
+            f"the kernels are made for x86-64-v3, and this machine's processor has no {', '.join(sorted(missing))}: "
+            "in a cluster, choose other nodes by global.nodeSelector"
+        )
+        raise ImportError(msg)
     return ctypes.CDLL(str(Path(__file__).with_name("kernels.so")))
+
+
+def missing_features(processors: str) -> frozenset[str]:
+    """What x86-64-v3 adds to the level before it and the first of these processors lacks, as Linux describes and calls
+    them; nothing where Linux does not say, since it emulates another machine."""
+    described = next((line for line in processors.splitlines() if line.startswith("flags")), None)
+    return frozenset() if described is None else _THIRD_LEVEL - set(described.split())

@@ -45,6 +45,7 @@ spec:
       {{- end }}
       securityContext:
         {{- include "common.podSecurity" . | nindent 8 }}
+      {{- include "common.nodes" .root | nindent 6 }}
       topologySpreadConstraints:
         {{- include "common.spread" . | trim | nindent 8 }}
       terminationGracePeriodSeconds: {{ include "common.gracePeriodSeconds" . }}

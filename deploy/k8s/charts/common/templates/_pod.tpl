@@ -8,6 +8,12 @@ seccompProfile:
   type: RuntimeDefault
 {{- end -}}
 
+{{/* Where the project's own images run. */}}
+{{- define "common.nodes" -}}
+nodeSelector:
+  {{- toYaml .Values.global.nodeSelector | nindent 2 }}
+{{- end -}}
+
 {{- define "common.containerSecurity" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true

@@ -50,6 +50,29 @@ securityContext:
   {{- include "common.podSecurity" .root | nindent 2 }}
 {{- end -}}
 
+{{/* Has Prometheus scrape the port `metrics` of the server's pods; `job` is the server. */}}
+{{- define "server.podMonitor" -}}
+{{- $monitoring := .Values.global.monitoring -}}
+apiVersion: monitoring.coreos.com/v1
+kind: PodMonitor
+metadata:
+  name: {{ .Chart.Name }}
+  labels:
+    {{- include "server.labels" . | nindent 4 }}
+    {{- with $monitoring.labels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+spec:
+  jobLabel: app.kubernetes.io/name
+  selector:
+    matchLabels:
+      {{- include "server.selector" . | nindent 6 }}
+  podMetricsEndpoints:
+    - port: metrics
+      path: /metrics
+      interval: 30s
+{{- end -}}
+
 {{/* Who may scrape. */}}
 {{- define "server.monitoringPods" -}}
 - namespaceSelector:
@@ -60,13 +83,14 @@ securityContext:
       {{- toYaml .Values.global.monitoring.podLabels | nindent 6 }}
 {{- end -}}
 
-{{/* One pod per node where there are nodes enough. */}}
+{{/* One pod per node, since with two of three on one that fails the quorum is gone; over zones where there are some. */}}
 {{- define "server.spread" -}}
 topologySpreadConstraints:
-  {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+  {{- range $key, $rule := dict "topology.kubernetes.io/zone" "ScheduleAnyway" "kubernetes.io/hostname" .Values.global.spread }}
   - maxSkew: 1
-    topologyKey: {{ . }}
-    whenUnsatisfiable: ScheduleAnyway
+    topologyKey: {{ $key }}
+    whenUnsatisfiable: {{ $rule }}
+    nodeTaintsPolicy: Honor
     labelSelector:
       matchLabels:
         {{- include "server.selector" $ | nindent 8 }}

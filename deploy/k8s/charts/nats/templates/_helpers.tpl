@@ -12,6 +12,25 @@
 NATS_PASSWORD_{{ . | upper | replace "-" "_" }}
 {{- end -}}
 
+{{/*
+What a service may not publish: what another tells live, and events, and dead letters, in another's name. Those the gateway
+may, by which an operator has a dead letter published again.
+*/}}
+{{- define "nats.denied" -}}
+{{- $denied := list -}}
+{{- range $service, $subjects := dict "market" (list "quotes.>" "ticks.>") "portfolio" (list "early.>") -}}
+{{- if ne $service $.service -}}
+{{- $denied = concat $denied $subjects -}}
+{{- end -}}
+{{- end -}}
+{{- if ne .service "gateway" -}}
+{{- range without (keys (include "common.graph" .root | fromYaml).services | sortAlpha) .service -}}
+{{- $denied = concat $denied (list (printf "qm.%s.>" .) (printf "qm.dead.%s.>" .)) -}}
+{{- end -}}
+{{- end -}}
+{{- toRawJson $denied -}}
+{{- end -}}
+
 {{- define "nats.configuration" -}}
 server_name: $POD_NAME
 listen: "0.0.0.0:4222"
@@ -29,7 +48,10 @@ jetstream {
 authorization {
   users: [
     {{- range (include "server.clients" . | fromYaml).services }}
-    {user: {{ . }}, password: ${{ include "nats.passwordVariable" . }}}
+    {
+      user: {{ . }}, password: ${{ include "nats.passwordVariable" . }}
+      permissions: {publish: {deny: {{ include "nats.denied" (dict "root" $ "service" .) }}}}
+    }
     {{- end }}
   ]
 }
