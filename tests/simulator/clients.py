@@ -158,7 +158,7 @@ class Client:
             if self.mine and self.draw.random() < _IS_ASKED_AGAIN:
                 await self.insist(self.draw.choice(self.mine))
             elif self.draw.random() < _LOOKS:
-                await self.follower.look(self.draw, self._ask)
+                await self.follower.look(self.draw, self.ask)
             elif (orders := self._orders()) and self.draw.random() < _IS_CHANGED:
                 await self.change(self.draw.choice(orders).id)
             else:
@@ -215,19 +215,19 @@ class Client:
 
     async def change(self, order_id: str) -> None:
         """Cancel an order or ask for another quantity or price of it, as if it were still as it was last seen."""
-        found = await self._ask("GetOrder", pb.GetOrderRequest(id=order_id))
+        found = await self.ask("GetOrder", pb.GetOrderRequest(id=order_id))
         if not isinstance(found, pb.GetOrderResponse):
             return
         await self.scheduler.pause("change of an order")
         if self.draw.random() < 0.5:
-            await self._ask("CancelOrder", pb.CancelOrderRequest(id=order_id))
+            await self.ask("CancelOrder", pb.CancelOrderRequest(id=order_id))
         else:
             request = pb.ReplaceOrderRequest(id=order_id, expected_version=found.order.version)
             if found.order.HasField("limit_price") and self.draw.random() < 0.5:
                 request.limit_price.value = self.wishes.near(found.order.symbol)
             else:
                 request.quantity.value = str(self.draw.randrange(1, 8))
-            await self._ask("ReplaceOrder", request)
+            await self.ask("ReplaceOrder", request)
 
     def _orders(self) -> list[pb.Order]:
         """As they were placed."""
@@ -256,7 +256,7 @@ class Client:
         self.scheduler.history.tell(f"{line}: {type(answer).__name__}")
         return Outcome.ANSWERED
 
-    async def _ask(self, method: str, request: Message) -> Message | None:
+    async def ask(self, method: str, request: Message) -> Message | None:
         replica = self.draw.choice(self.replicas)
         try:
             answer = await replica.call(self.account.owner_id, "", method, request)

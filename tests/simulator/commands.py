@@ -60,6 +60,13 @@ class Wishes:
     def deposit(self, key: str, amount: str) -> Command:
         return Command(self.account, key, *self._record(key, pb.TRANSACTION_TYPE_DEPOSIT, amount=number(amount)))
 
+    def withdrawal(self, key: str, amount: str) -> Command:
+        return Command(
+            self.account,
+            key,
+            *self._dated(key, pb.TRANSACTION_TYPE_WITHDRAWAL, self.now(), amount=number(amount)),
+        )
+
     def trade(self, key: str, symbol: str, units: int) -> Command:
         """A sale where `units` is negative."""
         kind = pb.TRANSACTION_TYPE_BUY if units > 0 else pb.TRANSACTION_TYPE_SELL

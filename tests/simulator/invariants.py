@@ -121,6 +121,10 @@ _ALWAYS = {
             WHERE t.note <> ''
         ) AS effects GROUP BY note HAVING count(DISTINCT effect) > 1
     """,
+    "an account was closed over what it holds": """
+        SELECT p.id, h.commodity, h.amount FROM portfolio p JOIN holding h ON h.portfolio_id = p.id
+        WHERE p.deleted_at IS NOT NULL AND h.amount <> 0
+    """,
     "a basket is not filled whole": """
         SELECT basket_id, id, status FROM placed_order WHERE basket_id IS NOT NULL AND status <> 'filled'
     """,

@@ -1,6 +1,6 @@
 """One seed: clients, replicas, relay, readers, broker and market for a while, then everything at rest and looked at."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from functools import partial
@@ -41,6 +41,7 @@ from .ledgers import Snapshots, check_ledgers
 from .margins import check_margins
 from .market import SYMBOLS, SeededMarket
 from .operators import Operator
+from .owners import Owner
 from .replica import SteppedDatabase
 from .scheduler import Actor, Scheduler, State, Stuck
 from .shape import shape_of
@@ -123,21 +124,19 @@ class _Run:
         """Some owners with portfolios and some money in each; then everybody who takes part."""
         scheduler, shape = self._scheduler, self._shape
         accounts = [
-            await self._open(UUID(int=owner + 1), f"account {number}", shape.units_of(number))
+            await self._open(UUID(int=owner + 1), f"account {number}", shape.cash, shape.units_of(number))
             for number, owner in enumerate(shape.owners)
         ]
         for number in range(shape.clients):
-            name = f"client {number}"
-            account = accounts[number % len(accounts)]
-            draw = scheduler.draws(f"wishes of {name}")
-            wishes = Wishes(draw, account, scheduler.clock.now, self._market.latest, shape.weights)
-            owned = [each for each in accounts if each.owner_id == account.owner_id]
-            follower = Follower(account)
-            self._followers.append(follower)
-            client = Client(
-                name, account, draw, wishes, scheduler, self.replicas, self.claims, shape.commands, owned, follower
-            )
-            scheduler.add(name, client.live)
+            client = self._client(f"client {number}", accounts[number % len(accounts)], accounts)
+            scheduler.add(client.name, client.live)
+        for number, account in enumerate(accounts):
+            client = self._client(f"client who changes account {number}", account)
+            scheduler.add(client.name, Owner(client).change)
+        emptied = await self._open(accounts[0].owner_id, "account to close", "", 0)
+        paying, closing = (self._client(f"client who {does}", emptied) for does in ("pays", "closes"))
+        scheduler.add(paying.name, Owner(paying).pay)
+        scheduler.add(closing.name, Owner(closing).close)
         watcher = self._cluster.portfolio_watcher
         operator = Operator(scheduler, self.replicas, scheduler.draws("halts"), watcher, self._clients_have_left)
         scheduler.add("operator", operator.live)
@@ -223,7 +222,17 @@ class _Run:
     def _waiting(self) -> list[Actor]:
         return [actor for actor in self._scheduler.actors if actor.state is State.WAITING]
 
-    async def _open(self, owner_id: UUID, name: str, units: int) -> Account:
+    def _client(self, name: str, account: Account, accounts: Sequence[Account] = ()) -> Client:
+        draw, shape = self._scheduler.draws(f"wishes of {name}"), self._shape
+        wishes = Wishes(draw, account, self._scheduler.clock.now, self._market.latest, shape.weights)
+        owned = [each for each in accounts if each.owner_id == account.owner_id]
+        follower = Follower(account)
+        self._followers.append(follower)
+        return Client(
+            name, account, draw, wishes, self._scheduler, self.replicas, self.claims, shape.commands, owned, follower
+        )
+
+    async def _open(self, owner_id: UUID, name: str, cash: str, units: int) -> Account:
         margin_enabled = self._shape.margin_enabled
         request = pb.CreatePortfolioRequest(name=name, base_currency="USD", margin_enabled=margin_enabled)
         answer = await self.replicas[0].handle(owner_id, "", "CreatePortfolio", request)
@@ -231,7 +240,7 @@ class _Run:
             raise TypeError(answer)
         account = Account(owner_id, answer.portfolio.id, margin_enabled)
         wishes = Wishes(self._scheduler.draws(name), account, self._scheduler.clock.now, self._market.latest)
-        begun = [wishes.deposit(f"begin {name}", self._shape.cash)]
+        begun = [wishes.deposit(f"begin {name}", cash)] if cash else []
         if units:
             begun += [wishes.trade(f"begin {name} {symbol}", symbol, units) for symbol in SYMBOLS]
         for command in begun:

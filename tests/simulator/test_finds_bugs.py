@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -34,8 +35,9 @@ from quantmesh.portfolio.core import (
     split_orders,
 )
 from quantmesh.portfolio.core.execution import Venue
+from quantmesh.portfolio.core.ledger_errors import PortfolioNotEmpty
 from quantmesh.portfolio.core.margin import require_margin
-from quantmesh.portfolio.core.model import TransactionType
+from quantmesh.portfolio.core.model import Portfolio, TransactionType
 from quantmesh.portfolio.core.order_states import OrderStatus
 
 from .cluster import Cluster, open_cluster
@@ -192,6 +194,29 @@ def snapshots_that_know_of_nothing_late(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(fold_ledger, "late_among", none_late)
 
 
+def accounts_closed_by_an_earlier_look(patch: pytest.MonkeyPatch) -> None:
+    async def delete(self: PortfolioStore, portfolio_id: UUID, now: datetime, expected_version: int | None) -> None:
+        if held := await self.balances(portfolio_id):
+            raise PortfolioNotEmpty({commodity: amount for (_, commodity), amount in held.items()}, 0)
+        await self._change(portfolio_id, expected_version, deleted_at=now)
+
+    patch.setattr(PortfolioStore, "delete", delete)
+
+
+def margin_switched_off_whatever_is_owed(patch: pytest.MonkeyPatch) -> None:
+    async def update(
+        self: PortfolioStore,
+        portfolio_id: UUID,
+        expected_version: int | None,
+        *,
+        name: str | None,
+        margin_enabled: bool | None,
+    ) -> Portfolio:
+        return await self._change(portfolio_id, expected_version, name=name, margin_enabled=margin_enabled)
+
+    patch.setattr(PortfolioStore, "update", update)
+
+
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("broken", "seeds"),
@@ -211,6 +236,8 @@ def snapshots_that_know_of_nothing_late(patch: pytest.MonkeyPatch) -> None:
         (baskets_that_are_filled_in_part, TRADERS),
         (snapshots_of_several_moments, TRADERS),
         (snapshots_that_know_of_nothing_late, BORROWERS),
+        (accounts_closed_by_an_earlier_look, SEEDS),
+        (margin_switched_off_whatever_is_owed, BORROWERS),
     ],
 )
 async def test_a_seed_fails_without(
