@@ -3,7 +3,8 @@
 Throughput: the next message is published when the last client has read the previous one, so that nothing is conflated.
 Goal: half of the broadcast's messages a second. Latency: 20 messages a second, each client's from just before the
 publishing to its bytes read (see gateway_audience.py). Goal: p99 under 15 ms. Both servers are measured in turn by the
-same clients, each server on the first core and the clients on the last.
+same clients, each server on the first core and the clients on the last. They are one account's: the gateway is to run
+with QUANTMESH_GATEWAY_STREAMS=1000.
 """
 
 import argparse

@@ -34,6 +34,8 @@ ON_A_MESH = (
 )
 START_GOAL_SECONDS = 20.0
 MEMORY_GOAL_GIB = 3.0
+# The audience of gateway_stream is one account's.
+SETTINGS = {"QUANTMESH_GATEWAY_STREAMS": "1000"}
 
 
 def main() -> int:
@@ -47,7 +49,7 @@ def main() -> int:
     if wanted:
         with tempfile.TemporaryDirectory(prefix="quantmesh-") as folder:
             Path(folder).chmod(0o711)  # Postgres runs as another user when this is root
-            with running_mesh(ROOT, Path(folder) / "state", {}) as mesh:
+            with running_mesh(ROOT, Path(folder) / "state", SETTINGS) as mesh:
                 failed += [name for name in wanted if not (start(mesh) if name == "start" else on(mesh, name))]
     if failed:
         print(f"\nbelow their goals, or broken: {', '.join(failed)}")
