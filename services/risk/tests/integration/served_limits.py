@@ -37,8 +37,10 @@ SCOPES = "risk:use portfolio:write orders:write"
 
 
 class TickingClock:
+    """Of a time that is past for the database's clock, on whatever machine."""
+
     def __init__(self) -> None:
-        self.time = datetime(2026, 3, 1, 9, tzinfo=UTC)
+        self.time = datetime(2022, 11, 1, 9, tzinfo=UTC)
 
     def now(self) -> datetime:
         self.time += timedelta(seconds=1)
@@ -178,7 +180,7 @@ async def served_limits(url: str) -> AsyncIterator[Limits]:
     server = RpcServer("127.0.0.1:0", TokenVerifier(OneKey()))
     server.add_servicer(add_LimitServiceServicer_to_server, LimitRpc(database, measuring, market, accounts, clock))
     await server.start()
-    peer = Peer("risk", open_channel(f"127.0.0.1:{server.port}", []), timeout_seconds=10.0)
+    peer = Peer("risk", open_channel(f"127.0.0.1:{server.port}", []), timeout_seconds=30.0)
     watch = LimitWatch(database, measuring, accounts, clock, timedelta(hours=1))
     act_as(ADA)
     yield Limits(peer, LimitServiceStub(peer.channel), database, accounts, watch)

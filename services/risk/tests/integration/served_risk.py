@@ -128,7 +128,7 @@ async def served() -> AsyncIterator[Peer]:
     server.add_servicer(add_BacktestServiceServicer_to_server, BacktestRpc(market, portfolios))
     server.add_servicer(add_ExposureServiceServicer_to_server, ExposureRpc(market, portfolios))
     await server.start()
-    peer = Peer("risk", open_channel(f"127.0.0.1:{server.port}", []), timeout_seconds=10.0)
+    peer = Peer("risk", open_channel(f"127.0.0.1:{server.port}", []), timeout_seconds=30.0)
     act_with("risk:use")
     yield peer
     await peer.close()

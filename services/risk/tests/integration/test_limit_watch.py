@@ -1,7 +1,7 @@
 """Limits as they are watched, by one replica or several, on a real Postgres and a real broker."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -33,6 +33,43 @@ async def limits(service_database: NewDatabase) -> AsyncIterator[Limits]:
         yield served
 
 
+async def until(reached: Callable[[], Awaitable[bool]]) -> None:
+    """Within 30 seconds."""
+    async with asyncio.timeout(30):
+        while not await reached():  # noqa: ASYNC110  another connection's commit is no event here
+            await asyncio.sleep(0.02)
+
+
+async def become(limits: Limits, *kinds: str) -> None:
+    """Until exactly these events were told."""
+
+    async def are_told() -> bool:
+        return await limits.kinds() == list(kinds)
+
+    await until(are_told)
+
+
+async def measured_again(limits: Limits) -> None:
+    """Until the only portfolio, watched by the clock, was measured from its account to its events."""
+    before = limits.accounts.asked
+
+    async def is_asked_for_twice() -> bool:
+        # Each measurement has ended when the next begins.
+        return limits.accounts.asked >= before + 2
+
+    await until(is_asked_for_twice)
+
+
+async def all_measured(limits: Limits) -> None:
+    """Until nothing has to be measured before an hour has passed."""
+
+    async def is_nothing_due() -> bool:
+        async with limits.database.system_transaction() as session:
+            return not await session.scalar(text("SELECT count(*) FROM limit_watch WHERE due_at <= now()"))
+
+    await until(is_nothing_due)
+
+
 @asynccontextmanager
 async def watching(watch: LimitWatch) -> AsyncIterator[asyncio.Task[None]]:
     running = asyncio.create_task(watch.run())
@@ -41,20 +78,11 @@ async def watching(watch: LimitWatch) -> AsyncIterator[asyncio.Task[None]]:
     await asyncio.gather(running, return_exceptions=True)
 
 
-async def become(limits: Limits, *kinds: str, seconds: float = 15.0) -> None:
-    """Wait until exactly these events were told, and give a further one the time to come."""
-    async with asyncio.timeout(seconds):
-        while await limits.kinds() != list(kinds):  # noqa: ASYNC110  another connection's commit is no event here
-            await asyncio.sleep(0.05)
-    await asyncio.sleep(0.3)
-    assert await limits.kinds() == list(kinds)
-
-
 async def test_each_crossing_is_told_once_by_the_clock(limits: Limits) -> None:
     portfolio = limits.accounts.open(AAPL="3")
     await limits.set(portfolio, limit("gross_exposure", "1000"), limit("leverage", "100"))
     async with watching(often(limits.watch)):
-        await asyncio.sleep(1.5)
+        await measured_again(limits)
         assert await limits.kinds() == []
         limits.accounts.hold(portfolio, AAPL="7")
         await become(limits, "breached")
@@ -62,6 +90,7 @@ async def test_each_crossing_is_told_once_by_the_clock(limits: Limits) -> None:
         await become(limits, "breached", "cleared")
         limits.accounts.hold(portfolio, AAPL="8")
         await become(limits, "breached", "cleared", "breached")
+        await measured_again(limits)
     told = await limits.told()
     assert [message.utilisation.value.value for _, message in told] == ["1050.0", "900.0", "1200.0"]
     assert {message.portfolio_id for _, message in told} == {portfolio}
@@ -72,7 +101,8 @@ async def test_a_breach_is_not_told_again_after_a_restart(limits: Limits) -> Non
     await limits.set(portfolio, limit("gross_exposure", "1000"))
     for _ in range(3):
         async with watching(often(limits.watch)):
-            await become(limits, "breached")
+            await measured_again(limits)
+        assert await limits.kinds() == ["breached"]
 
 
 async def test_replicas_tell_of_a_crossing_once_between_them(limits: Limits) -> None:
@@ -82,14 +112,16 @@ async def test_replicas_tell_of_a_crossing_once_between_them(limits: Limits) -> 
         due_at = await session.scalar(text("SELECT due_at FROM limit_watch"))
     set_call(CallContext().on_behalf_of(ADA))
 
-    async def connect() -> None:
-        async with limits.database.system_transaction() as session:
-            await session.execute(text("SELECT pg_sleep(0.5)"))
+    all_are_connected = asyncio.Barrier(6)
 
-    # All have a connection, so that nobody is done before the others begin.
+    async def connect() -> None:
+        async with limits.database.system_transaction(), asyncio.timeout(30):
+            await all_are_connected.wait()
+
+    # So that nobody is done before the others begin.
     await asyncio.gather(*(connect() for _ in range(6)))
-    due = Due(UUID(portfolio), ADA, due_at)
-    await asyncio.gather(*(limits.watch.measure(due) for _ in range(6)))
+    since = Due(UUID(portfolio), ADA, due_at)
+    await asyncio.gather(*(limits.watch.measure(since) for _ in range(6)))
     assert await limits.kinds() == ["breached"]
 
 
@@ -103,6 +135,7 @@ async def test_limits_that_are_raised_or_withdrawn_clear_the_breach(limits: Limi
         await become(limits, "breached", "breached", "cleared")
         await limits.set(withdrawn)
         await become(limits, "breached", "breached", "cleared", "cleared")
+        await all_measured(limits)
     last = (await limits.told())[-1][1]
     assert (last.portfolio_id, last.utilisation.reason) == (withdrawn, "the limit was withdrawn")
 
@@ -114,7 +147,7 @@ async def test_a_silent_portfolio_service_breaches_nothing_and_is_asked_again(li
     with pytest.raises(Unavailable):
         await limits.get(portfolio)
     async with watching(often(limits.watch)):
-        await asyncio.sleep(1.0)
+        await measured_again(limits)
         assert await limits.kinds() == []
         limits.accounts.available = True
         await become(limits, "breached")
@@ -128,17 +161,29 @@ async def test_a_portfolio_that_breaks_the_arithmetic_is_put_off_and_the_others_
     async with watching(limits.watch):
         await become(limits, "breached")
         assert [message.portfolio_id for _, message in await limits.told()] == [other]
-        async with limits.database.system_transaction() as session:
-            assert await session.scalar(text("SELECT count(*) FROM limit_watch WHERE due_at <= now()")) == 0
+        await all_measured(limits)
         limits.accounts.hold(other, AAPL="6")
         await limits.set(other, limit("gross_exposure", "1000"))
         await become(limits, "breached", "cleared")
 
 
-async def test_a_watch_without_its_database_waits_for_it(limits: Limits) -> None:
-    away = Database("postgresql://quantmesh_risk:risk@127.0.0.1:1/quantmesh", "risk")
-    async with watching(replace(limits.watch, database=away)) as running:
-        await asyncio.wait({running}, timeout=0.2)
+async def test_a_watch_without_its_database_asks_for_it_again(limits: Limits) -> None:
+    asked = 0
+
+    async def refuse(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        writer.close()
+
+    async def is_asked_twice() -> bool:
+        return asked >= 2
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    url = f"postgresql://quantmesh_risk:risk@127.0.0.1:{port}/quantmesh?sslmode=disable&gssencmode=disable"
+    away = Database(url, "risk")
+    async with server, watching(replace(limits.watch, database=away)) as running:
+        await until(is_asked_twice)
         assert not running.done()
     await away.close()
 
@@ -147,12 +192,13 @@ async def test_a_portfolio_that_is_gone_is_watched_no_more(limits: Limits) -> No
     portfolio = limits.accounts.open()
     await limits.set(portfolio, limit("leverage", "1"))
     del limits.accounts.known[portfolio]
-    async with watching(limits.watch), asyncio.timeout(15):
-        left = 1
-        while left:
-            await asyncio.sleep(0.05)
-            async with limits.database.system_transaction() as session:
-                left = await session.scalar(text("SELECT count(*) FROM limit_watch")) or 0
+
+    async def is_none_watched() -> bool:
+        async with limits.database.system_transaction() as session:
+            return not await session.scalar(text("SELECT count(*) FROM limit_watch"))
+
+    async with watching(limits.watch):
+        await until(is_none_watched)
 
 
 async def test_a_recorded_transaction_is_measured_at_once_and_the_same_event_once(
@@ -161,7 +207,7 @@ async def test_a_recorded_transaction_is_measured_at_once_and_the_same_event_onc
     portfolio = limits.accounts.open(AAPL="3")
     await limits.set(portfolio, limit("gross_exposure", "1000"))
     bus = EventBus(nats_server.url, "risk")
-    await bus.connect()
+    await bus.connect(patience_seconds=30.0)
     consuming = asyncio.create_task(limits.watch.consumer().run(limits.database, bus))
     message = TransactionRecorded(transaction=Transaction(id=str(uuid4()), portfolio_id=portfolio))
     now = to_timestamp(datetime.now(UTC))
@@ -176,17 +222,26 @@ async def test_a_recorded_transaction_is_measured_at_once_and_the_same_event_onc
         type=message.DESCRIPTOR.full_name,
         payload=message.SerializeToString(),
     )
+    subject = f"qm.portfolio.transaction.recorded.{partition_of(portfolio)}"
+
+    async def are_both_settled() -> bool:
+        consumer = await bus.jetstream.consumer_info("qm-portfolio", "risk-limits")
+        assert consumer.ack_floor is not None
+        return bool(consumer.ack_floor.stream_seq == 2)
+
     # The clock alone would look again in an hour.
     async with watching(limits.watch):
-        await asyncio.sleep(1.0)
+        await all_measured(limits)
         limits.accounts.hold(portfolio, AAPL="7")
-        await asyncio.sleep(0.7)
         assert await limits.kinds() == []
         await ensure_stream(bus.jetstream, "portfolio")
-        for _ in range(2):
-            subject = f"qm.portfolio.transaction.recorded.{partition_of(portfolio)}"
-            await bus.jetstream.publish(subject, envelope.SerializeToString())
+        await bus.jetstream.publish(subject, envelope.SerializeToString())
         await become(limits, "breached")
+        measured = limits.accounts.asked
+        await bus.jetstream.publish(subject, envelope.SerializeToString())
+        await until(are_both_settled)
+        await all_measured(limits)
+        assert limits.accounts.asked == measured
     consuming.cancel()
     await asyncio.gather(consuming, return_exceptions=True)
     await bus.close()

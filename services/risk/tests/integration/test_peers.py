@@ -125,7 +125,7 @@ async def answering(service: Any, methods: Mapping[str, Callable[..., Any]]) -> 
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    peer = Peer("peer", open_channel(f"127.0.0.1:{port}", []), timeout_seconds=5.0)
+    peer = Peer("peer", open_channel(f"127.0.0.1:{port}", []), timeout_seconds=30.0)
     yield peer
     await peer.close()
     await server.stop(None)
