@@ -11,6 +11,8 @@ from quantmesh.chassis.database import Database
 from quantmesh.chassis.events import EventBus
 from quantmesh.local.testing import NewDatabase, RunningServer, ServiceDatabase
 
+from .events import PATIENCE_SECONDS
+
 MIGRATIONS = Path(__file__).parent / "ledger"
 
 
@@ -25,7 +27,8 @@ async def open_database() -> AsyncIterator[Callable[..., Database]]:
     opened: list[Database] = []
 
     def open_one(url: str, **options: Any) -> Database:
-        opened.append(Database(url, "ledger", **options))
+        # Callers that wait for a connection for long are none of a test that does not say so.
+        opened.append(Database(url, "ledger", **{"pool_timeout_seconds": PATIENCE_SECONDS, **options}))
         return opened[-1]
 
     yield open_one
@@ -56,6 +59,6 @@ async def start() -> AsyncIterator[Callable[[Coroutine[Any, Any, None]], asyncio
 @pytest.fixture
 async def bus(nats_server: RunningServer) -> AsyncIterator[EventBus]:
     bus = EventBus(nats_server.url, "ledger")
-    await bus.connect(patience_seconds=30.0)
+    await bus.connect(patience_seconds=PATIENCE_SECONDS)
     yield bus
     await bus.close()

@@ -15,9 +15,13 @@ from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.sql import text
 from quantmesh.local.testing import ServiceDatabase
 
+from .events import until
+from .locks import WAIT, held_up
+
 OWNER, OTHER = uuid4(), uuid4()
 OPEN = text("INSERT INTO account (owner_id, name, balance) VALUES (:owner, :name, 1) RETURNING name, balance")
-SLOW = text("INSERT INTO account SELECT :owner, 'slow', 1 FROM pg_sleep(:seconds)")
+SLOW = text("INSERT INTO account SELECT :owner, 'slow', 1 FROM pg_sleep(60)")
+HELD_UP = text(f"INSERT INTO account SELECT :owner, 'slow', 1 FROM {WAIT}")  # noqa: S608  our own
 NAMES = text("SELECT name FROM account ORDER BY name")
 BACKEND = text("SELECT pg_backend_pid()")
 
@@ -36,7 +40,9 @@ async def running_statement(ledger: ServiceDatabase) -> int:
     """The backend that sleeps."""
     async with await psycopg.AsyncConnection.connect(ledger.admin_url, autocommit=True) as admin:
         while True:
-            cursor = await admin.execute("SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+            cursor = await admin.execute(
+                "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+            )
             found = await cursor.fetchone()
             if found is not None:
                 return int(found[0])
@@ -90,15 +96,17 @@ async def test_the_owner_does_not_stay_on_the_connection(
 async def test_the_calls_deadline_ends_it(database: Database) -> None:
     set_call(CallContext(deadline=time.monotonic() + 0.3))
     with pytest.raises(Unavailable, match="deadline"):
-        await database.at_once(OWNER, SLOW, {"owner": OWNER, "seconds": 30})
+        await database.at_once(OWNER, SLOW, {"owner": OWNER})
     set_call(CallContext())
     assert await names(database) == []
 
 
 async def test_it_is_finished_though_its_caller_is_cancelled(ledger: ServiceDatabase, database: Database) -> None:
-    task = asyncio.create_task(database.at_once(OWNER, SLOW, {"owner": OWNER, "seconds": 0.5}))
-    await running_statement(ledger)
-    task.cancel()
+    async with held_up(ledger) as statement_waits:
+        task = asyncio.create_task(database.at_once(OWNER, HELD_UP, {"owner": OWNER}))
+        await until(statement_waits)
+        task.cancel()
+        await asyncio.sleep(0.1)
     with pytest.raises(asyncio.CancelledError):
         await task
     assert await names(database) == ["slow"]
@@ -107,7 +115,7 @@ async def test_it_is_finished_though_its_caller_is_cancelled(ledger: ServiceData
 async def test_a_connection_that_dies_meanwhile_is_unavailable_and_not_tried_again(
     ledger: ServiceDatabase, database: Database
 ) -> None:
-    task = asyncio.create_task(database.at_once(OWNER, SLOW, {"owner": OWNER, "seconds": 30}))
+    task = asyncio.create_task(database.at_once(OWNER, SLOW, {"owner": OWNER}))
     await end_backend(ledger, await running_statement(ledger))
     with pytest.raises(Unavailable):
         await task
@@ -163,10 +171,12 @@ async def test_a_commit_that_fails_leaves_no_plan_behind_that_nobody_knows_of(
 async def test_events_of_a_commit_that_nobody_waits_for_wake_the_relay(
     database: Database, ledger: ServiceDatabase
 ) -> None:
-    slow = text("WITH told AS (INSERT INTO outbox (id) SELECT NULL WHERE false) SELECT pg_sleep(:seconds)")
-    working = asyncio.create_task(database.at_once(OWNER, slow, {"seconds": 0.3}))
-    await running_statement(ledger)
-    working.cancel()
+    slow = text(f"WITH told AS (INSERT INTO outbox (id) SELECT NULL WHERE false) SELECT {WAIT}")
+    async with held_up(ledger) as statement_waits:
+        working = asyncio.create_task(database.at_once(OWNER, slow, {}))
+        await until(statement_waits)
+        working.cancel()
+        await asyncio.sleep(0.1)
     with pytest.raises(asyncio.CancelledError):
         await working
     assert database.events_written.is_set()

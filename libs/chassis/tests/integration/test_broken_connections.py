@@ -13,7 +13,7 @@ from quantmesh.chassis.events import Broadcast, EventBus
 from quantmesh.chassis.events.streams import ensure_stream
 from quantmesh.local.testing import RunningServer
 
-from .events import SUBJECT, Start, envelope_of, send, until
+from .events import PATIENCE_SECONDS, SUBJECT, Start, envelope_of, patient, send, until
 from .proxy import Proxy, proxy_to
 
 
@@ -51,14 +51,14 @@ async def break_for_a_while(proxy: Proxy, bus: EventBus) -> None:
 
 async def let_come_back(proxy: Proxy, bus: EventBus) -> None:
     proxy.refuses = False
-    assert await bus.wait_connected(5.0)
+    assert await bus.wait_connected(PATIENCE_SECONDS)
 
 
 async def test_an_edge_gets_what_was_on_the_way_when_its_connection_broke(
     bus: EventBus, far_bus: EventBus, proxy: Proxy, start: Start
 ) -> None:
-    await ensure_stream(bus.jetstream, "ledger")
-    await far_bus.connect()
+    await ensure_stream(patient(bus), "ledger")
+    await far_bus.connect(patience_seconds=PATIENCE_SECONDS)
     heard = Heard()
     broadcast = Broadcast(subject=f"qm.{SUBJECT}", handle=heard.event)
     start(broadcast.run(far_bus))
@@ -77,7 +77,7 @@ async def test_an_edge_gets_what_was_on_the_way_when_its_connection_broke(
 async def test_an_answer_that_comes_too_late_makes_nobody_deaf(
     bus: EventBus, far_bus: EventBus, proxy: Proxy, patience_seconds: float
 ) -> None:
-    await far_bus.connect()
+    await far_bus.connect(patience_seconds=PATIENCE_SECONDS)
     heard = Heard()
     await far_bus.subscribe("quotes.*", heard.core)
     connections = far_bus.epoch
@@ -87,7 +87,7 @@ async def test_an_answer_that_comes_too_late_makes_nobody_deaf(
     proxy.delay_seconds = 0.0
     await asyncio.sleep(1.4)
     await bus.publish("quotes.AAPL", b"1.5")
-    await until(lambda: heard.payloads == [b"1.5"], seconds=1.0)
+    await until(lambda: heard.payloads == [b"1.5"])
     assert far_bus.epoch == connections
 
 
@@ -95,8 +95,8 @@ async def test_an_answer_that_comes_too_late_makes_nobody_deaf(
 async def test_an_edge_that_has_heard_nothing_yet_gets_what_came_while_it_was_away(
     bus: EventBus, far_bus: EventBus, proxy: Proxy, start: Start, backlog: timedelta
 ) -> None:
-    await ensure_stream(bus.jetstream, "ledger")
-    await far_bus.connect()
+    await ensure_stream(patient(bus), "ledger")
+    await far_bus.connect(patience_seconds=PATIENCE_SECONDS)
     heard = Heard()
     broadcast = Broadcast(subject=f"qm.{SUBJECT}", handle=heard.event, backlog=backlog)
     start(broadcast.run(far_bus))
@@ -104,8 +104,8 @@ async def test_an_edge_that_has_heard_nothing_yet_gets_what_came_while_it_was_aw
     await break_for_a_while(proxy, far_bus)
     await send(bus, envelope_of(1, "A"), envelope_of(2, "B"))
     # Its consumer is kept in the memory of a broker, which may have started anew as well.
-    for consumer in await bus.jetstream.consumers_info("qm-ledger"):
-        await bus.jetstream.delete_consumer("qm-ledger", consumer.name)
+    for consumer in await patient(bus).consumers_info("qm-ledger"):
+        await patient(bus).delete_consumer("qm-ledger", consumer.name)
     await asyncio.sleep(0.05)
     await let_come_back(proxy, far_bus)
     await until(lambda: heard.versions == [1, 2])
@@ -116,20 +116,20 @@ async def test_a_subscription_that_is_made_in_the_last_step_of_connecting_hears(
 ) -> None:
     heard = Heard()
     first = await far_bus.subscribe("quotes.AAPL", heard.core)
-    proxy.delay_seconds = 0.05
-    connecting = asyncio.create_task(far_bus.connect(patience_seconds=5.0))
+    proxy.delay_seconds = 0.2
+    connecting = asyncio.create_task(far_bus.connect(patience_seconds=PATIENCE_SECONDS))
     await until(lambda: first.current is not None)
     assert not connecting.done()
     await far_bus.subscribe("quotes.MSFT", heard.core)
     await connecting
     await bus.publish("quotes.MSFT", b"1.5")
-    await until(lambda: heard.payloads == [b"1.5"], seconds=2)
+    await until(lambda: heard.payloads == [b"1.5"])
 
 
 async def test_a_subscription_closed_while_the_broker_is_away_hears_nothing_afterwards(
     bus: EventBus, far_bus: EventBus, proxy: Proxy
 ) -> None:
-    await far_bus.connect()
+    await far_bus.connect(patience_seconds=PATIENCE_SECONDS)
     closed, kept = Heard(), Heard()
     subscription = await far_bus.subscribe("quotes.*", closed.core)
     await far_bus.subscribe("quotes.*", kept.core)
@@ -145,7 +145,7 @@ async def test_a_subscription_closed_while_the_broker_is_away_hears_nothing_afte
 async def test_a_subscription_that_was_refused_does_not_keep_the_bus_from_coming_back(
     far_bus: EventBus, proxy: Proxy
 ) -> None:
-    await far_bus.connect()
+    await far_bus.connect(patience_seconds=PATIENCE_SECONDS)
     heard = Heard()
     with pytest.raises(BadSubjectError):
         await far_bus.subscribe("no subject", heard.core)

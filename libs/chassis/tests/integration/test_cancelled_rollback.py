@@ -13,7 +13,7 @@ from quantmesh.local.testing import ServiceDatabase
 async def test_a_caller_who_leaves_during_the_rollback_takes_no_connection_along(
     ledger: ServiceDatabase, open_database: Callable[..., Database]
 ) -> None:
-    database = open_database(ledger.url, pool_size=1, pool_timeout_seconds=0.2)
+    database = open_database(ledger.url, pool_size=1, pool_timeout_seconds=5.0)
     rolling_back, goes_on = asyncio.Event(), asyncio.Event()
 
     class Slow(Session):

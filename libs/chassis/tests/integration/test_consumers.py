@@ -11,7 +11,7 @@ from quantmesh.chassis.events import Consumer, EventBus
 from quantmesh.chassis.events.streams import ensure_stream
 from quantmesh.chassis.sql import Session
 
-from .events import SUBJECT, Effects, Start, envelope_of, send, until
+from .events import SUBJECT, Effects, Start, envelope_of, patient, send, until
 
 
 async def test_duplicates_are_dropped(database: Database, bus: EventBus, start: Start) -> None:
@@ -69,7 +69,7 @@ async def test_a_poison_event_becomes_a_dead_letter_with_its_error_and_the_next_
     # Where it came together with the others, all were tried once more, by halves.
     assert list(dict.fromkeys(effects.seen)) == ["GOOD", "FINE"]
     assert attempts in {3, 4, 5}
-    letter = await bus.jetstream.get_last_msg("qm-dead", "qm.dead.ledger.picky")
+    letter = await patient(bus).get_last_msg("qm-dead", "qm.dead.ledger.picky")
     assert letter.headers is not None
     assert letter.headers["Qm-Error"] == "LookupError: no such currency"
     assert letter.headers["Qm-Subject"] == f"qm.{SUBJECT}.0"
@@ -93,7 +93,7 @@ async def test_a_poison_event_waits_for_the_one_before_it(database: Database, bu
     await send(bus, envelope_of(1, "ONE"), envelope_of(2, "TWO"), poison, envelope_of(4, "FOUR"))
     await until(lambda: effects.is_count(3))
     assert list(dict.fromkeys(effects.seen)) == ["ONE", "TWO", "FOUR"]
-    assert (await bus.jetstream.stream_info("qm-dead")).state.messages == 1
+    assert (await patient(bus).stream_info("qm-dead")).state.messages == 1
 
 
 @pytest.mark.parametrize(
@@ -105,11 +105,11 @@ async def test_what_is_no_envelope_becomes_a_dead_letter(
 ) -> None:
     effects = Effects(database)
     start(effects.consumer().run(database, bus))
-    await ensure_stream(bus.jetstream, "ledger")
-    await bus.jetstream.publish(f"qm.{SUBJECT}.0", data)
+    await ensure_stream(patient(bus), "ledger")
+    await patient(bus).publish(f"qm.{SUBJECT}.0", data)
     await send(bus, envelope_of(1, "GOOD"))
     await until(lambda: effects.is_count(1))
-    assert (await bus.jetstream.stream_info("qm-dead")).state.messages == 1
+    assert (await patient(bus).stream_info("qm-dead")).state.messages == 1
 
 
 async def test_an_unavailable_part_does_not_use_up_an_events_chances(

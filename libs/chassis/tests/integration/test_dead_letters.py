@@ -10,7 +10,7 @@ from quantmesh.chassis.events.dead_letters import DeadLetter, DeadLetterNotFound
 from quantmesh.chassis.events.streams import ensure_stream
 from quantmesh.chassis.sql import Session
 
-from .events import SUBJECT, Effects, Start, envelope_of, send, until
+from .events import SUBJECT, Effects, Start, envelope_of, patient, send, until
 
 
 class Picky:
@@ -33,7 +33,7 @@ def waiting() -> float | None:
 
 
 async def letters(bus: EventBus, count: int = 1) -> list[DeadLetter]:
-    await ensure_stream(bus.jetstream, "dead")
+    await ensure_stream(patient(bus), "dead")
     found: list[DeadLetter] = []
 
     async def are_there() -> bool:
@@ -85,7 +85,7 @@ async def test_a_stream_that_begins_anew_gives_its_numbers_to_other_dead_letters
     start(Picky(database).consumer.run(database, bus))
     await send(bus, envelope_of(1, "BAD"))
     await letters(bus)
-    await bus.jetstream.delete_stream("qm-ledger")
+    await patient(bus).delete_stream("qm-ledger")
     other = envelope_of(1, "BAD", aggregate="b")
     await send(bus, other)
     assert (await letters(bus, 2))[1].event_id == other.event_id
@@ -122,13 +122,13 @@ async def test_two_operators_who_replay_the_same_letter_cause_one_effect(
     start(picky.consumer.run(database, bus))
     await send(bus, envelope_of(1, "BAD"))
     (letter,) = await letters(bus)
-    found = await bus.jetstream.get_msg("qm-dead", seq=letter.number)
+    found = await patient(bus).get_msg("qm-dead", seq=letter.number)
     assert found.data is not None
     picky.is_mended = True
     # What the second one, who read the letter before the first had forgotten it, publishes.
     twin = {"Nats-Msg-Id": "the second", "Qm-Replay-For": "ledger-picky"}
     await DeadLetters(bus).replay(letter.number)
-    await bus.jetstream.publish(letter.subject, found.data, headers=twin)
+    await patient(bus).publish(letter.subject, found.data, headers=twin)
     await send(bus, envelope_of(2, "GOOD"))
     await until(lambda: picky.effects.is_count(2))
     assert sorted(set(picky.effects.seen)) == ["BAD", "GOOD"]
@@ -136,8 +136,8 @@ async def test_two_operators_who_replay_the_same_letter_cause_one_effect(
 
 async def test_what_is_no_event_cannot_be_replayed(database: Database, bus: EventBus, start: Start) -> None:
     start(Picky(database).consumer.run(database, bus))
-    await ensure_stream(bus.jetstream, "ledger")
-    await bus.jetstream.publish(f"qm.{SUBJECT}.0", b"\xff no envelope")
+    await ensure_stream(patient(bus), "ledger")
+    await patient(bus).publish(f"qm.{SUBJECT}.0", b"\xff no envelope")
     (letter,) = await letters(bus)
     with pytest.raises(NotReplayable, match="no envelope"):
         await DeadLetters(bus).replay(letter.number)

@@ -11,7 +11,7 @@ from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.events import Consumer, EventBus
 from quantmesh.chassis.sql import Session
 
-from .events import SUBJECT, Effects, Start, envelope_of, send, until
+from .events import SUBJECT, Effects, Start, envelope_of, patient, send, until
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,7 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def drop_all(bus: EventBus) -> None:
     """As the stream does with what is older than a week."""
-    await bus.jetstream.purge_stream("qm-ledger")
+    await patient(bus).purge_stream("qm-ledger")
 
 
 async def test_an_event_goes_on_behind_what_was_handled_where_the_stream_dropped_the_one_before(

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from nats.js.errors import ServerError
 from prometheus_client import REGISTRY
 
 from quantmesh.chassis.database import Database
@@ -20,7 +19,7 @@ from quantmesh.chassis.sql import text
 from quantmesh.local.testing import RunningServer
 
 from .conftest import MIGRATIONS
-from .events import Effects, Start, post, unpublished, until
+from .events import PATIENCE_SECONDS, Effects, Start, empty_stream, patient, post, unpublished, until
 
 
 async def test_an_event_survives_a_relay_that_dies_between_commit_and_publish(
@@ -62,8 +61,7 @@ async def test_a_broker_restored_to_an_older_state_gets_its_lost_tail_again(
     await until(lambda: unpublished(database, 0))
     relay.cancel()
     # What a restored store looks like: the same stream, with fewer messages in it.
-    await bus.jetstream.delete_stream("qm-ledger")
-    await ensure_stream(bus.jetstream, "ledger")
+    await empty_stream(bus)
     start(Relay(database, bus).run())
     effects = Effects(database)
     start(effects.consumer().run(database, bus))
@@ -90,28 +88,14 @@ async def test_a_brokers_folder_put_back_to_an_older_copy_loses_and_doubles_noth
     await post(database, "a", "FIVE")
     await until(lambda: effects.is_count(5))
     await until(lambda: unpublished(database, 0))
-    assert effects.seen == ["ONE", "TWO", "THREE", "FOUR", "FIVE"]
-    assert (await bus.jetstream.stream_info("qm-ledger")).state.messages == 5
-
-
-async def empty_stream(bus: EventBus) -> None:
-    """As of a broker that was restored to its very beginning."""
-    await bus.jetstream.delete_stream("qm-ledger")
-
-    async def stream_is_there() -> bool:
-        try:
-            await ensure_stream(bus.jetstream, "ledger")
-        except ServerError:
-            return False  # the broker still clears the old one's files away
-        return True
-
-    await until(stream_is_there)
+    assert effects.in_order() == ["ONE", "TWO", "THREE", "FOUR", "FIVE"]
+    assert (await patient(bus).stream_info("qm-ledger")).state.messages == 5
 
 
 async def test_what_is_acknowledged_and_not_marked_yet_when_the_broker_forgets_it_is_published_again(
     database: Database, bus: EventBus
 ) -> None:
-    await ensure_stream(bus.jetstream, "ledger")
+    await ensure_stream(patient(bus), "ledger")
     async with leading(database, "relay") as connection:
         turn = _Turn(connection, bus, database)
         await turn._publisher.open()
@@ -125,7 +109,7 @@ async def test_what_is_acknowledged_and_not_marked_yet_when_the_broker_forgets_i
         await turn._mark()
         assert await unpublished(database, 0)
         await turn._publisher.close()
-    assert (await bus.jetstream.stream_info("qm-ledger")).state.messages == 2
+    assert (await patient(bus).stream_info("qm-ledger")).state.messages == 2
 
 
 async def test_a_sequence_given_twice_shows_the_loss_of_what_had_it_before(
@@ -153,8 +137,8 @@ async def test_nats_killed_and_started_again_loses_and_doubles_nothing(
     await post(database, "a", "TWO", "THREE")
     await asyncio.sleep(0.5)
     nats_server.start_again()
-    await until(lambda: effects.is_count(3), seconds=5)
-    assert effects.seen == ["ONE", "TWO", "THREE"]
+    await until(lambda: effects.is_count(3))
+    assert effects.in_order() == ["ONE", "TWO", "THREE"]
 
 
 async def test_what_waits_for_an_absent_broker_shows_in_the_metrics(
@@ -169,7 +153,7 @@ async def test_what_waits_for_an_absent_broker_shows_in_the_metrics(
         age = REGISTRY.get_sample_value("quantmesh_outbox_lag_seconds", {"schema": "ledger"})
         return rows == 2 and (age or 0.0) > 0.0
 
-    await until(waits, seconds=15)
+    await until(waits)
     nats_server.start_again()
     await until(lambda: unpublished(database, 0))
 
@@ -187,9 +171,8 @@ async def test_a_backlog_of_an_absent_broker_drains_in_order(
     for number, names in enumerate(written):
         await post(database, f"a-{number % 4}", *names)
     nats_server.start_again()
-    await until(lambda: effects.is_count(1 + 24 * 20), seconds=40)
-    # A batch that is rolled back is tried again one by one: first attempts tell the order.
-    seen = list(dict.fromkeys(effects.seen))
+    await until(lambda: effects.is_count(1 + 24 * 20))
+    seen = effects.in_order()
     for account in range(4):
         of_account = [name for names in written[account::4] for name in names]
         assert [name for name in seen if name in of_account] == of_account
@@ -211,7 +194,7 @@ async def test_postgres_killed_and_started_again_loses_and_doubles_nothing(
     own_postgres.kill()
     await asyncio.sleep(0.5)
     own_postgres.start_again()
-    await until(lambda: effects.is_count(3), seconds=5)
+    await until(lambda: effects.is_count(3))
 
 
 async def test_a_bus_made_before_the_broker_is_up_connects_when_it_comes(
@@ -229,7 +212,7 @@ async def test_a_bus_made_before_the_broker_is_up_connects_when_it_comes(
     assert not bus.is_connected
     assert not await bus.publish("quotes.AAPL", b"dropped")
     nats_server.start_again()
-    assert await bus.wait_connected(5.0)
+    assert await bus.wait_connected(PATIENCE_SECONDS)
     assert await bus.publish("quotes.AAPL", b"1.5")
     await until(lambda: bool(got))
     await bus.close()

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
-import psycopg
 import pytest
 
 from quantmesh.chassis.database import Database
@@ -17,12 +16,13 @@ from quantmesh.chassis.errors import Unavailable
 from quantmesh.chassis.migration import run_migrations
 from quantmesh.chassis.provision import provision
 from quantmesh.chassis.sql import text
-from quantmesh.local.network import free_port
+from quantmesh.local.network import accepts_connections, free_port
 from quantmesh.local.servers import PostgresServer
 from quantmesh.local.testing import RunningServer
 from quantmesh.local.testing.running import running
 
 from .conftest import MIGRATIONS
+from .events import until
 
 OWNER = uuid4()
 DISK_MEGABYTES, LEFT_MEGABYTES = 192, 3
@@ -88,13 +88,18 @@ async def test_a_full_disk_refuses_writes_and_loses_none_that_it_took(
         await write_for_ever()
     assert len(taken) > 1
     ballast.unlink()
-    try:
-        async with await psycopg.AsyncConnection.connect(postgres.url):
-            pass
-    except psycopg.OperationalError:
-        # It had no room for its log, and ended itself.
-        await asyncio.to_thread(postgres.stop)
-        await asyncio.to_thread(postgres.start_again)
-    await write()
+
+    async def goes_on() -> bool:
+        try:
+            await write()
+        except Unavailable:
+            if not accepts_connections(postgres.port):
+                # It had no room for its log, and ended itself.
+                await asyncio.to_thread(postgres.stop)
+                await asyncio.to_thread(postgres.start_again)
+            return False
+        return True
+
+    await until(goes_on)
     async with database.transaction(OWNER) as session:
         assert set(await session.scalars(text("SELECT name FROM account"))) == set(taken)

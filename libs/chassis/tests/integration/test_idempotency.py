@@ -1,7 +1,7 @@
 """One key, one effect."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from uuid import UUID, uuid4
 
@@ -17,6 +17,7 @@ from quantmesh.chassis.sql import text
 from quantmesh.local.testing import ServiceDatabase
 
 ALICE, BOB = uuid4(), uuid4()
+Hook = Callable[[], Awaitable[None]]
 
 
 @contextmanager
@@ -28,7 +29,7 @@ def called_with_key(key: str) -> Iterator[None]:
 
 
 async def deposit(
-    database: Database, key: str, request: Money, owner: UUID = ALICE, *, pause: float = 0.0, fail: bool = False
+    database: Database, key: str, request: Money, owner: UUID = ALICE, *, during: Hook | None = None, fail: bool = False
 ) -> tuple[bytes, bool]:
     """The answer's bytes, and whether it was a replay; in a task, and so a call context, of its own."""
 
@@ -41,7 +42,8 @@ async def deposit(
                         text("INSERT INTO account (owner_id, name, balance) VALUES (:owner, :name, 1)"),
                         {"owner": owner, "name": request.currency},
                     )
-                    await asyncio.sleep(pause)
+                    if during is not None:
+                        await during()
                     if fail:
                         raise LookupError
                     return Decimal(value=str(uuid4()))
@@ -82,11 +84,11 @@ async def test_the_same_key_of_another_owner_is_another_key(database: Database) 
 
 
 async def test_a_twin_still_running_is_a_conflict(database: Database) -> None:
-    first = asyncio.create_task(deposit(database, "k", Money(currency="EUR"), pause=0.5))
-    await asyncio.sleep(0.2)
-    with pytest.raises(idempotency.TwinRunning):
-        await deposit(database, "k", Money(currency="EUR"))
-    await first
+    async def ask_again() -> None:
+        with pytest.raises(idempotency.TwinRunning):
+            await deposit(database, "k", Money(currency="EUR"))
+
+    await deposit(database, "k", Money(currency="EUR"), during=ask_again)
     assert await count(database) == 1
 
 

@@ -15,7 +15,7 @@ from quantmesh.chassis.errors import RuleBroken, Unavailable
 from quantmesh.chassis.jobs import JobWorker, RunningJob
 from quantmesh.chassis.sql import text
 
-from .events import Start, until
+from .events import PATIENCE_SECONDS, Start, until
 from .test_jobs import ALICE, convert, ended, enqueue, find
 
 QUEUED, CANCELLED, FAILED = pb.JOB_STATUS_QUEUED, pb.JOB_STATUS_CANCELLED, pb.JOB_STATUS_FAILED
@@ -45,7 +45,7 @@ async def test_a_worker_that_is_stopped_while_a_cancelled_job_puts_things_away_b
     await cleaning.wait()
     worker.cancel()
     waiting = await enqueue(database)
-    await asyncio.wait({worker}, timeout=2.0)
+    await asyncio.wait({worker}, timeout=PATIENCE_SECONDS)
     has_ended = worker.done()
     # A worker that goes on is ended by nobody who asks its group.
     await end(*(task for task in asyncio.all_tasks() if task is not asyncio.current_task()))
@@ -70,7 +70,7 @@ async def test_a_stopped_worker_gives_back_also_what_ends_with_an_error_then(dat
     worker = start(JobWorker(database, {"convert": stumble}).run())
     await begun.wait()
     worker.cancel()
-    await asyncio.wait({worker}, timeout=2.0)
+    await asyncio.wait({worker}, timeout=PATIENCE_SECONDS)
     assert worker.cancelled()
     assert (await find(database, job_id)).status == QUEUED
 
@@ -109,8 +109,8 @@ async def test_a_job_that_ends_oddly_has_failed_and_its_worker_goes_on(
         return await (function if job.id == odd else convert)(job)
 
     worker = start(JobWorker(database, {"convert": one_or_the_other}).run())
-    assert (await ended(database, odd, FAILED, seconds=3)).HasField("problem")
-    await ended(database, await enqueue(database), pb.JOB_STATUS_SUCCEEDED, seconds=3)
+    assert (await ended(database, odd, FAILED)).HasField("problem")
+    await ended(database, await enqueue(database), pb.JOB_STATUS_SUCCEEDED)
     assert not worker.done()
 
 
@@ -130,7 +130,7 @@ async def test_a_report_that_postgres_cannot_keep_leaves_the_job_its_heartbeat(
     async def is_shown() -> bool:
         return (await find(database, job_id)).message == "half of ? and \ufffd"
 
-    await until(is_shown, seconds=3)
+    await until(is_shown)
 
 
 async def test_a_worker_whose_heartbeat_cannot_be_written_ends_its_job_and_says_so(
@@ -148,7 +148,7 @@ async def test_a_worker_whose_heartbeat_cannot_be_written_ends_its_job_and_says_
 
     await enqueue(database)
     worker = start(JobWorker(database, {"convert": spoil}).run())
-    await asyncio.wait({worker}, timeout=3.0)
+    await asyncio.wait({worker}, timeout=PATIENCE_SECONDS)
     assert stopped.is_set()
     with pytest.raises(ExceptionGroup) as failed:
         await worker

@@ -15,7 +15,7 @@ from quantmesh.chassis.errors import RuleBroken
 from quantmesh.chassis.jobs import JobWorker, RunningJob
 from quantmesh.chassis.sql import text
 
-from .events import Start
+from .events import PATIENCE_SECONDS, Start
 
 ALICE, BOB = uuid4(), uuid4()
 
@@ -30,8 +30,8 @@ async def find(database: Database, job_id: str) -> pb.Job:
         return await jobs.find(session, job_id)
 
 
-async def ended(database: Database, job_id: str, status: pb.JobStatus.ValueType, seconds: float = 10.0) -> pb.Job:
-    async with asyncio.timeout(seconds):
+async def ended(database: Database, job_id: str, status: pb.JobStatus.ValueType) -> pb.Job:
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             job = await find(database, job_id)
             if job.status == status:
@@ -130,7 +130,7 @@ async def test_a_running_job_is_cancelled_within_seconds(database: Database, sta
     await ended(database, job_id, pb.JOB_STATUS_RUNNING)
     async with database.transaction(ALICE) as session:
         await jobs.cancel(session, job_id)
-    job = await ended(database, job_id, pb.JOB_STATUS_CANCELLED, seconds=5)
+    job = await ended(database, job_id, pb.JOB_STATUS_CANCELLED)
     assert stopped.is_set()
     assert job.progress == 0.25
 

@@ -12,7 +12,8 @@ from quantmesh.chassis.cache import Cache
 from quantmesh.local.child import ChildProcess
 from quantmesh.local.network import LOOPBACK, free_port
 
-_PATIENCE_SECONDS = 20.0
+# A Sentinel that the machine held up for two seconds trusts its eyes again half a minute later.
+_PATIENCE_SECONDS = 90.0
 _PASSWORD = "secret"
 
 
@@ -64,7 +65,7 @@ async def kept(cache: Cache, key: str, value: bytes) -> None:
     """Returns once the cache answers with what was written to it."""
     async with asyncio.timeout(_PATIENCE_SECONDS):
         while await cache.get(key) != value:
-            await cache.set(key, value, 60.0)
+            await cache.set(key, value, 600.0)
             await asyncio.sleep(0.05)
 
 
@@ -75,6 +76,7 @@ async def _replicas(watched: Watched) -> int:
     return sum(replica["master-link-status"] == "ok" for replica in found)
 
 
+@pytest.mark.timeout(300)
 async def test_the_cache_goes_on_with_the_replica_that_becomes_primary(watched: Watched) -> None:
     cache = Cache(watched.url, "test", timeout_seconds=0.25)
     await kept(cache, "before", b"1")
@@ -84,5 +86,8 @@ async def test_the_cache_goes_on_with_the_replica_that_becomes_primary(watched: 
             await asyncio.sleep(0.1)
     watched.primary.kill()
     await kept(cache, "after", b"2")
-    assert await cache.get("before") == b"1", "what the replica had is there"
+    async with asyncio.timeout(_PATIENCE_SECONDS):
+        # What the replica had is there, also where one answer comes too late for the cache.
+        while await cache.get("before") != b"1":  # noqa: ASYNC110  another process
+            await asyncio.sleep(0.1)
     await cache.close()

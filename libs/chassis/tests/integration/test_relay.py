@@ -19,7 +19,7 @@ from quantmesh.chassis.relay import Relay
 from quantmesh.chassis.sql import Session, text
 from quantmesh.local.testing import RunningServer, ServiceDatabase
 
-from .events import NOW, OWNER, SUBJECT, Effects, Start, post, unpublished, until
+from .events import NOW, OWNER, PATIENCE_SECONDS, SUBJECT, Effects, Start, patient, post, unpublished, until
 
 
 async def test_an_event_written_with_its_effect_reaches_the_consumer_once(
@@ -74,10 +74,10 @@ async def test_the_stream_has_an_aggregates_events_in_the_order_of_their_version
         await post(database, "a", *(f"{batch}-{number}" for number in range(5)))
     start(Relay(database, bus).run())
     await until(lambda: unpublished(database, 0))
-    stream = await bus.jetstream.stream_info("qm-ledger")
+    stream = await patient(bus).stream_info("qm-ledger")
     versions = []
     for sequence in range(1, stream.state.last_seq + 1):
-        message = await bus.jetstream.get_msg("qm-ledger", seq=sequence)
+        message = await patient(bus).get_msg("qm-ledger", seq=sequence)
         versions.append(EventEnvelope.FromString(message.data or b"").aggregate_version)
     assert versions == list(range(1, 21))
 
@@ -122,16 +122,18 @@ async def test_what_is_written_is_published_at_once_by_whichever_replica_leads(
         for database in replicas.values():
             bus = EventBus(nats_server.url, "ledger")
             stack.push_async_callback(bus.close)
-            await bus.connect()
+            await bus.connect(patience_seconds=PATIENCE_SECONDS)
             start(Relay(database, bus).run())
             await post(database, "a", "FIRST")
             await until(lambda: unpublished(replicas["leading"], 0))
-        began = time.monotonic()
+        rounds = []
         for _ in range(8):
+            began = time.monotonic()
             await post(replicas[where], "a", "NEXT")
             await until(lambda: unpublished(replicas["leading"], 0))
-    # Found by looking once a second they would take eight.
-    assert time.monotonic() - began < 4
+            rounds.append(time.monotonic() - began)
+    # Found by looking once a second each would take about one; the machine may hold up some of them.
+    assert sorted(rounds)[2] < 0.7
 
 
 async def test_the_trace_and_the_envelope_travel_with_the_event(
@@ -221,13 +223,13 @@ async def test_however_much_is_old_it_is_forgotten_within_seconds_and_what_is_ne
         )
     start(Relay(database, bus).run())
     await post(database, "new", "C")
-    await until(lambda: unpublished(database, 0), seconds=1.0)
+    await until(lambda: unpublished(database, 0))
 
     async def is_forgotten() -> bool:
         async with database.system_transaction() as session:
             return bool(await session.scalar(text("SELECT count(*) = 1 FROM outbox")))
 
-    await until(is_forgotten, seconds=5.0)
+    await until(is_forgotten)
 
 
 async def test_an_event_that_the_broker_would_never_take_is_refused_where_it_is_written(

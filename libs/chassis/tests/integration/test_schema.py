@@ -11,6 +11,8 @@ from quantmesh.chassis.migration import run_migrations
 from quantmesh.chassis.schema import newest_revision, wait_until_migrated
 from quantmesh.local.testing import ServiceDatabase
 
+from .events import PATIENCE_SECONDS, until
+
 MIGRATIONS = Path(__file__).parent / "ledger"
 
 
@@ -41,12 +43,12 @@ async def test_a_service_begins_when_its_migrations_have_run(ledger: ServiceData
     await asyncio.sleep(0.3)
     assert not waiting.done(), "it began on the schema of the release before"
     show_revision(ledger, "0002")
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, PATIENCE_SECONDS)
 
 
 async def test_the_schema_of_a_later_release_serves_the_code_of_this_one(ledger: ServiceDatabase) -> None:
     show_revision(ledger, "0012")
-    await asyncio.wait_for(wait_until_migrated(ledger.url, "ledger", asyncio.Event(), MIGRATIONS), 5)
+    await asyncio.wait_for(wait_until_migrated(ledger.url, "ledger", asyncio.Event(), MIGRATIONS), PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize("missing", ["server", "role", "schema"])
@@ -60,10 +62,10 @@ async def test_a_service_waits_where_nothing_is_provisioned_yet(ledger: ServiceD
     stopping = asyncio.Event()
     with capture_logs() as logged:
         waiting = asyncio.create_task(wait_until_migrated(url, service, stopping, MIGRATIONS))
-        await asyncio.sleep(0.3)
+        await until(lambda: bool(logged))
         assert not waiting.done()
         stopping.set()
-        await asyncio.wait_for(waiting, 1)
+        await asyncio.wait_for(waiting, PATIENCE_SECONDS)
     cause = {"server": "refused", "role": "authentication failed", "schema": "does not exist"}[missing]
     assert [(each["log_level"], cause in each["error"]) for each in logged] == [("warning", True)]
 

@@ -14,7 +14,7 @@ from quantmesh.chassis.events.bus import BROKER_FAULTS
 from quantmesh.local.child import ChildProcess
 from quantmesh.local.network import LOOPBACK, free_port, http_status
 
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = 60.0
 T = TypeVar("T")
 
 
@@ -68,11 +68,12 @@ async def connected(url: str, replicas: int) -> EventBus:
     return bus
 
 
+@pytest.mark.timeout(300)
 async def test_a_stream_is_kept_by_three_nodes_and_outlives_its_leader(cluster: Cluster) -> None:
     await cluster.start()
     single, bus = await connected(cluster.url, 1), await connected(cluster.url, 3)
-    assert (await single.ensure_stream("ledger")).config.num_replicas == 1
-    found = await bus.ensure_stream("ledger")
+    assert (await patiently(lambda: single.ensure_stream("ledger"))).config.num_replicas == 1
+    found = await patiently(lambda: bus.ensure_stream("ledger"))
     assert found.config.num_replicas == 3, "a stream of before is brought to what is set"
 
     await patiently(lambda: bus.jetstream.publish("qm.ledger.entry.written.0", b"kept"))
@@ -98,7 +99,7 @@ async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
     async with asyncio.timeout(_PATIENCE_SECONDS):
         while True:
             try:
-                async with asyncio.timeout(0.5):
+                async with asyncio.timeout(2.0):
                     return await ask()
             except BROKER_FAULTS:
                 await asyncio.sleep(0.1)
