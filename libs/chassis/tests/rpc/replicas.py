@@ -57,8 +57,9 @@ async def serving(name: str, bind: str = "127.0.0.1:0", **options: Any) -> Async
 class Caller:
     """Calls a method that is never retried; counts who answered and keeps what went wrong."""
 
-    def __init__(self, target: str, tls: TlsFolder | None = None, timeout_seconds: float = 5.0) -> None:
-        self._peer = Peer("replicas", open_channel(target, [], tls), timeout_seconds=timeout_seconds)
+    def __init__(self, target: str, tls: TlsFolder | None = None) -> None:
+        # A machine that stands still for a moment fails no call here.
+        self._peer = Peer("replicas", open_channel(target, [], tls), timeout_seconds=30.0, max_in_flight=100_000)
         self._stub = job_pb2_grpc.JobServiceStub(self._peer.channel)
         self.answers: Counter[str] = Counter()
         self.failures: list[str] = []
@@ -88,7 +89,7 @@ class Caller:
     async def answered(self, name: str, times: int = 20) -> None:
         """Wait until the replica `name` has answered so many more of them."""
         enough = self.answers[name] + times
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self.answers[name] < enough:  # noqa: ASYNC110  calls in the background count
                 await asyncio.sleep(0.02)
 

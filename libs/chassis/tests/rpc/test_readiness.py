@@ -36,7 +36,7 @@ class Servers:
             raise OSError(name)
 
     async def waited_for(self, *names: str) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while self._service.waiting_for != [*names]:  # noqa: ASYNC110  readiness has no event
                 await asyncio.sleep(0.01)
 
@@ -52,7 +52,7 @@ async def test_clients_may_call_from_the_first_readiness_on_and_a_broker_is_need
         stub: Any = HealthStub(channel)  # its types leave the methods out
 
         async def health() -> int:
-            answer: HealthCheckResponse = await stub.Check(HealthCheckRequest(), wait_for_ready=True, timeout=5)
+            answer: HealthCheckResponse = await stub.Check(HealthCheckRequest(), wait_for_ready=True, timeout=30)
             return answer.status
 
         await servers.waited_for("postgres", "nats")
@@ -90,7 +90,7 @@ async def test_a_service_is_ready_without_its_peers_and_started_once_each_has_be
     await asyncio.sleep(0.5)
     assert service.starting_on == ["auth", "market"], "it does not serve yet"
     await server.set_serving(True)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while service.starting_on:  # noqa: ASYNC110  readiness has no event
             await asyncio.sleep(0.01)
     assert peer.is_connected()
@@ -109,7 +109,7 @@ async def test_a_channel_does_not_wait_with_another_one_that_found_nobody() -> N
     address = f"127.0.0.1:{free_port()}"
     async with open_channel(address, []) as early:
         early.get_state(try_to_connect=True)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while early.get_state() is not grpc.ChannelConnectivity.TRANSIENT_FAILURE:
                 await early.wait_for_state_change(early.get_state())
         # By now it waits the longest before it tries again.
@@ -120,7 +120,7 @@ async def test_a_channel_does_not_wait_with_another_one_that_found_nobody() -> N
         try:
             async with open_channel(address, []) as late:
                 health: Any = HealthStub(late)
-                answer = await health.Check(HealthCheckRequest(), timeout=5)
+                answer = await health.Check(HealthCheckRequest(), timeout=30)
         finally:
             await server.stop(0)
         assert answer.status == HealthCheckResponse.SERVING

@@ -26,16 +26,17 @@ async def test_a_check_has_failed_once_its_time_is_over_though_it_goes_on() -> N
     server, readiness = SilentServer(), Readiness(check_seconds=0.05)
     readiness.checks["postgres"] = server.check
     readiness.waiting_for = []
-    async with asyncio.timeout(1.0):
+    async with asyncio.timeout(30):
         await readiness.look()
         assert readiness.waiting_for == ["postgres"]
         await readiness.look()
     assert readiness.waiting_for == ["postgres"]
     assert server.asked == 1, "one that goes on is not asked beside itself"
     server.answers.set()
-    await asyncio.sleep(0.01)
-    await readiness.look()
-    assert readiness.waiting_for == []
+    async with asyncio.timeout(30):
+        while readiness.waiting_for:
+            await asyncio.sleep(0)
+            await readiness.look()
 
 
 async def test_a_watch_that_ends_leaves_no_check_behind() -> None:

@@ -56,7 +56,7 @@ async def test_a_known_key_waits_for_no_answer_and_the_answer_counts_afterwards(
     await keys.key("k1")
     auth.answers.clear()
     auth.kids = ["k2"]
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(30):
         assert await keys.key("k1") is not None
     auth.answers.set()
     await settle()
@@ -89,7 +89,7 @@ async def test_callers_without_a_key_share_one_question_and_who_leaves_does_not_
 
 async def test_auth_is_not_hammered_while_it_is_away() -> None:
     auth = Auth("k1")
-    keys = auth.keys(refresh_seconds=0.0)
+    keys = auth.keys(refresh_seconds=0.0, floor_seconds=3600.0)
     await keys.key("k1")
     auth.is_away = True
     for _ in range(20):

@@ -24,7 +24,7 @@ async def test_what_waited_wakes_once_for_all() -> None:
     for _ in range(3):
         wakening.set_soon()
     wakening.clear()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await wakening.wait()
     wakening.clear()
     await asyncio.sleep(0.1)
@@ -44,6 +44,6 @@ async def test_each_is_heard_however_many_there_are() -> None:
     wakening = Wakening()
     for _ in range(5):
         wakening.set_soon()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await wakening.wait()
         wakening.clear()
