@@ -4,12 +4,13 @@ import asyncio
 import base64
 import logging
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 
 import orjson
 import pytest
 
+from quantmesh.chassis.cancellation import end
 from quantmesh.gateway.http.server import HttpServer
 from services.gateway.tests.unit.edges import Edge, caller, make_edge
 
@@ -40,18 +41,25 @@ def frame(kind: int, content: bytes) -> bytes:
     return bytes([0x80 | kind]) + length + bytes(4) + content
 
 
-async def send_for(seconds: float, client: socket.socket, data: bytes) -> None:
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(seconds):
+async def send_until(seen: Callable[[], bool], client: socket.socket, data: bytes) -> None:
+    """Or until the gateway closes."""
+
+    async def send_on() -> None:
+        with suppress(ConnectionError):
             while True:
-                await loop.sock_sendall(client, data)
-    except TimeoutError:
-        pass
+                await asyncio.get_running_loop().sock_sendall(client, data)
+
+    sending = asyncio.create_task(send_on())
+    async with asyncio.timeout(30):
+        while not (seen() or sending.done()):  # noqa: ASYNC110  the server tells nobody
+            await asyncio.sleep(0.02)
+    await end(sending)
 
 
-def waiting_bytes(server: HttpServer) -> int:
-    return sum(connection.transport.get_write_buffer_size() for connection in server._server.server_state.connections)
+def waiting_bytes(server: HttpServer) -> list[int]:
+    """Of the connections that have some."""
+    sizes = [connection.transport.get_write_buffer_size() for connection in server._server.server_state.connections]
+    return [size for size in sizes if size]
 
 
 @pytest.fixture
@@ -61,22 +69,27 @@ def edge() -> Edge:
 
 async def test_pings_of_who_does_not_read_are_not_answered(edge: Edge) -> None:
     async with served(edge) as server, unread(server) as client:
-        await send_for(2.0, client, frame(PING, b"x" * 125) * 500)
-        assert 0 < waiting_bytes(server) < 1_000_000
+        loop, pings = asyncio.get_running_loop(), frame(PING, b"x" * 125) * 500
+        async with asyncio.timeout(60):
+            while not waiting_bytes(server):
+                await loop.sock_sendall(client, pings)
+            for _ in range(100):
+                await loop.sock_sendall(client, pings)
+        assert 0 < waiting_bytes(server)[0] < 1_000_000
 
 
 async def test_who_does_not_read_keeps_no_connection(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("quantmesh.gateway.http.stream.protocol._LAST_SECONDS", 0.5)
     wrong = orjson.dumps({"op": "subscribe", "channels": [f"weather.{place}" for place in range(200)]})
     async with served(edge) as server, unread(server, b"ada") as asking, unread(server, b"brief") as idle:
-        await send_for(0.5, asking, frame(TEXT, wrong))
+        await send_until(
+            lambda: any(each.sending_since for each in edge.stream._connections), asking, frame(TEXT, wrong)
+        )
         # As much as fits, so that nothing waits for it but the last words.
-        await send_for(0.5, idle, frame(PING, b"x" * 125) * 500)
-        for _ in range(200):
-            if not server._server.server_state.connections:
-                break
-            await asyncio.sleep(0.05)
-        assert not server._server.server_state.connections
+        await send_until(lambda: len(waiting_bytes(server)) == 2, idle, frame(PING, b"x" * 125) * 500)
+        async with asyncio.timeout(30):
+            while server._server.server_state.connections:  # noqa: ASYNC110  the server tells nobody
+                await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +104,7 @@ async def test_what_is_no_handshake_is_answered(edge: Edge, head: bytes) -> None
     async with served(edge) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(head + b"\r\n")
-        answer = await asyncio.wait_for(reader.read(), 5)
+        answer = await asyncio.wait_for(reader.read(), 30)
         writer.close()
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b"/problems/malformed-request" in answer
@@ -101,7 +114,7 @@ async def test_a_refused_stream_is_no_error_of_ours(edge: Edge, caplog: pytest.L
     async with served(edge) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(b"GET /api/v2/nowhere " + UPGRADE + KEY + b"\r\n")
-        answer = await asyncio.wait_for(reader.read(), 5)
+        answer = await asyncio.wait_for(reader.read(), 30)
         writer.close()
     assert answer.startswith(b"HTTP/1.1 404 ")
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]

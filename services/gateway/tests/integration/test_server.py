@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import httpx
@@ -19,6 +19,7 @@ from quantmesh.api.portfolio.v1.portfolio_pb2 import AccountEvent, ListEventsRes
 from quantmesh.chassis.cancellation import end
 from quantmesh.chassis.events import EventBus
 from quantmesh.chassis.events.streams import stream_name
+from quantmesh.chassis.shutdown import drain
 from quantmesh.gateway.adapters import quote_feed
 from quantmesh.gateway.core.shedding import Crowd
 from quantmesh.gateway.http.admission import Admission
@@ -28,8 +29,9 @@ from services.gateway.tests.unit.edges import ADA, Edge, make_edge
 
 
 @asynccontextmanager
-async def served(edge: Edge) -> AsyncIterator[HttpServer]:
-    server = HttpServer(edge.app, "127.0.0.1:0", admission=Admission((), Crowd()), shutdown_seconds=2.0)
+async def served(edge: Edge, shutdown_seconds: float = 2.0) -> AsyncIterator[HttpServer]:
+    """`shutdown_seconds`: what is under way at the end has so long, and each stream that nobody reads takes it."""
+    server = HttpServer(edge.app, "127.0.0.1:0", admission=Admission((), Crowd()), shutdown_seconds=shutdown_seconds)
     serving, watching = asyncio.create_task(server.run()), asyncio.create_task(edge.stream.watch())
     try:
         await wait_for_port(server.port)
@@ -41,17 +43,25 @@ async def served(edge: Edge) -> AsyncIterator[HttpServer]:
 
 
 async def wait_for_port(port: int) -> None:
-    for _ in range(100):
-        with suppress(ConnectionRefusedError):
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.close()
-            await writer.wait_closed()
-            return
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(30):
+        while not await is_listening(port):  # noqa: ASYNC110  the server tells nobody
+            await asyncio.sleep(0.02)
+
+
+async def is_listening(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionRefusedError:
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return True
 
 
 @pytest.fixture
-def edge() -> Edge:
+def edge(monkeypatch: pytest.MonkeyPatch) -> Edge:
+    # Else a follower that a stall kept waiting is told that it hears what it does not yet.
+    monkeypatch.setattr("quantmesh.gateway.adapters.account_logs._PATIENCE_SECONDS", 30.0)
     edge = make_edge(slow_seconds=1.0)
     edge.peers["market"].answers["GetAsset"] = GetAssetResponse()
     edge.peers["auth"].answers["GetMe"] = GetMeResponse()
@@ -64,7 +74,7 @@ def stream(server: HttpServer) -> connect:
 
 
 async def hear(client: ClientConnection) -> dict[str, object]:
-    message: dict[str, object] = json.loads(await asyncio.wait_for(client.recv(), 5))
+    message: dict[str, object] = json.loads(await asyncio.wait_for(client.recv(), 30))
     return message
 
 
@@ -120,7 +130,7 @@ async def test_events_of_accounts_are_heard_while_somebody_follows_one(
 
     async def asked(times: int) -> None:
         """Until so many batches are asked for, over all consumers that the broker still knows."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while True:
                 known = await bus.jetstream.consumers_info(stream_name("portfolio"))
                 if sum([consumer.num_waiting or 0 for consumer in known]) == times:
@@ -174,6 +184,8 @@ async def test_a_socket_that_is_not_read_is_told_and_closed_with_4008(edge: Edge
                 await edge.quotes.handle("quotes.AAPL", payload)
                 await asyncio.sleep(0.02)
                 if any(connection.is_ending for connection in edge.stream._connections):
+                    # Reading it now is in time however long the machine stalls.
+                    edge.stream._slow_seconds = 60.0
                     break
             last = ""
             with suppress(ConnectionClosedError):
@@ -193,15 +205,13 @@ async def test_clients_that_vanish_leave_nothing_behind(edge: Edge) -> None:
             await asyncio.gather(*(hear(client) for client in clients))
             for client in clients:
                 client.transport.abort()
-        for _ in range(100):
-            if not edge.quotes.topic("AAPL").readers:
-                break
-            await asyncio.sleep(0.05)
-        assert not edge.quotes.topic("AAPL").readers
+        async with asyncio.timeout(30):
+            while edge.quotes.topic("AAPL").readers:  # noqa: ASYNC110  nobody is told
+                await asyncio.sleep(0.05)
 
 
 async def test_head_is_answered_as_get_without_the_body(edge: Edge) -> None:
-    async with served(edge) as server, httpx.AsyncClient(headers={"Authorization": "Bearer ada"}) as http:
+    async with served(edge) as server, httpx.AsyncClient(headers={"Authorization": "Bearer ada"}, timeout=30) as http:
         url = f"http://127.0.0.1:{server.port}/api/v2/auth/me"
         full, head = await http.get(url), await http.head(url)
         assert (head.status_code, head.content) == (200, b"")
@@ -210,14 +220,25 @@ async def test_head_is_answered_as_get_without_the_body(edge: Edge) -> None:
         assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, HEAD")
 
 
-async def test_a_gateway_that_ends_sends_a_client_that_keeps_its_connection_elsewhere(edge: Edge) -> None:
-    async with served(edge) as server, httpx.AsyncClient() as http:
+async def test_a_gateway_that_ends_sends_a_client_that_keeps_its_connection_elsewhere(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaving, has_left = asyncio.Event(), asyncio.Event()
+
+    async def drain_later(calls_begun: Callable[[], int], seconds: float) -> float:
+        leaving.set()
+        await has_left.wait()
+        return await drain(calls_begun, seconds)
+
+    monkeypatch.setattr("quantmesh.gateway.http.server.drain", drain_later)
+    async with served(edge) as server, httpx.AsyncClient(timeout=30) as http:
         url = f"http://127.0.0.1:{server.port}/healthz"
         assert "connection" not in (await http.get(url)).headers
         stopping = asyncio.create_task(server.stop())
-        await asyncio.sleep(0.05)
+        await leaving.wait()
         last = await http.get(url)
         assert (last.status_code, last.headers["connection"]) == (200, "close")
+        has_left.set()
         await stopping
         with pytest.raises(httpx.ConnectError):
             await http.get(url)
@@ -227,14 +248,15 @@ async def test_a_request_under_way_is_finished_when_the_gateway_stops(edge: Edge
     started = asyncio.Event()
 
     async def slow(_: object) -> GetMeResponse:
+        """Until nobody else is let in any more."""
         started.set()
-        # Longer than clients have to leave.
-        await asyncio.sleep(0.8)
+        while await is_listening(server.port):  # noqa: ASYNC110  the server tells nobody
+            await asyncio.sleep(0.02)
         return GetMeResponse()
 
     edge.peers["auth"].answers["GetMe"] = slow
-    async with httpx.AsyncClient(headers={"Authorization": "Bearer ada"}) as http:
-        async with served(edge) as server:
+    async with httpx.AsyncClient(headers={"Authorization": "Bearer ada"}, timeout=30) as http:
+        async with served(edge, shutdown_seconds=30.0) as server:
             asking = asyncio.create_task(http.get(f"http://127.0.0.1:{server.port}/api/v2/auth/me"))
             await started.wait()
         assert (await asking).status_code == 200

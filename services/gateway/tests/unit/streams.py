@@ -48,14 +48,14 @@ class StreamClient:
     async def __aexit__(self, *_: object) -> None:
         self._reads.set()
         self._in.put_nowait({"type": "websocket.disconnect", "code": 1000})
-        await asyncio.wait_for(self._task, 5)
+        await asyncio.wait_for(self._task, 30)
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self._reads.wait()
         self._out.put_nowait(message)
 
     async def _next(self) -> dict[str, Any]:
-        return await asyncio.wait_for(self._out.get(), 5)
+        return await asyncio.wait_for(self._out.get(), 30)
 
     def stop_reading(self) -> None:
         self._reads.clear()

@@ -19,8 +19,11 @@ async def test_who_does_not_read_is_told_and_closed_with_4008() -> None:
             await tick(edge, "73.35")
             await asyncio.sleep(0.01)
             await tick(edge, "73.36")
-            # The watch looks every second; it cuts what has waited for twice the limit only at its next look.
-            await asyncio.sleep(1.1)
+            async with asyncio.timeout(30):
+                while not any(each.is_ending for each in edge.stream._connections):  # noqa: ASYNC110  nobody is told
+                    await asyncio.sleep(0.01)
+            # At its next look the watch would cut what has waited for twice as long.
+            edge.stream._slow_seconds = 60.0
             client.read_again()
             heard = [await client.hear()]
             while client.closed is None:
