@@ -37,6 +37,8 @@ from quantmesh.market.core.replay import ReplayPlan
 
 FIRST, LAST = date(2022, 10, 3), date(2022, 10, 5)
 NO_REDIS = "redis://127.0.0.1:1"
+# A machine that stalls fails no test: what answers within milliseconds is given this long.
+PATIENCE_SECONDS = 30.0
 SYSTEM_NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SYMBOLS = ("MTUM", "QUAL", "SP500", "VIX", "LTC-USD", "FB-RAW")
 
@@ -104,7 +106,7 @@ async def build(
     plan = ReplayPlan(calendars["XNYS"], *days, seconds_per_session)
     feed_store = FeedStore(database, replay_feed.NAME, holder, lease_seconds=1.0)
     clock = FeedClock(plan, (await feed_store.begin(plan.start)).position)
-    cache = Cache(redis_url, "market")
+    cache = Cache(redis_url, "market", timeout_seconds=PATIENCE_SECONDS)
     quotes = QuoteCache(cache)
     stores = AssetStore(database), BarStore(database), CloseStore(database), ChainStore(database)
     market = Market(*stores, quotes, clock, calendars, load_exchange_rates())
@@ -198,7 +200,7 @@ async def reading(loaded: ServiceDatabase) -> AsyncIterator[Parts]:
 @pytest.fixture
 async def bus(nats_server: RunningServer) -> AsyncIterator[EventBus]:
     opened = EventBus(nats_server.url, "market")
-    await opened.connect()
+    await opened.connect(patience_seconds=PATIENCE_SECONDS)
     yield opened
     await opened.close()
 
@@ -211,8 +213,8 @@ async def rows(database: Database, statement: LiteralString) -> list[tuple[Any, 
 
 
 async def until(condition: Callable[[], Awaitable[bool]] | Callable[[], bool]) -> None:
-    """Within 20 seconds."""
-    async with asyncio.timeout(20):
+    """Within PATIENCE_SECONDS."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             answer = condition()
             if answer if isinstance(answer, bool) else await answer:

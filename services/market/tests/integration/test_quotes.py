@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+import pytest
+
 from quantmesh.local.testing import RunningServer
 from quantmesh.market.adapters.store.bars import BarStore
 from quantmesh.market.adapters.translate import quote_to
@@ -74,10 +76,11 @@ async def test_without_redis_memory_and_database_answer(parts: Parts, redis_serv
     assert await price_of(parts.market) == ("replay", Decimal(151), False)
 
 
-async def test_an_older_quote_in_redis_does_not_win(parts: Parts) -> None:
+@pytest.mark.parametrize("age", [timedelta(minutes=1), timedelta()], ids=str)
+async def test_an_older_quote_in_redis_does_not_win(parts: Parts, age: timedelta) -> None:
     feed(parts, live(parts, "150"))
     await until(lambda: saved(parts))
-    older = replace(live(parts, "140"), time=parts.clock.now() - timedelta(minutes=1))
+    older = replace(live(parts, "140"), time=parts.clock.now() - age)
     await parts.quotes.put([older])
     assert await price_of(parts.market) == ("replay", Decimal(150), False)
 

@@ -59,7 +59,7 @@ async def client(reading: Parts) -> AsyncIterator[Client]:
         add_MarketServiceServicer_to_server, MarketRpc(reading.market, reading.clock, reading.system_clock)
     )
     await server.start()
-    peer = Peer("market", open_channel(f"127.0.0.1:{server.port}", []))
+    peer = Peer("market", open_channel(f"127.0.0.1:{server.port}", []), timeout_seconds=30.0)
     client = Client(peer, MarketServiceStub(peer.channel))
     client.act_with("market:read")
     yield client

@@ -104,11 +104,11 @@ async def prediction(
 ) -> AsyncIterator[Prediction]:
     postgres = service_database("prediction")
     database = Database(postgres.url, "prediction")
-    market_peer = Peer("market", open_channel(around.target, []))
+    market_peer = Peer("market", open_channel(around.target, []), timeout_seconds=30.0)
     market = MarketPeer(market_peer)
     store = Store(database)
     registry = FolderRegistry(tmp_path / "registry")
-    redis = Cache(redis_server.url, "prediction")
+    redis = Cache(redis_server.url, "prediction", timeout_seconds=30.0)
     cache = ForecastCache(redis, StandingMemo(market, store))
     job_queued = asyncio.Event()
     rpc = PredictionRpc(database, store, market, RegistryPredictors(registry), cache, SystemClock(), job_queued)
@@ -116,7 +116,7 @@ async def prediction(
     server.add_servicer(add_PredictionServiceServicer_to_server, rpc)
     server.add_servicer(add_JobServiceServicer_to_server, JobRpc(database, JOB_SCOPES))
     await server.start()
-    peer = Peer("prediction", open_channel(f"127.0.0.1:{server.port}", []), timeout_seconds=10.0)
+    peer = Peer("prediction", open_channel(f"127.0.0.1:{server.port}", []), timeout_seconds=30.0)
     call_as(ALICE)
     yield Prediction(
         peer,

@@ -80,7 +80,7 @@ async def test_a_corrected_close_is_seen_once_market_says_so(prediction: Predict
 async def test_an_answer_that_was_under_way_while_another_replica_heard_of_changed_closes_is_not_kept(
     prediction: Prediction, redis_server: RunningServer
 ) -> None:
-    redis = Cache(redis_server.url, "prediction")
+    redis = Cache(redis_server.url, "prediction", timeout_seconds=30.0)
     other = ForecastCache(redis, StandingMemo(prediction.market_peer, prediction.store))
     under_way = await prediction.cache.look_up("AAA", Timeframe.WEEK, AssetClass.STOCK)
     before = pb.GetForecastResponse(forecast=await prediction.forecast())
@@ -95,7 +95,7 @@ async def test_a_forecast_that_a_replica_of_market_behind_the_others_led_to_is_k
 ) -> None:
     prediction.market.short["AAA"] = prediction.market.sessions - 1
     lasts = []
-    async with open_redis(redis_server.url) as redis:
+    async with open_redis(redis_server.url, timeout_seconds=30.0) as redis:
         for symbol in ("AAA", "BBB"):
             forecast = await prediction.forecast(symbol)
             (key,) = await redis.keys(f"prediction:forecast:stock:{symbol}:*")

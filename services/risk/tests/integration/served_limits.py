@@ -131,7 +131,7 @@ def order(symbol: str, quantity: str, side: str = "BUY", **more: Any) -> pb.Chec
 
 def act_as(owner_id: UUID, scopes: str = SCOPES) -> None:
     now = int(time.time())
-    claims = {"sub": str(owner_id), "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + 60, "scope": scopes}
+    claims = {"sub": str(owner_id), "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + 300, "scope": scopes}
     token = jwt.encode(claims, KEY, algorithm="EdDSA", headers={"kid": "k", "typ": TOKEN_TYPE})
     set_call(CallContext(caller=Caller("", frozenset(), frozenset(), "", "", token, 0.0, None)))
 

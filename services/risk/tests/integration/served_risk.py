@@ -137,7 +137,7 @@ async def served() -> AsyncIterator[Peer]:
 
 def act_with(scope: str) -> None:
     now = int(time.time())
-    claims = {"sub": str(uuid.uuid4()), "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + 60, "scope": scope}
+    claims = {"sub": str(uuid.uuid4()), "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + 300, "scope": scope}
     token = jwt.encode(claims, KEY, algorithm="EdDSA", headers={"kid": "k", "typ": TOKEN_TYPE})
     set_call(CallContext(caller=Caller("", frozenset(), frozenset(), "", "", token, 0.0, None)))
 

@@ -27,7 +27,7 @@ class QuoteCache:
         quotes: dict[str, Quote] = {}
         for symbol in symbols:
             quote, live = _decode(found[symbol]), self._live.get(symbol)
-            if quote is None or (live is not None and live.time > quote.time):
+            if quote is None or (live is not None and live.time >= quote.time):
                 quote = live
             if quote is not None:
                 quotes[symbol] = quote
