@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field
@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import grpc
 
+from quantmesh.api.common.v1.bundle_pb2 import BundledCall
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.chassis.context import CallContext, Caller, current_call, current_caller, set_call
 from quantmesh.chassis.identity import TokenVerifier, requires
@@ -34,7 +35,10 @@ class Ledger:
     """Answers with what it sees of the call; `behaviour` does what a test wants of one, by its name."""
 
     behaviour: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    server: RpcServer | None = None
     alone: list[str] = field(default_factory=list)
+    lines: list[UUID | None] = field(default_factory=list)
+    ended: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
     bundles: list[int] = field(default_factory=list)
 
     @requires("portfolio:write")
@@ -43,13 +47,22 @@ class Ledger:
         return await self._record(request)
 
     @requires("portfolio:write")
-    async def RecordTransactions(
-        self, request: pb.RecordTransactionsRequest, context: object
-    ) -> AsyncIterator[pb.RecordTransactionsResponse]:
-        self.bundles.append(len(request.calls))
+    async def StreamRecordings(
+        self, requests: AsyncIterator[pb.StreamRecordingsRequest], context: object
+    ) -> AsyncIterator[pb.StreamRecordingsResponse]:
+        self.lines.append(current_caller().owner_id)
+
+        async def bundles() -> AsyncIterator[Sequence[BundledCall]]:
+            async for request in requests:
+                self.bundles.append(len(request.calls))
+                yield request.calls
+
         unbundling = Unbundling(Method(SERVICE, "RecordTransaction"), Request, self._record)
-        async for outcomes in unbundling.outcomes(request.calls):
-            yield pb.RecordTransactionsResponse(outcomes=outcomes)
+        try:
+            async for outcomes in unbundling.line(bundles()):
+                yield pb.StreamRecordingsResponse(outcomes=outcomes)
+        finally:
+            self.ended.release()
 
     async def _record(self, request: Request) -> Response:
         name = request.portfolio_id
@@ -59,42 +72,46 @@ class Ledger:
         seen = " ".join((str(current_caller().owner_id), call.request_id, call.idempotency_key, call.traceparent))
         return Response(transaction=pb.Transaction(id=name, input=pb.TransactionInput(note=seen)))
 
-    def add_to(self, server: Any, *, knows_bundles: bool) -> None:
+    def add_to(self, server: Any, *, knows_lines: bool) -> None:
         methods = {
             "RecordTransaction": grpc.unary_unary_rpc_method_handler(
                 self.RecordTransaction,
                 request_deserializer=Request.FromString,
                 response_serializer=Response.SerializeToString,
             ),
-            "RecordTransactions": grpc.unary_stream_rpc_method_handler(
-                self.RecordTransactions,
-                request_deserializer=pb.RecordTransactionsRequest.FromString,
-                response_serializer=pb.RecordTransactionsResponse.SerializeToString,
+            "StreamRecordings": grpc.stream_stream_rpc_method_handler(
+                self.StreamRecordings,
+                request_deserializer=pb.StreamRecordingsRequest.FromString,
+                response_serializer=pb.StreamRecordingsResponse.SerializeToString,
             ),
         }
-        if not knows_bundles:
-            del methods["RecordTransactions"]
+        if not knows_lines:
+            del methods["StreamRecordings"]
         server.add_registered_method_handlers(SERVICE, methods)
 
 
 @asynccontextmanager
-async def serving(ledger: Ledger, *, knows_bundles: bool = True, timeout_seconds: float = 5.0) -> AsyncIterator[Ask]:
-    """A caller of the ledger, as an edge makes one: in a task of each request."""
+async def serving(
+    ledger: Ledger, *, knows_lines: bool = True, timeout_seconds: float = 30.0, line_seconds: float = 60.0
+) -> AsyncIterator[Ask]:
+    """A caller of the ledger, as an edge makes one: in a task of each request. Ada and Bob have called once before."""
     server = RpcServer("127.0.0.1:0", TokenVerifier(OneKey()))
-    server.add_servicer(lambda _, recording: ledger.add_to(recording, knows_bundles=knows_bundles), ledger)
+    ledger.server = server
+    server.add_servicer(lambda _, recording: ledger.add_to(recording, knows_lines=knows_lines), ledger)
     await server.start()
     peer = Peer("ledger", open_channel(f"127.0.0.1:{server.port}", []), timeout_seconds=timeout_seconds)
     bundled: Bundled[Request, Response] = Bundled(
         peer,
         peer.channel.unary_unary(f"/{SERVICE}/RecordTransaction", Request.SerializeToString, Response.FromString),
-        peer.channel.unary_stream(
-            f"/{SERVICE}/RecordTransactions",
-            pb.RecordTransactionsRequest.SerializeToString,
-            pb.RecordTransactionsResponse.FromString,
+        peer.channel.stream_stream(
+            f"/{SERVICE}/StreamRecordings",
+            pb.StreamRecordingsRequest.SerializeToString,
+            pb.StreamRecordingsResponse.FromString,
         ),
-        bundle=lambda calls: pb.RecordTransactionsRequest(calls=calls),
+        bundle=lambda calls: pb.StreamRecordingsRequest(calls=calls),
         response_type=Response,
         timeout_seconds=timeout_seconds,
+        line_seconds=line_seconds,
     )
 
     def ask(
@@ -102,7 +119,7 @@ async def serving(ledger: Ledger, *, knows_bundles: bool = True, timeout_seconds
         user: UUID = ADA,
         *,
         note: str = "",
-        seconds: float = 5.0,
+        seconds: float = 30.0,
         scope: str = "portfolio:write",
         service: str = "",
     ) -> asyncio.Task[tuple[Response, bool]]:
@@ -118,6 +135,9 @@ async def serving(ledger: Ledger, *, knows_bundles: bool = True, timeout_seconds
         (user, scope): token(scope, str(user)) for user in (ADA, BOB) for scope in ("portfolio:write", "jobs:read")
     }
     try:
+        for bearer in tokens:
+            await asyncio.wait([ask("before", bearer[0], scope=bearer[1])])
+        ledger.alone.clear()
         yield ask
     finally:
         await peer.close()

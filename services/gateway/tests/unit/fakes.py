@@ -1,10 +1,13 @@
 """Hand-written stand-ins for the mesh: peers that answer from a table, and an edge put together over them."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from inspect import isawaitable
 from typing import Any
 
-from quantmesh.chassis.context import Caller
+import grpc
+
+from quantmesh.chassis.context import CallContext, Caller
 from quantmesh.chassis.errors import QuantmeshError, Unauthenticated
 from quantmesh.chassis.events.dead_letters import DeadLetter, DeadLetterNotFound
 
@@ -16,6 +19,10 @@ class FakeMethod:
 
     def __init__(self, path: str) -> None:
         self.path = path
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        """As a line to a peer of the release before."""
+        raise grpc.aio.AioRpcError(grpc.StatusCode.UNIMPLEMENTED, grpc.aio.Metadata(), grpc.aio.Metadata())
 
 
 class FakeChannel:
@@ -60,6 +67,15 @@ class FakePeer:
         self, method: FakeMethod, request: Any, *, timeout_seconds: float | None = None
     ) -> tuple[Any, bool]:
         return await self.call(method, request), self.replayed
+
+    def timeout(self, _: CallContext, timeout_seconds: float) -> float:
+        return timeout_seconds
+
+    def counted(self, _: FakeMethod) -> AbstractContextManager[str]:
+        return nullcontext("")
+
+    async def metadata(self, *_: Any) -> grpc.aio.Metadata:
+        return grpc.aio.Metadata()
 
     async def stream(
         self, method: FakeMethod, requests: AsyncIterable[Any], *, timeout_seconds: float | None = None

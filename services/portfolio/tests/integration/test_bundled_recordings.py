@@ -1,5 +1,6 @@
-"""Recordings that came in one call of gRPC: each under its own key, with its own answer."""
+"""Recordings that came in one call of gRPC, by a line or in a bundle: each under its own key, with its own answer."""
 
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from google.rpc import error_details_pb2, status_pb2
@@ -19,15 +20,34 @@ def call(portfolio_id: str, key: str, **fields: Any) -> BundledCall:
     return BundledCall(request=request.SerializeToString(), idempotency_key=key)
 
 
+async def line(user: User, *bundles: Sequence[BundledCall]) -> list[BundledOutcome]:
+    """By their places, which the calls get in their order."""
+
+    async def requests() -> AsyncIterator[pb.StreamRecordingsRequest]:
+        place = 0
+        for bundle in bundles:
+            for each in bundle:
+                place += 1
+                each.place = place
+            yield pb.StreamRecordingsRequest(calls=bundle)
+
+    user.call()
+    return by_place([each async for each in user.rpc.StreamRecordings(requests(), NO_CONTEXT)])
+
+
 async def record(user: User, *calls: BundledCall) -> list[BundledOutcome]:
     """In the order of the calls."""
     user.call()
-    answers = [
-        each async for each in user.rpc.RecordTransactions(pb.RecordTransactionsRequest(calls=calls), NO_CONTEXT)
-    ]
-    outcomes = sorted((outcome for answer in answers for outcome in answer.outcomes), key=lambda each: each.place)
+    request = pb.RecordTransactionsRequest(calls=calls)
+    outcomes = by_place([each async for each in user.rpc.RecordTransactions(request, NO_CONTEXT)])
     assert [each.place for each in outcomes] == list(range(len(calls)))
     return outcomes
+
+
+def by_place(
+    answers: Sequence[pb.StreamRecordingsResponse] | Sequence[pb.RecordTransactionsResponse],
+) -> list[BundledOutcome]:
+    return sorted((outcome for answer in answers for outcome in answer.outcomes), key=lambda each: each.place)
 
 
 def reason(outcome: BundledOutcome) -> str:
@@ -47,6 +67,16 @@ async def test_each_is_recorded_once_under_its_own_key(service: Service) -> None
         answer = pb.RecordTransactionResponse.FromString(outcome.response)
         assert (answer.transaction.portfolio_id, answer.cash.amount.value) == (portfolio, "10.00")
         assert [event.seq for event in (await user.events(portfolio)).events] == [1]
+
+
+async def test_a_line_records_each_under_its_own_key(service: Service) -> None:
+    user = service.user()
+    portfolios = [(await user.create()).id for _ in range(3)]
+    calls = [call(each, f"key {place}", **DEPOSIT) for place, each in enumerate(portfolios)]
+    first, again = await line(user, calls[:2], calls[2:]), await line(user, calls)
+    assert [each.place for each in first] == [each.place for each in again] == [1, 2, 3]
+    assert [each.replayed for each in first + again] == [False] * 3 + [True] * 3
+    assert [each.response for each in first] == [each.response for each in again]
 
 
 async def test_a_refusal_leaves_what_came_with_it(service: Service) -> None:

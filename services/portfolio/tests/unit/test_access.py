@@ -14,6 +14,7 @@ SCOPES = {
     "DeletePortfolio": "portfolio:write",
     "RecordTransaction": "portfolio:write",
     "RecordTransactions": "portfolio:write",
+    "StreamRecordings": "portfolio:write",
     "ImportTransactions": "portfolio:write",
     "ReverseTransaction": "portfolio:write",
     "ReverseImport": "portfolio:write",

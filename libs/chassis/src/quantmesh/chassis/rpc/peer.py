@@ -3,7 +3,8 @@
 from __future__ import annotations  # grpc.aio is generic in its stubs alone
 
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -120,30 +121,12 @@ class Peer:
         want_metadata: bool,
     ) -> tuple[Response, bool]:
         context = current_call()
-        timeout = self._timeout(context, timeout_seconds)
-        self._enter()
-        name = _name(getattr(method, "_method", b""))
-        started = time.perf_counter()
-        code = "OK"
+        timeout = self.timeout(context, timeout_seconds)
         invoke: Any = method
-        try:
-            with tracing.client_span(name, self._span_attributes) as traceparent:
-                call = invoke(request, timeout=timeout, metadata=await self._metadata(context, traceparent))
-                response = await call
-                replayed = want_metadata and "idempotent-replayed" in await call.initial_metadata()
-            self._breaker.succeeded()
-        except grpc.aio.AioRpcError as error:
-            code = error.code().name
-            raise self._failure(error) from error
-        except BaseException as error:
-            # No token could be had, or nobody waits any more.
-            code = code_name(error)
-            raise
-        else:
-            return response, replayed
-        finally:
-            self._in_flight -= 1
-            _observer(self.name, name, code)(time.perf_counter() - started)
+        with self.counted(method) as traceparent:
+            call = invoke(request, timeout=timeout, metadata=await self.metadata(context, traceparent))
+            response = await call
+            return response, want_metadata and "idempotent-replayed" in await call.initial_metadata()
 
     async def stream(
         self,
@@ -154,18 +137,31 @@ class Peer:
     ) -> AsyncIterator[Response]:
         """The answers of a call, while `requests` are being sent where they are several."""
         context = current_call()
-        timeout = self._timeout(context, timeout_seconds)
+        timeout = self.timeout(context, timeout_seconds)
+        invoke: Any = method
+        call = None
+        try:
+            with self.counted(method) as traceparent:
+                call = invoke(requests, timeout=timeout, metadata=await self.metadata(context, traceparent))
+                async for response in call:
+                    yield response
+        finally:
+            if call is not None and not call.done():
+                call.cancel()
+
+    @contextmanager
+    def counted(self, method: object) -> Iterator[str]:
+        """One call of `method`: let through by the breaker, with a place among those in flight, measured; its trace.
+
+        What gRPC raises of it is raised as the caller sees it.
+        """
         self._enter()
         name = _name(getattr(method, "_method", b""))
         started = time.perf_counter()
         code = "OK"
-        invoke: Any = method
-        call = None
         try:
             with tracing.client_span(name, self._span_attributes) as traceparent:
-                call = invoke(requests, timeout=timeout, metadata=await self._metadata(context, traceparent))
-                async for response in call:
-                    yield response
+                yield traceparent
             self._breaker.succeeded()
         except grpc.aio.AioRpcError as error:
             code = error.code().name
@@ -175,8 +171,6 @@ class Peer:
             code = code_name(error)
             raise
         finally:
-            if call is not None and not call.done():
-                call.cancel()
             self._in_flight -= 1
             _observer(self.name, name, code)(time.perf_counter() - started)
 
@@ -197,7 +191,7 @@ class Peer:
             raise Unavailable(msg, retry_after_seconds=1.0, metadata={"peer": self.name})
         self._in_flight += 1
 
-    def _timeout(self, context: CallContext, timeout_seconds: float | None) -> float:
+    def timeout(self, context: CallContext, timeout_seconds: float | None) -> float:
         timeout = self._timeout_seconds if timeout_seconds is None else timeout_seconds
         remaining = context.remaining_seconds()
         if remaining is not None:
@@ -207,7 +201,7 @@ class Peer:
             raise Unavailable(msg, retry_after_seconds=1.0, metadata={"peer": self.name})
         return timeout
 
-    async def _metadata(self, context: CallContext, traceparent: str) -> grpc.aio.Metadata:
+    async def metadata(self, context: CallContext, traceparent: str) -> grpc.aio.Metadata:
         metadata = grpc.aio.Metadata()
         if context.request_id:
             metadata.add("x-request-id", context.request_id)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -27,14 +27,48 @@ class Unbundling(Generic[Request]):
 
     async def outcomes(self, calls: Iterable[BundledCall]) -> AsyncIterator[list[BundledOutcome]]:
         """All of them, those that are there at the same time together; nobody waits for who came with him."""
-        places = {asyncio.create_task(self._served(call)): place for place, call in enumerate(calls)}
-        waiting = set(places)
+
+        async def bundle() -> AsyncIterator[Iterable[BundledCall]]:
+            for place, call in enumerate(calls):
+                call.place = place
+            yield calls
+
+        async for outcomes in self.line(bundle()):
+            yield outcomes
+
+    async def line(self, bundles: AsyncIterable[Iterable[BundledCall]]) -> AsyncIterator[list[BundledOutcome]]:
+        """The same while more come, until no more do and all have their outcome; what is called off has none."""
+        under_way: dict[int, asyncio.Task[BundledOutcome]] = {}
+        ended: asyncio.Queue[tuple[int, asyncio.Task[BundledOutcome]] | None] = asyncio.Queue()
+
+        def begin(call: BundledCall) -> None:
+            place = call.place
+            task = under_way[place] = asyncio.create_task(self._served(call))
+            task.add_done_callback(lambda _: ended.put_nowait((place, task)))
+
+        async def receive() -> None:
+            async for bundle in bundles:
+                for call in bundle:
+                    if not call.called_off:
+                        begin(call)
+                    elif call.place in under_way:
+                        under_way[call.place].cancel()
+
+        receiving = asyncio.create_task(receive())
+        receiving.add_done_callback(lambda _: ended.put_nowait(None))
         try:
-            while waiting:
-                ended, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                yield [self._outcome(places[task], task) for task in ended]
+            while under_way or not receiving.done():
+                ready = [await ended.get()]
+                while not ended.empty():
+                    ready.append(ended.get_nowait())
+                served = [each for each in ready if each is not None]
+                for place, _ in served:
+                    under_way.pop(place, None)
+                if served:
+                    yield [self._outcome(place, task) for place, task in served]
+            await receiving
         finally:
-            await end(*waiting)
+            await end(receiving, *under_way.values())
 
     async def _served(self, call: BundledCall) -> BundledOutcome:
         started = time.perf_counter()

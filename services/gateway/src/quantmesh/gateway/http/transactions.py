@@ -27,8 +27,8 @@ class Transactions:
         self._recordings: Bundled[pb.RecordTransactionRequest, pb.RecordTransactionResponse] = Bundled(
             portfolio,
             self._stub.RecordTransaction,
-            self._stub.RecordTransactions,
-            bundle=lambda calls: pb.RecordTransactionsRequest(calls=calls),
+            self._stub.StreamRecordings,
+            bundle=lambda calls: pb.StreamRecordingsRequest(calls=calls),
             response_type=pb.RecordTransactionResponse,
             timeout_seconds=5.0,
         )

@@ -70,15 +70,24 @@ class TransactionMethods(Methods):
         return pb.RecordTransactionResponse(**translate.recorded(recorded))
 
     @requires("portfolio:write")
+    async def StreamRecordings(
+        self, requests: AsyncIterator[pb.StreamRecordingsRequest], context: Context
+    ) -> AsyncIterator[pb.StreamRecordingsResponse]:
+        async for outcomes in self._unbundling(context).line(request.calls async for request in requests):
+            yield pb.StreamRecordingsResponse(outcomes=outcomes)
+
+    @requires("portfolio:write")
     async def RecordTransactions(
         self, request: pb.RecordTransactionsRequest, context: Context
     ) -> AsyncIterator[pb.RecordTransactionsResponse]:
+        async for outcomes in self._unbundling(context).outcomes(request.calls):
+            yield pb.RecordTransactionsResponse(outcomes=outcomes)
+
+    def _unbundling(self, context: Context) -> Unbundling[pb.RecordTransactionRequest]:
         async def record(each: pb.RecordTransactionRequest) -> pb.RecordTransactionResponse:
             return await self.RecordTransaction(each, context)
 
-        unbundling = Unbundling(_RECORDING, pb.RecordTransactionRequest, record)
-        async for outcomes in unbundling.outcomes(request.calls):
-            yield pb.RecordTransactionsResponse(outcomes=outcomes)
+        return Unbundling(_RECORDING, pb.RecordTransactionRequest, record)
 
     @requires("portfolio:write")
     async def ReverseTransaction(
