@@ -27,6 +27,8 @@ from quantmesh.local.testing import RunningServer, ServiceDatabase
 
 PASSWORD = "violet-anchor-mosaic-7"
 SERVICE_SECRET = "between-services"
+# A machine that stands still for a moment is no outage here.
+PATIENCE_SECONDS = 30.0
 
 
 class MovableClock:
@@ -75,12 +77,13 @@ class Auth:
 
 @pytest.fixture
 async def auth(service_database: Callable[[str], ServiceDatabase], redis_server: RunningServer) -> AsyncIterator[Auth]:
-    database = Database(service_database("auth").url, "auth")
+    database = Database(service_database("auth").url, "auth", pool_timeout_seconds=PATIENCE_SECONDS)
     clock = MovableClock()
     keys = KeyRing(database, b"k" * 32, clock)
     await keys.refresh()
     hasher = Argon2Hasher()
-    redis, cache = open_redis(redis_server.url), Cache(redis_server.url, "auth")
+    redis = open_redis(redis_server.url, timeout_seconds=PATIENCE_SECONDS)
+    cache = Cache(redis_server.url, "auth", timeout_seconds=PATIENCE_SECONDS)
     sessions = SessionCache(cache)
     parts = AuthParts(
         database=database,
@@ -98,7 +101,7 @@ async def auth(service_database: Callable[[str], ServiceDatabase], redis_server:
     server.add_servicer(add_AuthServiceServicer_to_server, AuthRpc(parts))
     server.add_servicer(add_ComplianceServiceServicer_to_server, ComplianceRpc(database, clock))
     await server.start()
-    peer = Peer("auth", open_channel(f"127.0.0.1:{server.port}", []), timeout_seconds=10.0)
+    peer = Peer("auth", open_channel(f"127.0.0.1:{server.port}", []), timeout_seconds=PATIENCE_SECONDS)
     yield Auth(peer, AuthServiceStub(peer.channel), database, keys, verifier, redis, hasher, sessions, clock)
     await peer.close()
     await server.stop(0)

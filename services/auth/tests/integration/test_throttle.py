@@ -15,7 +15,7 @@ from quantmesh.chassis.sql import text
 from quantmesh.local.network import free_port
 from quantmesh.local.testing import RunningServer
 
-from .conftest import PASSWORD, Auth
+from .conftest import PASSWORD, PATIENCE_SECONDS, Auth
 
 ADA, ADDRESS, ELSEWHERE = "ada@example.com", "192.0.2.1", "198.51.100.7"
 LIMITS = Limits(per_address=5, per_account_and_address=3, per_account=7)
@@ -24,7 +24,8 @@ LIMITS = Limits(per_address=5, per_account_and_address=3, per_account=7)
 @pytest.fixture(params=["redis", "this process"])
 async def redis(request: pytest.FixtureRequest, redis_server: RunningServer) -> AsyncIterator[Redis]:
     """One that answers, and one that is away."""
-    opened = open_redis(redis_server.url if request.param == "redis" else f"redis://127.0.0.1:{free_port()}")
+    url = redis_server.url if request.param == "redis" else f"redis://127.0.0.1:{free_port()}"
+    opened = open_redis(url, timeout_seconds=PATIENCE_SECONDS)
     yield opened
     await opened.aclose()
 

@@ -30,10 +30,12 @@ from quantmesh.chassis.sql import text
 from quantmesh.local.testing import NewDatabase, RunningServer
 
 OWNER = uuid4()
+# Longer than a crowded machine ever takes: only what never comes uses it up.
+PATIENCE_SECONDS = 60.0
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20.0) -> None:
-    async with asyncio.timeout(seconds):
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             if await condition():
                 return
@@ -57,7 +59,7 @@ class Anchorage:
     anchoring: Anchoring
 
     async def rpc(self, method: str, *parameters: object) -> Any:
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
             request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
             answer = (await client.post(self.node.url, json=request)).json()
         assert "error" not in answer, answer
@@ -79,7 +81,7 @@ class Anchorage:
         return None if inclusion is None or inclusion.anchor is None else inclusion.anchor.status
 
     async def turn_until_confirmed(self, *transaction_ids: UUID) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while {await self.status(each) for each in transaction_ids} != {AnchorStatus.CONFIRMED}:
                 await self.loop.turn()
                 await self.mine()
@@ -115,6 +117,10 @@ class Anchorage:
             rows = await session.execute(text("SELECT purpose, outcome FROM submission ORDER BY id"))
             return [(row.purpose.split()[0], row.outcome) for row in rows]
 
+    async def has_sent(self) -> bool:
+        """Whether a transaction is under way, or was."""
+        return bool(await self.submissions())
+
     async def events(self) -> list[UUID]:
         """The anchors that were told of, once per confirmation."""
         async with self.database.system_transaction() as session:
@@ -133,12 +139,12 @@ async def anchorage(evm_node: RunningServer, service_database: NewDatabase) -> A
 
 @asynccontextmanager
 async def open_anchorage(node: RunningServer, database_url: str) -> AsyncIterator[Anchorage]:
-    database = Database(database_url, "blockchain", pool_size=4)
+    database = Database(database_url, "blockchain", pool_size=4, pool_timeout_seconds=PATIENCE_SECONDS)
     artifact = load_artifact()
     signer = signer_for(LOCAL_CHAIN_ID, "")
     contract = deployed_by_us(artifact, signer.address)
     network = Network("local", LOCAL_CHAIN_ID, confirmations=2, contract=contract.address, public_rpc_url="")
-    chain = EvmChain("local", LOCAL_CHAIN_ID, node.url, artifact)
+    chain = EvmChain("local", LOCAL_CHAIN_ID, node.url, artifact, timeout_seconds=PATIENCE_SECONDS)
     policy = Policy(
         max_leaves=100,
         batch_after=timedelta(),

@@ -41,8 +41,8 @@ async def test_the_age_of_what_is_in_no_block_grows_until_its_root_is_in_one(anc
     assert await anchorage.store.unanchored_seconds() == 0.0
     transaction = await anchorage.record()
     young = await anchorage.store.unanchored_seconds()
-    await asyncio.sleep(0.1)
-    assert await anchorage.store.unanchored_seconds() >= young + 0.1
+    assert young > 0.0
+    assert await anchorage.store.unanchored_seconds() > young
 
     # Batched, and its root pending: still in no block.
     await anchorage.loop.turn()
@@ -203,7 +203,7 @@ async def test_many_senders_at_once_anchor_each_root_once(anchorage: Anchorage) 
 async def test_the_node_killed_and_back_loses_no_leaf(anchorage: Anchorage) -> None:
     transaction = await anchorage.record()
     running = asyncio.create_task(anchorage.loop.run())
-    await asyncio.sleep(0.5)
+    await until(anchorage.has_sent)
 
     anchorage.node.kill()
     with pytest.raises(NodeUnavailable):
@@ -231,7 +231,7 @@ async def test_the_database_killed_and_back_loses_no_leaf(
             await anchorage.rpc("anvil_setIntervalMining", 1)
             transaction = await anchorage.record()
             running = asyncio.create_task(anchorage.loop.run())
-            await asyncio.sleep(0.5)
+            await until(anchorage.has_sent)
 
             own_postgres.kill()
             await asyncio.sleep(0.5)

@@ -22,7 +22,7 @@ from quantmesh.blockchain.core.model import Call, ChainStatus
 from quantmesh.local.network import free_port
 from quantmesh.local.testing import RunningServer
 
-from .conftest import Anchorage
+from .conftest import PATIENCE_SECONDS, Anchorage
 
 ANYONE = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 SIGNER = signer_for(LOCAL_CHAIN_ID, "")
@@ -117,7 +117,7 @@ async def test_a_node_that_is_away_is_unavailable() -> None:
 
 
 async def test_a_node_of_another_chain_is_unavailable(evm_node: RunningServer) -> None:
-    chain = EvmChain("mainnet", 1, evm_node.url, load_artifact())
+    chain = EvmChain("mainnet", 1, evm_node.url, load_artifact(), timeout_seconds=PATIENCE_SECONDS)
 
     with pytest.raises(NodeUnavailable, match="of the chain 31337, not 1"):
         await chain.head()

@@ -4,7 +4,10 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.timeout(600)
 def test_the_contract_passes_its_suite_and_the_service_carries_it_as_compiled(workspace: Path, tmp_path: Path) -> None:
     # Folders of its own, so that runs side by side do not share forge's cache; in them it compiles once for both.
     folders = {"FOUNDRY_OUT": str(tmp_path / "out"), "FOUNDRY_CACHE_PATH": str(tmp_path / "cache")}

@@ -32,7 +32,7 @@ from quantmesh.chassis.times import to_timestamp
 from quantmesh.local.network import free_port
 from quantmesh.local.testing import NewDatabase, RunningServer
 
-from .conftest import payload_of, until
+from .conftest import PATIENCE_SECONDS, payload_of, until
 
 KEY = Ed25519PrivateKey.generate()
 
@@ -79,8 +79,9 @@ class Mesh:
             type=recorded.DESCRIPTOR.full_name,
             payload=recorded.SerializeToString(),
         )
-        await ensure_stream(self.bus.jetstream, "portfolio")
-        await self.bus.jetstream.publish(
+        jetstream = self.bus.client.jetstream(timeout=PATIENCE_SECONDS)
+        await ensure_stream(jetstream, "portfolio")
+        await jetstream.publish(
             f"qm.portfolio.transaction.recorded.{partition_of(aggregate_id)}", envelope.SerializeToString()
         )
 
@@ -99,7 +100,7 @@ class Mesh:
                 return False
             return True
 
-        await until(there, seconds=30)
+        await until(there)
         return answers[0]
 
     async def verify(self, document: object) -> api.VerifyProofResponse:
@@ -118,6 +119,7 @@ async def mesh(
             "grpc_bind": f"127.0.0.1:{free_port()}",
             "blockchain_batch_seconds": 0.2,
             "blockchain_poll_seconds": 0.1,
+            "blockchain_node_timeout_seconds": PATIENCE_SECONDS,
         }
     )
     service = Service("blockchain", settings)
@@ -125,10 +127,10 @@ async def mesh(
     await wire(service)
     running = asyncio.create_task(service.run())
     bus = EventBus(nats_server.url, "portfolio")
-    await bus.connect()
-    peer = Peer("blockchain", open_channel(settings.grpc_bind, []), timeout_seconds=5.0)
+    await bus.connect(patience_seconds=PATIENCE_SECONDS)
+    peer = Peer("blockchain", open_channel(settings.grpc_bind, []), timeout_seconds=PATIENCE_SECONDS)
     try:
-        await asyncio.wait_for(peer.channel.channel_ready(), 20)
+        await asyncio.wait_for(peer.channel.channel_ready(), PATIENCE_SECONDS)
         yield Mesh(bus, peer, evm_node, nats_server)
     finally:
         await peer.close()
@@ -241,7 +243,11 @@ async def test_broker_and_node_killed_and_back(mesh: Mesh) -> None:
     before = await mesh.record(owner)
     mesh.nats.kill()
     mesh.node.kill()
-    await asyncio.sleep(1.0)
+
+    async def is_noticed() -> bool:
+        return not mesh.bus.is_connected
+
+    await until(is_noticed)
     mesh.nats.start_again()
     mesh.node.start_again()
     await until(lambda: mesh.bus.wait_connected(1.0))

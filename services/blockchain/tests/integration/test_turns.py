@@ -14,7 +14,7 @@ from quantmesh.blockchain.core.errors import NodeUnavailable
 from quantmesh.blockchain.core.fees import Fees
 from quantmesh.chassis.clock import SystemClock
 
-from .conftest import Anchorage
+from .conftest import PATIENCE_SECONDS, Anchorage
 
 
 async def test_attempts_come_in_the_order_in_which_they_were_made_whatever_the_clock_said(anchorage: Anchorage) -> None:
@@ -46,7 +46,7 @@ async def test_what_a_turn_found_is_counted_also_where_the_node_takes_nothing(an
     await anchorage.turn_until_confirmed(await anchorage.record())
     before = withdrawn()
     await anchorage.rpc("anvil_reorg", 3, [])
-    deaf = Deaf("local", LOCAL_CHAIN_ID, anchorage.node.url, load_artifact())
+    deaf = Deaf("local", LOCAL_CHAIN_ID, anchorage.node.url, load_artifact(), timeout_seconds=PATIENCE_SECONDS)
     with pytest.raises(NodeUnavailable):
         await AnchoringLoop(replace(anchorage.anchoring, chain=deaf), anchorage.store, SystemClock(), 0.1).turn()
     await deaf.close()

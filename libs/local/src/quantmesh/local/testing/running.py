@@ -6,12 +6,15 @@ from pathlib import Path
 
 from quantmesh.local.servers import EmbeddedServer, start_and_wait
 
+# Others may have the machine.
+_PATIENCE_SECONDS = 60.0
+
 
 class RunningServer:
     def __init__(self, server: EmbeddedServer, log: Path) -> None:
         self._server = server
         self._log = log
-        self._child = start_and_wait(server, log)
+        self._child = start_and_wait(server, log, _PATIENCE_SECONDS)
 
     @property
     def url(self) -> str:
@@ -30,7 +33,7 @@ class RunningServer:
 
     def start_again(self) -> None:
         """On the same port and the same data; returns once it answers."""
-        self._child = start_and_wait(self._server, self._log)
+        self._child = start_and_wait(self._server, self._log, _PATIENCE_SECONDS)
 
 
 @contextmanager
