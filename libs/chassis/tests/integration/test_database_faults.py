@@ -20,7 +20,7 @@ from quantmesh.chassis.sql import text
 from quantmesh.local.testing import RunningServer, ServiceDatabase
 
 from .conftest import MIGRATIONS
-from .events import PATIENCE_SECONDS, until
+from .events import until
 from .locks import WAIT, held_up
 
 OWNER = uuid4()
@@ -114,7 +114,7 @@ async def test_a_full_pool_is_unavailable_and_not_a_hang(ledger: ServiceDatabase
         with pytest.raises(Unavailable, match="connections are in use"):
             async with database.transaction(OWNER):
                 pytest.fail("a pool of one gave two connections")
-        assert time.monotonic() - begun < PATIENCE_SECONDS
+        assert time.monotonic() - begun < 10
 
 
 async def test_a_cancelled_request_leaves_no_lock_and_no_idle_transaction(

@@ -31,6 +31,8 @@ try:
     raise LookupError("no such row")
 except LookupError:
     log.exception("the row is gone", table="entry")
+import json, time
+print(json.dumps({{"event": "all is done", "logger": "", "at": time.time()}}), flush=True)
 """
 QUOTING = f"""{PROGRAM}
 from psycopg.errors import UniqueViolation
@@ -80,14 +82,13 @@ def sentry() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 def test_an_error_is_reported_with_its_trace_and_request_but_no_values_and_a_collector_away_delays_no_end() -> None:
     with sentry() as (dsn, events):
-        began = time.monotonic()
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM, dsn, f"http://127.0.0.1:{free_port()}"],
             capture_output=True,
             text=True,
             check=True,
         )
-        seconds = time.monotonic() - began
+        ended = time.time()
     (event,) = events
     (exception,) = event["exception"]["values"]
     assert (exception["type"], exception["value"]) == ("LookupError", "no such row")
@@ -104,7 +105,9 @@ def test_an_error_is_reported_with_its_trace_and_request_but_no_values_and_a_col
     ]
     assert all(line["trace_id"] == TRACE_ID for line in printed if line["logger"] == "ledger.test")
     assert "LookupError: no such row" in printed[1]["exception"]
-    assert seconds < 10.0, done.stdout + done.stderr
+    # Its start takes as long as the machine likes.
+    (done_at,) = (line["at"] for line in printed if "at" in line)
+    assert ended - done_at < 10.0, done.stdout + done.stderr
 
 
 def test_what_postgres_quotes_of_a_value_is_not_reported() -> None:
