@@ -22,7 +22,7 @@ from quantmesh.market.adapters import replay_feed
 from quantmesh.market.adapters.bundled import BundledProvider, load_calendars
 from quantmesh.market.adapters.bundled_rates import load_exchange_rates
 from quantmesh.market.adapters.quote_cache import QuoteCache
-from quantmesh.market.adapters.replay_feed import Pace, ReplayFeed
+from quantmesh.market.adapters.replay_feed import Pace, Publisher, ReplayFeed
 from quantmesh.market.adapters.store.assets import AssetStore
 from quantmesh.market.adapters.store.bars import BarStore
 from quantmesh.market.adapters.store.chains import ChainStore
@@ -75,7 +75,7 @@ class Parts:
     market: Market
     system_clock: StillClock
 
-    async def feed(self, bus: EventBus, *, ticks_per_second: float = 50.0, plays: bool = True) -> ReplayFeed:
+    async def feed(self, bus: Publisher, *, ticks_per_second: float = 50.0, plays: bool = True) -> ReplayFeed:
         assets = await self.market.assets.find(SYMBOLS)
         return ReplayFeed(
             self.plan,
@@ -101,10 +101,11 @@ async def build(
     holder: str = "a",
     seconds_per_session: float = 390,
     days: tuple[date, date] = (FIRST, LAST),
+    lease_seconds: float = 1.0,
 ) -> Parts:
     calendars = load_calendars()
     plan = ReplayPlan(calendars["XNYS"], *days, seconds_per_session)
-    feed_store = FeedStore(database, replay_feed.NAME, holder, lease_seconds=1.0)
+    feed_store = FeedStore(database, replay_feed.NAME, holder, lease_seconds)
     clock = FeedClock(plan, (await feed_store.begin(plan.start)).position)
     cache = Cache(redis_url, "market", timeout_seconds=PATIENCE_SECONDS)
     quotes = QuoteCache(cache)
@@ -117,7 +118,12 @@ class NewParts(Protocol):
     """Another process of the service on the same database."""
 
     async def __call__(
-        self, *, holder: str = "a", seconds_per_session: float = 390, days: tuple[date, date] = (FIRST, LAST)
+        self,
+        *,
+        holder: str = "a",
+        seconds_per_session: float = 390,
+        days: tuple[date, date] = (FIRST, LAST),
+        lease_seconds: float = 1.0,
     ) -> Parts: ...
 
 
@@ -171,9 +177,13 @@ async def new_parts(database: Database, redis_server: RunningServer) -> AsyncIte
     built: list[Parts] = []
 
     async def new(
-        *, holder: str = "a", seconds_per_session: float = 390, days: tuple[date, date] = (FIRST, LAST)
+        *,
+        holder: str = "a",
+        seconds_per_session: float = 390,
+        days: tuple[date, date] = (FIRST, LAST),
+        lease_seconds: float = 1.0,
     ) -> Parts:
-        built.append(await build(database, redis_server.url, holder, seconds_per_session, days))
+        built.append(await build(database, redis_server.url, holder, seconds_per_session, days, lease_seconds))
         return built[-1]
 
     yield new

@@ -43,6 +43,27 @@ async def announced(parts: Parts) -> list[tuple[BarsIngested, datetime]]:
     return [(BarsIngested.FromString(bytes(payload)), when) for payload, when in found]
 
 
+class Unheard:
+    """Takes what is published, and says whether anything was."""
+
+    def __init__(self) -> None:
+        self.published: list[str] = []
+
+    async def publish(self, subject: str, payload: bytes) -> bool:
+        self.published.append(subject)
+        return True
+
+
+class Looks(FeedStore):
+    """Counts how often it was looked where the feed stands."""
+
+    looks = 0
+
+    async def read(self) -> FeedState:
+        self.looks += 1
+        return await super().read()
+
+
 class AwayAtTimes(FeedStore):
     """A database that can be away."""
 

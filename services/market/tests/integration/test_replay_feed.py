@@ -1,6 +1,5 @@
 """The replayed feed as a live one: quotes, closes, its end, and restarts."""
 
-import asyncio
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -13,7 +12,7 @@ from quantmesh.market.adapters.tick_recorder import SUBJECT
 from quantmesh.market.core.get_bars import get_bars
 from quantmesh.market.core.get_quotes import get_quotes
 from services.market.tests.integration.conftest import FIRST, LAST, SYSTEM_NOW, NewParts, Parts, rows, until
-from services.market.tests.integration.feeds import AwayAtTimes, announced, hear, playing
+from services.market.tests.integration.feeds import AwayAtTimes, Looks, Unheard, announced, hear, playing
 
 
 async def test_plays_to_the_end_and_says_so(parts: Parts, bus: EventBus, new_parts: NewParts) -> None:
@@ -92,8 +91,7 @@ async def test_records_its_ticks(parts: Parts, bus: EventBus, new_parts: NewPart
 
 async def test_a_restart_goes_on_and_never_back(parts: Parts, bus: EventBus, new_parts: NewParts) -> None:
     async with playing(await parts.feed(bus)):
-        await until(lambda: parts.clock.now() > parts.plan.market_time(parts.plan.start))
-        await asyncio.sleep(0.2)
+        await until(lambda: parts.clock.now() > parts.plan.market_time(parts.plan.start) + timedelta(seconds=30))
     seen = parts.clock.now()
     again = await new_parts()
     assert again.clock.now() >= seen
@@ -101,27 +99,28 @@ async def test_a_restart_goes_on_and_never_back(parts: Parts, bus: EventBus, new
 
 
 async def test_a_preview_follows_and_never_plays(parts: Parts, bus: EventBus, new_parts: NewParts) -> None:
-    preview, other = parts, await new_parts(holder="b")
-    heard = await hear(bus, "quotes.MTUM")
-    async with playing(await preview.feed(bus, plays=False)):
-        await asyncio.sleep(0.3)
-        assert not heard, "nobody plays, and the preview does not either"
-        assert preview.clock.now() == preview.plan.market_time(preview.plan.start)
+    preview, other, said = parts, await new_parts(holder="b"), Unheard()
+    start = preview.plan.market_time(preview.plan.start)
+    store = preview.feed_store = Looks(preview.database, NAME, "a")
+    async with playing(await preview.feed(said, plays=False)):
+        await until(lambda: store.looks > 2)
+        assert preview.clock.now() == start
         async with playing(await other.feed(bus)):
-            await until(lambda: preview.clock.now() > preview.plan.market_time(preview.plan.start))
+            await until(lambda: preview.clock.now() > start)
+    assert said.published == [], "nobody played at first, and the preview did not either"
 
 
-async def test_one_replica_plays_and_the_other_follows(parts: Parts, bus: EventBus, new_parts: NewParts) -> None:
-    first, second = parts, await new_parts(holder="b")
-    heard = await hear(bus, "quotes.MTUM")
+async def test_one_replica_plays_and_the_other_follows(bus: EventBus, new_parts: NewParts) -> None:
+    first, second = [await new_parts(holder=name, lease_seconds=600.0) for name in ("a", "b")]
+    heard, said = await hear(bus, "quotes.MTUM"), Unheard()
+    start = first.plan.market_time(first.plan.start)
     async with playing(await first.feed(bus, ticks_per_second=5)):
         await until(lambda: len(heard) > 0)
-        async with playing(await second.feed(bus, ticks_per_second=5)):
-            await until(lambda: second.clock.now() > second.plan.market_time(second.plan.start))
-            count, began = len(heard), asyncio.get_running_loop().time()
-            await asyncio.sleep(1.0)
-            elapsed = asyncio.get_running_loop().time() - began
-            assert len(heard) - count <= 5 * elapsed + 2, "only one of them quotes"
+        async with playing(await second.feed(said, ticks_per_second=5)):
+            await until(lambda: second.clock.now() > start)
+            count, followed = len(heard), second.clock.now()
+            await until(lambda: len(heard) > count and second.clock.now() > followed)
+    assert said.published == [], "only one of them quotes"
 
 
 async def test_another_replica_takes_over_when_the_first_is_gone(

@@ -1,19 +1,20 @@
 """The replay rewound: noticed, told once to those who keep bars, and nothing of the time that it left remembered."""
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 
 from quantmesh.api.market.v1.market_pb2 import Quote as QuoteMessage
 from quantmesh.chassis.events import EventBus
 from quantmesh.chassis.times import from_timestamp
 from quantmesh.market.adapters.replay_feed import NAME
-from quantmesh.market.adapters.store.feed import FeedState
+from quantmesh.market.adapters.store.feed import FeedState, FeedStore
 from quantmesh.market.adapters.tick_recorder import SUBJECT
 from quantmesh.market.core.feed_clock import FeedClock
 from quantmesh.market.core.get_quotes import get_quotes
 from quantmesh.market.core.replay import Position
 from services.market.tests.integration.conftest import FIRST, LAST, SYMBOLS, SYSTEM_NOW, NewParts, Parts, until
-from services.market.tests.integration.feeds import AwayAtTimes, announced, hear, playing
+from services.market.tests.integration.feeds import AwayAtTimes, announced, playing
 
 
 def has_passed(clock: FeedClock, moment: datetime) -> bool:
@@ -43,6 +44,14 @@ async def test_a_rewind_tells_those_who_keep_the_bars_that_are_unknown_again(
 ) -> None:
     parts = await new_parts(seconds_per_session=0.5)
     told: list[tuple[str, str, str]] = []
+    shown: list[datetime] = []
+
+    class Telling(FeedStore):
+        async def tell(self, market_time: datetime) -> None:
+            shown.append(parts.clock.now())
+            await super().tell(market_time)
+
+    parts.feed_store = Telling(parts.database, NAME, "a")
 
     async def some_are_told() -> bool:
         told[:] = [(event.symbol, event.first_date, event.last_date) for event, _ in (await announced(parts))[before:]]
@@ -53,7 +62,7 @@ async def test_a_rewind_tells_those_who_keep_the_bars_that_are_unknown_again(
         before = len(await announced(parts))
         await parts.feed_store.rewind(parts.plan)
         await until(some_are_told)
-        assert parts.clock.now() < parts.plan.closes_at(LAST), "whoever asks then is answered as of the time it is now"
+    assert shown[-1] == parts.plan.market_time(parts.plan.start), "who asks once it is told is answered as of then"
     assert told[:3] == [(symbol, str(FIRST), str(LAST)) for symbol in ("MTUM", "QUAL", "SP500")]
 
 
@@ -86,20 +95,24 @@ async def test_a_rewind_at_a_close_that_was_seen_and_not_told_yet_is_told(parts:
 
 
 async def test_who_played_before_does_not_remember_quotes_of_times_that_are_yet_to_come(
-    parts: Parts, bus: EventBus, new_parts: NewParts
+    bus: EventBus, new_parts: NewParts
 ) -> None:
-    async with playing(await parts.feed(bus)):
-        await until(lambda: parts.clock.now() > parts.plan.market_time(parts.plan.start) + timedelta(minutes=2))
-    other = await new_parts(holder="b")
-    heard = await hear(bus, "quotes.MTUM")
+    before = await new_parts(seconds_per_session=0.5)
+    async with playing(await before.feed(bus)):
+        await until(lambda: not before.clock.is_open)
+    await before.feed_store.rewind(before.plan)
+    other, again = await new_parts(holder="b", lease_seconds=600.0), await new_parts()
+    again = replace(again, quotes=before.quotes, market=replace(again.market, quotes=before.quotes))
+
+    async def are_quotes_of_now() -> bool:
+        (quote,) = (await get_quotes(again.market, ["MTUM"], None, SYSTEM_NOW)).quotes
+        return (quote.source, quote.time.date()) == ("replay", FIRST)
+
     async with playing(await other.feed(bus)):
-        await until(lambda: len(heard) > 0)
-        await parts.feed_store.rewind(parts.plan)
-        async with playing(await parts.feed(bus)):
-            await until(lambda: heard[-1].time < heard[0].time)
-            await until(lambda: parts.clock.now() > parts.plan.market_time(parts.plan.start))
-            (quote,) = (await get_quotes(parts.market, ["MTUM"], None, SYSTEM_NOW)).quotes
-            assert (quote.source, quote.time < heard[0].time) == ("replay", True)
+        await until(lambda: other.clock.now() > other.plan.market_time(other.plan.start))
+        async with playing(await again.feed(bus)):
+            await until(lambda: again.clock.now() > again.plan.market_time(again.plan.start))
+            await until(are_quotes_of_now)
 
 
 async def test_a_rewind_is_told_although_the_database_was_away_when_it_was_noticed(

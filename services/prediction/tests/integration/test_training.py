@@ -101,7 +101,7 @@ async def test_a_running_training_is_cancelled(prediction: Prediction) -> None:
     async with worker(prediction, Recipe(first_steps=100_000, next_steps=10)):
         await prediction.until(queued.id, lambda job: job.progress > 0.15)
         await prediction.peer.call(prediction.jobs.CancelJob, job_pb2.CancelJobRequest(id=queued.id))
-        job = await prediction.ended(queued.id, seconds=10.0)
+        job = await prediction.ended(queued.id, seconds=60.0)
     assert job.status == job_pb2.JOB_STATUS_CANCELLED
     assert await prediction.models() == []
 

@@ -1,5 +1,6 @@
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -86,9 +87,13 @@ class StoppableWatch(Watcher):
     def __init__(self) -> None:
         super().__init__()
         self.stopped = threading.Event()
+        self.has_left = False
 
     def report(self, progress: float, message: str) -> None:
         if self.stopped.is_set():
+            # Who does not wait for this thread is found out.
+            time.sleep(0.2)
+            self.has_left = True
             raise InterruptedError
 
     def stop(self) -> None:
@@ -96,15 +101,16 @@ class StoppableWatch(Watcher):
 
 
 class EndlessNetwork(MeanNetwork):
-    """Steps slowly, and says when it has begun."""
+    """Steps until it is told to stop, and says when it has begun."""
 
-    def __init__(self, begun: threading.Event, seed: int) -> None:
+    def __init__(self, begun: threading.Event, stopped: threading.Event, seed: int) -> None:
         super().__init__(seed)
         self._begun = begun
+        self._stopped = stopped
 
     def step(self, windows: Windows, targets: Windows) -> float:
         self._begun.set()
-        threading.Event().wait(0.01)
+        self._stopped.wait(60.0)
         return super().step(windows, targets)
 
 
@@ -113,15 +119,14 @@ async def test_cancelling_stops_the_thread_that_trains_before_it_returns() -> No
     networks: list[EndlessNetwork] = []
 
     def network(seed: int) -> SequenceModel:
-        networks.append(EndlessNetwork(begun, seed))
+        networks.append(EndlessNetwork(begun, watch.stopped, seed))
         return networks[-1]
 
     training = asyncio.create_task(run(TrainingRequest(Timeframe.WEEK), market(), registry, network, watch))
-    await asyncio.to_thread(begun.wait, 5.0)
+    assert await asyncio.to_thread(begun.wait, 60.0)
     training.cancel()
     with pytest.raises(asyncio.CancelledError):
         await training
-    steps = networks[0].steps
-    await asyncio.sleep(0.05)
-    assert networks[0].steps == steps < 30
+    assert watch.has_left
+    assert networks[0].steps < 30
     assert registry.saved == {}
