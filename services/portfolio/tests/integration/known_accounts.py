@@ -1,5 +1,6 @@
 """What the tests of recordings in known accounts share: accounts that are known, and transactions that are counted."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar
@@ -54,6 +55,24 @@ async def withdraw(user: User, portfolio_id: str, amount: str, **more: Any) -> p
 
 async def cash(user: User, portfolio_id: str) -> str:
     return (await user.positions(portfolio_id)).cash[0].amount.value
+
+
+async def waiting(connection: psycopg.AsyncConnection[Any]) -> int:
+    """How many connections to this database wait for a lock."""
+    # Within a transaction Postgres would show the same picture for ever.
+    await connection.execute("SELECT pg_stat_clear_snapshot()")
+    found = await connection.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    row = await found.fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def until_some_wait(connection: psycopg.AsyncConnection[Any]) -> None:
+    async with asyncio.timeout(30):
+        while not await waiting(connection):  # noqa: ASYNC110  Postgres tells nobody
+            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager

@@ -91,7 +91,7 @@ async def serve(messages: Any, service: str, method: str, behaviour: Any) -> tup
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, {method: handler}),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    return server, Peer(service, open_channel(f"127.0.0.1:{port}", []))
+    return server, Peer(service, open_channel(f"127.0.0.1:{port}", []), timeout_seconds=30.0)
 
 
 @dataclass
@@ -104,7 +104,7 @@ class Checks:
     compliance: Compliance = field(default_factory=Compliance)
     limits: Limits = field(default_factory=Limits)
 
-    def pre_trade(self, *, kyc_required: bool = False, seconds: float = 5.0) -> PreTradePeers:
+    def pre_trade(self, *, kyc_required: bool = False, seconds: float = 30.0) -> PreTradePeers:
         accounts = Accounts(self.service.database, self.service.market)
         rules, tell = PreTradeRules(kyc_required, seconds), partial(remember_told, self.service.database)
         return PreTradePeers(*self.peers, accounts, rules, tell)

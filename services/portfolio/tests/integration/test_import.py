@@ -214,7 +214,7 @@ async def test_a_portfolio_is_read_at_once_after_an_import_that_the_planner_has_
     positions = await user.positions(portfolio.id)
     assert [position.quantity.value for position in positions.positions] == ["6000"]
     # Comparing each transaction with each posting takes tens of seconds.
-    assert time.perf_counter() - started < 5
+    assert time.perf_counter() - started < 15
 
 
 async def test_a_row_that_was_taken_back_alone_may_come_again(service: Service) -> None:

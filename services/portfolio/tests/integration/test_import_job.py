@@ -1,6 +1,5 @@
 """Long files are jobs: the same report, progress, one effect, and nothing half recorded."""
 
-import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -25,13 +24,17 @@ from quantmesh.portfolio.core.execution import ExecutionCosts
 from quantmesh.portfolio.core.import_report import LISTED_ROWS
 
 from .fakes import COSTS, NO_CONTEXT, Service, User
+from .known_accounts import until_some_wait
 
 HEADER = "type,symbol,quantity,price,amount,currency,executed_at,note"
 ROWS = INLINE_ROWS + 500
 LONG = f"{HEADER}\nsell,MSFT,1,100,,USD,2020-01-03T15:00:00Z,\nwithdrawal,,,,1e9,,yesterday,\n" + "".join(
     f"deposit,,,,{number}.00,USD,2020-01-02T15:00:00Z,\n" for number in range(1, ROWS + 1)
 )
-WAITING = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+END_WAITING = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
 # 1 + 2 + ... + ROWS
 TOTAL = f"{Decimal(ROWS * (ROWS + 1) // 2)}.00"
 
@@ -49,17 +52,6 @@ async def imported(service: Service, user: User, portfolio_id: str, csv: str, **
     assert job.progress == 1.0
     assert job.message.endswith("recorded")
     return result_of(job)
-
-
-async def until_it_waits(connection: psycopg.AsyncConnection) -> None:
-    async with asyncio.timeout(30):
-        while True:
-            # Within a transaction Postgres would show the same picture for ever.
-            await connection.execute("SELECT pg_stat_clear_snapshot()")
-            found = await connection.execute(WAITING)
-            if await found.fetchone():
-                return
-            await asyncio.sleep(0.05)
 
 
 async def test_a_long_file_is_recorded_as_a_job_whose_result_is_the_report(service: Service) -> None:
@@ -125,7 +117,7 @@ async def test_a_job_that_is_cancelled_leaves_nothing_and_the_file_may_come_agai
     ):
         # The import stands before the account's lock until it is cancelled.
         await other.execute("SELECT FROM portfolio WHERE id = %s FOR UPDATE", [portfolio.id])
-        await until_it_waits(other)
+        await until_some_wait(other)
         user.call()
         await JobRpc(service.database, JOB_SCOPES).CancelJob(CancelJobRequest(id=queued.job.id), NO_CONTEXT)
         job = await service.ended(user, queued.job.id)
@@ -143,8 +135,8 @@ async def test_an_import_whose_backend_is_terminated_is_recorded_all_the_same_an
             service.admin_url, options="-c search_path=portfolio"
         ) as other:
             await other.execute("SELECT FROM portfolio WHERE id = %s FOR UPDATE", [portfolio.id])
-            await until_it_waits(other)
-            ended = await other.execute(WAITING.replace("SELECT 1", "SELECT pg_terminate_backend(pid)"))
+            await until_some_wait(other)
+            ended = await other.execute(END_WAITING)
             assert await ended.fetchall() == [(True,)]
         job = await service.ended(user, queued.job.id)
     assert result_of(job)["accepted_rows"] == ROWS

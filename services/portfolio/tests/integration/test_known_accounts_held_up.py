@@ -17,7 +17,7 @@ from quantmesh.portfolio.core.errors import InsufficientCash
 from quantmesh.portfolio.core.execution import ExecutionCosts
 
 from .fakes import COSTS, Service, User
-from .known_accounts import admin, cash, known, withdraw
+from .known_accounts import admin, cash, known, until_some_wait, withdraw
 
 
 def waits_in_vain() -> float:
@@ -31,7 +31,7 @@ async def test_an_account_that_somebody_holds_is_waited_for(service: Service) ->
     async with admin(service) as connection, connection.transaction():
         await connection.execute("SELECT FROM portfolio WHERE id = %s FOR UPDATE", [portfolio_id])
         waits = asyncio.create_task(user.deposit(portfolio_id, "1.00"))
-        await asyncio.sleep(0.2)
+        await until_some_wait(connection)
         assert not waits.done()
     await waits
     assert await cash(user, portfolio_id) == "101.00"

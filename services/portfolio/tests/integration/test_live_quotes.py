@@ -39,7 +39,9 @@ class Feed:
 
 
 @pytest.fixture
-def feed() -> Feed:
+def feed(monkeypatch: pytest.MonkeyPatch) -> Feed:
+    # However long the machine stalls between a quote and a look at it.
+    monkeypatch.setattr("quantmesh.portfolio.adapters.live_quotes._HEARD_SECONDS", 3600.0)
     return Feed()
 
 

@@ -123,7 +123,7 @@ async def market() -> AsyncIterator[tuple[SmallMarket, MarketPeer, grpc.aio.Serv
     server.add_generic_rpc_handlers((small.handler(),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    peer = Peer("market", open_channel(f"127.0.0.1:{port}", []), timeout_seconds=5.0)
+    peer = Peer("market", open_channel(f"127.0.0.1:{port}", []), timeout_seconds=30.0)
     yield small, MarketPeer(peer), server
     await peer.close()
     await server.stop(None)

@@ -12,7 +12,7 @@ from quantmesh.portfolio.core.order_errors import IllegalTransition, OrderChange
 from quantmesh.portfolio.core.orders import Order
 
 from .fakes import Service, User
-from .known_accounts import admin
+from .known_accounts import admin, until_some_wait
 from .order_desk import STATUS, Desk, sized
 from .pre_trade_peers import Checks
 
@@ -176,7 +176,7 @@ async def test_a_halt_that_comes_while_the_quote_is_waited_for_stops_what_would_
             trading: asyncio.Task[Any] = asyncio.create_task(desk.fill(order.id, "1", lower))
         else:
             trading = asyncio.create_task(user.replace(order, limit_price="120"))
-        await asyncio.sleep(0.3)
+        await until_some_wait(connection)
         await checks.halt("AAPL")
     await trading
     assert (await user.shown(order.id)).fills == []

@@ -10,7 +10,7 @@ from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHoldin
 from quantmesh.portfolio.core.order_errors import OrderIdTaken
 
 from .fakes import Service
-from .known_accounts import admin, cash, elsewhere
+from .known_accounts import admin, cash, elsewhere, until_some_wait
 from .order_desk import STATUS, sized
 from .placing import count, known
 
@@ -184,6 +184,6 @@ async def test_an_account_that_others_hold_is_waited_for(service: Service) -> No
     async with admin(service) as connection, connection.transaction():
         await connection.execute("SELECT FROM portfolio WHERE id = %s FOR UPDATE", [portfolio_id])
         placing = asyncio.create_task(user.order(portfolio_id, "1"))
-        await asyncio.sleep(0.2)
+        await until_some_wait(connection)
         assert not placing.done()
     assert STATUS[(await placing).status] == "filled"

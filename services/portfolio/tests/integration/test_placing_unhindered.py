@@ -8,7 +8,7 @@ import pytest
 from quantmesh.portfolio.core.errors import InsufficientCash
 
 from .fakes import Service, User
-from .known_accounts import admin, elsewhere
+from .known_accounts import admin, elsewhere, until_some_wait
 from .order_desk import STATUS, sized
 from .placing import known
 from .pre_trade_peers import Checks
@@ -43,7 +43,7 @@ async def test_a_halt_that_comes_while_the_quote_is_waited_for_is_in_the_way(
     async with admin(checks.service) as connection, connection.transaction():
         await connection.execute("SELECT FROM venue_symbol WHERE symbol = 'AAPL' FOR UPDATE")
         placing = asyncio.create_task(user.order(portfolio_id, "1"))
-        await asyncio.sleep(0.3)
+        await until_some_wait(connection)
         await checks.halt("AAPL")
     assert STATUS[(await placing).status] == "rejected"
 

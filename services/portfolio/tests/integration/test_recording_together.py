@@ -14,6 +14,7 @@ from quantmesh.portfolio.core.errors import InsufficientCash, InsufficientHoldin
 from quantmesh.portfolio.core.ledger_errors import LotNotOpen
 
 from .fakes import NO_CONTEXT, Service, User
+from .known_accounts import admin, until_some_wait, waiting
 from .messages import decimal, transaction
 
 SEVERAL = 12
@@ -77,7 +78,7 @@ async def test_an_account_that_others_hold_keeps_nobody_else_waiting(service: Se
     async with await psycopg.AsyncConnection.connect(service.admin_url, options="-c search_path=portfolio") as other:
         await other.execute("SELECT FROM portfolio WHERE id = %s FOR UPDATE", [held])
         waits = [asyncio.create_task(user.deposit(each.id, "10.00")) for each in portfolios]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await asyncio.gather(*(task for task, each in zip(waits, portfolios, strict=True) if each.id != held))
         assert not waits[4].done()
         await other.rollback()
@@ -88,16 +89,14 @@ async def test_an_account_that_others_hold_keeps_nobody_else_waiting(service: Se
 async def test_those_that_wait_for_one_account_hold_one_connection(service: Service) -> None:
     user = service.user()
     held = (await user.create()).id
-    options = "-c search_path=portfolio"
-    async with await psycopg.AsyncConnection.connect(service.admin_url, options=options, autocommit=True) as admin:
-        async with admin.transaction():
-            await admin.execute("SELECT FROM portfolio WHERE id = %s FOR UPDATE", [held])
+    async with admin(service) as connection:
+        async with connection.transaction():
+            await connection.execute("SELECT FROM portfolio WHERE id = %s FOR UPDATE", [held])
             waits = [asyncio.create_task(user.deposit(held, "10.00")) for _ in range(6)]
+            await until_some_wait(connection)
+            # Others would have come by now.
             await asyncio.sleep(1.0)
-            cursor = await admin.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            )
-            assert await cursor.fetchone() == (1,)
+            assert await waiting(connection) == 1
         await asyncio.gather(*waits)
     assert (await user.events(held)).last_seq == 6
 

@@ -96,7 +96,7 @@ class VenueService:
 
     async def until_all_is_told(self) -> None:
         """The broker has every event."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 async with self.service.database.system_transaction() as session:
                     if not await session.scalar(_UNPUBLISHED):
@@ -116,13 +116,13 @@ class VenueService:
     async def until(
         self, user: User, order: pb.Order, status: "pb.OrderStatus.ValueType", price: str | None = None
     ) -> pb.Order:
-        """Within 20 seconds, while the market ticks at `price`, where one is given."""
+        """Within 60 seconds, while the market ticks at `price`, where one is given."""
         return await self.until_order(user, order, lambda found: found.status == status, price)
 
     async def until_order(
         self, user: User, order: pb.Order, condition: Callable[[pb.Order], bool], price: str | None = None
     ) -> pb.Order:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 if price is not None:
                     await self.tick(price)
