@@ -44,22 +44,24 @@ class Account:
 
 @st.composite
 def books(draw: st.DrawFn, *, costs: bool) -> list[Candidate]:
+    """Without costs of whole lots alone: what is held beyond them cannot be sold, and so lacks elsewhere."""
     count = draw(st.integers(1, 6))
     weights = draw(st.lists(st.integers(0, 20), min_size=count, max_size=count))
     whole = max(100, sum(weights))
+    lots = [draw(st.sampled_from(["1", "1", "10", "0.01"] if costs else ["1", "1", "10"])) for _ in weights]
     return [
         candidate(
             f"S{index}",
             draw(st.sampled_from(["USD", "EUR", "JPY"])),
             str(Decimal(weight) / whole),
             str(draw(st.integers(1, 500))),
-            str(draw(st.integers(0, 60))),
-            lot_size=draw(st.sampled_from(["1", "1", "10", "0.01"] if costs else ["1", "1", "10"])),
+            str(draw(st.integers(0, 60) if costs else st.integers(0, 60 // int(lot)).map(int(lot).__mul__))),
+            lot_size=lot,
             half_spread=draw(st.sampled_from(["0", "0.05", "0.5"])) if costs else "0",
             gain=str(draw(st.integers(-20, 20))),
             **({"fee": ""} if costs else {}),
         )
-        for index, weight in enumerate(weights)
+        for index, (weight, lot) in enumerate(zip(weights, lots, strict=True))
     ]
 
 
