@@ -135,12 +135,12 @@ async def test_what_comes_within_the_time_to_gather_shares_a_transaction(
     database: Database, bus: EventBus, start: Start
 ) -> None:
     batches = Batches(database)
-    start(batches.together(gather_seconds=1.0).run(database, bus))
+    start(batches.together(gather_seconds=2.0).run(database, bus))
     await send(bus, envelope_of(1, "FIRST"))
     await until(lambda: batches.is_count(1))
     for version in range(2, 8):
-        # In one piece, so that the time to gather goes by for no acknowledgement.
-        await bus.client.publish(f"qm.{SUBJECT}.0", envelope_of(version, "LATER").SerializeToString())
+        await send(bus, envelope_of(version, "LATER"))
+        await asyncio.sleep(0.05)
     await until(lambda: batches.is_count(7))
     assert len(batches.batches) <= 3
 
