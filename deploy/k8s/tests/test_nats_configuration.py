@@ -79,11 +79,11 @@ def _publish(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publish]:
     command = [str(SERVER), "-c", str(configuration), *own]
     with subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL) as server:
         try:
-            # Written when it listens.
-            while not (told := list(folder.glob("*.ports"))):
+            # Made when it listens, and written a moment later.
+            while not (told := "".join(file.read_text() for file in folder.glob("*.ports"))):
                 assert server.poll() is None
                 time.sleep(0.02)
-            port = int(json.loads(told[0].read_text())["nats"][0].rpartition(":")[2])
+            port = int(json.loads(told)["nats"][0].rpartition(":")[2])
             yield lambda user, subject: _answer(port, user, environ.get(f"NATS_PASSWORD_{user.upper()}", ""), subject)
         finally:
             server.terminate()

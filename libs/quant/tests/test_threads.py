@@ -74,11 +74,11 @@ def test_results_that_nobody_waits_for_any_more_are_not_worked_out() -> None:
         time.sleep(0.001)
         return number
 
-    results = results_in_order(task, 1_000)
+    results = results_in_order(task, 1_000_000)
     assert next(results) == 0
     results.close()  # type: ignore[attr-defined]  # it is a generator
     worked = len(begun)
-    assert worked < 1_000
+    assert worked < 1_000_000
     time.sleep(0.02)
     assert len(begun) == worked
 

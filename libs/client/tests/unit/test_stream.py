@@ -77,7 +77,7 @@ def test_a_stream_that_breaks_goes_on_without_a_hole_or_a_repeat(gateway: Gatewa
     seen = []
     with Client(gateway.address) as client, client.stream() as stream:
         stream.subscribe(["portfolio.p1"])
-        for event in stream.events(timeout_seconds=10):
+        for event in stream.events(timeout_seconds=30):
             seen.append(event.seq)
             if event.seq == len(LOG):
                 break
@@ -90,7 +90,7 @@ def test_a_stream_goes_on_behind_the_snapshot_that_the_client_has(gateway: Gatew
     seen = []
     with Client(gateway.address) as client, client.stream() as stream:
         stream.resume("portfolio.p1", 3)
-        for event in stream.events(timeout_seconds=10):
+        for event in stream.events(timeout_seconds=30):
             seen.append(event.seq)
             if event.seq == len(LOG):
                 break
