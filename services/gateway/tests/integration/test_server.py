@@ -51,10 +51,11 @@ async def wait_for_port(port: int) -> None:
 async def is_listening(port: int) -> bool:
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except ConnectionRefusedError:
+        writer.close()
+        await writer.wait_closed()
+    except ConnectionError:
+        # Also of a listener that closed before it had accepted.
         return False
-    writer.close()
-    await writer.wait_closed()
     return True
 
 
