@@ -5,7 +5,7 @@ import uuid
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -140,12 +140,13 @@ class FakeMarket:
 
 
 class TickingClock:
-    """System time under the test's hand."""
+    """System time under the test's hand; no two looks tell the same."""
 
     def __init__(self) -> None:
         self.time = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 
     def now(self) -> datetime:
+        self.time += timedelta(microseconds=1)
         return self.time
 
 

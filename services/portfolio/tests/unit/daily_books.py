@@ -40,7 +40,7 @@ def history_of(
     portfolio = Portfolio(UUID(int=1), "P", "USD", LotMethod.FIFO, datetime(2020, 1, 1, tzinfo=UTC), version=1, seq=1)
     folded = fold_lots(movements, LotMethod.FIFO)
     held = held_table(((symbol, lots.currency, lots.days) for symbol, lots in folded.items()), explained=True)
-    return History(portfolio, held, summed_flows([flow_table(flows)]), income_table(income))
+    return History(portfolio, portfolio.created_at, held, summed_flows([flow_table(flows)]), income_table(income))
 
 
 def prices_of(closes: Mapping[str, Mapping[int, str]], rates: Mapping[int, str] | None = None) -> Prices:

@@ -44,6 +44,9 @@ class MemoryLedger:
     async def portfolio(self, _: UUID) -> Portfolio:
         return self.head
 
+    async def recorded(self, _: UUID) -> tuple[Portfolio, datetime]:
+        return self.head, max((item.recorded_at for item in self._seen(View())), default=self.head.created_at)
+
     async def advance(self, _: UUID, events: int, now: datetime) -> tuple[Portfolio, datetime]:
         self.head = replace(self.head, seq=self.head.seq + events)
         return self.head, now

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 import numpy as np
@@ -31,10 +31,11 @@ class History:
     """What a portfolio held day by day, and what flowed, summed and in order of time.
 
     What was held is known from before the end of `since` on, or from the beginning where that is None. `multipliers`
-    are of the options.
+    are of the options; the last recording was at `recorded_at`.
     """
 
     portfolio: Portfolio
+    recorded_at: datetime
     held: HeldTable
     flows: FlowTable
     income: IncomeTable

@@ -25,10 +25,12 @@ MOST_LOTS = 5_000
 class Holdings:
     """A portfolio's state as the ledger has it, or a part of that, before anybody asks for prices.
 
-    `multipliers` are of the options; `lots`, by symbol, are there where they were asked for.
+    `multipliers` are of the options; `lots`, by symbol, are there where they were asked for. The last recording was at
+    `recorded_at`.
     """
 
     portfolio: Portfolio
+    recorded_at: datetime
     positions: tuple[Position, ...]
     cash: Mapping[str, Decimal]
     multipliers: Mapping[str, Decimal] = field(default_factory=dict)
@@ -69,7 +71,7 @@ class ValuedHoldings:
 
 async def read_holdings(ledger: Ledger, portfolio_id: UUID, view: View, *, lots: bool = False) -> Holdings:
     """Raises TooManyLots."""
-    portfolio = await ledger.portfolio(portfolio_id)
+    portfolio, recorded_at = await ledger.recorded(portfolio_id)
     view = replace(view, seq=portfolio.seq)
     if lots:
         state, folded = await fold_open_lots(ledger, portfolio_id, portfolio.lot_method, view)
@@ -80,19 +82,19 @@ async def read_holdings(ledger: Ledger, portfolio_id: UUID, view: View, *, lots:
     count = sum(map(len, open_lots.values()))
     if count > MOST_LOTS:
         raise TooManyLots(count, MOST_LOTS)
-    return Holdings(portfolio, state.positions, state.cash, multipliers, open_lots)
+    return Holdings(portfolio, recorded_at, state.positions, state.cash, multipliers, open_lots)
 
 
 async def read_lots(ledger: Ledger, portfolio_id: UUID, symbol: str, view: View) -> Holdings:
     """One instrument, with its lots; nothing where it is not held."""
-    portfolio = await ledger.portfolio(portfolio_id)
+    portfolio, recorded_at = await ledger.recorded(portfolio_id)
     if view.seq is None:
         view = replace(view, seq=portfolio.seq)
     folded = await fold_lots_of(ledger, portfolio_id, portfolio.lot_method, view, symbol)
     if folded is None or not folded.lots:
-        return Holdings(portfolio, (), {})
+        return Holdings(portfolio, recorded_at, (), {})
     multipliers = await multipliers_of(ledger, portfolio_id, [symbol])
-    return Holdings(portfolio, (folded.position(),), {}, multipliers, {symbol: folded.lots})
+    return Holdings(portfolio, recorded_at, (folded.position(),), {}, multipliers, {symbol: folded.lots})
 
 
 async def multipliers_of(ledger: Ledger, portfolio_id: UUID, symbols: Collection[str]) -> dict[str, Decimal]:

@@ -99,6 +99,10 @@ class Ledger(Journal, Protocol):
 
     async def portfolio(self, portfolio_id: UUID) -> Portfolio: ...
 
+    async def recorded(self, portfolio_id: UUID) -> tuple[Portfolio, datetime]:
+        """With the time of its last recording."""
+        ...
+
     async def advance(self, portfolio_id: UUID, events: int, now: datetime) -> tuple[Portfolio, datetime]:
         """Lock the portfolio until commit and take the next `events` numbers of its log.
 

@@ -32,7 +32,7 @@ class Span:
 
 async def read_history(ledger: Ledger, portfolio_id: UUID, view: View, span: Span) -> History:
     """The same as the days of a fold of the whole journal."""
-    portfolio = await ledger.portfolio(portfolio_id)
+    portfolio, recorded_at = await ledger.recorded(portfolio_id)
     view = View(_earlier(view.as_of, span.until), view.known_at, portfolio.seq)
     view, snapshot = await newest_snapshot(ledger, portfolio_id, portfolio.lot_method, view)
     since = span.since or date.min
@@ -72,6 +72,7 @@ async def read_history(ledger: Ledger, portfolio_id: UUID, view: View, span: Spa
     held_in_turn = tables_in_turn([*before.result(), later.result()])
     return History(
         portfolio,
+        recorded_at,
         held_in_turn,
         summed_flows(flowed.result()),
         all_income(earned.result()),

@@ -1,10 +1,15 @@
 """Instants as text."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:[0-5]\d)", re.ASCII)
+
+
+def next_recording(last: datetime, now: datetime) -> datetime:
+    """When something is recorded behind what was recorded `last`, by whatever clock."""
+    return max(last + timedelta(microseconds=1), now)
 
 
 def rfc3339(moment: datetime) -> str:

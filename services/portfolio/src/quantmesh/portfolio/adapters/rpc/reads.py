@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 
 from quantmesh.api.common.v1 import common_pb2
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
@@ -29,7 +29,7 @@ _SHOWN_AT_ONCE = 1_000
 class ReadMethods(Methods):
     @requires("portfolio:read")
     async def GetPositions(self, request: pb.GetPositionsRequest, context: Context) -> pb.GetPositionsResponse:
-        view = _view(request)
+        view, begun = _view(request), self._clock.now()
         async with self._store() as store:
             holdings = await read_holdings(store, portfolio_id_of(request.portfolio_id), view, lots=request.lots)
         valued = await value_holdings(self._market, holdings, view.as_of, view.known_at)
@@ -46,7 +46,7 @@ class ReadMethods(Methods):
             total_value=None if valued.total_value is None else translate.money(valued.total_value, base),
             exchange_rates=translate.exchange_rates(valued.rates),
             as_of=None if valued.as_of is None else to_timestamp(valued.as_of),
-            known_at=to_timestamp(view.known_at or self._clock.now()),
+            known_at=to_timestamp(_known_at(view, begun, holdings.recorded_at)),
             seq=valued.portfolio.seq,
         )
 
@@ -82,7 +82,7 @@ class ReadMethods(Methods):
         rate = request.risk_free_rate
         if not -1.0 < rate < 1.0:
             raise InvalidRequest("risk_free_rate", f"{rate} is not a fraction per year between -1 and 1")
-        portfolio_id = portfolio_id_of(request.portfolio_id)
+        portfolio_id, begun = portfolio_id_of(request.portfolio_id), self._clock.now()
         as_of = view.as_of or (await self._market.clock()).time
         asked = PerformanceQuestion(as_of, view.known_at, start, end, request.benchmark, rate, request.explain)
 
@@ -94,7 +94,7 @@ class ReadMethods(Methods):
         shown, cursor = _page(resampled(measured.performance.series, frequency), request.page)
         answer = translate_performance.performance(measured, shown, cursor, history.portfolio.base_currency)
         answer.as_of.CopyFrom(to_timestamp(as_of))
-        answer.known_at.CopyFrom(to_timestamp(view.known_at or self._clock.now()))
+        answer.known_at.CopyFrom(to_timestamp(_known_at(view, begun, history.recorded_at)))
         return answer
 
     @requires("portfolio:read")
@@ -139,6 +139,11 @@ def _view(
     request: pb.GetPositionsRequest | pb.ListLotsRequest | pb.GetPerformanceRequest | pb.ListLedgerRequest,
 ) -> View:
     return View(translate.moment(request, "as_of"), translate.moment(request, "known_at"))
+
+
+def _known_at(view: View, begun: datetime, recorded_at: datetime) -> datetime:
+    """From before the ledger was read, since what is recorded meanwhile is not shown; all that is shown was known."""
+    return view.known_at or max(begun, recorded_at)
 
 
 def _day(text: str, field: str) -> date | None:

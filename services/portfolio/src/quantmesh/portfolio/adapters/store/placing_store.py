@@ -18,6 +18,7 @@ from quantmesh.portfolio.core.known_account import KnownAccount, NotKnown
 from quantmesh.portfolio.core.liquidity import LiquidityRequest
 from quantmesh.portfolio.core.model import Portfolio, Transaction
 from quantmesh.portfolio.core.numbers import ZERO
+from quantmesh.portfolio.core.times import next_recording
 
 
 class PlacingStore(Store):
@@ -36,7 +37,7 @@ class PlacingStore(Store):
         if account is None:
             portfolio, recorded_at = await self.locked(portfolio_id)
             account = self.known_account = KnownAccount(portfolio, recorded_at)
-        return account.portfolio, max(account.recorded_at, now)
+        return account.portfolio, next_recording(account.recorded_at, now)
 
     async def books(self, portfolio_id: UUID, holdings: Collection[Holding], since: datetime) -> Books:
         account = self._known

@@ -11,6 +11,7 @@ from quantmesh.portfolio.core.admission import Holding
 from quantmesh.portfolio.core.errors import PortfolioNotFound, VersionMismatch
 from quantmesh.portfolio.core.ledger_errors import MarginInUse, PortfolioNotEmpty
 from quantmesh.portfolio.core.model import LotMethod, Portfolio
+from quantmesh.portfolio.core.times import next_recording
 
 COLUMNS = "id, name, base_currency, lot_method, created_at, version, seq, margin_enabled, recorded_at"
 _CREATE = text(
@@ -32,7 +33,7 @@ _LIST = text(
 # The lock under which everything else about the account is decided; greatest() keeps recording times in order of seq.
 _ADVANCE = text(
     f"""
-    UPDATE portfolio SET seq = seq + :events, recorded_at = greatest(recorded_at, :now)
+    UPDATE portfolio SET seq = seq + :events, recorded_at = greatest(recorded_at + interval '1 microsecond', :now)
     WHERE id = :id AND deleted_at IS NULL
     RETURNING {COLUMNS}
     """  # noqa: S608  our own column names
@@ -102,10 +103,13 @@ class PortfolioStore(Owned):
         return portfolio_of(created.one())
 
     async def portfolio(self, portfolio_id: UUID) -> Portfolio:
+        return (await self.recorded(portfolio_id))[0]
+
+    async def recorded(self, portfolio_id: UUID) -> tuple[Portfolio, datetime]:
         found = (await self._session.execute(_FIND, {"id": portfolio_id})).one_or_none()
         if found is None:
             raise PortfolioNotFound(portfolio_id)
-        return portfolio_of(found)
+        return portfolio_of(found), found.recorded_at
 
     async def portfolios(self, after: UUID | None, limit: int) -> list[Portfolio]:
         found = await self._session.execute(_LIST, {"after": after, "limit": limit})
@@ -120,7 +124,7 @@ class PortfolioStore(Owned):
 
     async def lock(self, portfolio_id: UUID, now: datetime) -> tuple[Portfolio, datetime]:
         portfolio, recorded_at = await self.locked(portfolio_id)
-        return portfolio, max(recorded_at, now)
+        return portfolio, next_recording(recorded_at, now)
 
     async def locked(self, portfolio_id: UUID) -> tuple[Portfolio, datetime]:
         """With the time of its last recording."""

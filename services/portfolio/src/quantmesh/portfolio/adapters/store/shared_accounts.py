@@ -19,6 +19,7 @@ from quantmesh.portfolio.core.admission import Books, Holding
 from quantmesh.portfolio.core.errors import PortfolioNotFound
 from quantmesh.portfolio.core.known_account import KnownAccount, NotKnown
 from quantmesh.portfolio.core.model import Portfolio, Transaction
+from quantmesh.portfolio.core.times import next_recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class SharedAccounts:
         if account is None:
             raise PortfolioNotFound(portfolio_id)
         portfolio = account.portfolio
-        return replace(portfolio, seq=portfolio.seq + events), max(account.recorded_at, now)
+        return replace(portfolio, seq=portfolio.seq + events), next_recording(account.recorded_at, now)
 
     def books(self, portfolio_id: UUID, holdings: Collection[Holding], since: datetime) -> Books:
         """Raises NotKnown."""
