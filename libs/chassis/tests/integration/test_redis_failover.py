@@ -13,7 +13,7 @@ from quantmesh.local.child import ChildProcess
 from quantmesh.local.network import LOOPBACK, free_port
 
 # A Sentinel that the machine held up for two seconds trusts its eyes again half a minute later.
-_PATIENCE_SECONDS = 90.0
+_PATIENCE_SECONDS = 150.0
 _PASSWORD = "secret"
 
 
@@ -76,7 +76,7 @@ async def _replicas(watched: Watched) -> int:
     return sum(replica["master-link-status"] == "ok" for replica in found)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_the_cache_goes_on_with_the_replica_that_becomes_primary(watched: Watched) -> None:
     cache = Cache(watched.url, "test", timeout_seconds=0.25)
     await kept(cache, "before", b"1")

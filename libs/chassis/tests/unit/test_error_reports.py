@@ -18,9 +18,11 @@ PROGRAM = f"""
 import sys
 from quantmesh.chassis.context import CallContext, set_call
 from quantmesh.chassis.settings import ServiceSettings
+from quantmesh.chassis.telemetry import error_reports
 from quantmesh.chassis.telemetry.forwards import forwards_of
 from quantmesh.chassis.telemetry.logs import configure_logs, get_logger
 
+error_reports._SHUTDOWN_SECONDS = 30.0  # the machine may stand still while a report is on its way
 settings = ServiceSettings(sentry_dsn=sys.argv[1], otlp_endpoint=sys.argv[2], environment="test", revision="abc123")
 configure_logs("ledger-worker", "INFO", forwards_of("ledger", "ledger-worker", settings))
 set_call(CallContext(request_id="request-1", traceparent="00-{TRACE_ID}-{SPAN_ID}-01"))
