@@ -36,6 +36,7 @@ class Ledger:
 
     behaviour: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
     server: RpcServer | None = None
+    peer: Peer | None = None
     alone: list[str] = field(default_factory=list)
     lines: list[UUID | None] = field(default_factory=list)
     ended: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
@@ -100,6 +101,7 @@ async def serving(
     server.add_servicer(lambda _, recording: ledger.add_to(recording, knows_lines=knows_lines), ledger)
     await server.start()
     peer = Peer("ledger", open_channel(f"127.0.0.1:{server.port}", []), timeout_seconds=timeout_seconds)
+    ledger.peer = peer
     bundled: Bundled[Request, Response] = Bundled(
         peer,
         peer.channel.unary_unary(f"/{SERVICE}/RecordTransaction", Request.SerializeToString, Response.FromString),
@@ -136,7 +138,7 @@ async def serving(
     }
     try:
         for bearer in tokens:
-            await asyncio.wait([ask("before", bearer[0], scope=bearer[1])])
+            await asyncio.gather(ask("before", bearer[0], scope=bearer[1]), return_exceptions=True)
         ledger.alone.clear()
         yield ask
     finally:

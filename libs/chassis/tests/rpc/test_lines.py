@@ -143,7 +143,7 @@ async def test_who_has_no_time_left_is_told_and_called_off_alone() -> None:
 
 async def test_calls_of_which_the_peer_says_nothing_open_the_breaker() -> None:
     async with serving(Ledger({"a": Held()})) as ask:
-        await asyncio.wait([ask("a", seconds=0.2) for _ in range(5)])
+        await asyncio.gather(*(ask("a", seconds=0.2) for _ in range(5)), return_exceptions=True)
         with pytest.raises(Unavailable, match="failed 5 times in a row"):
             await ask("b")
 
@@ -163,6 +163,22 @@ async def test_a_peer_that_ends_is_unavailable_to_all_who_wait() -> None:
         await held.begun.acquire()
         await held.begun.acquire()
     told = await asyncio.gather(*asked, return_exceptions=True)
+    assert all(isinstance(each, Unavailable) for each in told), told
+
+
+async def test_a_caller_that_ends_leaves_nothing_under_way() -> None:
+    held = Held()
+    ledger = Ledger({"a": held, "b": held})
+    async with serving(ledger) as ask, asyncio.timeout(20.0):
+        asked = [ask("a"), ask("b")]
+        await held.begun.acquire()
+        await held.begun.acquire()
+        assert ledger.peer is not None
+        await ledger.peer.close()
+        await held.cancelled.acquire()
+        await held.cancelled.acquire()
+        await ledger.ended.acquire()
+        told = await asyncio.gather(*asked, return_exceptions=True)
     assert all(isinstance(each, Unavailable) for each in told), told
 
 
