@@ -49,7 +49,7 @@ async def serve_keys() -> tuple[grpc.aio.Server, int]:
 
 def token(user: uuid.UUID) -> str:
     now = int(time.time())
-    claims = {"sub": str(user), "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + 60, "scope": "account:manage"}
+    claims = {"sub": str(user), "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + 300, "scope": "account:manage"}
     return jwt.encode(claims, KEY, algorithm="EdDSA", headers={"kid": "k", "typ": TOKEN_TYPE})
 
 
@@ -97,11 +97,11 @@ async def test_the_service_on_the_page_runs_and_keeps_its_tenants_apart(
     service = await asyncio.create_subprocess_exec(*command, env=environment)
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            await asyncio.wait_for(channel.channel_ready(), 20)
+            await asyncio.wait_for(channel.channel_ready(), 60)
             await _ask(channel)
     finally:
         service.terminate()
-        assert await asyncio.wait_for(service.wait(), 15) == 0
+        assert await asyncio.wait_for(service.wait(), 60) == 0
         await auth.stop(0)
     with psycopg.connect(database.admin_url) as admin:
         assert admin.execute("SELECT count(*) FROM notes.note").fetchone() == (1,)

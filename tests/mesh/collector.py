@@ -25,7 +25,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 # An anchor takes a batch's time and two blocks.
-_PATIENCE_SECONDS = 40.0
+_PATIENCE_SECONDS = 90.0
 
 
 @dataclass(frozen=True)

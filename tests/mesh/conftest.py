@@ -38,6 +38,8 @@ def mesh(workspace: Path, telemetry: TelemetryCollector) -> Iterator[Mesh]:
         settings = {
             "QUANTMESH_AUTH_LOGINS_PER_ADDRESS": "100000",
             "QUANTMESH_GATEWAY_SIGN_IN_QUOTA": "100000",
+            # No session closes between what a test reads and what it compares it with.
+            "QUANTMESH_MARKET_REPLAY_SECONDS_PER_SESSION": "3600",
             "QUANTMESH_OTLP_ENDPOINT": telemetry.endpoint,
             # Spans and logs leave at once, where five seconds are usual.
             "OTEL_BSP_SCHEDULE_DELAY": "200",

@@ -28,7 +28,7 @@ def imported(user: httpx.Client, portfolio: str, headers: dict[str, str]) -> htt
 
 def ended(user: httpx.Client, answer: httpx.Response) -> dict[str, Any]:
     assert answer.status_code == 202, answer.text
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     seen = []
     while (job := user.get(answer.headers["Location"]).json())["status"] in {"queued", "running"}:
         assert time.monotonic() < deadline, job

@@ -50,12 +50,20 @@ def test_a_slow_bucket_leads_to_the_trace_of_its_request_at_the_edge_and_behind_
     header = {"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01"}
     user.post(f"{API}/options/price", json=OPTION, headers=header).raise_for_status()
     for service, series in (("gateway", "quantmesh_http_seconds_bucket"), ("pricing", "quantmesh_rpc_seconds_bucket")):
-        answer = httpx.get(
-            f"{mesh.ops_urls[service]}/metrics", headers={"Accept": "application/openmetrics-text;version=1.0.0"}
-        )
-        led = [line for line in answer.text.splitlines() if f'# {{trace_id="{trace_id}"}}' in line]
+        led = leading_to(f"{mesh.ops_urls[service]}/metrics", trace_id)
         assert len(led) == 1, service
         assert led[0].startswith(series)
+
+
+def leading_to(url: str, trace_id: str) -> list[str]:
+    """The lines of a page of metrics that name the trace, once there are some: observed when its answer has left."""
+    deadline = time.monotonic() + 30
+    while True:
+        answer = httpx.get(url, headers={"Accept": "application/openmetrics-text;version=1.0.0"})
+        led = [line for line in answer.text.splitlines() if f'# {{trace_id="{trace_id}"}}' in line]
+        if led or time.monotonic() > deadline:
+            return led
+        time.sleep(0.05)
 
 
 @pytest.mark.skipif(shutil.which("prometheus") is None, reason="prometheus is not installed: it scrapes nothing")

@@ -105,7 +105,7 @@ ASIAN = {
 
 
 def finished(user: httpx.Client, place: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 30.0
+    deadline = time.monotonic() + 90.0
     while time.monotonic() < deadline:
         job = dict(user.get(place).json())
         if job["status"] not in {"queued", "running"}:

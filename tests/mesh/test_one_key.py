@@ -14,7 +14,7 @@ from .accounts import API, cash, events, new_portfolio
 CLIENTS, REPEATS = 50, 20
 DEPOSIT = {"type": "deposit", "amount": "7.00", "currency": "USD", "executed_at": "2020-01-02T15:00:00Z"}
 # After this long without an answer something is broken.
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 
 
 class Insister(threading.Thread):

@@ -49,26 +49,31 @@ def states(user: httpx.Client, portfolio: str) -> dict[str, str]:
 
 
 def wait_for(user: httpx.Client, portfolio: str, kind: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         found = [event for event in events(user, portfolio) if event["type"] == kind]
         if found:
             return found[0]
         time.sleep(0.25)
-    pytest.fail(f"no {kind} within half a minute")
+    pytest.fail(f"no {kind} within a minute")
 
 
 def test_a_denied_order_brings_one_that_passes(user: httpx.Client, portfolio: str) -> None:
     limit(user, portfolio, gross_exposure="5000", value_at_risk="100000", margin_utilisation="0.9", daily_loss="1000")
     before = events(user, portfolio)
-    denied = order(user, portfolio, "500")
-    assert denied.status_code == 422, denied.text
-    problem = denied.json()
-    assert (problem["type"], problem["rule"]) == ("/problems/limit-exceeded", "gross_exposure")
-    assert [each["rule"] for each in problem["denials"]] == ["gross_exposure"]
-    assert float(problem["denials"][0]["after"]) > 5000
-    assert events(user, portfolio) == before
-    suggested = user.post(f"{API}/orders", json=problem["suggestion"], headers=key())
+    deadline = time.monotonic() + 30
+    while True:
+        denied = order(user, portfolio, "500")
+        assert denied.status_code == 422, denied.text
+        problem = denied.json()
+        assert (problem["type"], problem["rule"]) == ("/problems/limit-exceeded", "gross_exposure")
+        assert [each["rule"] for each in problem["denials"]] == ["gross_exposure"]
+        assert float(problem["denials"][0]["after"]) > 5000
+        assert events(user, portfolio) == before
+        suggested = user.post(f"{API}/orders", json=problem["suggestion"], headers=key())
+        # One that fills the limit is refused where the price rose in between.
+        if suggested.status_code != 422 or time.monotonic() > deadline:
+            break
     assert (suggested.status_code, suggested.json()["status"]) == (201, "filled"), suggested.text
     # One more would be too many.
     assert order(user, portfolio, "10").status_code == 422
@@ -133,7 +138,7 @@ def test_a_suspended_user_does_not_trade_and_is_told_why(
     ended = wait_for(user, portfolio, "order.cancelled")["data"]
     assert (ended["id"], "(KYC)" in ended["reason"]) == (resting.json()["id"], True)
     # A status is remembered for five seconds.
-    deadline = time.monotonic() + 8
+    deadline = time.monotonic() + 30
     while (refused := order(user, portfolio, "1")).status_code == 201 and time.monotonic() < deadline:
         time.sleep(0.25)
     assert refused.status_code == 422, refused.text

@@ -94,7 +94,7 @@ async def test_a_halt_is_seen_on_the_stream_and_stops_its_symbol(
 
 
 async def heard(stream: websockets.ClientConnection, kind: str) -> dict[str, Any]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             event = json.loads(await stream.recv())
             if event.get("type") == kind:
