@@ -249,10 +249,11 @@ async def test_a_request_under_way_is_finished_when_the_gateway_stops(edge: Edge
     started = asyncio.Event()
 
     async def slow(_: object) -> GetMeResponse:
-        """Until nobody else is let in any more."""
+        """Long after nobody else is let in any more."""
         started.set()
         while await is_listening(server.port):  # noqa: ASYNC110  the server tells nobody
             await asyncio.sleep(0.02)
+        await asyncio.sleep(0.7)
         return GetMeResponse()
 
     edge.peers["auth"].answers["GetMe"] = slow
