@@ -19,6 +19,7 @@ SCOPES = {
     "ReverseTransaction": "portfolio:write",
     "ReverseImport": "portfolio:write",
     "PlaceOrder": "orders:write",
+    "StreamOrders": "orders:write",
     "CancelOrder": "orders:write",
     "PreviewOrder": "orders:write",
     "ReplaceOrder": "orders:write",

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
+from quantmesh.api.common.v1.bundle_pb2 import BundledCall
 from quantmesh.api.risk.v1 import limits_pb2 as pb
 from quantmesh.api.risk.v1 import risk_pb2
 from quantmesh.chassis.errors import InvalidInput, NotFound, PermissionDenied, PreconditionFailed
@@ -117,6 +118,22 @@ async def test_a_check_asks_for_the_account_only_where_there_are_limits(limits: 
     assert (await limits.check(portfolio, order("AAPL", "3", "SELL"), account=message)).allowed
     # Portfolio is not called back.
     assert limits.accounts.asked == asked
+
+
+async def test_a_check_on_a_line_is_answered_as_one_by_itself(limits: Limits) -> None:
+    free, limited, nobodys = limits.accounts.open(), limits.accounts.open(), "nobody's"
+    await limits.set(limited, limit("gross_exposure", "1000"))
+    asked = [pb.CheckOrderRequest(portfolio_id=each, orders=[order("AAPL", "1")]) for each in (free, limited, nobodys)]
+    calls = [BundledCall(request=each.SerializeToString(), place=place) for place, each in enumerate(asked)]
+
+    async def requests() -> AsyncIterator[pb.StreamChecksRequest]:
+        yield pb.StreamChecksRequest(calls=calls)
+
+    answers = [each async for each in limits.peer.stream(limits.stub.StreamChecks, requests())]
+    outcomes = sorted((each for answer in answers for each in answer.outcomes), key=lambda each: each.place)
+    first, second = (pb.CheckOrderResponse.FromString(each.response) for each in outcomes[:2])
+    assert (first.allowed, second.account_needed) == (True, True)
+    assert outcomes[2].HasField("refusal")
 
 
 async def test_an_account_that_may_owe_is_held_to_its_margin_without_any_limit(limits: Limits) -> None:

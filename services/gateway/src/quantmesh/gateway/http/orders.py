@@ -5,6 +5,7 @@ from functools import partial
 from quantmesh.api.portfolio.v1 import portfolio_pb2 as pb
 from quantmesh.api.portfolio.v1.portfolio_pb2_grpc import PortfolioServiceStub
 from quantmesh.chassis.rpc import Peer
+from quantmesh.chassis.rpc.bundling import Bundled
 from quantmesh.gateway.core.conditional import version_tag
 from quantmesh.gateway.http.answer import Answer, created, ok, replayed
 from quantmesh.gateway.http.call import Call
@@ -23,6 +24,14 @@ class Orders:
         self._portfolio = portfolio
         self._portfolio_unscoped = portfolio.in_own_name()
         self._stub = PortfolioServiceStub(portfolio.channel)
+        self._placing: Bundled[pb.PlaceOrderRequest, pb.PlaceOrderResponse] = Bundled(
+            portfolio,
+            self._stub.PlaceOrder,
+            self._stub.StreamOrders,
+            bundle=lambda calls: pb.StreamOrdersRequest(calls=calls),
+            response_type=pb.PlaceOrderResponse,
+            timeout_seconds=_FILL_SECONDS,
+        )
 
     def operations(self) -> list[Operations]:
         orders = Operations("/api/v2/orders", "orders")
@@ -102,9 +111,7 @@ class Orders:
                 self._stub.PreviewOrder, pb.PreviewOrderRequest(order=request), timeout_seconds=_FILL_SECONDS
             )
             return ok(translation.preview(preview.preview))
-        answer, again = await self._portfolio.call_replayable(
-            self._stub.PlaceOrder, request, timeout_seconds=_FILL_SECONDS
-        )
+        answer, again = await self._placing.call_replayable(request)
         return created(
             translation.order(answer.order),
             location=f"/api/v2/orders/{answer.order.id}",
@@ -137,9 +144,7 @@ class Orders:
 
     async def execute(self, body: models.TradeBody) -> Answer:
         """Filled now or not at all: its `status` is then `rejected`, and its `reason` says why."""
-        answer, again = await self._portfolio.call_replayable(
-            self._stub.PlaceOrder, translation.trade_request(body), timeout_seconds=_FILL_SECONDS
-        )
+        answer, again = await self._placing.call_replayable(translation.trade_request(body))
         return ok(translation.order(answer.order), headers=replayed(again))
 
     async def _version(self, order_id: str) -> int:

@@ -16,6 +16,7 @@ from quantmesh.api.risk.v1.limits_pb2_grpc import LimitServiceStub
 from quantmesh.chassis.decimals import from_proto, to_proto
 from quantmesh.chassis.identity import current_caller
 from quantmesh.chassis.rpc import Peer
+from quantmesh.chassis.rpc.bundling import Bundled
 from quantmesh.portfolio.adapters import translate_orders
 from quantmesh.portfolio.adapters.accounts import Accounts
 from quantmesh.portfolio.adapters.kyc import may_trade, status_name
@@ -61,9 +62,16 @@ class PreTradePeers:
     def __init__(self, auth: Peer, risk: Peer, accounts: Accounts, rules: PreTradeRules, tell: TellKyc) -> None:
         """`tell` keeps a decision that auth answers, before it counts."""
         self._auth = auth
-        self._risk = risk
         self._compliance = ComplianceServiceStub(auth.channel)
-        self._limits = LimitServiceStub(risk.channel)
+        limits = LimitServiceStub(risk.channel)
+        self._checks: Bundled[limits_pb2.CheckOrderRequest, limits_pb2.CheckOrderResponse] = Bundled(
+            risk,
+            limits.CheckOrder,
+            limits.StreamChecks,
+            bundle=lambda calls: limits_pb2.StreamChecksRequest(calls=calls),
+            response_type=limits_pb2.CheckOrderResponse,
+            timeout_seconds=rules.deadline_seconds,
+        )
         self._accounts = accounts
         self._rules = rules
         self._tell = tell
@@ -113,7 +121,7 @@ class PreTradePeers:
             portfolio_id=str(portfolio_id), orders=[_order(trade) for trade in trades], with_figures=with_figures
         )
         if not await self._may_owe(portfolio_id):
-            answer = await self._risk.call(self._limits.CheckOrder, request)
+            answer, _ = await self._checks.call_replayable(request)
             if not answer.account_needed:
                 _keep(self._quick, portfolio_id, None)
                 return answer
@@ -121,7 +129,7 @@ class PreTradePeers:
         symbols = {trade.request.symbol for trade in trades}
         replaced = {trade.replaces.id for trade in trades if trade.replaces is not None}
         request.account.CopyFrom(await self._accounts.state(portfolio_id, symbols, without=replaced))
-        return await self._risk.call(self._limits.CheckOrder, request)
+        return (await self._checks.call_replayable(request))[0]
 
     async def _may_owe(self, portfolio_id: UUID) -> bool:
         whose = current_caller().user_id, portfolio_id

@@ -1,6 +1,7 @@
 """Orders."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import cached_property
 from uuid import UUID
@@ -12,6 +13,8 @@ from quantmesh.chassis.cancellation import end
 from quantmesh.chassis.errors import QuantmeshError
 from quantmesh.chassis.identity import current_caller, requires
 from quantmesh.chassis.ids import uuid7
+from quantmesh.chassis.rpc.served import Method
+from quantmesh.chassis.rpc.unbundling import Unbundling
 from quantmesh.portfolio.adapters import translate, translate_orders
 from quantmesh.portfolio.adapters.rpc.base import Context, Methods, id_or_none, portfolio_id_of, told_soon
 from quantmesh.portfolio.adapters.rpc.placer import OrderPlacer
@@ -31,12 +34,24 @@ from quantmesh.portfolio.core.reservations import trade_price, worst_price
 
 # A call begins with a task of its own: after so many turns of the loop its question is on the way.
 _TURNS_TO_ASK = 2
+_PLACING = Method(pb.DESCRIPTOR.services_by_name["PortfolioService"].full_name, "PlaceOrder")
 
 
 class OrderMethods(Methods):
     @cached_property
     def _placer(self) -> OrderPlacer:
         return OrderPlacer(self._database, self._clock, self._known_accounts, self._early_copies)
+
+    @requires("orders:write")
+    async def StreamOrders(
+        self, requests: AsyncIterator[pb.StreamOrdersRequest], context: Context
+    ) -> AsyncIterator[pb.StreamOrdersResponse]:
+        async def place(each: pb.PlaceOrderRequest) -> pb.PlaceOrderResponse:
+            return await self.PlaceOrder(each, context)
+
+        unbundling = Unbundling(_PLACING, pb.PlaceOrderRequest, place)
+        async for outcomes in unbundling.line(request.calls async for request in requests):
+            yield pb.StreamOrdersResponse(outcomes=outcomes)
 
     @requires("orders:write")
     async def PlaceOrder(self, request: pb.PlaceOrderRequest, context: Context) -> pb.PlaceOrderResponse:

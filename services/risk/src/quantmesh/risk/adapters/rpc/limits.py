@@ -1,7 +1,7 @@
 """Limits: what is set, what is used of them, and orders checked against them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +11,8 @@ from quantmesh.chassis.clock import Clock
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.decimals import to_proto
 from quantmesh.chassis.identity import current_caller, requires
+from quantmesh.chassis.rpc.served import Method
+from quantmesh.chassis.rpc.unbundling import Unbundling
 from quantmesh.chassis.times import to_timestamp
 from quantmesh.risk.adapters.limits import translate
 from quantmesh.risk.adapters.limits.accounts import account_of
@@ -25,6 +27,8 @@ from quantmesh.risk.core.limits.definition import Limit, checked_limits
 from quantmesh.risk.core.limits.utilisation import crossings
 from quantmesh.risk.core.limits.watch import Definition
 from quantmesh.risk.core.ports import Accounts, Market
+
+_CHECKING = Method(pb.DESCRIPTOR.services_by_name["LimitService"].full_name, "CheckOrder")
 
 
 class LimitRpc(LimitServiceServicer):
@@ -80,6 +84,17 @@ class LimitRpc(LimitServiceServicer):
             else:
                 await store.forget(portfolio_id)
         return pb.SetLimitsResponse(definition=translate.definition_to(definition))
+
+    @requires("orders:write")
+    async def StreamChecks(
+        self, requests: AsyncIterator[pb.StreamChecksRequest], context: Any
+    ) -> AsyncIterator[pb.StreamChecksResponse]:
+        async def check(each: pb.CheckOrderRequest) -> pb.CheckOrderResponse:
+            return await self.CheckOrder(each, context)
+
+        unbundling = Unbundling(_CHECKING, pb.CheckOrderRequest, check)
+        async for outcomes in unbundling.line(request.calls async for request in requests):
+            yield pb.StreamChecksResponse(outcomes=outcomes)
 
     @requires("orders:write")
     async def CheckOrder(self, request: pb.CheckOrderRequest, context: Any) -> pb.CheckOrderResponse:
