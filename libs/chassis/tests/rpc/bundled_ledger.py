@@ -17,7 +17,7 @@ from quantmesh.chassis.context import CallContext, Caller, current_call, current
 from quantmesh.chassis.identity import TokenVerifier, requires
 from quantmesh.chassis.rpc import Peer, RpcServer, open_channel
 from quantmesh.chassis.rpc.bundling import Bundled
-from quantmesh.chassis.rpc.served import Method
+from quantmesh.chassis.rpc.served import Method, carries_calls
 from quantmesh.chassis.rpc.unbundling import Unbundling
 
 from .tokens import OneKey, token
@@ -48,6 +48,7 @@ class Ledger:
         return await self._record(request)
 
     @requires("portfolio:write")
+    @carries_calls
     async def StreamRecordings(
         self, requests: AsyncIterator[pb.StreamRecordingsRequest], context: object
     ) -> AsyncIterator[pb.StreamRecordingsResponse]:

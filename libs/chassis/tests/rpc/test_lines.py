@@ -3,11 +3,12 @@
 import asyncio
 
 import pytest
+from prometheus_client import REGISTRY
 
 from quantmesh.chassis.context import mark_replayed
 from quantmesh.chassis.errors import PermissionDenied, QuantmeshError, RuleBroken, Unavailable, Violation
 
-from .bundled_ledger import ADA, BOB, TRACE, Ledger, serving
+from .bundled_ledger import ADA, BOB, SERVICE, TRACE, Ledger, serving
 
 
 class Held:
@@ -37,6 +38,22 @@ async def test_calls_after_an_earlier_one_go_by_one_line_with_a_key_an_id_and_a_
         assert answer.transaction.id == str(number)
         assert answer.transaction.input.note == f"{ADA} request {number} key {number} {TRACE}"
         assert not replayed
+
+
+def served(method: str) -> float:
+    labels = {"rpc_service": SERVICE, "method": method, "code": "OK"}
+    return REGISTRY.get_sample_value("quantmesh_rpc_seconds_count", labels) or 0.0
+
+
+async def test_each_call_is_measured_and_the_line_is_not() -> None:
+    ledger = Ledger()
+    before = served("RecordTransaction")
+    async with serving(ledger) as ask:
+        alone = served("RecordTransaction") - before
+        await asyncio.gather(ask("a"), ask("b"), ask("c"))
+    await ledger.ended.acquire()
+    assert served("RecordTransaction") - before == alone + 3
+    assert served("StreamRecordings") == 0.0
 
 
 async def test_a_call_long_after_the_last_one_goes_alone() -> None:

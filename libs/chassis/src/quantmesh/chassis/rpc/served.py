@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
 import grpc
 from prometheus_client import Histogram
@@ -24,6 +25,13 @@ _SECONDS = Histogram(
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
 )
 REQUEST_ID_LIMIT = 128
+Carrying = TypeVar("Carrying", bound=Callable[..., object])
+
+
+def carries_calls(method: Carrying) -> Carrying:
+    """A method that is a line: what is told of it is told of each call on it, and not of the line, which just lasts."""
+    method.__carries_calls__ = True  # type: ignore[attr-defined]  # functions have room for it
+    return method
 
 
 @cache

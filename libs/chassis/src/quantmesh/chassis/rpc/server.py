@@ -6,7 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -76,12 +76,14 @@ class RpcServer:
         add_to_server(servicer, recording)
         wrapped = {}
         for name, handler in recording.handlers.items():
-            access = access_of(getattr(type(servicer), name, None))
+            declared = getattr(type(servicer), name, None)
+            access = access_of(declared)
             if access is None:
                 msg = f"{recording.service}/{name} declares no access; mark it @requires, @public or @service_only."
                 raise UndeclaredAccessError(msg)
             method = Method(recording.service, name)
-            wrapped[name] = _Guard(method, access, self._verifier, self._calls).wrap(handler)
+            is_line = getattr(declared, "__carries_calls__", False)
+            wrapped[name] = _Guard(method, access, self._verifier, self._calls, is_line=is_line).wrap(handler)
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(recording.service, wrapped),))
         self._services.append(recording.service)
 
@@ -109,8 +111,11 @@ class _Calls:
 class _Guard:
     """What happens around one method."""
 
-    def __init__(self, method: Method, access: Access, verifier: TokenVerifier, calls: _Calls) -> None:
+    def __init__(
+        self, method: Method, access: Access, verifier: TokenVerifier, calls: _Calls, *, is_line: bool
+    ) -> None:
         self._method = method
+        self._is_line = is_line
         self._access = access
         self._calls = calls
         self._verifier = verifier
@@ -169,7 +174,7 @@ class _Guard:
             code, traceparent = "OK", ""
             try:
                 metadata = _metadata(context)
-                with self._span(metadata) as traceparent:
+                with nullcontext("") if self._is_line else self._span(metadata) as traceparent:
                     await self._admit(context, metadata, traceparent)
                     async for response in behaviour(request, context):
                         yield response
@@ -178,7 +183,8 @@ class _Guard:
                 await self._refuse(error, context)
                 raise
             finally:
-                self._method.measure(code, started, traceparent)
+                if not self._is_line:
+                    self._method.measure(code, started, traceparent)
 
         return serve
 

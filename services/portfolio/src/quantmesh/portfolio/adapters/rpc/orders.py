@@ -13,7 +13,7 @@ from quantmesh.chassis.cancellation import end
 from quantmesh.chassis.errors import QuantmeshError
 from quantmesh.chassis.identity import current_caller, requires
 from quantmesh.chassis.ids import uuid7
-from quantmesh.chassis.rpc.served import Method
+from quantmesh.chassis.rpc.served import Method, carries_calls
 from quantmesh.chassis.rpc.unbundling import Unbundling
 from quantmesh.portfolio.adapters import translate, translate_orders
 from quantmesh.portfolio.adapters.rpc.base import Context, Methods, id_or_none, portfolio_id_of, told_soon
@@ -43,6 +43,7 @@ class OrderMethods(Methods):
         return OrderPlacer(self._database, self._clock, self._known_accounts, self._early_copies)
 
     @requires("orders:write")
+    @carries_calls
     async def StreamOrders(
         self, requests: AsyncIterator[pb.StreamOrdersRequest], context: Context
     ) -> AsyncIterator[pb.StreamOrdersResponse]:

@@ -11,7 +11,7 @@ from quantmesh.chassis import idempotency
 from quantmesh.chassis.errors import QuantmeshError
 from quantmesh.chassis.identity import current_caller, requires
 from quantmesh.chassis.ids import uuid7
-from quantmesh.chassis.rpc.served import Method
+from quantmesh.chassis.rpc.served import Method, carries_calls
 from quantmesh.chassis.rpc.unbundling import Unbundling
 from quantmesh.portfolio.adapters import translate
 from quantmesh.portfolio.adapters.hashing import payload_of
@@ -70,6 +70,7 @@ class TransactionMethods(Methods):
         return pb.RecordTransactionResponse(**translate.recorded(recorded))
 
     @requires("portfolio:write")
+    @carries_calls
     async def StreamRecordings(
         self, requests: AsyncIterator[pb.StreamRecordingsRequest], context: Context
     ) -> AsyncIterator[pb.StreamRecordingsResponse]:

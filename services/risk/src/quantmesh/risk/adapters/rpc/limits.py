@@ -11,7 +11,7 @@ from quantmesh.chassis.clock import Clock
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.decimals import to_proto
 from quantmesh.chassis.identity import current_caller, requires
-from quantmesh.chassis.rpc.served import Method
+from quantmesh.chassis.rpc.served import Method, carries_calls
 from quantmesh.chassis.rpc.unbundling import Unbundling
 from quantmesh.chassis.times import to_timestamp
 from quantmesh.risk.adapters.limits import translate
@@ -86,6 +86,7 @@ class LimitRpc(LimitServiceServicer):
         return pb.SetLimitsResponse(definition=translate.definition_to(definition))
 
     @requires("orders:write")
+    @carries_calls
     async def StreamChecks(
         self, requests: AsyncIterator[pb.StreamChecksRequest], context: Any
     ) -> AsyncIterator[pb.StreamChecksResponse]:
