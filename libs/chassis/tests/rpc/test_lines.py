@@ -1,12 +1,18 @@
 """Calls that travel by a line, over a real channel: each is served, and answered, as if it had come alone."""
 
 import asyncio
+from typing import Any, cast
 
+import grpc
 import pytest
 from prometheus_client import REGISTRY
 
-from quantmesh.chassis.context import mark_replayed
+from quantmesh.api.common.v1.bundle_pb2 import BundledCall
+from quantmesh.api.portfolio.v1.portfolio_pb2 import StreamRecordingsRequest
+from quantmesh.chassis.context import Caller, mark_replayed
 from quantmesh.chassis.errors import PermissionDenied, QuantmeshError, RuleBroken, Unavailable, Violation
+from quantmesh.chassis.rpc import Peer, open_channel
+from quantmesh.chassis.rpc.line import Line
 
 from .bundled_ledger import ADA, BOB, SERVICE, TRACE, Ledger, serving
 
@@ -230,6 +236,32 @@ async def test_a_replica_that_ends_lets_lines_end_with_their_calls() -> None:
         await last
         await ending
     assert ledger.lines == [ADA]
+
+
+class BrokenAsItSends:
+    """A stream whose connection breaks while a message is sent, as grpc.aio tells it."""
+
+    def __call__(self, *_: object, **__: object) -> "BrokenAsItSends":
+        return self
+
+    def __aiter__(self) -> "BrokenAsItSends":
+        return self
+
+    async def __anext__(self) -> object:
+        nothing = grpc.aio.Metadata()
+        raise grpc.aio.AioRpcError(grpc.StatusCode.INTERNAL, nothing, nothing, details="Internal error from Core")
+
+    def done(self) -> bool:
+        return True
+
+
+async def test_a_connection_that_breaks_as_a_call_is_sent_is_no_fault_of_the_peer() -> None:
+    peer = Peer("ledger", open_channel("127.0.0.1:9", []))
+    ada = Caller(str(ADA), frozenset(), frozenset(), "", "", "token", 0.0, ADA)
+    line = Line(peer, cast("Any", BrokenAsItSends()), lambda calls: StreamRecordingsRequest(calls=calls), ada, 30.0)
+    with pytest.raises(Unavailable), peer.counted(None):
+        await line.outcome(BundledCall(), 30.0)
+    await peer.close()
 
 
 async def test_a_large_call_goes_alone() -> None:

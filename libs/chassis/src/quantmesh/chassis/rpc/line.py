@@ -90,7 +90,11 @@ class Line:
                 for outcome in answer.outcomes:
                     self._tell(outcome)
         except grpc.aio.AioRpcError as error:
-            failure = None if error.code() is grpc.StatusCode.UNIMPLEMENTED else error
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                failure = None
+            elif error.code() is not grpc.StatusCode.INTERNAL or error.trailing_metadata():
+                failure = error
+            # Else the peer did not say it: grpc.aio calls it internal where a message met a connection that had broken.
         finally:
             self.close()
             if stream is not None and not stream.done():
