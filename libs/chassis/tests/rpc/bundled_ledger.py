@@ -111,7 +111,7 @@ async def serving(
             pb.StreamRecordingsRequest.SerializeToString,
             pb.StreamRecordingsResponse.FromString,
         ),
-        bundle=lambda calls: pb.StreamRecordingsRequest(calls=calls),
+        bundle_type=pb.StreamRecordingsRequest,
         response_type=Response,
         timeout_seconds=timeout_seconds,
         line_seconds=line_seconds,

@@ -6,6 +6,7 @@ from typing import Any, cast
 import grpc
 import pytest
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from quantmesh.api.common.v1.bundle_pb2 import BundledCall
 from quantmesh.api.portfolio.v1.portfolio_pb2 import StreamRecordingsRequest
@@ -141,16 +142,18 @@ async def test_nobody_waits_for_who_travels_with_him() -> None:
 
 async def test_who_goes_away_is_called_off_and_takes_nobody_along() -> None:
     held = Held()
-    async with serving(Ledger({"a": held, "b": held})) as ask, asyncio.timeout(20.0):
-        first, second = ask("a"), ask("b")
-        await held.begun.acquire()
-        await held.begun.acquire()
-        first.cancel()
-        await held.cancelled.acquire()
-        held.release.set()
-        await second
-        await ask("c")
+    with capture_logs() as logged:
+        async with serving(Ledger({"a": held, "b": held})) as ask, asyncio.timeout(20.0):
+            first, second = ask("a"), ask("b")
+            await held.begun.acquire()
+            await held.begun.acquire()
+            first.cancel()
+            await held.cancelled.acquire()
+            held.release.set()
+            await second
+            await ask("c")
     assert held.cancelled.locked()
+    assert [each for each in logged if each["log_level"] == "error"] == []
 
 
 async def test_who_has_no_time_left_is_told_and_called_off_alone() -> None:
@@ -258,7 +261,7 @@ class BrokenAsItSends:
 async def test_a_connection_that_breaks_as_a_call_is_sent_is_no_fault_of_the_peer() -> None:
     peer = Peer("ledger", open_channel("127.0.0.1:9", []))
     ada = Caller(str(ADA), frozenset(), frozenset(), "", "", "token", 0.0, ADA)
-    line = Line(peer, cast("Any", BrokenAsItSends()), lambda calls: StreamRecordingsRequest(calls=calls), ada, 30.0)
+    line = Line(peer, cast("Any", BrokenAsItSends()), StreamRecordingsRequest, ada, 30.0)
     with pytest.raises(Unavailable), peer.counted(None):
         await line.outcome(BundledCall(), 30.0)
     await peer.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations  # grpc.aio is generic in its stubs alone
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from google.protobuf.message import Message
@@ -36,7 +36,7 @@ class Bundled(Generic[Request, Response]):
         alone: Unary[Request, Response],
         line: Stream[Any, Any],
         *,
-        bundle: Callable[[Sequence[BundledCall]], Message],
+        bundle_type: Callable[..., Message],
         response_type: type[Response],
         timeout_seconds: float,
         line_seconds: float = _LINE_SECONDS,
@@ -44,7 +44,7 @@ class Bundled(Generic[Request, Response]):
         self._peer = peer
         self._alone = alone
         self._line = line
-        self._bundle = bundle
+        self._bundle_type = bundle_type
         self._response_type = response_type
         self._timeout_seconds = timeout_seconds
         self._line_seconds = line_seconds
@@ -73,7 +73,7 @@ class Bundled(Generic[Request, Response]):
             return line
         # For those who come after this one.
         longest_seconds = self._line_seconds + self._timeout_seconds
-        line = self._lines[caller.token] = Line(self._peer, self._line, self._bundle, caller, longest_seconds)
+        line = self._lines[caller.token] = Line(self._peer, self._line, self._bundle_type, caller, longest_seconds)
         asyncio.get_running_loop().call_later(self._line_seconds, self._end, caller.token, line)
         return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations  # grpc.aio is generic in its stubs alone
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
@@ -29,14 +29,14 @@ class Line:
         self,
         peer: Peer,
         method: Stream[Any, Any],
-        bundle: Callable[[Sequence[BundledCall]], Message],
+        bundle_type: Callable[..., Message],
         caller: Caller,
         longest_seconds: float,
     ) -> None:
         self.takes_calls = True
         self._peer = peer
         self._method: Any = method
-        self._bundle = bundle
+        self._bundle_type = bundle_type
         self._caller = caller
         self._longest_seconds = longest_seconds
         self._task: asyncio.Task[None] | None = None
@@ -113,7 +113,7 @@ class Line:
         while self.takes_calls or self._awaited or self._departing:
             while self._departing:
                 bundle, self._departing = self._departing[:_MOST], self._departing[_MOST:]
-                yield self._bundle(bundle)
+                yield self._bundle_type(calls=bundle)
             self._something_to_do.clear()
             if self.takes_calls or self._awaited:
                 await self._something_to_do.wait()

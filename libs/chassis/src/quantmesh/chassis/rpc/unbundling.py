@@ -39,6 +39,7 @@ class Unbundling(Generic[Request]):
     async def line(self, bundles: AsyncIterable[Iterable[BundledCall]]) -> AsyncIterator[list[BundledOutcome]]:
         """The same while more come, until no more do and all have their outcome; what is called off has none."""
         under_way: dict[int, asyncio.Task[BundledOutcome]] = {}
+        called_off: set[int] = set()
         ended: asyncio.Queue[tuple[int, asyncio.Task[BundledOutcome]] | None] = asyncio.Queue()
 
         def begin(call: BundledCall) -> None:
@@ -52,6 +53,7 @@ class Unbundling(Generic[Request]):
                     if not call.called_off:
                         begin(call)
                     elif call.place in under_way:
+                        called_off.add(call.place)
                         under_way[call.place].cancel()
 
         receiving = asyncio.create_task(receive())
@@ -64,8 +66,8 @@ class Unbundling(Generic[Request]):
                 served = [each for each in ready if each is not None]
                 for place, _ in served:
                     under_way.pop(place, None)
-                if served:
-                    yield [self._outcome(place, task) for place, task in served]
+                if outcomes := [self._outcome(*each) for each in served if each[0] not in called_off]:
+                    yield outcomes
             await receiving
         finally:
             await end(receiving, *under_way.values())

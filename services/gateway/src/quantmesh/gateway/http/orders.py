@@ -28,7 +28,7 @@ class Orders:
             portfolio,
             self._stub.PlaceOrder,
             self._stub.StreamOrders,
-            bundle=lambda calls: pb.StreamOrdersRequest(calls=calls),
+            bundle_type=pb.StreamOrdersRequest,
             response_type=pb.PlaceOrderResponse,
             timeout_seconds=_FILL_SECONDS,
         )

@@ -28,7 +28,7 @@ class Transactions:
             portfolio,
             self._stub.RecordTransaction,
             self._stub.StreamRecordings,
-            bundle=lambda calls: pb.StreamRecordingsRequest(calls=calls),
+            bundle_type=pb.StreamRecordingsRequest,
             response_type=pb.RecordTransactionResponse,
             timeout_seconds=5.0,
         )

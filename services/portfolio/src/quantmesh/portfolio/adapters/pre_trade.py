@@ -68,7 +68,7 @@ class PreTradePeers:
             risk,
             limits.CheckOrder,
             limits.StreamChecks,
-            bundle=lambda calls: limits_pb2.StreamChecksRequest(calls=calls),
+            bundle_type=limits_pb2.StreamChecksRequest,
             response_type=limits_pb2.CheckOrderResponse,
             timeout_seconds=rules.deadline_seconds,
         )

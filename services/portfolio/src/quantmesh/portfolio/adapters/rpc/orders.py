@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from uuid import UUID
 
 from quantmesh.api.common.v1 import common_pb2
@@ -47,10 +47,7 @@ class OrderMethods(Methods):
     async def StreamOrders(
         self, requests: AsyncIterator[pb.StreamOrdersRequest], context: Context
     ) -> AsyncIterator[pb.StreamOrdersResponse]:
-        async def place(each: pb.PlaceOrderRequest) -> pb.PlaceOrderResponse:
-            return await self.PlaceOrder(each, context)
-
-        unbundling = Unbundling(_PLACING, pb.PlaceOrderRequest, place)
+        unbundling = Unbundling(_PLACING, pb.PlaceOrderRequest, partial(self.PlaceOrder, context=context))
         async for outcomes in unbundling.line(request.calls async for request in requests):
             yield pb.StreamOrdersResponse(outcomes=outcomes)
 

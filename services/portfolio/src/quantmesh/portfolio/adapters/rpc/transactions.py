@@ -85,10 +85,7 @@ class TransactionMethods(Methods):
             yield pb.RecordTransactionsResponse(outcomes=outcomes)
 
     def _unbundling(self, context: Context) -> Unbundling[pb.RecordTransactionRequest]:
-        async def record(each: pb.RecordTransactionRequest) -> pb.RecordTransactionResponse:
-            return await self.RecordTransaction(each, context)
-
-        return Unbundling(_RECORDING, pb.RecordTransactionRequest, record)
+        return Unbundling(_RECORDING, pb.RecordTransactionRequest, partial(self.RecordTransaction, context=context))
 
     @requires("portfolio:write")
     async def ReverseTransaction(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -90,10 +91,7 @@ class LimitRpc(LimitServiceServicer):
     async def StreamChecks(
         self, requests: AsyncIterator[pb.StreamChecksRequest], context: Any
     ) -> AsyncIterator[pb.StreamChecksResponse]:
-        async def check(each: pb.CheckOrderRequest) -> pb.CheckOrderResponse:
-            return await self.CheckOrder(each, context)
-
-        unbundling = Unbundling(_CHECKING, pb.CheckOrderRequest, check)
+        unbundling = Unbundling(_CHECKING, pb.CheckOrderRequest, partial(self.CheckOrder, context=context))
         async for outcomes in unbundling.line(request.calls async for request in requests):
             yield pb.StreamChecksResponse(outcomes=outcomes)
 
