@@ -63,6 +63,18 @@ async def test_a_cancellation_before_the_end_takes_the_effect_with_it(database: 
     assert await kept(database, job_id) == (0, b"")
 
 
+async def test_a_job_that_was_cancelled_before_its_end_never_succeeds(database: Database, start: Start) -> None:
+    async def work(job: RunningJob) -> dict[str, Any]:
+        async with database.transaction(job.owner_id) as session:
+            assert (await jobs.cancel(session, job.id)).status == pb.JOB_STATUS_RUNNING
+        return {"accounts": 1}
+
+    job_id = await enqueue(database)
+    start(JobWorker(database, {"convert": work}).run())
+    job = await ended(database, job_id, pb.JOB_STATUS_CANCELLED)
+    assert not job.HasField("result")
+
+
 async def test_what_fails_after_the_end_was_written_leaves_neither(database: Database, start: Start) -> None:
     async def work(job: RunningJob) -> dict[str, Any]:
         async with database.transaction(job.owner_id) as session:

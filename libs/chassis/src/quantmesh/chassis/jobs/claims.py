@@ -49,9 +49,13 @@ _HEARTBEAT = text(
 )
 _FINISH = text(
     """
-    UPDATE job SET status = :status, result = CAST(:result AS jsonb), problem = CAST(:problem AS jsonb),
-        message = :message, progress = :progress, parameters = '', updated_at = now()
+    UPDATE job SET
+        -- Its owner was told of no end, and then cancelled it.
+        status = CASE WHEN cancel_requested AND :status = 'succeeded' THEN 'cancelled' ELSE :status END,
+        result = CASE WHEN cancel_requested THEN NULL ELSE CAST(:result AS jsonb) END,
+        problem = CAST(:problem AS jsonb), message = :message, progress = :progress, parameters = '', updated_at = now()
     WHERE id = :id AND attempts = :attempts AND status = 'running'
+    RETURNING status
     """
 )
 _HOLD = text(
@@ -143,14 +147,18 @@ async def succeed(session: Session, job: RunningJob, result: Result) -> None:
 
 async def finish(
     session: Session, job: RunningJob, status: str, *, result: Result | None = None, problem: Result | None = None
-) -> None:
-    """Nothing where it has ended, or is another worker's. Raises TypeError or ValueError where `result` is no JSON."""
+) -> str:
+    """As what it has ended: `cancelled` where its owner asked for that before it succeeded.
+
+    Nothing is written where it has ended, or is another worker's. Raises TypeError or ValueError where `result` is no
+    JSON.
+    """
     ended = {
         "status": status,
         "result": None if result is None else json.dumps(dict(result), allow_nan=False),
         "problem": None if problem is None else json.dumps(dict(problem)),
     }
-    await session.execute(_FINISH, job.claim | job.shown | ended)
+    return await session.scalar(_FINISH, job.claim | job.shown | ended) or status
 
 
 async def give_back(session: Session, job: RunningJob, spent: int) -> None:

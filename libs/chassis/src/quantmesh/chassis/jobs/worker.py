@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from psycopg import DataError
@@ -30,6 +30,7 @@ _REMEMBERED_OWNERS = 100
 _PUTTING_AWAY_SECONDS = 5.0
 
 Run = Callable[[RunningJob], Awaitable[Result]]
+Written = TypeVar("Written")
 
 
 class JobWorker:
@@ -147,12 +148,12 @@ class JobWorker:
     async def _succeed(self, job: RunningJob, result: Result) -> None:
         job.report(1.0, job.message)
         try:
-            await self._insist(lambda session: claims.finish(session, job, "succeeded", result=result))
+            status = await self._insist(lambda session: claims.finish(session, job, "succeeded", result=result))
         except (TypeError, ValueError, DataError):
             log.exception("job's result cannot be kept", job=job.id, kind=job.kind)
             await self._fail(job, _Bug())
         else:
-            metrics.JOBS.labels(job.kind, "succeeded").inc()
+            metrics.JOBS.labels(job.kind, status).inc()
 
     async def _fail(self, job: RunningJob, error: QuantmeshError) -> None:
         await self._insist(lambda session: claims.finish(session, job, "failed", problem=_problem(error)))
@@ -164,17 +165,17 @@ class JobWorker:
         job.report(0.0, f"Is begun again: {error.detail}")
         await self._insist(lambda session: claims.give_back(session, job, job.attempts))
 
-    async def _insist(self, write: Callable[[Session], Awaitable[None]]) -> None:
+    async def _insist(self, write: Callable[[Session], Awaitable[Written]]) -> Written:
         while True:
             try:
                 async with self._database.system_transaction() as session:
-                    await write(session)
+                    written = await write(session)
             except (Unavailable, Conflict):
                 # A worker that is being stopped waits for no database: the claim runs out by itself.
                 raise_if_cancelled()
                 await asyncio.sleep(_POLL_SECONDS)
             else:
-                return
+                return written
 
     async def _release(self, job: RunningJob) -> None:
         # Where this fails too, the claim runs out by itself.
