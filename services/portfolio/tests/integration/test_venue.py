@@ -20,8 +20,9 @@ from quantmesh.portfolio.adapters.rpc import PortfolioRpc
 from quantmesh.portfolio.adapters.rpc.halts import HaltRpc
 from quantmesh.portfolio.core.execution import ExecutionCosts
 
-from .fakes import COSTS, NO_CONTEXT, NOW, FakeMarket, Service, TickingClock, User
-from .venues import VenueService, venue_service
+from .fakes import COSTS, NO_CONTEXT, NOW, FakeMarket, Service, TickingClock
+from .known_accounts import admin, until_some_wait
+from .venues import VenueService, kinds, venue_service
 
 RESTING, PART, FILLED = pb.ORDER_STATUS_ACCEPTED, pb.ORDER_STATUS_PARTIALLY_FILLED, pb.ORDER_STATUS_FILLED
 
@@ -30,10 +31,6 @@ RESTING, PART, FILLED = pb.ORDER_STATUS_ACCEPTED, pb.ORDER_STATUS_PARTIALLY_FILL
 async def venue(service: Service, nats_server: RunningServer) -> AsyncIterator[VenueService]:
     async with venue_service(service, nats_server.url) as around:
         yield around
-
-
-async def kinds(user: User, portfolio_id: str) -> list[str]:
-    return [event.type for event in (await user.events(portfolio_id)).events]
 
 
 async def test_a_resting_order_fills_when_the_quote_comes_to_it(
@@ -128,17 +125,23 @@ async def test_cancelled_and_replaced_orders_leave_the_book(venue: VenueService,
 
 async def test_fills_on_a_quote_end_when_a_newer_one_has_come(venue: VenueService, nats_server: RunningServer) -> None:
     user, portfolio = await venue.account()
+    other, elsewhere = await venue.account()
+    last = await other.order(elsewhere, "1", symbol="MSFT", limit="230", tif="gtc")
     orders = [await user.order(portfolio, "1", limit="125", tif="gtc") for _ in range(40)]
     async with venue.runner(nats_server.url):
         marker = await user.order(portfolio, "1", limit="129", tif="gtc")
         await venue.until(user, marker, FILLED, "128.95")
-        await venue.tick("124")
-        await asyncio.sleep(0.02)
-        await venue.tick("128")
+        async with admin(venue.service) as connection, connection.transaction():
+            await connection.execute("SELECT FROM portfolio WHERE id = %s FOR UPDATE", [portfolio])
+            await venue.tick("124")
+            # The first fill is under way, and stays so until the newer quote was heard: quotes are in their order.
+            await until_some_wait(connection)
+            await venue.tick("128")
+            await venue.until(other, last, FILLED, "229", "MSFT")
         behind = await user.order(portfolio, "1", limit="127", tif="gtc")
         await venue.until(user, behind, FILLED, "126")
         now = [(await venue.seen(user, order)).status for order in orders]
-        assert RESTING in now, "the price has gone, and with it the fills"
+        assert now == [FILLED] + [RESTING] * 39, "the price has gone, and with it the fills"
         for order in orders:
             await venue.until(user, order, FILLED, "124")
     assert (await kinds(user, portfolio)).count("order.filled") == 42
@@ -192,10 +195,7 @@ async def test_a_halt_holds_resting_orders_and_a_kill_switch_cancels_them(
         )
         other = await user.order(portfolio, "1", symbol="MSFT", limit="230", tif="gtc")
         await venue.tick("119")
-        async with asyncio.timeout(60):
-            while (await venue.seen(user, other)).status != FILLED:
-                await venue.tick("229", "MSFT")
-                await asyncio.sleep(0.05)
+        await venue.until(user, other, FILLED, "229", "MSFT")
         assert (await venue.seen(user, held)).status == RESTING
         operator.call()
         await halts.LiftHalt(halts_pb2.LiftHaltRequest(id=halt_id), NO_CONTEXT)

@@ -114,18 +114,28 @@ class VenueService:
         return (await self.service.rpc.GetOrder(pb.GetOrderRequest(id=order.id), NO_CONTEXT)).order
 
     async def until(
-        self, user: User, order: pb.Order, status: "pb.OrderStatus.ValueType", price: str | None = None
+        self,
+        user: User,
+        order: pb.Order,
+        status: "pb.OrderStatus.ValueType",
+        price: str | None = None,
+        symbol: str = "AAPL",
     ) -> pb.Order:
         """Within 60 seconds, while the market ticks at `price`, where one is given."""
-        return await self.until_order(user, order, lambda found: found.status == status, price)
+        return await self.until_order(user, order, lambda found: found.status == status, price, symbol)
 
     async def until_order(
-        self, user: User, order: pb.Order, condition: Callable[[pb.Order], bool], price: str | None = None
+        self,
+        user: User,
+        order: pb.Order,
+        condition: Callable[[pb.Order], bool],
+        price: str | None = None,
+        symbol: str = "AAPL",
     ) -> pb.Order:
         async with asyncio.timeout(60):
             while True:
                 if price is not None:
-                    await self.tick(price)
+                    await self.tick(price, symbol)
                 found = await self.seen(user, order)
                 if condition(found):
                     return found
@@ -149,3 +159,7 @@ async def venue_service(service: Service, nats_url: str) -> AsyncIterator[VenueS
             await relay
         await own.close()
         await bus.close()
+
+
+async def kinds(user: User, portfolio_id: str) -> list[str]:
+    return [event.type for event in (await user.events(portfolio_id)).events]
