@@ -25,13 +25,15 @@ async def test_plays_to_the_end_and_says_so(parts: Parts, bus: EventBus, new_par
         found = await get_quotes(parts.market, ["MTUM"], None, SYSTEM_NOW)
         assert [quote.stale for quote in found.quotes] == [True]
 
+    bars = {bar.time: bar.close for bar in (await get_bars(parts.market, "MTUM", start=str(FIRST))).bars}
+    assert len(bars) == 3
+    # What was sent last is perhaps on its way still.
+    await until(lambda: bars.keys() <= {quote.time for quote in heard})
     times = [quote.time for quote in heard]
     assert times == sorted(times)
     assert {quote.source for quote in heard} == {"replay"}
     assert all(quote.bid and quote.ask and quote.bid < quote.price < quote.ask for quote in heard)
     assert {(quote.bid_size, quote.ask_size) for quote in heard} == {(Decimal(10_000), Decimal(10_000))}
-    bars = {bar.time: bar.close for bar in (await get_bars(parts.market, "MTUM", start=str(FIRST))).bars}
-    assert len(bars) == 3
     assert {quote.time: quote.price for quote in heard if quote.time in bars} == bars, "each session ends at its close"
 
 
