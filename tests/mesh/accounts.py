@@ -1,6 +1,8 @@
 """Steps that several tests take through the public API."""
 
+import time
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -27,6 +29,18 @@ def funded_portfolio(user: httpx.Client, amount: str = "100000.00") -> str:
     portfolio = new_portfolio(user)
     assert record(user, portfolio, type="deposit", amount=amount).status_code == 201
     return portfolio
+
+
+def live_quotes(user: httpx.Client, symbols: Sequence[str] = ("AAPL",)) -> list[dict[str, Any]]:
+    """Once the feed sends them: not before its first tick, nor while its database is away."""
+    deadline = time.monotonic() + 60
+    while True:
+        answer = user.get(f"{API}/market/quotes", params={"symbols": ",".join(symbols)})
+        quotes = list(answer.json()["data"]) if answer.is_success else []
+        if quotes and all(quote["bid"] and not quote["stale"] for quote in quotes):
+            return quotes
+        assert time.monotonic() < deadline, answer.text
+        time.sleep(0.1)
 
 
 def events(user: httpx.Client, portfolio: str, after: int = 0) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import pytest
 
 from quantmesh.local.testing.mesh import Mesh, running_mesh
 
+from .accounts import live_quotes
 from .collector import TelemetryCollector
 
 
@@ -46,6 +47,8 @@ def mesh(workspace: Path, telemetry: TelemetryCollector) -> Iterator[Mesh]:
             "OTEL_BLRP_SCHEDULE_DELAY": "200",
         }
         with running_mesh(workspace, Path(folder) / "state", settings) as mesh:
+            with mesh.new_user() as user:
+                live_quotes(user)
             yield mesh
 
 

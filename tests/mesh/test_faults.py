@@ -13,7 +13,7 @@ import pytest
 
 from quantmesh.local.testing.mesh import Mesh
 
-from .accounts import API, cash, events, key, new_portfolio
+from .accounts import API, cash, events, key, live_quotes, new_portfolio
 
 PARTS = [
     "gateway", "auth", "market", "portfolio", "pricing", "risk", "prediction", "blockchain",
@@ -141,6 +141,7 @@ def test_a_killed_part_comes_back_and_no_deposit_is_lost_or_doubled(mesh: Mesh, 
         whole = [event for event in log if Decimal(str(event["data"].get("amount", "0"))) == 1]
         assert len(whole) == depositor.acknowledged
         assert Decimal(cash(user, portfolio)) >= depositor.acknowledged
+        live_quotes(user)
 
 
 def test_every_row_is_there_after_down_and_up(mesh: Mesh) -> None:
@@ -155,3 +156,4 @@ def test_every_row_is_there_after_down_and_up(mesh: Mesh) -> None:
     with mesh.login(email) as user:
         assert events(user, portfolio) == before
         assert not unwell(user, portfolio)
+        live_quotes(user)

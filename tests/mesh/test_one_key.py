@@ -9,7 +9,7 @@ import pytest
 
 from quantmesh.local.testing.mesh import Mesh
 
-from .accounts import API, cash, events, new_portfolio
+from .accounts import API, cash, events, live_quotes, new_portfolio
 
 CLIENTS, REPEATS = 50, 20
 DEPOSIT = {"type": "deposit", "amount": "7.00", "currency": "USD", "executed_at": "2020-01-02T15:00:00Z"}
@@ -59,10 +59,15 @@ def test_one_key_has_one_effect_and_one_answer_for_everybody(mesh: Mesh, killed:
         restarts = mesh.part(killed).restarts
         for client in clients:
             client.start()
-        time.sleep(0.2)
+        # One answer is there by then, and nearly all are still to come.
+        while not any(client.answers for client in clients):
+            assert any(client.is_alive() for client in clients)
+            time.sleep(0.001)
         mesh.kill(killed)
         for client in clients:
             client.join(2 * PATIENCE_SECONDS)
+        while mesh.part(killed).restarts == restarts or mesh.part(killed).state != "ready":
+            time.sleep(0.05)
         assert [client.surprises for client in clients] == [[]] * CLIENTS
         answers = [answer for client in clients for answer in client.answers]
         assert len(answers) == CLIENTS * REPEATS
@@ -75,5 +80,4 @@ def test_one_key_has_one_effect_and_one_answer_for_everybody(mesh: Mesh, killed:
         assert (different.status_code, different.json()["type"]) == (422, "/problems/idempotency-key-reused")
         for gateway in gateways:
             gateway.close()
-        while mesh.part(killed).restarts == restarts or mesh.part(killed).state != "ready":
-            time.sleep(0.05)
+        live_quotes(user)

@@ -9,7 +9,7 @@ import pytest
 
 from quantmesh.local.testing.mesh import Mesh
 
-from .accounts import API, events, funded_portfolio, key
+from .accounts import API, events, funded_portfolio, key, live_quotes
 
 
 @pytest.fixture
@@ -21,13 +21,8 @@ def operator(mesh: Mesh) -> Iterator[httpx.Client]:
 @pytest.fixture
 def portfolio(user: httpx.Client) -> str:
     """Funded, once the feed quotes both sides."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        (quote,) = user.get(f"{API}/market/quotes", params={"symbols": "AAPL"}).json()["data"]
-        if quote["bid"]:
-            return funded_portfolio(user)
-        time.sleep(0.5)
-    pytest.fail("the feed has not begun within a minute")
+    live_quotes(user)
+    return funded_portfolio(user)
 
 
 def order(user: httpx.Client, portfolio: str, quantity: str, side: str = "buy", symbol: str = "AAPL") -> httpx.Response:

@@ -1,7 +1,6 @@
 """What OpenAPI says that a call needs is enough for it, through every service behind the first, and it is needed."""
 
 import json
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -12,7 +11,7 @@ from websockets.sync.client import connect
 
 from quantmesh.local.testing.mesh import Mesh
 
-from .accounts import API, funded_portfolio, key, record
+from .accounts import API, funded_portfolio, key, live_quotes, record
 
 Program = Callable[[str], httpx.Client]
 Operation = tuple[str, str, dict[str, Any]]
@@ -112,7 +111,7 @@ def new_key(user: httpx.Client, scopes: str) -> str:
 @pytest.fixture
 def account(operator: httpx.Client) -> dict[str, str]:
     """An id of the operator's own for each parameter of a path."""
-    wait_for_quotes(operator)
+    live_quotes(operator)
     portfolio = funded_portfolio(operator)
     holding(operator, portfolio)
     deposit = record(operator, portfolio, type="deposit", amount="1.00").json()["id"]
@@ -143,15 +142,6 @@ def holding(user: httpx.Client, portfolio: str) -> None:
     for symbol in ("AAPL", "JPM"):
         bought = record(user, portfolio, type="buy", symbol=symbol, quantity="10", price="70")
         assert bought.status_code == 201, bought.text
-
-
-def wait_for_quotes(user: httpx.Client) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if user.get(f"{API}/market/quotes", params={"symbols": "AAPL"}).json()["data"][0]["bid"]:
-            return
-        time.sleep(0.5)
-    pytest.fail("the feed has not begun within a minute")
 
 
 def new_job(user: httpx.Client) -> str:

@@ -13,7 +13,7 @@ import websockets
 
 from quantmesh.local.testing.mesh import Mesh
 
-from .accounts import API, funded_portfolio
+from .accounts import API, funded_portfolio, live_quotes
 
 SYMBOLS = ("AAPL", "AMD", "BAC", "BBY", "CVX", "GE", "HD", "JNJ", "JPM", "KO")
 
@@ -33,15 +33,9 @@ def order(user: httpx.Client, portfolio: str, symbol: str, **fields: Any) -> dic
 
 
 def live_bids(user: httpx.Client) -> dict[str, str]:
-    """Once the feed has begun: before its first tick there are closes alone."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        quotes = user.get(f"{API}/market/quotes", params={"symbols": ",".join(SYMBOLS)}).json()["data"]
-        if all(quote["bid"] for quote in quotes):
-            assert {quote["bid_size"] for quote in quotes} == {"10000"}
-            return {quote["symbol"]: quote["bid"] for quote in quotes}
-        time.sleep(0.5)
-    pytest.fail("the feed has not begun within a minute")
+    quotes = live_quotes(user, SYMBOLS)
+    assert {quote["bid_size"] for quote in quotes} == {"10000"}
+    return {quote["symbol"]: quote["bid"] for quote in quotes}
 
 
 def test_an_order_that_rests_fills_when_the_price_comes_to_it(user: httpx.Client) -> None:
