@@ -32,6 +32,8 @@ from services.gateway.tests.unit.edges import ADA, Edge, make_edge
 async def served(edge: Edge, shutdown_seconds: float = 2.0) -> AsyncIterator[HttpServer]:
     """`shutdown_seconds`: what is under way at the end has so long, and each stream that nobody reads takes it."""
     server = HttpServer(edge.app, "127.0.0.1:0", admission=Admission((), Crowd()), shutdown_seconds=shutdown_seconds)
+    # Whatever the machine's kernel would keep for who does not read, it keeps little here.
+    server._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
     serving, watching = asyncio.create_task(server.run()), asyncio.create_task(edge.stream.watch())
     try:
         await wait_for_port(server.port)
