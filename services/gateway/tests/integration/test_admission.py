@@ -115,6 +115,8 @@ async def busy() -> AsyncIterator[Busy]:
 async def serving(crowd: Crowd) -> AsyncIterator[Busy]:
     app = SlowApp()
     server = HttpServer(app, "127.0.0.1:0", admission=Admission(PATHS, crowd), shutdown_seconds=2.0)
+    # Whatever the machine's kernel would keep for who does not read, it keeps little here.
+    server._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
     running = asyncio.create_task(server.run())
     await wait_for_port(server.port)
     try:
