@@ -60,3 +60,26 @@ async def test_what_is_recorded_by_a_slower_clock_comes_behind(service: Service)
     await user.deposit(portfolio.id, "1.00")
     assert cash(shown) == ["10.00"]
     assert await again(user, shown, portfolio.id) == ["10.00"]
+
+
+async def test_nothing_is_known_of_a_time_to_come(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    await user.deposit(portfolio.id, "10.00")
+    shown = await user.positions(portfolio.id, known_at=service.clock.time + timedelta(days=1))
+    service.clock.time += timedelta(seconds=1)
+    await user.deposit(portfolio.id, "1.00")
+    assert cash(shown) == ["10.00"]
+    assert await again(user, shown, portfolio.id) == ["10.00"]
+
+
+async def test_what_was_known_names_the_number_that_it_is_true_at(service: Service) -> None:
+    user = service.user()
+    portfolio = await user.create()
+    await user.deposit(portfolio.id, "10.00")
+    shown = await user.positions(portfolio.id)
+    service.clock.time += timedelta(seconds=1)
+    await user.deposit(portfolio.id, "1.00")
+    known = await user.positions(portfolio.id, known_at=from_timestamp(shown.known_at, "known_at"))
+    assert (shown.seq, known.seq) == (1, 1)
+    assert (await user.positions(portfolio.id)).seq == 2

@@ -16,6 +16,7 @@ from quantmesh.portfolio.core.market import ExchangeRate, Quote
 from quantmesh.portfolio.core.model import Portfolio
 from quantmesh.portfolio.core.numbers import ZERO, exactly
 from quantmesh.portfolio.core.ports import Ledger, Market, View
+from quantmesh.portfolio.core.snapshots import fold_name
 
 # In one answer.
 MOST_LOTS = 5_000
@@ -25,12 +26,13 @@ MOST_LOTS = 5_000
 class Holdings:
     """A portfolio's state as the ledger has it, or a part of that, before anybody asks for prices.
 
-    `multipliers` are of the options; `lots`, by symbol, are there where they were asked for. The last recording was at
-    `recorded_at`.
+    It is true at the number `seq` of the account's log. `multipliers` are of the options; `lots`, by symbol, are there
+    where they were asked for. The last recording was at `recorded_at`.
     """
 
     portfolio: Portfolio
     recorded_at: datetime
+    seq: int
     positions: tuple[Position, ...]
     cash: Mapping[str, Decimal]
     multipliers: Mapping[str, Decimal] = field(default_factory=dict)
@@ -73,6 +75,8 @@ async def read_holdings(ledger: Ledger, portfolio_id: UUID, view: View, *, lots:
     """Raises TooManyLots."""
     portfolio, recorded_at = await ledger.recorded(portfolio_id)
     view = replace(view, seq=portfolio.seq)
+    if view.known_at is not None:
+        view = await ledger.known(portfolio_id, view, fold_name(portfolio.lot_method))
     if lots:
         state, folded = await fold_open_lots(ledger, portfolio_id, portfolio.lot_method, view)
     else:
@@ -82,19 +86,20 @@ async def read_holdings(ledger: Ledger, portfolio_id: UUID, view: View, *, lots:
     count = sum(map(len, open_lots.values()))
     if count > MOST_LOTS:
         raise TooManyLots(count, MOST_LOTS)
-    return Holdings(portfolio, recorded_at, state.positions, state.cash, multipliers, open_lots)
+    seq = portfolio.seq if view.seq is None else view.seq
+    return Holdings(portfolio, recorded_at, seq, state.positions, state.cash, multipliers, open_lots)
 
 
 async def read_lots(ledger: Ledger, portfolio_id: UUID, symbol: str, view: View) -> Holdings:
     """One instrument, with its lots; nothing where it is not held."""
     portfolio, recorded_at = await ledger.recorded(portfolio_id)
-    if view.seq is None:
-        view = replace(view, seq=portfolio.seq)
+    seq = portfolio.seq if view.seq is None else view.seq
+    view = replace(view, seq=seq)
     folded = await fold_lots_of(ledger, portfolio_id, portfolio.lot_method, view, symbol)
     if folded is None or not folded.lots:
-        return Holdings(portfolio, recorded_at, (), {})
+        return Holdings(portfolio, recorded_at, seq, (), {})
     multipliers = await multipliers_of(ledger, portfolio_id, [symbol])
-    return Holdings(portfolio, recorded_at, (folded.position(),), {}, multipliers, {symbol: folded.lots})
+    return Holdings(portfolio, recorded_at, seq, (folded.position(),), {}, multipliers, {symbol: folded.lots})
 
 
 async def multipliers_of(ledger: Ledger, portfolio_id: UUID, symbols: Collection[str]) -> dict[str, Decimal]:

@@ -47,7 +47,7 @@ class ReadMethods(Methods):
             exchange_rates=translate.exchange_rates(valued.rates),
             as_of=None if valued.as_of is None else to_timestamp(valued.as_of),
             known_at=to_timestamp(_known_at(view, begun, holdings.recorded_at)),
-            seq=valued.portfolio.seq,
+            seq=holdings.seq,
         )
 
     @requires("portfolio:read")
@@ -142,8 +142,12 @@ def _view(
 
 
 def _known_at(view: View, begun: datetime, recorded_at: datetime) -> datetime:
-    """From before the ledger was read, since what is recorded meanwhile is not shown; all that is shown was known."""
-    return view.known_at or max(begun, recorded_at)
+    """From before the ledger was read, since what is recorded meanwhile is not shown; all that is shown was known.
+
+    Nothing is known of a later time than that, also where it was asked for.
+    """
+    known_at = max(begun, recorded_at)
+    return known_at if view.known_at is None else min(view.known_at, known_at)
 
 
 def _day(text: str, field: str) -> date | None:
