@@ -23,6 +23,24 @@ async def test_handled_events_are_forgotten_after_a_month_and_failures_kept(data
         assert await session.scalar(_COUNT) == 3
 
 
+async def test_jobs_are_forgotten_a_month_after_their_end_and_those_that_go_on_kept(database: Database) -> None:
+    insert = text(
+        "INSERT INTO job (id, owner_id, kind, parameters, status, updated_at)"
+        " VALUES (:id, :owner, 'k', '', :status, now() - make_interval(days => :days))"
+    )
+    async with database.system_transaction() as session:
+        for status in ("queued", "running", "succeeded", "failed", "cancelled"):
+            for days in (29, 31):
+                await session.execute(
+                    insert, {"id": f"{status} {days}", "owner": uuid4(), "status": status, "days": days}
+                )
+    await tidy(database)
+    async with database.system_transaction() as session:
+        kept = set(await session.scalars(text("SELECT id FROM job WHERE id LIKE '%31'")))
+        assert await session.scalar(text("SELECT count(*) FROM job WHERE id LIKE '%29'")) == 5
+    assert kept == {"queued 31", "running 31"}
+
+
 async def test_much_is_forgotten_in_parts_that_a_statement_gets_through(
     ledger: ServiceDatabase, database: Database
 ) -> None:

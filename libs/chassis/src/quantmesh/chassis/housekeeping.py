@@ -6,6 +6,7 @@ from quantmesh.chassis import idempotency
 from quantmesh.chassis.database import Database
 from quantmesh.chassis.errors import Conflict, Unavailable
 from quantmesh.chassis.events import inbox
+from quantmesh.chassis.jobs import records as jobs
 from quantmesh.chassis.sql import Parameters, Statement, text
 from quantmesh.chassis.telemetry.logs import get_logger
 
@@ -18,14 +19,15 @@ _FORGET = {
     table: text(
         f"""
         DELETE FROM {table} WHERE ctid = ANY(ARRAY(
-            SELECT ctid FROM {table} WHERE {moment} < now() - make_interval(days => {days}) LIMIT :at_once
+            SELECT ctid FROM {table} WHERE {old} < now() - make_interval(days => {days}) LIMIT :at_once
         ))
         """  # noqa: S608  our own names
     )
-    for table, moment, days in (
+    for table, old, days in (
         ("idempotency", "created_at", idempotency.KEPT_DAYS),
         # Single events alone; their aggregates' versions go on refusing them.
         ("inbox", "handled_at", inbox.KEPT_DAYS),
+        ("job", "status NOT IN ('queued', 'running') AND updated_at", jobs.KEPT_DAYS),
     )
 }
 

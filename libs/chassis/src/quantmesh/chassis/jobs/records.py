@@ -15,6 +15,8 @@ from quantmesh.chassis.times import to_timestamp
 
 # Of one owner, queued or running, where a service sets no other number.
 MOST_OPEN = 20
+# After its end.
+KEPT_DAYS = 30
 _COME_BACK_SECONDS = 5.0
 _STATUS = {
     "queued": pb.JOB_STATUS_QUEUED,

@@ -53,7 +53,14 @@ class Jobs:
 
     def operations(self) -> Operations:
         operations = Operations("/api/v2/jobs", "jobs")
-        operations.add("GET", "/{job_id}", self.get, summary="How a job stands", scope="", answer=JobShown)
+        operations.add(
+            "GET",
+            "/{job_id}",
+            self.get,
+            summary="How a job stands, for 30 days after its end",
+            scope="",
+            answer=JobShown,
+        )
         operations.add(
             "DELETE",
             "/{job_id}",
