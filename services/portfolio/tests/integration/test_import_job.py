@@ -1,5 +1,7 @@
 """Long files are jobs: the same report, progress, one effect, and nothing half recorded."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -107,16 +109,22 @@ async def test_the_same_key_is_the_same_job(service: Service) -> None:
     assert await user.import_csv(portfolio.id, LONG, key="file") == first
 
 
+@asynccontextmanager
+async def held(service: Service, portfolio_id: str) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    """The account's lock, until the connection that has it rolls back."""
+    async with await psycopg.AsyncConnection.connect(
+        service.admin_url, options="-c search_path=portfolio"
+    ) as connection:
+        await connection.execute("SELECT FROM portfolio WHERE id = %s FOR UPDATE", [portfolio_id])
+        yield connection
+
+
 async def test_a_job_that_is_cancelled_leaves_nothing_and_the_file_may_come_again(service: Service) -> None:
     user = service.user()
     portfolio = await user.create()
     queued = await user.import_csv(portfolio.id, LONG)
-    async with (
-        await psycopg.AsyncConnection.connect(service.admin_url, options="-c search_path=portfolio") as other,
-        service.worker(),
-    ):
-        # The import stands before the account's lock until it is cancelled.
-        await other.execute("SELECT FROM portfolio WHERE id = %s FOR UPDATE", [portfolio.id])
+    # The import stands before the account's lock until it is cancelled.
+    async with held(service, portfolio.id) as other, service.worker():
         await until_some_wait(other)
         user.call()
         await JobRpc(service.database, JOB_SCOPES).CancelJob(CancelJobRequest(id=queued.job.id), NO_CONTEXT)
@@ -130,14 +138,11 @@ async def test_an_import_whose_backend_is_terminated_is_recorded_all_the_same_an
     user = service.user()
     portfolio = await user.create()
     queued = await user.import_csv(portfolio.id, LONG)
-    async with service.worker():
-        async with await psycopg.AsyncConnection.connect(
-            service.admin_url, options="-c search_path=portfolio"
-        ) as other:
-            await other.execute("SELECT FROM portfolio WHERE id = %s FOR UPDATE", [portfolio.id])
-            await until_some_wait(other)
-            ended = await other.execute(END_WAITING)
-            assert await ended.fetchall() == [(True,)]
+    async with held(service, portfolio.id) as other, service.worker():
+        await until_some_wait(other)
+        ended = await other.execute(END_WAITING)
+        assert await ended.fetchall() == [(True,)]
+        await other.rollback()
         job = await service.ended(user, queued.job.id)
     assert result_of(job)["accepted_rows"] == ROWS
     assert (await user.events(portfolio.id)).last_seq == ROWS
