@@ -63,12 +63,11 @@ class Rates:
     ratio: float
 
     def met(self, name: str, clients: int, goal: float | None) -> bool:
-        ratio = self.ratio
-        met = goal is None or ratio >= goal
+        met = goal is None or self.ratio >= goal
         told = "" if goal is None else f" (goal {goal}){'' if met else '  BELOW GOAL'}"
         sys.stdout.write(
             f"{name}, {clients} client{'s' if clients > 1 else ''}: {self.ours:,.0f} recordings/s, bare"
-            f" {self.bare:,.0f}/s, ratio {ratio:.2f}{told}\n"
+            f" {self.bare:,.0f}/s, ratio {self.ratio:.2f}{told}\n"
         )
         return met
 
